@@ -1,0 +1,97 @@
+# Compilers, flags and the rules that turn src/, tools/ and tests/ into build/.
+#
+#   SAN=1      everything under AddressSanitizer and UndefinedBehaviorSanitizer, in build/san
+#   TORCH_HOME a libtorch 2.x; empty: the system's libtorch (Debian's libtorch-dev)
+
+CC  ?= gcc
+CXX ?= g++
+B   := build
+ifdef SAN
+B := build/san
+SAN_FLAGS := -fsanitize=address,undefined -fno-omit-frame-pointer -fno-sanitize-recover=undefined
+endif
+ifneq ($(TORCH_HOME),)
+B := $(B)/torch2
+endif
+
+# Rounding is the product: no contraction of a*b+c, no fast-math. Baseline x86-64; faster kernels are
+# separate objects, chosen at run time.
+WARN       := -Wall -Wextra -Werror
+ALL_CFLAGS   = -std=c11 -O2 -g -ffp-contract=off $(WARN) -Isrc -Itests -fPIE -fstack-protector-strong $(SAN_FLAGS) $(CFLAGS)
+ALL_CXXFLAGS = -std=c++17 -O2 -g $(WARN) -Isrc -fPIE -fstack-protector-strong $(SAN_FLAGS) $(CXXFLAGS)
+ALL_LDFLAGS  = -pie -Wl,-z,relro,-z,now -Wl,--as-needed $(SAN_FLAGS) $(LDFLAGS)
+LIBS         = -lcjson -lyaml -lzip -ljpeg -lpng -lglpk -lcrypto -lm -lpthread
+ifndef SAN
+ALL_CFLAGS   += -D_FORTIFY_SOURCE=2
+ALL_CXXFLAGS += -D_FORTIFY_SOURCE=2
+endif
+
+ifeq ($(TORCH_HOME),)
+TORCH_INC  := -isystem /usr/include -isystem /usr/include/torch/csrc/api/include
+TORCH_LIBS := -ltorch -ltorch_cpu -lc10
+else
+TORCH_INC  := -isystem $(TORCH_HOME)/include -isystem $(TORCH_HOME)/include/torch/csrc/api/include
+TORCH_LIBS := -L$(TORCH_HOME)/lib -Wl,-rpath,$(TORCH_HOME)/lib -ltorch -ltorch_cpu -lc10
+endif
+
+# Kernels for one instruction set are files named *_<isa>.c; only these are compiled for more than baseline.
+ISA_FLAGS_avx2   := -mavx2 -mfma -mf16c
+ISA_FLAGS_avx512 := -mavx512f -mavx512bw -mavx512vl -mavx512dq -mfma -mf16c
+isa = $(lastword $(subst _, ,$(basename $(notdir $1))))
+
+LIB_C   := $(filter-out src/torch/%,$(wildcard src/*/*.c))
+TORCH_C := $(wildcard src/torch/*.c)
+TORCH_X := $(wildcard src/torch/*.cpp)
+TOOL_C  := $(wildcard tools/*.c)
+TEST_C  := $(wildcard tests/*/test_*.c)
+
+LIB_O   := $(LIB_C:%.c=$B/obj/%.o)
+TORCH_O := $(TORCH_C:%.c=$B/obj/%.o) $(TORCH_X:%.cpp=$B/obj/%.o)
+LIB     := $B/libyolosens.a
+TORCHLIB := $B/libyolosens-torch.a
+TOOLS   := $(TOOL_C:tools/%.c=$B/bin/%)
+TESTS   := $(TEST_C:tests/%.c=$B/test/%)
+
+# The tools and tests that load libtorch; the others start without it.
+TORCH_TOOLS := $B/bin/calib-stats $B/bin/sens-score
+TORCH_TESTS := $(filter $B/test/torch/% $B/test/network/%,$(TESTS))
+
+Q := $(if $(V),,@)
+say = $(if $(V),,@echo "  $1 $(patsubst $B/%,%,$@)")
+
+$B/obj/%.o: %.c
+	$(call say,CC )
+	@mkdir -p $(@D)
+	$(Q)$(CC) $(ALL_CFLAGS) $(ISA_FLAGS_$(call isa,$*)) -MMD -MP -c -o $@ $<
+
+$B/obj/%.o: %.cpp
+	$(call say,CXX)
+	@mkdir -p $(@D)
+	$(Q)$(CXX) $(ALL_CXXFLAGS) $(TORCH_INC) -MMD -MP -c -o $@ $<
+
+$(LIB): $(LIB_O)
+	$(call say,AR )
+	$(Q)rm -f $@ && ar rcs $@ $^
+
+$(TORCHLIB): $(TORCH_O)
+	$(call say,AR )
+	$(Q)rm -f $@ && ar rcs $@ $^
+
+$(TORCH_TOOLS) $(TORCH_TESTS): $(TORCHLIB)
+$(TORCH_TOOLS) $(TORCH_TESTS): LINK = $(CXX)
+$(TORCH_TOOLS) $(TORCH_TESTS): LINK_LIBS = $(TORCHLIB) $(LIB) $(TORCH_LIBS)
+LINK = $(CC)
+LINK_LIBS = $(LIB)
+
+$(TOOLS): $B/bin/%: $B/obj/tools/%.o $(LIB)
+	$(call say,LD )
+	@mkdir -p $(@D)
+	$(Q)$(LINK) $(ALL_LDFLAGS) -o $@ $< $(LINK_LIBS) $(LIBS)
+
+$(TESTS): $B/test/%: $B/obj/tests/%.o $(LIB)
+	$(call say,LD )
+	@mkdir -p $(@D)
+	$(Q)$(LINK) $(ALL_LDFLAGS) -o $@ $< $(LINK_LIBS) $(LIBS)
+
+.SECONDARY:
+-include $(shell find $B/obj -name '*.d' 2>/dev/null)

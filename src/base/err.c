@@ -1,0 +1,64 @@
+#include "base/err.h"
+
+#include <errno.h>
+#include <stdarg.h>
+#include <stdio.h>
+#include <string.h>
+
+static void one_line(char *s) {
+    for (; *s; s++)
+        if ((unsigned char)*s < 0x20 || *s == 0x7f)
+            *s = '?';
+}
+
+int err_set(struct err *err, enum err_code code, const char *fmt, ...) {
+    if (!err)
+        return -1;
+    va_list ap;
+    va_start(ap, fmt);
+    err->code = code;
+    vsnprintf(err->msg, sizeof err->msg, fmt, ap);
+    va_end(ap);
+    one_line(err->msg);
+    return -1;
+}
+
+int err_errno(struct err *err, const char *fmt, ...) {
+    int saved = errno;
+    if (!err)
+        return -1;
+    va_list ap;
+    va_start(ap, fmt);
+    err->code = ERR_FAILED;
+    vsnprintf(err->msg, sizeof err->msg, fmt, ap);
+    va_end(ap);
+    size_t n = strlen(err->msg);
+    snprintf(err->msg + n, sizeof err->msg - n, ": %s", strerror(saved));
+    one_line(err->msg);
+    return -1;
+}
+
+int err_wrap(struct err *err, const char *fmt, ...) {
+    if (!err)
+        return -1;
+    char head[sizeof err->msg];
+    va_list ap;
+    va_start(ap, fmt);
+    vsnprintf(head, sizeof head, fmt, ap);
+    va_end(ap);
+    one_line(head);
+    size_t n = strlen(head), m = strlen(err->msg);
+    if (n + 2 >= sizeof err->msg)
+        return -1;
+    if (n + 2 + m >= sizeof err->msg)
+        m = sizeof err->msg - n - 3;
+    memmove(err->msg + n + 2, err->msg, m);
+    err->msg[n + 2 + m] = '\0';
+    memcpy(err->msg, head, n);
+    memcpy(err->msg + n, ": ", 2);
+    return -1;
+}
+
+int err_nomem(struct err *err) {
+    return err_set(err, ERR_FAILED, "out of memory");
+}

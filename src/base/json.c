@@ -1,0 +1,236 @@
+#define _GNU_SOURCE
+#include "base/json.h"
+
+#include "base/outfile.h"
+
+#include <math.h>
+#include <stdlib.h>
+#include <string.h>
+
+char *json_number(double v, char text[JSON_NUMBER]) {
+    for (int precision = 1; precision <= 17; precision++) {
+        snprintf(text, JSON_NUMBER, "%.*g", precision, v);
+        if (strtod(text, NULL) == v)
+            break;
+    }
+    double a = fabs(v);
+    if (a >= 1e-4 && a < 1e16 && strchr(text, 'e')) {
+        /* %g chose an exponent where Python writes digits: "2e+01" is 20.0 */
+        for (int decimals = 0; decimals <= 20; decimals++) {
+            snprintf(text, JSON_NUMBER, "%.*f", decimals, v);
+            if (strtod(text, NULL) == v)
+                break;
+        }
+    }
+    if (!strpbrk(text, ".e"))
+        strcat(text, ".0");
+    return text;
+}
+
+cJSON *json_real(double v) {
+    char text[JSON_NUMBER];
+    return isfinite(v) ? cJSON_CreateRaw(json_number(v, text)) : NULL;
+}
+
+int json_add_real(cJSON *object, const char *key, double v, struct err *err) {
+    if (!isfinite(v))
+        return err_set(err, ERR_FAILED, "\"%s\" is %f, which is not a finite number", key, v);
+    return cJSON_AddItemToObject(object, key, json_real(v)) ? 0 : err_nomem(err);
+}
+
+/* All of a stream, however it is cut; NUL-terminated. */
+static char *slurp(FILE *f, size_t *size) {
+    size_t cap = 1 << 16, n = 0, got;
+    char *buf = malloc(cap + 1);
+    while (buf && (got = fread(buf + n, 1, cap - n, f)) > 0)
+        if ((n += got) == cap) {
+            char *bigger = realloc(buf, (cap *= 2) + 1);
+            if (!bigger)
+                free(buf);
+            buf = bigger;
+        }
+    if (buf)
+        buf[n] = '\0';
+    *size = n;
+    return buf;
+}
+
+int json_read(const char *path, cJSON **json, struct err *err) {
+    *json = NULL;
+    int is_stdin = strcmp(path, "-") == 0;
+    const char *name = is_stdin ? "standard input" : path;
+    FILE *f = is_stdin ? stdin : fopen(path, "rb");
+    if (!f)
+        return err_errno(err, "%s", path);
+    size_t n;
+    char *text = slurp(f, &n);
+    int bad = ferror(f);
+    if (bad)
+        err_errno(err, "%s: cannot read", name);
+    if (!is_stdin)
+        fclose(f);
+    if (bad || !text) {
+        free(text);
+        return bad ? -1 : err_nomem(err);
+    }
+    const char *end = NULL;
+    *json = cJSON_ParseWithLengthOpts(text, n + 1, &end, 1);
+    if (!*json) {
+        int line = 1;
+        for (const char *p = text; p < end && p < text + n; p++)
+            line += *p == '\n';
+        err_set(err, ERR_FAILED, "%s: line %d is not JSON; make the file again", name, line);
+    }
+    free(text);
+    return *json ? 0 : -1;
+}
+
+static void put_string(FILE *f, const char *s) {
+    fputc('"', f);
+    for (; *s; s++) {
+        unsigned char c = (unsigned char)*s;
+        if (c == '"' || c == '\\')
+            fprintf(f, "\\%c", c);
+        else if (c == '\n')
+            fputs("\\n", f);
+        else if (c < 0x20 || c == 0x7f)
+            fprintf(f, "\\u%04x", c);
+        else
+            fputc(c, f);
+    }
+    fputc('"', f);
+}
+
+static void put_value(FILE *f, const cJSON *j, int indent) {
+    char text[JSON_NUMBER];
+    switch (j->type & 0xff) {
+    case cJSON_True:
+        fputs("true", f);
+        break;
+    case cJSON_False:
+        fputs("false", f);
+        break;
+    case cJSON_Number:
+        if (fabs(j->valuedouble) < 1e15 && j->valuedouble == floor(j->valuedouble))
+            fprintf(f, "%.0f", j->valuedouble);
+        else
+            fputs(isfinite(j->valuedouble) ? json_number(j->valuedouble, text) : "null", f);
+        break;
+    case cJSON_String:
+        put_string(f, j->valuestring);
+        break;
+    case cJSON_Raw:
+        fputs(j->valuestring, f);
+        break;
+    case cJSON_Array:
+    case cJSON_Object: {
+        int object = cJSON_IsObject(j), inner = indent < 0 ? indent : indent + 2;
+        if (!j->child) {
+            fputs(object ? "{}" : "[]", f);
+            break;
+        }
+        fputc(object ? '{' : '[', f);
+        for (const cJSON *c = j->child; c; c = c->next) {
+            if (indent >= 0)
+                fprintf(f, "\n%*s", inner, "");
+            if (object) {
+                put_string(f, c->string);
+                fputs(": ", f);
+            }
+            put_value(f, c, inner);
+            if (c->next)
+                fputs(indent < 0 ? ", " : ",", f);
+        }
+        if (indent >= 0)
+            fprintf(f, "\n%*s", indent, "");
+        fputc(object ? '}' : ']', f);
+        break;
+    }
+    default:
+        fputs("null", f);
+    }
+}
+
+static char *render(const cJSON *json, int indent) {
+    char *text = NULL;
+    size_t n;
+    FILE *f = open_memstream(&text, &n);
+    if (!f)
+        return NULL;
+    put_value(f, json, indent);
+    if (indent >= 0)
+        fputc('\n', f);
+    if (ferror(f) | fclose(f)) {
+        free(text);
+        return NULL;
+    }
+    return text;
+}
+
+char *json_text(const cJSON *json) {
+    return render(json, 0);
+}
+
+char *json_line(const cJSON *json) {
+    return render(json, -1);
+}
+
+int json_write(const char *path, const cJSON *json, struct err *err) {
+    char *text = json_text(json);
+    if (!text)
+        return err_nomem(err);
+    int ret = outfile_write(path, text, strlen(text), err);
+    free(text);
+    return ret;
+}
+
+static int get(const cJSON *object, const char *key, cJSON **item, struct err *err) {
+    *item = cJSON_GetObjectItemCaseSensitive(object, key);
+    return *item ? 0 : err_set(err, ERR_FAILED, "key \"%s\" is missing", key);
+}
+
+int json_get_string(const cJSON *object, const char *key, const char **s, struct err *err) {
+    cJSON *item;
+    if (get(object, key, &item, err))
+        return -1;
+    if (!cJSON_IsString(item))
+        return err_set(err, ERR_FAILED, "key \"%s\" is not a string", key);
+    *s = item->valuestring;
+    return 0;
+}
+
+int json_get_real(const cJSON *object, const char *key, double *v, struct err *err) {
+    cJSON *item;
+    if (get(object, key, &item, err))
+        return -1;
+    if (!cJSON_IsNumber(item) || !isfinite(item->valuedouble))
+        return err_set(err, ERR_FAILED, "key \"%s\" is not a finite number", key);
+    *v = item->valuedouble;
+    return 0;
+}
+
+int json_get_int(const cJSON *object, const char *key, long min, long max, long *v, struct err *err) {
+    double d;
+    if (json_get_real(object, key, &d, err))
+        return -1;
+    if (d != floor(d) || d < (double)min || d > (double)max)
+        return err_set(err, ERR_FAILED, "key \"%s\" is not an integer from %ld to %ld", key, min, max);
+    *v = (long)d;
+    return 0;
+}
+
+int json_get_object(const cJSON *object, const char *key, const cJSON **o, struct err *err) {
+    cJSON *item;
+    if (get(object, key, &item, err))
+        return -1;
+    *o = item;
+    return cJSON_IsObject(item) ? 0 : err_set(err, ERR_FAILED, "key \"%s\" is not an object", key);
+}
+
+int json_get_array(const cJSON *object, const char *key, const cJSON **a, struct err *err) {
+    cJSON *item;
+    if (get(object, key, &item, err))
+        return -1;
+    *a = item;
+    return cJSON_IsArray(item) ? 0 : err_set(err, ERR_FAILED, "key \"%s\" is not an array", key);
+}

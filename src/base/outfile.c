@@ -1,0 +1,184 @@
+#define _GNU_SOURCE
+#include "base/outfile.h"
+
+#include <errno.h>
+#include <fcntl.h>
+#include <signal.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/stat.h>
+#include <unistd.h>
+
+struct outfile {
+    FILE *stream;
+    char *path;
+    char *temp; /* NULL for stdout */
+    int slot;   /* in live[] */
+};
+
+/* Temporaries that a signal handler must unlink. Entries are set and cleared with plain stores of a pointer,
+ * which is all that a handler may read. */
+enum { LIVE_MAX = 64 };
+static char *volatile live[LIVE_MAX];
+
+static void die_tidily(int sig) {
+    for (int i = 0; i < LIVE_MAX; i++)
+        if (live[i])
+            unlink(live[i]);
+    signal(sig, SIG_DFL);
+    raise(sig);
+}
+
+void outfile_handle_signals(void) {
+    struct sigaction sa = {.sa_handler = die_tidily};
+    sigemptyset(&sa.sa_mask);
+    sigaddset(&sa.sa_mask, SIGINT);
+    sigaddset(&sa.sa_mask, SIGTERM);
+    sigaddset(&sa.sa_mask, SIGHUP);
+    const int sigs[] = {SIGINT, SIGTERM, SIGHUP};
+    for (size_t i = 0; i < sizeof sigs / sizeof *sigs; i++) {
+        struct sigaction old;
+        if (sigaction(sigs[i], NULL, &old) == 0 && old.sa_handler != SIG_IGN)
+            sigaction(sigs[i], &sa, NULL);
+    }
+    signal(SIGPIPE, SIG_IGN); /* a closed pipe is EPIPE, an error with a message */
+}
+
+static int take_slot(char *temp) {
+    for (int i = 0; i < LIVE_MAX; i++)
+        if (!live[i]) {
+            live[i] = temp;
+            return i;
+        }
+    return -1;
+}
+
+int outfile_open(struct outfile **out, const char *path, struct err *err) {
+    *out = NULL;
+    struct outfile *o = calloc(1, sizeof *o);
+    if (!o || !(o->path = strdup(path))) {
+        free(o);
+        return err_nomem(err);
+    }
+    o->slot = -1;
+    if (strcmp(path, "-") == 0) {
+        o->stream = stdout;
+        *out = o;
+        return 0;
+    }
+    struct stat st;
+    if (stat(path, &st) == 0 && S_ISDIR(st.st_mode)) {
+        err_set(err, ERR_FAILED, "%s: is a directory; name a file", path);
+        goto fail;
+    }
+    const char *slash = strrchr(path, '/');
+    int dirlen = slash ? (int)(slash - path) + 1 : 0;
+    if (asprintf(&o->temp, "%.*s.%s.XXXXXX", dirlen, path, path + dirlen) < 0) {
+        o->temp = NULL;
+        err_nomem(err);
+        goto fail;
+    }
+    sigset_t all, before;
+    sigfillset(&all);
+    sigprocmask(SIG_BLOCK, &all, &before);
+    int fd = mkostemp(o->temp, O_CLOEXEC);
+    int saved = errno;
+    if (fd >= 0)
+        o->slot = take_slot(o->temp);
+    sigprocmask(SIG_SETMASK, &before, NULL);
+    if (fd < 0) {
+        errno = saved;
+        err_errno(err, "%s: cannot create", path);
+        free(o->temp);
+        o->temp = NULL;
+        goto fail;
+    }
+    mode_t mask = umask(0);
+    umask(mask);
+    fchmod(fd, 0666 & ~mask);
+    if (!(o->stream = fdopen(fd, "wb"))) {
+        close(fd);
+        err_nomem(err);
+        goto fail;
+    }
+    *out = o;
+    return 0;
+fail:
+    *out = o;
+    outfile_discard(out);
+    return -1;
+}
+
+FILE *outfile_stream(struct outfile *out) {
+    return out->stream;
+}
+
+/* A rename is durable only once its folder is. */
+static void sync_folder(const char *path) {
+    const char *slash = strrchr(path, '/');
+    char *dir = slash ? strndup(path, (size_t)(slash - path) + 1) : strdup(".");
+    int fd = dir ? open(dir, O_RDONLY | O_DIRECTORY | O_CLOEXEC) : -1;
+    if (fd >= 0) {
+        fsync(fd);
+        close(fd);
+    }
+    free(dir);
+}
+
+int outfile_commit(struct outfile **out, struct err *err) {
+    struct outfile *o = *out;
+    if (fflush(o->stream) || ferror(o->stream)) {
+        err_errno(err, "%s: cannot write", o->temp ? o->path : "standard output");
+        outfile_discard(out);
+        return -1;
+    }
+    if (o->temp) {
+        int bad = fsync(fileno(o->stream));
+        int saved = errno;
+        if (fclose(o->stream) && !bad) {
+            bad = -1;
+            saved = errno;
+        }
+        o->stream = NULL;
+        errno = saved;
+        if (bad || rename(o->temp, o->path)) {
+            err_errno(err, "%s: cannot write", o->path);
+            outfile_discard(out);
+            return -1;
+        }
+        sync_folder(o->path);
+        if (o->slot >= 0)
+            live[o->slot] = NULL;
+        free(o->temp);
+        o->temp = NULL;
+    }
+    free(o->path);
+    free(o);
+    *out = NULL;
+    return 0;
+}
+
+void outfile_discard(struct outfile **out) {
+    struct outfile *o = *out;
+    if (!o)
+        return;
+    if (o->temp) {
+        if (o->stream)
+            fclose(o->stream);
+        unlink(o->temp);
+        if (o->slot >= 0)
+            live[o->slot] = NULL;
+        free(o->temp);
+    }
+    free(o->path);
+    free(o);
+    *out = NULL;
+}
+
+int outfile_write(const char *path, const void *bytes, size_t n, struct err *err) {
+    struct outfile *out = NULL;
+    if (outfile_open(&out, path, err))
+        return -1;
+    fwrite(bytes, 1, n, outfile_stream(out));
+    return outfile_commit(&out, err);
+}

@@ -1,0 +1,46 @@
+/* The one way a result reaches the disk: whole or not at all.
+ *
+ *     struct outfile *out = NULL;
+ *     if (outfile_open(&out, path, &err))
+ *         goto out;
+ *     fprintf(outfile_stream(out), "...");
+ *     if (outfile_commit(&out, &err))
+ *         goto out;
+ *     ret = 0;
+ * out:
+ *     outfile_discard(&out);
+ *
+ * Bytes go to a hidden sibling of the target; commit flushes, checks, fsyncs, closes and renames it into
+ * place and fsyncs the folder; discard unlinks it. Path "-" is stdout, where commit only flushes and checks.
+ * The caller owns the handle until commit or discard, which set it to NULL; both take a NULL handle. */
+#ifndef YS_BASE_OUTFILE_H
+#define YS_BASE_OUTFILE_H
+
+#include "base/err.h"
+
+#include <stddef.h>
+#include <stdio.h>
+
+struct outfile;
+
+/* Opens a temporary sibling of path (its folder must exist). Errors: ERR_FAILED naming path. */
+int outfile_open(struct outfile **out, const char *path, struct err *err);
+
+/* The stream to write to; owned by out. Write errors may be left for commit to find. */
+FILE *outfile_stream(struct outfile *out);
+
+/* Makes the file appear under its name. *out is NULL afterwards, and on failure nothing remains of the
+ * temporary. */
+int outfile_commit(struct outfile **out, struct err *err);
+
+/* Forgets the file and unlinks its temporary. */
+void outfile_discard(struct outfile **out);
+
+/* open, write n bytes, commit. */
+int outfile_write(const char *path, const void *bytes, size_t n, struct err *err);
+
+/* Installs handlers of SIGINT, SIGTERM and SIGHUP that unlink every open temporary and die of the signal.
+ * Called once by each tool's main. */
+void outfile_handle_signals(void);
+
+#endif

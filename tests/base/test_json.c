@@ -1,0 +1,48 @@
+/* Numbers and layout as Python's json module writes them. */
+#include "base/json.h"
+#include "test.h"
+
+#include <stdlib.h>
+
+int main(void) {
+    char text[JSON_NUMBER];
+    const struct {
+        double v;
+        const char *python;
+    } cases[] = {{216, "216.0"},
+                 {0, "0.0"},
+                 {-0.5, "-0.5"},
+                 {20, "20.0"},
+                 {1e-7, "1e-07"},
+                 {0.1, "0.1"},
+                 {0.0001, "0.0001"},
+                 {0.008665265515446663, "0.008665265515446663"},
+                 {10.992946863271401, "10.992946863271401"},
+                 {1e16, "1e+16"},
+                 {123456789012345680.0, "1.2345678901234568e+17"},
+                 {9007199254740993, "9007199254740992.0"},
+                 {5e-324, "5e-324"}};
+    for (size_t i = 0; i < sizeof cases / sizeof *cases; i++)
+        CHECK_STR(json_number(cases[i].v, text), cases[i].python, "number");
+
+    cJSON *o = cJSON_Parse("{\"a\": [], \"b\": [1, 2.5], \"c\": {\"d\": \"q\\\"\\n\", \"e\": null}}");
+    char *s = json_text(o);
+    CHECK_STR(s,
+              "{\n  \"a\": [],\n  \"b\": [\n    1,\n    2.5\n  ],\n  \"c\": {\n    \"d\": \"q\\\"\\n\",\n    "
+              "\"e\": null\n  }\n}\n",
+              "json_text");
+    free(s);
+    s = json_line(o);
+    CHECK_STR(s, "{\"a\": [], \"b\": [1, 2.5], \"c\": {\"d\": \"q\\\"\\n\", \"e\": null}}", "json_line");
+    free(s);
+
+    struct err err = {0};
+    long v;
+    const cJSON *b;
+    CHECK(json_get_int(o, "b", 0, 9, &v, &err) == -1, "an array is not an integer");
+    CHECK_STR(err.msg, "key \"b\" is not a finite number", "its message");
+    CHECK(json_get_array(o, "b", &b, &err) == 0 && cJSON_GetArraySize(b) == 2, "an array is one");
+    CHECK(json_add_real(o, "n", NAN, &err) == -1, "NaN is refused");
+    cJSON_Delete(o);
+    return test_end();
+}
