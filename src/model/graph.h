@@ -1,0 +1,103 @@
+/* A YOLOv10 detector as a flat list of operations on numbered values, with its weights in float32.
+ *
+ *     struct graph *g = NULL;
+ *     if (graph_build(checkpoint_root, &g, &err)) ...
+ *     for (size_t i = 0; i < g->n_ops; i++) ...          // inputs of an op are always made by earlier ones
+ *     graph_free(&g);
+ *
+ * Value 0 is the image batch (N, 3, S, S) in [0, 1]; every op makes exactly one value. The operations are
+ * those of the forward pass in eval mode with BatchNorm apart from its convolution, in the order in which
+ * upstream runs them. The graph owns its arrays; it does not keep the checkpoint. */
+#ifndef YS_MODEL_GRAPH_H
+#define YS_MODEL_GRAPH_H
+
+#include "base/err.h"
+
+#include <stdbool.h>
+#include <stddef.h>
+#include <stdint.h>
+
+enum op_kind {
+    OP_CONV,        /* in: x. conv: index into convs */
+    OP_BN,          /* in: x. bn: index into bns; running statistics */
+    OP_ACT,         /* in: x. act, slope */
+    OP_ADD,         /* in: a, b */
+    OP_CONCAT,      /* in: any number, along channels */
+    OP_SLICE,       /* in: x. channels from .. to-1 */
+    OP_MAXPOOL,     /* in: x. kernel, stride, pad */
+    OP_UPSAMPLE,    /* in: x. nearest, scale */
+    OP_DETACH,      /* in: x. the same values, without a gradient */
+    OP_ATTN_V,      /* in: qkv (N, heads*(2 kd + hd), H, W). V of all heads: (N, heads*hd, H, W) */
+    OP_ATTN_MIX,    /* in: qkv. per head V softmax(Q^T K / sqrt(kd))^T: (N, heads*hd, H, W) */
+    OP_BOX_SOFTMAX, /* in: P3 .. (N, 4 R + nc, H, W) each. softmax over the R bins of each side: (N, R, 4, A)
+                     */
+    OP_BOX_DECODE,  /* in: dfl output (N, 1, 4, A), P3 ..; with reg_max 1, in: P3 .. alone. xywh in pixels,
+                       then sigmoid of the  classes: (N, 4 + nc, A) */
+};
+
+enum act_kind { ACT_SILU, ACT_RELU, ACT_LEAKY_RELU, ACT_HARDSWISH };
+
+enum { OP_INPUTS_MAX = 64 };
+
+struct op {
+    enum op_kind kind;
+    int *in; /* n_in value numbers */
+    int n_in;
+    int out;
+    int conv, bn;
+    enum act_kind act;
+    float slope; /* LeakyReLU */
+    int from, to;
+    int kernel, stride, pad;
+    int scale;
+    int heads, key_dim, head_dim;
+};
+
+/* One nn.Conv2d. weight (cout, cin / groups, kh, kw), bias (cout) or NULL. */
+struct conv {
+    char *name; /* its path in the module tree: "model.0.conv" */
+    int cin, cout, kh, kw;
+    int stride[2], pad[2], dilation[2], groups;
+    float *weight, *bias;
+    int calls;     /* how often the forward pass runs it; more than once: dfl */
+    bool exported; /* false: part of one2many, which only training uses */
+};
+
+/* One nn.BatchNorm2d in eval mode; all arrays (channels). */
+struct bn {
+    int channels;
+    float *weight, *bias, *mean, *var;
+    double eps;
+};
+
+struct graph {
+    struct op *ops;
+    size_t n_ops;
+    int n_values;
+
+    struct conv *convs; /* in the order of named_modules */
+    size_t n_convs;
+    struct bn *bns;
+    size_t n_bns;
+
+    /* Output leaves, in the order of the reference's loss: one2many y, P3, P4, P5, one2one y, P3, P4, P5. */
+    int *leaves;
+    size_t n_leaves;
+
+    int classes, reg_max, levels;
+    float *strides; /* of each level, pixels */
+    char *kind;     /* class of the root module */
+};
+
+struct pt_value;
+
+/* Builds the graph of a checkpoint's root module. Errors: ERR_UNSUPPORTED naming the module (path and class)
+ * that is not one of YOLOv10's, ERR_FAILED for weights that contradict the tree or are not finite. */
+int graph_build(const struct pt_value *root, struct graph **out, struct err *err);
+
+void graph_free(struct graph **g);
+
+/* Number of elements of a convolution's weight. */
+size_t conv_numel(const struct conv *c);
+
+#endif

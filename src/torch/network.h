@@ -1,0 +1,51 @@
+/* Runs a graph with libtorch: forward for calibration, forward and backward for scoring.
+ *
+ *     struct network *net = NULL;
+ *     if (network_new(graph, &net, &err)) ...
+ *     network_forward(net, images, 1, 640, see_input, ctx, &err)      // calibration: every convolution's
+ * input network_score_pass(net, images, 1, 640, &pass, &err)            // inputs, outputs and gradients
+ *     pass_free(&pass); network_free(&net);
+ *
+ * A network borrows its graph, which must outlive it. Images are (n, 3, size, size) float32 in [0, 1]. */
+#ifndef YS_TORCH_NETWORK_H
+#define YS_TORCH_NETWORK_H
+
+#include "base/err.h"
+#include "model/graph.h"
+#include "torch/torch_c.h"
+
+struct network;
+
+int network_new(const struct graph *graph, struct network **out, struct err *err);
+void network_free(struct network **net);
+
+/* Sees x (n, cin, h, w), contiguous, of convolution `conv` each time it is about to run. The data is valid
+ * during the call only. A return of -1 with err set stops the forward pass. */
+typedef int network_input_fn(void *ctx, size_t conv, const float *x, const int64_t shape[4], struct err *err);
+
+/* The forward pass without gradients. Intermediate values are freed as soon as nothing needs them. */
+int network_forward(struct network *net, const float *images, int n, int size, network_input_fn *see,
+                    void *ctx, struct err *err);
+
+/* One run of one convolution during a score pass. */
+struct conv_call {
+    size_t conv;                 /* index into graph->convs */
+    struct tc_tensor *x, *y, *g; /* input, output (bias included), d loss / d output; contiguous */
+};
+
+struct pass {
+    struct conv_call *calls; /* in execution order */
+    size_t n_calls;
+    struct tc_tensor **leaves; /* graph->n_leaves outputs, contiguous */
+    size_t n_leaves;
+    double loss;
+};
+
+/* Forward, loss (mean over leaves of mean(leaf^2)) and backward with respect to the output of every
+ * convolution; parameters get no gradients. pass is filled on success only; free it with pass_free. */
+int network_score_pass(struct network *net, const float *images, int n, int size, struct pass *pass,
+                       struct err *err);
+
+void pass_free(struct pass *pass);
+
+#endif
