@@ -1,16 +1,22 @@
 #define _GNU_SOURCE
 #include "base/json.h"
 
+#include "base/digest.h"
 #include "base/outfile.h"
 
 #include <math.h>
+#include <stdbool.h>
 #include <stdlib.h>
 #include <string.h>
 
-char *json_number(double v, char text[JSON_NUMBER]) {
+static bool reads_back(const char *text, double v, bool single) {
+    return single ? strtof(text, NULL) == (float)v : strtod(text, NULL) == v;
+}
+
+static char *shortest(double v, bool single, char text[JSON_NUMBER]) {
     for (int precision = 1; precision <= 17; precision++) {
         snprintf(text, JSON_NUMBER, "%.*g", precision, v);
-        if (strtod(text, NULL) == v)
+        if (reads_back(text, v, single))
             break;
     }
     double a = fabs(v);
@@ -18,13 +24,21 @@ char *json_number(double v, char text[JSON_NUMBER]) {
         /* %g chose an exponent where Python writes digits: "2e+01" is 20.0 */
         for (int decimals = 0; decimals <= 20; decimals++) {
             snprintf(text, JSON_NUMBER, "%.*f", decimals, v);
-            if (strtod(text, NULL) == v)
+            if (reads_back(text, v, single))
                 break;
         }
     }
     if (!strpbrk(text, ".e"))
         strcat(text, ".0");
     return text;
+}
+
+char *json_number(double v, char text[JSON_NUMBER]) {
+    return shortest(v, false, text);
+}
+
+char *json_number_float(float v, char text[JSON_NUMBER]) {
+    return shortest(v, true, text);
 }
 
 cJSON *json_real(double v) {
@@ -182,6 +196,39 @@ int json_write(const char *path, const cJSON *json, struct err *err) {
     int ret = outfile_write(path, text, strlen(text), err);
     free(text);
     return ret;
+}
+
+/* Digest of everything but the member "digest", as it looks after a round trip through a file. */
+static int seal_of(const cJSON *object, char hex[DIGEST_HEX], struct err *err) {
+    char *text = json_line(object), *again = NULL;
+    cJSON *copy = text ? cJSON_Parse(text) : NULL;
+    if (copy) {
+        cJSON_DeleteItemFromObjectCaseSensitive(copy, "digest");
+        again = json_line(copy);
+    }
+    if (again)
+        digest_bytes(again, strlen(again), hex);
+    int ret = again ? 0 : err_nomem(err);
+    free(text);
+    free(again);
+    cJSON_Delete(copy);
+    return ret;
+}
+
+int json_seal(cJSON *object, struct err *err) {
+    char hex[DIGEST_HEX];
+    cJSON_DeleteItemFromObjectCaseSensitive(object, "digest");
+    if (seal_of(object, hex, err))
+        return -1;
+    return cJSON_AddStringToObject(object, "digest", hex) ? 0 : err_nomem(err);
+}
+
+int json_check_seal(const cJSON *object, struct err *err) {
+    char hex[DIGEST_HEX];
+    const char *stored;
+    if (json_get_string(object, "digest", &stored, err) || seal_of(object, hex, err))
+        return -1;
+    return strcmp(stored, hex) == 0 ? 0 : err_set(err, ERR_FAILED, "its digest does not fit its contents");
 }
 
 static int get(const cJSON *object, const char *key, cJSON **item, struct err *err) {

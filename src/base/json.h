@@ -17,6 +17,9 @@ enum { JSON_NUMBER = 32 };
  * "0.008665265515446663", "1e-07"), as Python's repr writes it. Returns text. */
 char *json_number(double v, char text[JSON_NUMBER]);
 
+/* The same for a float: the shortest decimal that reads back as v in single precision. */
+char *json_number_float(float v, char text[JSON_NUMBER]);
+
 /* Parses a file; path "-" is stdin. *json is the caller's. Errors: ERR_FAILED naming path, and line of a
  * syntax error. */
 int json_read(const char *path, cJSON **json, struct err *err);
@@ -30,6 +33,11 @@ char *json_line(const cJSON *json);
 
 /* json_text into a file through outfile; "-" is stdout. */
 int json_write(const char *path, const cJSON *json, struct err *err);
+
+/* Adds a last member "digest", the SHA-256 of the rest, so that json_check_seal finds a file that was cut or
+ * altered. */
+int json_seal(cJSON *object, struct err *err);
+int json_check_seal(const cJSON *object, struct err *err);
 
 /* Members of an object. add_real writes v as json_number does (v must be finite: refused with the key's name
  * if not). The others never fail but for memory, which the caller learns from the returned NULL. */

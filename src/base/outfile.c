@@ -4,6 +4,7 @@
 #include <errno.h>
 #include <fcntl.h>
 #include <signal.h>
+#include <stdbool.h>
 #include <stdlib.h>
 #include <string.h>
 #include <sys/stat.h>
@@ -125,7 +126,7 @@ static void sync_folder(const char *path) {
     free(dir);
 }
 
-int outfile_commit(struct outfile **out, struct err *err) {
+static int commit(struct outfile **out, bool sync, struct err *err) {
     struct outfile *o = *out;
     if (fflush(o->stream) || ferror(o->stream)) {
         err_errno(err, "%s: cannot write", o->temp ? o->path : "standard output");
@@ -133,7 +134,7 @@ int outfile_commit(struct outfile **out, struct err *err) {
         return -1;
     }
     if (o->temp) {
-        int bad = fsync(fileno(o->stream));
+        int bad = sync ? fsync(fileno(o->stream)) : 0;
         int saved = errno;
         if (fclose(o->stream) && !bad) {
             bad = -1;
@@ -146,7 +147,8 @@ int outfile_commit(struct outfile **out, struct err *err) {
             outfile_discard(out);
             return -1;
         }
-        sync_folder(o->path);
+        if (sync)
+            sync_folder(o->path);
         if (o->slot >= 0)
             live[o->slot] = NULL;
         free(o->temp);
@@ -156,6 +158,14 @@ int outfile_commit(struct outfile **out, struct err *err) {
     free(o);
     *out = NULL;
     return 0;
+}
+
+int outfile_commit(struct outfile **out, struct err *err) {
+    return commit(out, true, err);
+}
+
+int outfile_commit_unsynced(struct outfile **out, struct err *err) {
+    return commit(out, false, err);
 }
 
 void outfile_discard(struct outfile **out) {

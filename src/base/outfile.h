@@ -33,6 +33,9 @@ FILE *outfile_stream(struct outfile *out);
  * temporary. */
 int outfile_commit(struct outfile **out, struct err *err);
 
+/* The same without fsync: for what can be remade and carries a digest. */
+int outfile_commit_unsynced(struct outfile **out, struct err *err);
+
 /* Forgets the file and unlinks its temporary. */
 void outfile_discard(struct outfile **out);
 
