@@ -1,0 +1,34 @@
+/* Objects that several artifacts repeat, as cJSON, in the reference's key order. All return NULL when out of
+ * memory; the caller deletes what it gets. */
+#ifndef YS_REPORT_PARTS_H
+#define YS_REPORT_PARTS_H
+
+#include "report/cell.h"
+
+/* object[key] = item, which then belongs to object. 0, or -1 when item is NULL or there is no memory; item is
+ * deleted then. */
+int part_put(cJSON *object, const char *key, cJSON *item);
+
+/* array[] = item, likewise. */
+int part_push(cJSON *array, cJSON *item);
+
+/* object if bad is 0; else deletes it and returns NULL. */
+cJSON *part_done(cJSON *object, int bad);
+
+/* s, or null. */
+cJSON *part_string(const char *s);
+
+cJSON *part_scheme(const struct report_cell *cell);  /* name, bits, method, score size, coverage, formats */
+cJSON *part_model(const struct report_cell *cell);   /* id */
+cJSON *part_dataset(const struct report_cell *cell); /* image list, size, counts, batch size */
+cJSON *part_quantization(const struct report_cell *cell); /* base format, pair, overrides, summary, presets */
+cJSON *part_run_config(void);                             /* name of the composed configuration */
+cJSON *
+part_search(const struct report_cell *cell); /* autoquant_state: keys, constraints, score, is_satisfied */
+cJSON *
+part_provenance(const struct report_cell *cell); /* ours: tool, digests, where computed, demonstration */
+
+/* Bits that a recipe's name gives: "CUSTOM_0(effective-bits: 8.0)" is 8. */
+double part_recipe_bits(const struct report_cell *cell);
+
+#endif
