@@ -1,0 +1,29 @@
+/* Image lists: one path a line. A path is absolute, else relative to the list's folder, else to the current
+ * folder. Blank lines, CRLF and a byte order mark are tolerated. */
+#ifndef YS_IMAGE_LIST_H
+#define YS_IMAGE_LIST_H
+
+#include "base/err.h"
+
+#include <stdbool.h>
+
+/* Fewer images than this do not calibrate a network. */
+enum { IMAGE_LIST_MIN = 10 };
+
+struct image_list {
+    int count;
+    char **names; /* as the list has them */
+    char **paths; /* as they are to be opened */
+};
+
+/* Reads the first count images of the list at path ("-": standard input); a list with fewer is used whole, so
+ * (*list)->count may be less than count. Each must exist. *list is the caller's, to be freed.
+ * Errors: ERR_FAILED when path cannot be read or is no text, when it holds fewer than min images, or when an
+ * image is missing: "LIST:LINE: NAME: no such file". */
+int image_list_read(struct image_list **list, const char *path, int count, int min, struct err *err);
+void image_list_free(struct image_list **list);
+
+/* Whether path is one of the listed images, under whatever name: writing there would destroy it. */
+bool image_list_holds(const struct image_list *list, const char *path);
+
+#endif
