@@ -1,6 +1,8 @@
 #include "base/cpu.h"
 
+#include <cpuid.h>
 #include <stdatomic.h>
+#include <stdbool.h>
 #include <stdlib.h>
 #include <string.h>
 
@@ -9,9 +11,15 @@ const char *const cpu_level_names[] = {"baseline", "avx2", "avx512", "avx512vnni
 enum { UNKNOWN = -1 };
 static atomic_int in_use = UNKNOWN;
 
+/* clang's __builtin_cpu_supports does not know this word. */
+static bool has_f16c(void) {
+    unsigned a, b, c, d;
+    return __get_cpuid(1, &a, &b, &c, &d) && (c & bit_F16C);
+}
+
 enum cpu_level cpu_level_best(void) {
     __builtin_cpu_init();
-    if (!__builtin_cpu_supports("avx2") || !__builtin_cpu_supports("fma") || !__builtin_cpu_supports("f16c"))
+    if (!__builtin_cpu_supports("avx2") || !__builtin_cpu_supports("fma") || !has_f16c())
         return CPU_BASELINE;
     if (!__builtin_cpu_supports("avx512f") || !__builtin_cpu_supports("avx512bw") ||
         !__builtin_cpu_supports("avx512vl") || !__builtin_cpu_supports("avx512dq"))
@@ -34,13 +42,14 @@ int cpu_level_init(struct err *err) {
     const char *word = getenv("YOLOSENS_CPU");
     if (!word || !*word)
         return cpu_level_force(cpu_level_best(), err);
+    int i = 0;
+    while (i < CPU_LEVELS && strcmp(word, cpu_level_names[i]) != 0)
+        i++;
+    if (i < CPU_LEVELS && cpu_level_force((enum cpu_level)i, err) == 0)
+        return 0;
     atomic_store(&in_use, CPU_BASELINE);
-    for (int i = 0; i < CPU_LEVELS; i++)
-        if (strcmp(word, cpu_level_names[i]) == 0) {
-            if (cpu_level_force((enum cpu_level)i, err))
-                return err_wrap(err, "YOLOSENS_CPU=%s", word);
-            return 0;
-        }
+    if (i < CPU_LEVELS)
+        return err_wrap(err, "YOLOSENS_CPU=%s", word);
     return err_set(err, ERR_USAGE, "YOLOSENS_CPU=%s: use baseline, avx2, avx512, avx512vnni or avx512bf16",
                    word);
 }
