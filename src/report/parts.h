@@ -28,7 +28,8 @@ part_search(const struct report_cell *cell); /* autoquant_state: keys, constrain
 cJSON *
 part_provenance(const struct report_cell *cell); /* ours: tool, digests, where computed, demonstration */
 
-/* Bits that a recipe's name gives: "CUSTOM_0(effective-bits: 8.0)" is 8. */
-double part_recipe_bits(const struct report_cell *cell);
+/* "<layer>.quant_recipe", what ModelOpt calls a layer in its search. NULL when out of memory; the caller
+ * frees it. */
+char *part_handle(const char *layer);
 
 #endif

@@ -2,11 +2,10 @@
  * memoized by themselves, other objects where the caller asks.
  *
  *     struct pickle *p = pickle_new();
- *     pickle_op(p, PICKLE_EMPTY_DICT);
- *     pickle_op(p, PICKLE_MARK);
+ *     pickle_open_dict(p);
  *     pickle_string(p, "answer");
  *     pickle_int(p, 42);
- *     pickle_op(p, PICKLE_SETITEMS);
+ *     pickle_close_dict(p);
  *     if (pickle_finish(&p, &bytes, &n, &err)) ...       // {"answer": 42}
  *
  * A writer is owned by the caller until pickle_finish or pickle_free. It remembers running out of memory, so
@@ -41,6 +40,12 @@ struct pickle;
 struct pickle *pickle_new(void);
 
 void pickle_op(struct pickle *p, enum pickle_op op);
+/* Between open and close: keys and values, alternating; items. The container is then on the stack. */
+void pickle_open_dict(struct pickle *p);
+void pickle_close_dict(struct pickle *p);
+void pickle_open_list(struct pickle *p);
+void pickle_close_list(struct pickle *p);
+
 void pickle_bool(struct pickle *p, bool v);
 void pickle_int(struct pickle *p, int32_t v);
 void pickle_real(struct pickle *p, double v);

@@ -1,0 +1,136 @@
+#define _GNU_SOURCE
+#include "report/report.h"
+
+#include "base/json.h"
+#include "report/parts.h"
+
+#include <ctype.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <strings.h>
+#include <yaml.h>
+
+static cJSON *composed(const struct report_cell *cell) {
+    int bad = 0;
+    const struct qcfg *q = &cell->qcfg;
+    cJSON *o = cJSON_CreateObject(), *run = cJSON_CreateObject(), *autoquant = cJSON_CreateObject();
+    bad |= part_put(run, "model", part_string(cell->model));
+    bad |= part_put(run, "weight_dtype", part_string(q->weight_dtype));
+    bad |= part_put(run, "act_dtype", part_string(q->act_dtype));
+    bad |= part_put(run, "granularity", part_string(q->granularity));
+    bad |= part_put(autoquant, "effective_bits", json_real(cell->limit));
+    bad |= part_put(autoquant, "method", part_string("gradient"));
+    bad |= part_put(autoquant, "score_size", cJSON_CreateNumber((double)cell->score_size));
+    bad |= part_put(autoquant, "batch_size", cJSON_CreateNumber((double)cell->batch_size));
+    bad |= part_put(autoquant, "imgsz", cJSON_CreateNumber((double)cell->imgsz));
+    bad |= part_put(o, "run", run);
+    bad |= part_put(o, "checkpoint", part_string(cell->checkpoint));
+    bad |= part_put(o, "dataset", part_dataset(cell));
+    bad |= part_put(o, "autoquant", autoquant);
+    bad |= part_put(o, "quantization", part_quantization(cell));
+    return part_done(o, bad);
+}
+
+/* Whether a plain s surely reads back as this text: a word that no YAML resolver takes for a number, a date,
+ * a boolean or null. What is not plain is quoted, so doubt costs only quotes. */
+static bool plain_is_text(const char *s) {
+    static const char *const words[] = {"y", "n", "yes", "no", "on", "off", "true", "false", "null"};
+    if (!isalpha((unsigned char)*s) && *s != '_' && *s != '/')
+        return false;
+    for (size_t i = 0; i < sizeof words / sizeof *words; i++)
+        if (strcasecmp(s, words[i]) == 0)
+            return false;
+    return true;
+}
+
+static bool has_control(const char *s) {
+    for (; *s; s++)
+        if ((unsigned char)*s < 0x20 || *s == 0x7f)
+            return true;
+    return false;
+}
+
+static int emit_scalar(yaml_emitter_t *y, const char *text, int plain, yaml_scalar_style_t style) {
+    yaml_event_t e;
+    return yaml_scalar_event_initialize(&e, NULL, NULL, (const yaml_char_t *)text, (int)strlen(text), plain,
+                                        1, style) &&
+           yaml_emitter_emit(y, &e);
+}
+
+static int emit_text(yaml_emitter_t *y, const char *s) {
+    /* on one line whatever it holds: the report shows this file inside a fence */
+    return emit_scalar(y, s, plain_is_text(s),
+                       has_control(s) ? YAML_DOUBLE_QUOTED_SCALAR_STYLE : YAML_ANY_SCALAR_STYLE);
+}
+
+/* A number as YAML 1.1 knows it: 1e-07 without a point would be a text. */
+static int emit_number(yaml_emitter_t *y, const cJSON *j) {
+    char text[JSON_NUMBER + 2], *e;
+    if (cJSON_IsRaw(j))
+        snprintf(text, sizeof text, "%s", j->valuestring);
+    else
+        snprintf(text, sizeof text, "%.0f", j->valuedouble);
+    if ((e = strchr(text, 'e')) && !strchr(text, '.')) {
+        memmove(e + 2, e, strlen(e) + 1);
+        memcpy(e, ".0", 2);
+    }
+    return emit_scalar(y, text, 1, YAML_PLAIN_SCALAR_STYLE);
+}
+
+static int emit_node(yaml_emitter_t *y, const cJSON *j) {
+    yaml_event_t e;
+    if (cJSON_IsString(j))
+        return emit_text(y, j->valuestring);
+    if (cJSON_IsNumber(j) || cJSON_IsRaw(j))
+        return emit_number(y, j);
+    if (!cJSON_IsObject(j) && !cJSON_IsArray(j))
+        return emit_scalar(y,
+                           cJSON_IsNull(j)   ? "null"
+                           : cJSON_IsTrue(j) ? "true"
+                                             : "false",
+                           1, YAML_PLAIN_SCALAR_STYLE);
+    bool map = cJSON_IsObject(j);
+    if (!(map ? yaml_mapping_start_event_initialize(&e, NULL, NULL, 1, YAML_BLOCK_MAPPING_STYLE)
+              : yaml_sequence_start_event_initialize(&e, NULL, NULL, 1, YAML_BLOCK_SEQUENCE_STYLE)) ||
+        !yaml_emitter_emit(y, &e))
+        return 0;
+    for (const cJSON *c = j->child; c; c = c->next)
+        if ((map && !emit_text(y, c->string)) || !emit_node(y, c))
+            return 0;
+    return (map ? yaml_mapping_end_event_initialize(&e) : yaml_sequence_end_event_initialize(&e)) &&
+           yaml_emitter_emit(y, &e);
+}
+
+static int write_to_stream(void *stream, unsigned char *bytes, size_t n) {
+    return fwrite(bytes, 1, n, stream) == n;
+}
+
+char *composed_text(const struct report_cell *cell) {
+    char *text = NULL;
+    size_t n;
+    int ok = 0;
+    yaml_emitter_t y;
+    yaml_event_t e;
+    cJSON *tree = composed(cell);
+    FILE *f = open_memstream(&text, &n);
+    if (!tree || !f || !yaml_emitter_initialize(&y))
+        goto out;
+    yaml_emitter_set_output(&y, write_to_stream, f);
+    yaml_emitter_set_unicode(&y, 1);
+    yaml_emitter_set_width(&y, -1);
+    ok = yaml_stream_start_event_initialize(&e, YAML_UTF8_ENCODING) && yaml_emitter_emit(&y, &e) &&
+         yaml_document_start_event_initialize(&e, NULL, NULL, NULL, 1) && yaml_emitter_emit(&y, &e) &&
+         emit_node(&y, tree) && yaml_document_end_event_initialize(&e, 1) && yaml_emitter_emit(&y, &e) &&
+         yaml_stream_end_event_initialize(&e) && yaml_emitter_emit(&y, &e);
+    yaml_emitter_delete(&y);
+out:
+    cJSON_Delete(tree);
+    if (f && fclose(f))
+        ok = 0;
+    if (!ok) {
+        free(text);
+        text = NULL;
+    }
+    return text;
+}

@@ -1,0 +1,16 @@
+/* ModelOpt 0.40.0's QuantRecipe objects as pickles: every field of the recipe, of its QuantizeConfig and of
+ * each QuantizerAttributeConfig, with pydantic's record of which fields were set. */
+#ifndef YS_REPORT_RECIPE_PICKLE_H
+#define YS_REPORT_RECIPE_PICKLE_H
+
+#include "quant/qcfg.h"
+#include "report/pickle_writer.h"
+
+/* Pushes the recipe of a configuration; returns its memo. */
+uint32_t pickle_recipe(struct pickle *p, const struct qcfg *q);
+
+/* Pushes a new NONE of that name ("NONE(effective-bits: 16.0)"), the recipe that quantizes nothing; returns
+ * its memo. */
+uint32_t pickle_none_recipe(struct pickle *p, const char *name);
+
+#endif
