@@ -16,7 +16,7 @@ endif
 
 # Rounding is the product: no contraction of a*b+c, no fast-math. Baseline x86-64; faster kernels are
 # separate objects, chosen at run time.
-WARN       := -Wall -Wextra -Werror
+WARN       := -Wall -Wextra -Werror -Wno-missing-field-initializers
 ALL_CFLAGS   = -std=c11 -O2 -g -ffp-contract=off $(WARN) -Isrc -Itests -fPIE -fstack-protector-strong $(SAN_FLAGS) $(CFLAGS)
 ALL_CXXFLAGS = -std=c++17 -O2 -g $(WARN) -Isrc -fPIE -fstack-protector-strong $(SAN_FLAGS) $(CXXFLAGS)
 ALL_LDFLAGS  = -pie -Wl,-z,relro,-z,now -Wl,--as-needed $(SAN_FLAGS) $(LDFLAGS)
