@@ -1,0 +1,34 @@
+/* A graph under construction: what the module kinds (kinds.c, head.c) add their operations with. Private to
+ * src/model. */
+#ifndef YS_MODEL_BUILDER_H
+#define YS_MODEL_BUILDER_H
+
+#include "model/graph.h"
+#include "model/module.h"
+
+struct builder {
+    struct graph *g;
+    const struct pt_value **conv_modules; /* of each g->convs entry */
+    size_t ops_room;
+};
+
+/* Appends op with its n_in inputs copied; *out is the number of the value that it makes. */
+int builder_add(struct builder *b, struct op op, const int *in, int n_in, int *out, struct err *err);
+
+/* Appends whatever module m computes from in[0 .. n_in-1]. The table of module kinds decides; an unknown kind
+ * is ERR_UNSUPPORTED naming it. */
+int builder_module(struct builder *b, const struct module *m, const int *in, int n_in, int *out,
+                   struct err *err);
+
+/* The same for m's child `name`, of one input. */
+int builder_child(struct builder *b, const struct module *m, const char *name, int in, int *out,
+                  struct err *err);
+
+/* The v10Detect head over the levels' features: convolutions of both heads, DFL, decoding; sets g->leaves. */
+int builder_head(struct builder *b, const struct module *m, const int *levels, int n_levels, struct err *err);
+
+/* Whether m is ultralytics' class `name`, or torch.nn's. */
+bool is_ultralytics(const struct module *m, const char *name);
+bool is_torch(const struct module *m, const char *name);
+
+#endif

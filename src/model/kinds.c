@@ -1,0 +1,351 @@
+/* The module kinds of YOLOv10, one row and one function each: what a module computes, as operations of the
+ * graph. The definitions are those of the modules' forward methods upstream (ultralytics/nn/modules). */
+#include "model/builder.h"
+
+#include <math.h>
+#include <stdlib.h>
+#include <string.h>
+
+/* in[0 .. n_in-1]: value numbers of the module's inputs; *out: its output's. */
+typedef int kind_fn(struct builder *b, const struct module *m, const int *in, int n_in, int *out,
+                    struct err *err);
+
+static int one_child(const struct module *m, const char *name, struct builder *b, int *value,
+                     struct err *err) {
+    return builder_child(b, m, name, *value, value, err);
+}
+
+static int add_values(struct builder *b, int x, int y, int *out, struct err *err) {
+    return builder_add(b, (struct op){.kind = OP_ADD}, (int[]){x, y}, 2, out, err);
+}
+
+static int slice(struct builder *b, int x, int from, int to, int *out, struct err *err) {
+    return builder_add(b, (struct op){.kind = OP_SLICE, .from = from, .to = to}, &x, 1, out, err);
+}
+
+/* ---- torch.nn ---- */
+
+static int conv2d(struct builder *b, const struct module *m, const int *in, int n_in, int *out,
+                  struct err *err) {
+    (void)n_in;
+    for (size_t i = 0; i < b->g->n_convs; i++)
+        if (b->conv_modules[i] == m->v) {
+            b->g->convs[i].calls++;
+            return builder_add(b, (struct op){.kind = OP_CONV, .conv = (int)i}, in, 1, out, err);
+        }
+    return err_set(err, ERR_FAILED, "%s: is not in the module tree", m->path);
+}
+
+static int batch_norm(struct builder *b, const struct module *m, const int *in, int n_in, int *out,
+                      struct err *err) {
+    (void)n_in;
+    struct bn *bns = realloc(b->g->bns, (b->g->n_bns + 1) * sizeof *bns), *bn;
+    int n = -1;
+    if (!bns)
+        return err_nomem(err);
+    b->g->bns = bns;
+    bn = &bns[b->g->n_bns++];
+    *bn = (struct bn){0};
+    if (module_floats(m, "running_mean", &n, 1, &bn->mean, err) ||
+        module_floats(m, "running_var", &n, 1, &bn->var, err) || module_real(m, "eps", &bn->eps, err))
+        return -1;
+    if (!module_is_none(m, "weight") && (module_floats(m, "weight", &n, 1, &bn->weight, err) ||
+                                         module_floats(m, "bias", &n, 1, &bn->bias, err)))
+        return -1;
+    bn->channels = n;
+    return builder_add(b, (struct op){.kind = OP_BN, .bn = (int)b->g->n_bns - 1}, in, 1, out, err);
+}
+
+static int silu(struct builder *b, const struct module *m, const int *in, int n_in, int *out,
+                struct err *err) {
+    (void)m, (void)n_in;
+    return builder_add(b, (struct op){.kind = OP_ACT, .act = ACT_SILU}, in, 1, out, err);
+}
+
+static int relu(struct builder *b, const struct module *m, const int *in, int n_in, int *out,
+                struct err *err) {
+    (void)m, (void)n_in;
+    return builder_add(b, (struct op){.kind = OP_ACT, .act = ACT_RELU}, in, 1, out, err);
+}
+
+static int leaky_relu(struct builder *b, const struct module *m, const int *in, int n_in, int *out,
+                      struct err *err) {
+    (void)n_in;
+    double slope;
+    if (module_real(m, "negative_slope", &slope, err))
+        return -1;
+    return builder_add(b, (struct op){.kind = OP_ACT, .act = ACT_LEAKY_RELU, .slope = slope}, in, 1, out,
+                       err);
+}
+
+static int hardswish(struct builder *b, const struct module *m, const int *in, int n_in, int *out,
+                     struct err *err) {
+    (void)m, (void)n_in;
+    return builder_add(b, (struct op){.kind = OP_ACT, .act = ACT_HARDSWISH}, in, 1, out, err);
+}
+
+static int identity(struct builder *b, const struct module *m, const int *in, int n_in, int *out,
+                    struct err *err) {
+    (void)b, (void)m, (void)n_in, (void)err;
+    *out = in[0];
+    return 0;
+}
+
+static int sequential(struct builder *b, const struct module *m, const int *in, int n_in, int *out,
+                      struct err *err) {
+    (void)n_in;
+    *out = in[0];
+    for (size_t i = 0; i < module_count(m); i++) {
+        struct module child;
+        if (module_at(m, i, &child, NULL, err) || builder_module(b, &child, out, 1, out, err))
+            return -1;
+    }
+    return 0;
+}
+
+static int max_pool(struct builder *b, const struct module *m, const int *in, int n_in, int *out,
+                    struct err *err) {
+    (void)n_in;
+    int k[2], s[2], p[2], d[2];
+    bool ceil_mode;
+    if (module_pair(m, "kernel_size", 1, 64, k, err) || module_pair(m, "stride", 1, 64, s, err) ||
+        module_pair(m, "padding", 0, 32, p, err) || module_pair(m, "dilation", 1, 64, d, err) ||
+        module_bool(m, "ceil_mode", false, &ceil_mode, err))
+        return -1;
+    if (k[0] != k[1] || s[0] != s[1] || p[0] != p[1] || d[0] != 1 || d[1] != 1 || ceil_mode)
+        return err_set(err, ERR_UNSUPPORTED, "%s: max pooling of this form is not supported", m->path);
+    return builder_add(b, (struct op){.kind = OP_MAXPOOL, .kernel = k[0], .stride = s[0], .pad = p[0]}, in, 1,
+                       out, err);
+}
+
+static int upsample(struct builder *b, const struct module *m, const int *in, int n_in, int *out,
+                    struct err *err) {
+    (void)n_in;
+    double scale;
+    if (!module_is_word(m, "mode", "nearest") || !module_is_none(m, "size"))
+        return err_set(err, ERR_UNSUPPORTED, "%s: only nearest-neighbour upsampling by a factor is supported",
+                       m->path);
+    if (module_real(m, "scale_factor", &scale, err))
+        return -1;
+    if (scale != floor(scale) || scale < 1 || scale > 64)
+        return err_set(err, ERR_UNSUPPORTED, "%s: upsampling by %g is not supported", m->path, scale);
+    return builder_add(b, (struct op){.kind = OP_UPSAMPLE, .scale = (int)scale}, in, 1, out, err);
+}
+
+/* ---- ultralytics ---- */
+
+/* conv, bn, act; the last two may be absent in a fused file. */
+static int conv(struct builder *b, const struct module *m, const int *in, int n_in, int *out,
+                struct err *err) {
+    (void)n_in;
+    int v = in[0];
+    if (one_child(m, "conv", b, &v, err) || (module_has(m, "bn") && one_child(m, "bn", b, &v, err)) ||
+        (module_has(m, "act") && one_child(m, "act", b, &v, err)))
+        return -1;
+    *out = v;
+    return 0;
+}
+
+static int concat(struct builder *b, const struct module *m, const int *in, int n_in, int *out,
+                  struct err *err) {
+    int dim;
+    if (module_int(m, "d", -8, 8, &dim, err))
+        return -1;
+    if (dim != 1)
+        return err_set(err, ERR_UNSUPPORTED, "%s: concatenation along dimension %d is not supported", m->path,
+                       dim);
+    return builder_add(b, (struct op){.kind = OP_CONCAT}, in, n_in, out, err);
+}
+
+/* x + f(x) where the module's `add` says so, f(x) otherwise. */
+static int maybe_add(struct builder *b, const struct module *m, int x, int fx, int *out, struct err *err) {
+    bool add;
+    *out = fx;
+    if (module_bool(m, "add", false, &add, err))
+        return -1;
+    return add ? add_values(b, x, fx, out, err) : 0;
+}
+
+static int bottleneck(struct builder *b, const struct module *m, const int *in, int n_in, int *out,
+                      struct err *err) {
+    (void)n_in;
+    int v = in[0];
+    if (one_child(m, "cv1", b, &v, err) || one_child(m, "cv2", b, &v, err))
+        return -1;
+    return maybe_add(b, m, in[0], v, out, err);
+}
+
+static int cib(struct builder *b, const struct module *m, const int *in, int n_in, int *out,
+               struct err *err) {
+    (void)n_in;
+    int v = in[0];
+    if (one_child(m, "cv1", b, &v, err))
+        return -1;
+    return maybe_add(b, m, in[0], v, out, err);
+}
+
+static int rep_vgg_dw(struct builder *b, const struct module *m, const int *in, int n_in, int *out,
+                      struct err *err) {
+    (void)n_in;
+    int wide = in[0], narrow = in[0];
+    if (one_child(m, "conv", b, &wide, err))
+        return -1;
+    if (module_has(m, "conv1") &&
+        (one_child(m, "conv1", b, &narrow, err) || add_values(b, wide, narrow, &wide, err)))
+        return -1;
+    if (one_child(m, "act", b, &wide, err))
+        return -1;
+    *out = wide;
+    return 0;
+}
+
+/* cv1, split in two; each of m works on the last; all of it concatenated through cv2. C2fCIB differs in its m
+ * only. */
+static int c2f(struct builder *b, const struct module *m, const int *in, int n_in, int *out,
+               struct err *err) {
+    (void)n_in;
+    int parts[OP_INPUTS_MAX], v = in[0], c;
+    struct module chain;
+    if (module_int(m, "c", 1, 1 << 20, &c, err) || module_child(m, "m", &chain, err) ||
+        one_child(m, "cv1", b, &v, err) || slice(b, v, 0, c, &parts[0], err) ||
+        slice(b, v, c, 2 * c, &parts[1], err))
+        return -1;
+    size_t n = module_count(&chain);
+    if (n + 2 > OP_INPUTS_MAX)
+        return err_set(err, ERR_UNSUPPORTED, "%s: %zu repetitions are too many", m->path, n);
+    for (size_t i = 0; i < n; i++) {
+        struct module child;
+        if (module_at(&chain, i, &child, NULL, err) ||
+            builder_module(b, &child, &parts[i + 1], 1, &parts[i + 2], err))
+            return -1;
+    }
+    if (builder_add(b, (struct op){.kind = OP_CONCAT}, parts, (int)n + 2, &v, err))
+        return -1;
+    return builder_child(b, m, "cv2", v, out, err);
+}
+
+static int sc_down(struct builder *b, const struct module *m, const int *in, int n_in, int *out,
+                   struct err *err) {
+    (void)n_in;
+    int v = in[0];
+    if (one_child(m, "cv1", b, &v, err))
+        return -1;
+    return builder_child(b, m, "cv2", v, out, err);
+}
+
+static int sppf(struct builder *b, const struct module *m, const int *in, int n_in, int *out,
+                struct err *err) {
+    (void)n_in;
+    int parts[OP_INPUTS_MAX], v = in[0], n = 3;
+    if (!module_is_none(m, "n") && module_int(m, "n", 1, OP_INPUTS_MAX - 1, &n, err))
+        return -1;
+    if (builder_child(b, m, "cv1", v, &parts[0], err))
+        return -1;
+    for (int i = 0; i < n; i++)
+        if (builder_child(b, m, "m", parts[i], &parts[i + 1], err))
+            return -1;
+    if (builder_add(b, (struct op){.kind = OP_CONCAT}, parts, n + 1, &v, err) ||
+        one_child(m, "cv2", b, &v, err))
+        return -1;
+    return maybe_add(b, m, in[0], v, out, err);
+}
+
+static int attention(struct builder *b, const struct module *m, const int *in, int n_in, int *out,
+                     struct err *err) {
+    (void)n_in;
+    struct op op = {.kind = OP_ATTN_MIX};
+    double scale;
+    int qkv, mix, v, pe;
+    if (module_int(m, "num_heads", 1, 1 << 12, &op.heads, err) ||
+        module_int(m, "key_dim", 1, 1 << 12, &op.key_dim, err) ||
+        module_int(m, "head_dim", 1, 1 << 12, &op.head_dim, err) || module_real(m, "scale", &scale, err))
+        return -1;
+    if (fabs(scale * sqrt(op.key_dim) - 1) > 1e-6)
+        return err_set(err, ERR_UNSUPPORTED, "%s: an attention scale of %g is not supported", m->path, scale);
+    struct op values = op;
+    values.kind = OP_ATTN_V;
+    if (builder_child(b, m, "qkv", in[0], &qkv, err) || builder_add(b, op, &qkv, 1, &mix, err) ||
+        builder_add(b, values, &qkv, 1, &v, err) || builder_child(b, m, "pe", v, &pe, err) ||
+        add_values(b, mix, pe, &mix, err))
+        return -1;
+    return builder_child(b, m, "proj", mix, out, err);
+}
+
+static int psa(struct builder *b, const struct module *m, const int *in, int n_in, int *out,
+               struct err *err) {
+    (void)n_in;
+    int c, v = in[0], half[2], f;
+    if (module_int(m, "c", 1, 1 << 20, &c, err) || one_child(m, "cv1", b, &v, err) ||
+        slice(b, v, 0, c, &half[0], err) || slice(b, v, c, 2 * c, &half[1], err) ||
+        builder_child(b, m, "attn", half[1], &f, err) || add_values(b, half[1], f, &half[1], err) ||
+        builder_child(b, m, "ffn", half[1], &f, err) || add_values(b, half[1], f, &half[1], err) ||
+        builder_add(b, (struct op){.kind = OP_CONCAT}, half, 2, &v, err))
+        return -1;
+    return builder_child(b, m, "cv2", v, out, err);
+}
+
+static const struct kind {
+    bool ultralytics; /* else torch.nn */
+    const char *name;
+    kind_fn *build;
+} kinds[] = {
+    {true, "Conv", conv},
+    {true, "DWConv", conv},
+    {true, "Bottleneck", bottleneck},
+    {true, "C2f", c2f},
+    {true, "C2fCIB", c2f},
+    {true, "CIB", cib},
+    {true, "RepVGGDW", rep_vgg_dw},
+    {true, "SCDown", sc_down},
+    {true, "SPPF", sppf},
+    {true, "PSA", psa},
+    {true, "Attention", attention},
+    {true, "Concat", concat},
+    {false, "Conv2d", conv2d},
+    {false, "BatchNorm2d", batch_norm},
+    {false, "SiLU", silu},
+    {false, "ReLU", relu},
+    {false, "LeakyReLU", leaky_relu},
+    {false, "Hardswish", hardswish},
+    {false, "Identity", identity},
+    {false, "Sequential", sequential},
+    {false, "MaxPool2d", max_pool},
+    {false, "Upsample", upsample},
+};
+
+static bool is_class(const struct module *m, const char *package, const char *name) {
+    const char *dot = strrchr(m->cls, '.');
+    return strncmp(m->cls, package, strlen(package)) == 0 && dot && strcmp(dot + 1, name) == 0;
+}
+
+bool is_ultralytics(const struct module *m, const char *name) {
+    return is_class(m, "ultralytics.nn.", name);
+}
+
+bool is_torch(const struct module *m, const char *name) {
+    return is_class(m, "torch.nn.", name);
+}
+
+int builder_module(struct builder *b, const struct module *m, const int *in, int n_in, int *out,
+                   struct err *err) {
+    for (size_t i = 0; i < sizeof kinds / sizeof *kinds; i++) {
+        const struct kind *k = &kinds[i];
+        if (!(k->ultralytics ? is_ultralytics(m, k->name) : is_torch(m, k->name)))
+            continue;
+        if (n_in != 1 && k->build != concat)
+            return err_set(err, ERR_UNSUPPORTED, "%s: %s of %d inputs is not supported", m->path, k->name,
+                           n_in);
+        return k->build(b, m, in, n_in, out, err);
+    }
+    return err_set(err, ERR_UNSUPPORTED,
+                   "%s: module kind %s is not one of YOLOv10's; only YOLOv10 detectors are scored", m->path,
+                   m->cls);
+}
+
+int builder_child(struct builder *b, const struct module *m, const char *name, int in, int *out,
+                  struct err *err) {
+    struct module child;
+    if (module_child(m, name, &child, err))
+        return -1;
+    return builder_module(b, &child, &in, 1, out, err);
+}

@@ -1,0 +1,53 @@
+/* A torch.nn.Module of a checkpoint, by its place in the module tree: children, attributes and tensors, with
+ * errors that name the place. Private to src/model.
+ *
+ * A struct module borrows the checkpoint's values. Tensors are read into new arrays, which are the caller's.
+ */
+#ifndef YS_MODEL_MODULE_H
+#define YS_MODEL_MODULE_H
+
+#include "base/err.h"
+#include "pt/checkpoint.h"
+
+#include <stdbool.h>
+#include <stddef.h>
+
+enum { MODULE_PATH_MAX = 256 };
+
+struct module {
+    const struct pt_value *v;
+    char cls[128];              /* "ultralytics.nn.modules.conv.Conv" */
+    char path[MODULE_PATH_MAX]; /* "model.2.cv1"; "" for the root */
+};
+
+int module_root(const struct pt_value *v, struct module *m, struct err *err);
+
+/* The child registered under name. Errors: ERR_UNSUPPORTED if there is none. */
+int module_child(const struct module *m, const char *name, struct module *child, struct err *err);
+bool module_has(const struct module *m, const char *name);
+
+/* Children in the order of registration; module_at is given the child's name too, if name is not NULL. */
+size_t module_count(const struct module *m);
+int module_at(const struct module *m, size_t i, struct module *child, const char **name, struct err *err);
+
+/* Plain attributes. Errors: missing, of another type, or out of range. */
+int module_int(const struct module *m, const char *name, int min, int max, int *v, struct err *err);
+int module_real(const struct module *m, const char *name, double *v, struct err *err);
+/* A bool; absent: otherwise. */
+int module_bool(const struct module *m, const char *name, bool otherwise, bool *v, struct err *err);
+/* An int, twice, or a pair of ints, each from min to max. */
+int module_pair(const struct module *m, const char *name, int min, int max, int v[2], struct err *err);
+/* Whether the attribute is absent or None. */
+bool module_is_none(const struct module *m, const char *name);
+/* Whether it is this string. */
+bool module_is_word(const struct module *m, const char *name, const char *word);
+/* The int, or the n-th int of a list (a layer's `f`); *n_all is how many there are. */
+int module_int_list(const struct module *m, const char *name, int room, int *v, int *n_all, struct err *err);
+
+/* The parameter, buffer or plain tensor attribute `name` as float32, of exactly this shape (dims[0 ..
+ * ndim-1], a -1 takes any size and is replaced by it). Values that are not finite are an error. *out is the
+ * caller's. */
+int module_floats(const struct module *m, const char *name, int *dims, int ndim, float **out,
+                  struct err *err);
+
+#endif

@@ -1,0 +1,133 @@
+#define _GNU_SOURCE
+#include "score/cells.h"
+
+#include "base/json.h"
+#include "score/result.h"
+
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <unistd.h>
+
+int cells_check(const struct cells_options *options, struct err *err) {
+    if (options->n_operands == 0)
+        return err_set(err, ERR_USAGE, "name a cell's configuration, made by qcfg-build");
+    int from_stdin = 0;
+    for (int i = 0; i < options->n_operands; i++) {
+        const char *o = options->operands[i], *equals = strchr(o, '=');
+        if (options->n_operands > 1 && (!equals || equals == o || !equals[1]))
+            return err_set(err, ERR_USAGE, "%s: several cells are given as QCFG=SCORES each", o);
+        from_stdin += strcmp(o, "-") == 0 || strncmp(o, "-=", 2) == 0;
+    }
+    if (from_stdin > 1)
+        return err_set(err, ERR_USAGE, "only one configuration can come from standard input");
+    return 0;
+}
+
+/* One operand's paths. */
+struct request {
+    char *qcfg;
+    const char *scores;
+};
+
+static int parse_request(const struct cells_options *options, int i, struct request *r, struct err *err) {
+    char *equals;
+    if (!(r->qcfg = strdup(options->operands[i])))
+        return err_nomem(err);
+    r->scores = options->output;
+    if ((equals = strchr(r->qcfg, '='))) {
+        *equals = '\0';
+        r->scores = equals + 1;
+    }
+    return 0;
+}
+
+static int read_cell(const struct request *r, const char *state, const char *model, struct score_cell *cell,
+                     struct err *err) {
+    cJSON *json = NULL;
+    if (qcfg_read(r->qcfg, &cell->qcfg, err))
+        return -1;
+    char *text = (json = qcfg_to_json(&cell->qcfg)) ? json_line(json) : NULL;
+    cJSON_Delete(json);
+    if (!text)
+        return err_nomem(err);
+    digest_bytes(text, strlen(text), cell->qcfg_digest);
+    free(text);
+    if (state && asprintf(&cell->state, "%s/%s-%s-%s-%s.json", state, model, cell->qcfg.weight_dtype,
+                          cell->qcfg.act_dtype, cell->qcfg.granularity) < 0) {
+        cell->state = NULL;
+        return err_nomem(err);
+    }
+    return 0;
+}
+
+int cells_score(struct session *session, const struct cells_options *options, struct err *err) {
+    size_t n = (size_t)options->n_operands, n_cells = 0;
+    struct request *requests = calloc(n, sizeof *requests);
+    struct score_cell *cells = calloc(n, sizeof *cells);
+    size_t *request_of = calloc(n, sizeof *request_of);
+    char *name = options->name ? strdup(options->name) : model_name(session->options.model);
+    int failed = 0, ret = -1;
+    if (!requests || !cells || !request_of || !name) {
+        err_nomem(err);
+        goto out;
+    }
+    for (size_t i = 0; i < n; i++) {
+        if (parse_request(options, (int)i, &requests[i], err))
+            goto out;
+        struct err why = {0};
+        if (read_cell(&requests[i], session->options.state, name, &cells[n_cells], &why)) {
+            if (n == 1) {
+                *err = why;
+                goto out;
+            }
+            options->complain(why.msg);
+            failed++;
+            continue;
+        }
+        request_of[n_cells++] = i;
+    }
+    int batch = session->options.batch_size;
+    const struct score_pass pass = {
+        .graph = session->graph,
+        .net = session->net,
+        .pool = session->pool,
+        .amax = &session->amax,
+        .images = session->images,
+        .steps = score_steps(options->score_size, batch, session->images->count),
+        .batch_size = batch,
+        .checkpoint = session->checkpoint,
+    };
+    int scored = pass.steps * batch < session->images->count ? pass.steps * batch : session->images->count;
+    const struct score_result about = {name, session->options.model, options->demonstration, scored};
+    if (n_cells && score_run(&pass, cells, n_cells, err)) {
+        err_wrap(err, "%s", session->options.model);
+        goto out;
+    }
+    for (size_t i = 0; i < n_cells; i++) {
+        struct err why = {0};
+        const char *path = requests[request_of[i]].scores;
+        if (result_write(&pass, &cells[i], &about, path, &why)) {
+            err_wrap(&why, "%s", path);
+            if (n == 1) {
+                *err = why;
+                goto out;
+            }
+            options->complain(why.msg);
+            failed++;
+        }
+        if (cells[i].state)
+            unlink(cells[i].state);
+    }
+    ret = failed ? err_set(err, ERR_FAILED, "%d of %zu cells failed", failed, n) : 0;
+out:
+    for (size_t i = 0; requests && i < n; i++)
+        free(requests[i].qcfg);
+    for (size_t i = 0; cells && i < n; i++)
+        score_cell_free(&cells[i]);
+    free(requests);
+    free(cells);
+    free(request_of);
+    free(name);
+    return ret;
+}

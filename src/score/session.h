@@ -1,0 +1,48 @@
+/* What calib-stats and sens-score both start with: a checkpoint as a network, calibration images, threads,
+ * and amax.
+ *
+ *     struct session s = {0};
+ *     if (session_open(&s, &options, &err) || session_amax(&s, amax_path, &err)) ...
+ *     session_close(&s);          // also of one that failed to open
+ */
+#ifndef YS_SCORE_SESSION_H
+#define YS_SCORE_SESSION_H
+
+#include "base/pool.h"
+#include "image/calib.h"
+#include "quant/amax.h"
+#include "torch/network.h"
+
+struct session_options {
+    const char *model, *calib; /* paths; calib may be "-" */
+    const char *device;        /* auto, cpu, cuda, cuda:N */
+    const char *state;         /* folder for the progress of interrupted passes, or NULL */
+    int threads, batch_size;
+};
+
+struct session {
+    struct session_options options;
+    struct graph *graph;
+    struct network *net;
+    struct pool *pool;
+    struct calib_set *images;
+    struct amax amax;
+    char checkpoint[DIGEST_HEX];
+};
+
+/* Reads the checkpoint and the images and starts the threads. */
+int session_open(struct session *s, const struct session_options *options, struct err *err);
+
+/* Fills s->amax by a calibration pass over all images. */
+int session_calibrate(struct session *s, struct err *err);
+
+/* Fills s->amax from a file of calib-stats, which must be complete and made from these inputs. */
+int session_read_amax(struct session *s, const char *path, struct err *err);
+
+void session_close(struct session *s);
+
+/* The model's name in results: its file's name without folder and .pt. Caller frees; NULL when out of memory.
+ */
+char *model_name(const char *path);
+
+#endif
