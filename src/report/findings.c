@@ -86,24 +86,24 @@ static int note_blocks(struct findings *f, const struct report_cell *cell) {
         ones += is_1x1(&cell->layers[i]);
     if (shapes && !ones)
         return 0;
-    char which[64] = "The 1x1 convolutions";
+    char which[80] = "";
     if (shapes)
-        snprintf(which, sizeof which, "%zu of %zu layers are 1x1 convolutions, which", ones, cell->n_layers);
+        snprintf(which, sizeof which, " (%zu of these %zu layers)", ones, cell->n_layers);
     if (q->weight.format == QUANT_INT4)
         return note(f,
-                    "Artefact: %s weight blocks of one element leave unchanged, because ModelOpt's blocks "
-                    "run along the "
-                    "kernel's width. Their scores are %s, not of 4-bit weights. Use BLOCK_DIM=reduction, "
-                    "where blocks run "
-                    "along the input channels, to rank them.",
+                    "Artefact: ModelOpt's blocks run along the kernel's width, so in 1x1 convolutions%s "
+                    "every weight has a "
+                    "block and a scale of its own, and int4 leaves it unchanged. %s Use BLOCK_DIM=reduction, "
+                    "where blocks "
+                    "run along the input channels, to rank these layers.",
                     which,
-                    q->input.format == QUANT_OFF ? "rounding noise" : "those of their activations alone");
+                    q->input.format == QUANT_OFF ? "Their scores are rounding noise."
+                                                 : "Their scores come from their activations alone.");
     return note(f,
-                "Artefact: %s get a scale for every single weight, because ModelOpt's blocks run along the "
-                "kernel's width: only "
-                "the scale's own rounding is left of their error. Use BLOCK_DIM=reduction, where blocks run "
-                "along the input "
-                "channels, to rank them.",
+                "Artefact: ModelOpt's blocks run along the kernel's width, so in 1x1 convolutions%s every "
+                "weight has a block "
+                "and a scale of its own, and only the rounding of that scale is left of the error. Use "
+                "BLOCK_DIM=reduction, where blocks run along the input channels, to rank these layers.",
                 which);
 }
 

@@ -1,0 +1,277 @@
+#define _GNU_SOURCE
+#include "report/report.h"
+
+#include "base/json.h"
+#include "report/findings.h"
+#include "report/parts.h"
+
+#include <ctype.h>
+#include <stdarg.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+/* Text that Markdown and HTML leave alone: names as the reference prints them. */
+static bool is_plain(const char *s) {
+    if (strncmp(s, "www.", 4) == 0)
+        return false;
+    for (const char *p = s; *p; p++)
+        if (!isalnum((unsigned char)*p) && *p != '.' && *p != '-' &&
+            !(*p == '_' && p > s && isalnum((unsigned char)p[-1]) && isalnum((unsigned char)p[1])))
+            return false;
+    return *s != '-';
+}
+
+/* Everything else shows as it is written too: ASCII punctuation becomes character references, which neither
+ * tables, emphasis, links, formulas nor HTML see; control characters become spaces. */
+static void put_text(FILE *f, const char *s) {
+    bool plain = is_plain(s);
+    for (const unsigned char *p = (const unsigned char *)s; *p; p++)
+        if (*p < 0x20 || *p == 0x7f)
+            fputc(' ', f);
+        else if (plain || isalnum(*p) || *p == ' ' || *p >= 0x80)
+            fputc(*p, f);
+        else
+            fprintf(f, "&#%d;", *p);
+}
+
+static void put_code(FILE *f, const char *s) {
+    bool fits = *s;
+    for (const char *p = s; *p; p++)
+        fits &= *p != '`' && *p != '|' && *p != '\\' && (unsigned char)*p >= 0x20 && *p != 0x7f;
+    if (fits) {
+        fprintf(f, "`%s`", s);
+        return;
+    }
+    fputs("<code>", f);
+    put_text(f, s);
+    fputs("</code>", f);
+}
+
+static void open_table(FILE *f, const char *title) {
+    fprintf(f, "\n## %s\n\n\n|Key|Value|\n| :--- | :--- |\n", title);
+}
+
+static void put_row(FILE *f, const char *key, const char *value) {
+    fprintf(f, "|%s|", key);
+    put_code(f, value);
+    fputs("|\n", f);
+}
+
+__attribute__((format(printf, 3, 4))) static void put_rowf(FILE *f, const char *key, const char *fmt, ...) {
+    char value[128];
+    va_list ap;
+    va_start(ap, fmt);
+    vsnprintf(value, sizeof value, fmt, ap);
+    va_end(ap);
+    put_row(f, key, value);
+}
+
+/* `a`, `b`: n of the layers that pass, most sensitive first, after skip of them. */
+static void put_layers(FILE *f, const struct report_cell *cell, const struct findings *found, size_t skip,
+                       size_t n, bool (*pass)(const struct report_layer *)) {
+    const char *before = "";
+    for (size_t i = 0; i < cell->n_layers && n; i++) {
+        const struct report_layer *l = &cell->layers[found->by_score[i]];
+        if (!pass(l))
+            continue;
+        if (skip) {
+            skip--;
+            continue;
+        }
+        fputs(before, f);
+        put_code(f, l->name);
+        before = ", ";
+        n--;
+    }
+}
+
+static bool is_exported(const struct report_layer *l) {
+    return l->exported;
+}
+
+static bool is_kept(const struct report_layer *l) {
+    return l->kept;
+}
+
+static void put_sets(FILE *f, const struct report_cell *cell, const struct findings *found) {
+    fputs("\n## Layers to Keep in 16 Bits\n\n", f);
+    if (!(found->total > 0)) {
+        fputs("No exported layer has a score above zero: nothing to choose from.\n", f);
+        return;
+    }
+    fprintf(f,
+            "The fewest of the %zu exported layers that together hold a share of their total score, and the "
+            "effective bits if "
+            "these stay in 16 bits while all others are quantized.\n\n",
+            found->n_exported);
+    fputs("|Share of score|Layers|Effective bits|Effective bits, exported layers|\n| :--- | :--- | :--- | "
+          ":--- |\n",
+          f);
+    for (int k = 0; k < FINDING_SETS; k++) {
+        const struct finding_set *s = &found->sets[k];
+        fprintf(f, "|%.0f %%|%zu|%.4f|%.4f|\n", 100 * s->share, s->n, s->bits, s->exported_bits);
+    }
+    fputc('\n', f);
+    for (int k = 0; k < FINDING_SETS; k++) {
+        const struct finding_set *s = &found->sets[k];
+        size_t before = k ? found->sets[k - 1].n : 0;
+        fprintf(f, "- %.0f %%: ", 100 * s->share);
+        if (before && s->n > before)
+            fprintf(f, "those and %zu more: ", s->n - before);
+        if (s->n > before)
+            put_layers(f, cell, found, before, s->n - before, is_exported);
+        else
+            fputs("the same layers", f);
+        fputc('\n', f);
+    }
+}
+
+static void put_choice(FILE *f, const struct report_cell *cell, const struct findings *found) {
+    fputs("\n## Solver's Choice\n\n", f);
+    if (found->no_choice) {
+        fprintf(f,
+                "The limit of %.4g effective bits is the format's own size (%d bits), which leaves no "
+                "choice: every layer is "
+                "quantized.\n",
+                cell->limit, cell->qcfg.bits);
+        return;
+    }
+    fprintf(f,
+            "Under the limit of %.4g effective bits, %zu of %zu layers stay in 16 bits (%.4f effective bits)",
+            cell->limit, found->n_kept, cell->n_layers, cell->best_bits);
+    if (found->n_kept) {
+        fputs(", the most sensitive first: ", f);
+        put_layers(f, cell, found, 0, found->n_kept, is_kept);
+    }
+    fputs(".\n", f);
+}
+
+static void put_notes(FILE *f, const struct findings *found) {
+    fputs("\n## Notes\n\n", f);
+    for (size_t i = 0; found->notes[i]; i++)
+        fprintf(f, "- %s\n", found->notes[i]);
+}
+
+static void put_summary(FILE *f, const struct report_cell *cell) {
+    open_table(f, "Summary");
+    put_row(f, "Scheme", cell->name);
+    put_row(f, "Model", cell->checkpoint);
+    put_rowf(f, "Effective bits (from search)", "%.4f", cell->best_bits);
+    put_rowf(f, "Total AutoQuant score", "%.6e", cell->best_score);
+    put_row(f, "Constraint satisfied", cell->satisfied ? "True" : "False");
+
+    open_table(f, "Dataset");
+    if (cell->image_list)
+        put_row(f, "Image list", cell->image_list);
+    put_rowf(f, "Image size", "%ld", cell->imgsz);
+    put_rowf(f, "Batch size", "%ld", cell->batch_size);
+    put_rowf(f, "Calibration batches", "%ld", (cell->calib_images + cell->batch_size - 1) / cell->batch_size);
+    fprintf(f, "|Calibration samples (used / max)|`%ld` / `%ld`|\n", cell->calib_images,
+            cell->calib_images_max);
+}
+
+static int by_key(const void *a, const void *b) {
+    return strcmp((*(cJSON *const *)a)->string, (*(cJSON *const *)b)->string);
+}
+
+/* A copy of an object whose keys are sorted, at every depth; NULL when out of memory. */
+static cJSON *sorted(const cJSON *o) {
+    if (!cJSON_IsObject(o))
+        return cJSON_Duplicate(o, 1);
+    size_t n = (size_t)cJSON_GetArraySize(o), i = 0;
+    const cJSON **items = calloc(n + 1, sizeof *items), *c;
+    cJSON *copy = cJSON_CreateObject();
+    int bad = !items;
+    for (c = o->child; items && c; c = c->next)
+        items[i++] = c;
+    if (items)
+        qsort(items, n, sizeof *items, by_key);
+    for (i = 0; items && i < n; i++)
+        bad |= part_put(copy, items[i]->string, sorted(items[i]));
+    free(items);
+    return part_done(copy, bad);
+}
+
+static int put_quantization(FILE *f, const struct report_cell *cell) {
+    const struct qcfg *q = &cell->qcfg;
+    const cJSON *overrides = cJSON_GetObjectItemCaseSensitive(cell->qcfg_json, "quant_cfg_overrides");
+    open_table(f, "Quantization");
+    put_row(f, "Base format", q->base_format);
+    fprintf(f, "|Dtypes|`W=%s` / `A=%s`|\n", q->weight_dtype, q->act_dtype);
+    put_row(f, "Granularity", q->granularity);
+    put_row(f, "Quant cfg overrides", overrides && overrides->child ? "see below" : "none");
+    if (!overrides || !overrides->child)
+        return 0;
+    cJSON *copy = sorted(overrides);
+    char *text = copy ? json_text(copy) : NULL;
+    cJSON_Delete(copy);
+    if (!text)
+        return -1;
+    fprintf(f, "\n\n```json\n%s```", text);
+    free(text);
+    return fputc('\n', f) == EOF ? -1 : 0;
+}
+
+static void put_table(FILE *f, const struct report_cell *cell, const struct findings *found) {
+    fputs("\n## Layer Sensitivity Table\n\n\n"
+          "Sorted by sensitivity (descending). Layer names are AutoQuant recipe handles; a trailing "
+          "`.quant_recipe` suffix "
+          "(if present) is stripped for readability.\n\n"
+          "|Layer|Num Bits|Sensitivity|Size Cost|Exported|\n| :--- | :--- | :--- | :--- | :--- |\n",
+          f);
+    for (size_t i = 0; i < cell->n_layers; i++) {
+        const struct report_layer *l = &cell->layers[found->by_score[i]];
+        fputc('|', f);
+        put_text(f, l->name);
+        fprintf(f, "|%d.0|%.3e|%.3e|%s|\n", cell->qcfg.bits, l->score, l->cost, l->exported ? "yes" : "no");
+    }
+}
+
+static int put_composed(FILE *f, const struct report_cell *cell) {
+    char *text = composed_text(cell);
+    if (!text)
+        return -1;
+    fprintf(f, "\n## Composed Config (`%s`)\n\n\n```yaml\n%s```\n", REPORT_COMPOSED, text);
+    free(text);
+    return 0;
+}
+
+static void put_title(FILE *f, const struct report_cell *cell) {
+    static const char before[] = "AutoQuant Layer Sensitivity (";
+    fprintf(f, "\n%s", before);
+    put_text(f, cell->name);
+    fputs(")\n", f);
+    for (size_t i = 0; i < strlen(before) + strlen(cell->name) + 1; i++)
+        fputc('=', f);
+    fputc('\n', f);
+    if (cell->demonstration)
+        fprintf(f, "\n> **Demonstration.** %s\n", report_demonstration);
+}
+
+char *markdown_text(const struct report_cell *cell) {
+    char *text = NULL;
+    size_t n;
+    struct findings *found = findings_new(cell);
+    FILE *f = open_memstream(&text, &n);
+    int bad = !found || !f;
+    if (!bad) {
+        put_title(f, cell);
+        put_sets(f, cell, found);
+        put_choice(f, cell, found);
+        put_notes(f, found);
+        put_summary(f, cell);
+        bad |= put_quantization(f, cell);
+        put_table(f, cell, found);
+        bad |= put_composed(f, cell);
+        bad |= ferror(f);
+    }
+    findings_free(&found);
+    if (f && fclose(f))
+        bad = 1;
+    if (bad) {
+        free(text);
+        return NULL;
+    }
+    return text;
+}

@@ -1,0 +1,98 @@
+#include "report/report.h"
+
+#include "base/json.h"
+#include "report/findings.h"
+#include "report/parts.h"
+
+static cJSON *layer_row(const struct report_cell *cell, const struct report_layer *l) {
+    int bad = 0;
+    cJSON *o = cJSON_CreateObject();
+    bad |= part_put(o, "layer", part_string(l->name));
+    bad |= part_put(o, "num_bits", json_real(cell->qcfg.bits));
+    bad |= part_put(o, "sensitivity", json_real(l->score));
+    bad |= part_put(o, "size_cost", json_real(l->cost));
+    bad |= part_put(o, "exported", cJSON_CreateBool(l->exported));
+    bad |= part_put(o, "kept_16_bit", cJSON_CreateBool(l->kept));
+    if (l->shape[0]) {
+        int dims[SHAPE_DIMS];
+        for (int i = 0; i < SHAPE_DIMS; i++)
+            dims[i] = (int)l->shape[i];
+        bad |= part_put(o, "weight_shape", cJSON_CreateIntArray(dims, SHAPE_DIMS));
+    }
+    if (l->macs >= 0)
+        bad |= part_put(o, "macs", cJSON_CreateNumber(l->macs));
+    return part_done(o, bad);
+}
+
+static cJSON *layer_rows(const struct report_cell *cell, const struct findings *found) {
+    int bad = 0;
+    cJSON *a = cJSON_CreateArray();
+    for (size_t i = 0; i < cell->n_layers; i++)
+        bad |= part_push(a, layer_row(cell, &cell->layers[found->by_score[i]]));
+    return part_done(a, bad);
+}
+
+static cJSON *smallest_sets(const struct report_cell *cell, const struct findings *found) {
+    int bad = 0;
+    cJSON *a = cJSON_CreateArray();
+    for (int k = 0; k < FINDING_SETS; k++) {
+        const struct finding_set *s = &found->sets[k];
+        cJSON *o = cJSON_CreateObject(), *layers = cJSON_CreateArray();
+        for (size_t i = 0, n = 0; i < cell->n_layers && n < s->n; i++)
+            if (cell->layers[found->by_score[i]].exported) {
+                bad |= part_push(layers, part_string(cell->layers[found->by_score[i]].name));
+                n++;
+            }
+        bad |= part_put(o, "share", json_real(s->share));
+        bad |= part_put(o, "share_held", json_real(s->held));
+        bad |= part_put(o, "effective_bits", json_real(s->bits));
+        bad |= part_put(o, "effective_bits_exported", json_real(s->exported_bits));
+        bad |= part_put(o, "layers", layers);
+        bad |= part_push(a, o);
+    }
+    return part_done(a, bad);
+}
+
+static cJSON *solver_choice(const struct report_cell *cell, const struct findings *found) {
+    int bad = 0;
+    cJSON *o = cJSON_CreateObject(), *kept = cJSON_CreateArray();
+    for (size_t i = 0; i < cell->n_layers; i++)
+        if (cell->layers[found->by_score[i]].kept)
+            bad |= part_push(kept, part_string(cell->layers[found->by_score[i]].name));
+    bad |= part_put(o, "limit", json_real(cell->limit));
+    bad |= part_put(o, "limit_leaves_choice", cJSON_CreateBool(!found->no_choice));
+    bad |= part_put(o, "kept_16_bit", kept);
+    return part_done(o, bad);
+}
+
+static cJSON *notes(const struct findings *found) {
+    int bad = 0;
+    cJSON *a = cJSON_CreateArray();
+    for (size_t i = 0; found->notes[i]; i++)
+        bad |= part_push(a, part_string(found->notes[i]));
+    return part_done(a, bad);
+}
+
+char *report_json_text(const struct report_cell *cell) {
+    int bad = 0;
+    struct findings *found = findings_new(cell);
+    if (!found)
+        return NULL;
+    cJSON *o = cJSON_CreateObject();
+    bad |= part_put(o, "scheme", part_scheme(cell));
+    bad |= part_put(o, "model", part_model(cell));
+    bad |= part_put(o, "dataset", part_dataset(cell));
+    bad |= part_put(o, "quantization", part_quantization(cell));
+    bad |= part_put(o, "run_config", part_run_config());
+    bad |= part_put(o, "autoquant_state", part_search(cell));
+    bad |= part_put(o, "layer_sensitivity", layer_rows(cell, found));
+    bad |= part_put(o, "smallest_sets", smallest_sets(cell, found));
+    bad |= part_put(o, "solver_choice", solver_choice(cell, found));
+    bad |= part_put(o, "notes", notes(found));
+    bad |= part_put(o, "provenance", part_provenance(cell));
+    findings_free(&found);
+    o = part_done(o, bad);
+    char *text = o ? json_text(o) : NULL;
+    cJSON_Delete(o);
+    return text;
+}
