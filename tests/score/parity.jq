@@ -10,7 +10,9 @@ def check($good; $text): (if $good then "ok" else "not ok" end) + " - \($cell): 
 | (if $n == 0 then 0 else $e[($n - 1) / 2 | floor] end) as $median
 | (if $n == 0 then 0 else $e[-1] end) as $worst
 | ([$names[] | select($r[.].score < 1e-12) | $o[.].score - $r[.].score | fabs] | max // 0) as $tiny
-| ($ref[0].computed_on | test("GPU|cuda"; "i")) as $gpu
+| ($ref[0] | (.computed_on | test("GPU|cuda"; "i"))
+   and (([.weight, .activation] | index("fp8")) or
+        (([.weight, .activation] | index("fp4")) and .presets.fp4_preset == "nvfp4"))) as $gpu
 | ([$e[] | select(. > 1e-3)] | length) as $off
 | check(($o | keys_unsorted) == $names; "\($names | length) layers in the model's order"),
   check([$names[] | select($o[.].cost != $r[.].cost or $o[.].none_cost != $r[.].none_cost)] == []; "costs"),
