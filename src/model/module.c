@@ -1,0 +1,146 @@
+#include "model/module.h"
+
+#include <math.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+static int make(const struct pt_value *v, const char *parent, const char *name, struct module *m,
+                struct err *err) {
+    m->v = v;
+    const char *cls = pt_class(v);
+    int n = snprintf(m->cls, sizeof m->cls, "%s", cls ? cls : "?");
+    int k = snprintf(m->path, sizeof m->path, "%s%s%s", parent, *parent ? "." : "", name);
+    if (n >= (int)sizeof m->cls || k >= (int)sizeof m->path)
+        return err_set(err, ERR_FAILED, "%s: a name of more than %d characters", m->path,
+                       MODULE_PATH_MAX - 1);
+    return 0;
+}
+
+int module_root(const struct pt_value *v, struct module *m, struct err *err) {
+    return make(v, "", "", m, err);
+}
+
+int module_child(const struct module *m, const char *name, struct module *child, struct err *err) {
+    const struct pt_value *v = pt_child(m->v, name);
+    if (!v)
+        return err_set(err, ERR_UNSUPPORTED, "%s: %s has no submodule %s; only YOLOv10 detectors are scored",
+                       m->path, m->cls, name);
+    return make(v, m->path, name, child, err);
+}
+
+bool module_has(const struct module *m, const char *name) {
+    return pt_child(m->v, name) != NULL;
+}
+
+size_t module_count(const struct module *m) {
+    size_t n = 0;
+    for (size_t i = 0; i < pt_children(m->v); i++)
+        n += pt_child_at(m->v, i, NULL) != NULL;
+    return n;
+}
+
+int module_at(const struct module *m, size_t at, struct module *child, const char **name, struct err *err) {
+    size_t k = 0;
+    for (size_t i = 0; i < pt_children(m->v); i++) {
+        const char *own;
+        const struct pt_value *v = pt_child_at(m->v, i, &own);
+        if (!v || k++ < at)
+            continue;
+        if (name)
+            *name = own;
+        return make(v, m->path, own, child, err);
+    }
+    return err_set(err, ERR_UNSUPPORTED, "%s: it has %zu submodules, and number %zu is needed", m->path, k,
+                   at);
+}
+
+static int at_path(const struct module *m, int ret, struct err *err) {
+    return ret ? err_wrap(err, "%s", *m->path ? m->path : "the model") : 0;
+}
+
+int module_int(const struct module *m, const char *name, int min, int max, int *v, struct err *err) {
+    int64_t wide;
+    if (at_path(m, pt_attr_int(m->v, name, min, max, &wide, err), err))
+        return -1;
+    *v = (int)wide;
+    return 0;
+}
+
+int module_real(const struct module *m, const char *name, double *v, struct err *err) {
+    return at_path(m, pt_attr_real(m->v, name, v, err), err);
+}
+
+int module_bool(const struct module *m, const char *name, bool otherwise, bool *v, struct err *err) {
+    *v = otherwise;
+    return pt_attr(m->v, name) ? at_path(m, pt_attr_bool(m->v, name, v, err), err) : 0;
+}
+
+int module_pair(const struct module *m, const char *name, int min, int max, int v[2], struct err *err) {
+    int64_t wide[2];
+    if (at_path(m, pt_attr_ints(m->v, name, 2, min, max, wide, err), err))
+        return -1;
+    v[0] = (int)wide[0];
+    v[1] = (int)wide[1];
+    return 0;
+}
+
+/* Parameters, buffers and plain attributes share one namespace in torch. */
+static const struct pt_value *find(const struct module *m, const char *name) {
+    const struct pt_value *v = pt_param(m->v, name);
+    if (!v)
+        v = pt_buffer(m->v, name);
+    return v ? v : pt_attr(m->v, name);
+}
+
+bool module_is_none(const struct module *m, const char *name) {
+    return pt_kind(find(m, name)) == PT_NONE;
+}
+
+bool module_is_word(const struct module *m, const char *name, const char *word) {
+    const char *s = pt_str(pt_attr(m->v, name));
+    return s && strcmp(s, word) == 0;
+}
+
+int module_int_list(const struct module *m, const char *name, int room, int *v, int *n_all, struct err *err) {
+    const struct pt_value *a = pt_attr(m->v, name);
+    bool one = pt_kind(a) == PT_INT;
+    size_t n = one ? 1 : pt_len(a);
+    if (n == 0 || n > (size_t)room)
+        return err_set(err, ERR_FAILED, "%s: its attribute %s is not an integer or a short list", m->path,
+                       name);
+    for (size_t i = 0; i < n; i++) {
+        int64_t wide;
+        if (pt_int(one ? a : pt_item(a, i), -(1 << 20), 1 << 20, &wide, err))
+            return err_wrap(err, "%s: %s", m->path, name);
+        v[i] = (int)wide;
+    }
+    *n_all = (int)n;
+    return 0;
+}
+
+int module_floats(const struct module *m, const char *name, int *dims, int ndim, float **out,
+                  struct err *err) {
+    const struct pt_value *v = find(m, name);
+    const struct pt_tensor *t = pt_tensor(v);
+    int64_t size[PT_DIMS];
+    if (!t)
+        return err_set(err, ERR_FAILED, "%s: its tensor %s is missing", m->path, name);
+    for (int i = 0; i < ndim; i++) {
+        if (dims[i] == -1 && t->dims == ndim && t->size[i] > 0 && t->size[i] < 1 << 24)
+            dims[i] = (int)t->size[i];
+        size[i] = dims[i];
+    }
+    float *values = NULL;
+    if (pt_tensor_shaped(v, ndim, size, &values, err))
+        return err_wrap(err, "%s.%s", m->path, name);
+    for (int64_t i = 0; i < t->numel; i++)
+        if (!isfinite(values[i])) {
+            bool nan = isnan(values[i]);
+            free(values);
+            return err_set(err, ERR_FAILED, "%s.%s: holds %s; the checkpoint is broken, save it again",
+                           m->path, name, nan ? "NaN" : "an infinity");
+        }
+    *out = values;
+    return 0;
+}
