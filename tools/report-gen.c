@@ -4,6 +4,7 @@
 #include "report/report.h"
 
 #include <stdio.h>
+#include <string.h>
 
 int main(int argc, char **argv) {
     const char *scores = NULL, *recipe = NULL, *run = NULL, *dir = NULL;
@@ -43,6 +44,11 @@ int main(int argc, char **argv) {
     }
     if (tool.first < argc) {
         err_set(&err, ERR_USAGE, "unexpected operand %s", argv[tool.first]);
+        goto out;
+    }
+    int pipes = (strcmp(scores, "-") == 0) + (strcmp(recipe, "-") == 0) + (run && strcmp(run, "-") == 0);
+    if (pipes > 1) {
+        err_set(&err, ERR_USAGE, "only one input can be standard input");
         goto out;
     }
     if (report_cell_read(scores, recipe, run, &cell, &err) || report_write(cell, dir, &err))

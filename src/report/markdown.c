@@ -94,6 +94,10 @@ static bool is_kept(const struct report_layer *l) {
     return l->kept;
 }
 
+static bool is_quantized(const struct report_layer *l) {
+    return !l->kept;
+}
+
 static void put_sets(FILE *f, const struct report_cell *cell, const struct findings *found) {
     fputs("\n## Layers to Keep in 16 Bits\n\n", f);
     if (!(found->total > 0)) {
@@ -140,9 +144,13 @@ static void put_choice(FILE *f, const struct report_cell *cell, const struct fin
     fprintf(f,
             "Under the limit of %.4g effective bits, %zu of %zu layers stay in 16 bits (%.4f effective bits)",
             cell->limit, found->n_kept, cell->n_layers, cell->best_bits);
-    if (found->n_kept) {
+    size_t quantized = cell->n_layers - found->n_kept;
+    if (found->n_kept && found->n_kept <= quantized) {
         fputs(", the most sensitive first: ", f);
         put_layers(f, cell, found, 0, found->n_kept, is_kept);
+    } else if (quantized && found->n_kept) {
+        fputs(": all but ", f);
+        put_layers(f, cell, found, 0, quantized, is_quantized);
     }
     fputs(".\n", f);
 }
@@ -218,13 +226,15 @@ static void put_table(FILE *f, const struct report_cell *cell, const struct find
           "Sorted by sensitivity (descending). Layer names are AutoQuant recipe handles; a trailing "
           "`.quant_recipe` suffix "
           "(if present) is stripped for readability.\n\n"
-          "|Layer|Num Bits|Sensitivity|Size Cost|Exported|\n| :--- | :--- | :--- | :--- | :--- |\n",
+          "|Layer|Num Bits|Sensitivity|Size Cost|Exported|Solver|\n| :--- | :--- | :--- | :--- | :--- | :--- "
+          "|\n",
           f);
     for (size_t i = 0; i < cell->n_layers; i++) {
         const struct report_layer *l = &cell->layers[found->by_score[i]];
         fputc('|', f);
         put_text(f, l->name);
-        fprintf(f, "|%d.0|%.3e|%.3e|%s|\n", cell->qcfg.bits, l->score, l->cost, l->exported ? "yes" : "no");
+        fprintf(f, "|%d.0|%.3e|%.3e|%s|%s|\n", cell->qcfg.bits, l->score, l->cost, l->exported ? "yes" : "no",
+                l->kept ? "16 bits" : "quantized");
     }
 }
 
