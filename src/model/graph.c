@@ -1,3 +1,4 @@
+#define _GNU_SOURCE
 #include "model/graph.h"
 
 #include "model/builder.h"
