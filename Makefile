@@ -1,19 +1,14 @@
 # yolosens: how much each convolution of a YOLOv10 detector is hurt by quantization, for a grid of formats.
+# `make` alone explains itself; README.md says more.
 MAKEFLAGS += --no-builtin-rules
 .DELETE_ON_ERROR:
 .DEFAULT_GOAL := help
 
+include mk/config.mk
 include mk/toolchain.mk
-
-.PHONY: help build test clean
-help:
-	@echo "make build | test | clean"
-
-build: $(TOOLS)
-
-TEST_SCRIPTS := $(sort $(wildcard tests/*/test_*.sh))
-test: $(TOOLS) $(TESTS)
-	@BUILD=$B SHARED=$(abspath ../shared) tests/run $(TESTS) $(TEST_SCRIPTS)
-
-clean:
-	rm -rf build
+include mk/help.mk
+include mk/deps.mk
+include mk/grid.mk
+include mk/models.mk
+include mk/test.mk
+include mk/install.mk

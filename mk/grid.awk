@@ -1,0 +1,68 @@
+# grid.mk from a plan (plan.sh); -v missing=FILE: the cells to make (model, stem, 1 if scored already), -v chunk=N|all.
+function out(stem) { return "outputs/" model "/" stem }
+function files(stem,    o, run, wag) {
+    split(stem, wag, "[-/]")
+    o = out(stem) "/"
+    run = model "_w" wag[1] "_a" wag[2] "_" wag[3]
+    return o run "_autoquant_state.pt " o run "_quant_manifest.json " o "composed-config.yaml " \
+        o "layer-sensitivity-report.md " o "layer-sensitivity-report.json"
+}
+function before(stem) { return "work/model/" model " work/amax/" model ".json work/calib.bin work/qcfg/" flat(stem) ".json" }
+function flat(stem) { sub("/", "-", stem); return stem }
+function begin_model() {
+    print "\n# " model ": " $4
+    print "work/amax/" model ".json: work/model/" model " | work/calib.bin\n\t@\"$$STEP\"/amax.sh " model
+    n = group = 0
+}
+function end_model(    i, k, stems) {
+    if (!model) return
+    for (i = 1; i <= n; i += size) {
+        size = chunk == "all" ? n : chunk + 0
+        targets = stems = qcfgs = ""
+        for (k = i; k < i + size && k <= n; k++) {
+            targets = targets (targets ? " \\\n" : "") out(todo[k]) "/scores.json"
+            stems = stems " " todo[k]
+            qcfgs = qcfgs " work/qcfg/" flat(todo[k]) ".json"
+        }
+        print "\n" targets " &: \\\n  work/model/" model " | work/amax/" model ".json work/calib.bin" qcfgs
+        print "\t@\"$$STEP\"/score.sh " model stems
+    }
+    if (made) {
+        print "\n.PHONY: record-" model "\nall: record-" model
+        print "record-" model ": " made "\n\t@\"$$STEP\"/record.sh" made
+    }
+    made = ""
+}
+BEGIN {
+    FS = "\t"
+    while ((getline line < missing) > 0) {
+        split(line, f, "\t")
+        want[f[1] "/" f[2]] = 1
+        scored[f[1] "/" f[2]] = f[3]
+    }
+    print "# The grid of this run; written anew by each make sweep, which also runs it."
+    print "ifndef STEP\n$(error run this through make sweep)\nendif"
+    print "MAKEFLAGS += --no-builtin-rules\n.PHONY: all\nall:"
+    print "\nwork/calib.bin:\n\t@\"$$STEP\"/calib.sh"
+}
+$3 == "unsupported" { next }
+$1 != model { end_model(); model = $1; begin_model() }
+{
+    stem = $2
+    id = $1 "/" stem
+    print "\n.PHONY: " out(stem) "\n" out(stem) ": " files(stem)
+    print ".PRECIOUS: " out(stem) "/scores.json " out(stem) "/recipe.json " files(stem)
+    if (id in want) {
+        made = made " " out(stem)
+        if (!scored[id]) todo[++n] = stem
+        else print out(stem) "/scores.json: | work/model/" model
+        print out(stem) "/recipe.json: " out(stem) "/scores.json\n\t@\"$$STEP\"/solve.sh " model " " stem
+        print files(stem) " &: " out(stem) "/recipe.json\n\t@\"$$STEP\"/report.sh " model " " stem
+    } else {
+        # Finished, or without a checkpoint to make it from.
+        print files(stem) ": | " out(stem) "/recipe.json"
+        print out(stem) "/recipe.json: | " out(stem) "/scores.json"
+        print out(stem) "/scores.json: | work/model/" model
+    }
+}
+END { end_model() }

@@ -1,0 +1,26 @@
+# sweep, cell, plan and index. The scripts in mk/ choose the run, plan the cells and write the run's own grid.mk, which a
+# second make runs; design and reasons stand at the top of each.
+
+# Tools of another folder (BIN=) are taken as they are.
+GRID_TOOLS := $(if $(call given,BIN),,build)
+
+GRID_SETTINGS := MODEL_DIR MAX_RUNS MODELS WEIGHT_DTYPES ACT_DTYPES GRANULARITIES $(IDENTITY) \
+    TOP_K SUBDIR TIMESTAMP NEW CELLS_PER_PROCESS THREADS LAUNCHER BIN
+settings = $(foreach v,$(GRID_SETTINGS),$v=$(call quote,$($v))) MAKE=$(call quote,$(MAKE)) \
+    BY_IDENTITY=$(call quote,$(call given,$(IDENTITY) NEW))
+
+# `+`: the second make shares this one's jobs. Not where make only shows (-n), asks (-q) or touches (-t).
+JOBS := $(if $(findstring n,$(firstword -$(MAKEFLAGS)))$(findstring q,$(firstword -$(MAKEFLAGS)))$(findstring t,$(firstword -$(MAKEFLAGS))),,+)
+
+sweep: $(GRID_TOOLS)
+	$(JOBS)@$(settings) mk/sweep.sh sweep
+
+cell: $(GRID_TOOLS)
+	$(JOBS)@$(settings) MAX_RUNS= MODELS=$(call quote,$(MODEL)) WEIGHT_DTYPES=$W ACT_DTYPES=$A GRANULARITIES=$G mk/sweep.sh sweep
+
+plan: $(GRID_TOOLS)
+	@$(settings) mk/sweep.sh plan
+
+# Of several goals in one call, each sees what the one before it left.
+index: $(if $(filter sweep,$(MAKECMDGOALS)),sweep) $(if $(filter cell,$(MAKECMDGOALS)),cell) $(if $(call given,$(IDENTITY)),$(GRID_TOOLS))
+	@$(settings) mk/sweep.sh index

@@ -1,0 +1,84 @@
+# What the grid's scripts share; read with `. mk/lib.sh` from the repository root.
+#
+# Results of tools appear whole through base/outfile; what the scripts write themselves goes through put and unpack,
+# which do the same: a hidden sibling, fsync, rename.
+LC_ALL=C
+export LC_ALL
+umask 022
+tab=$(printf '\t')
+
+die() { # STATUS MESSAGE...
+    status=$1
+    shift
+    printf 'yolosens: %s\n' "$*" >&2
+    exit "$status"
+}
+
+note() {
+    printf '%s\n' "$*" >&2
+}
+
+# Standard input becomes FILE, whole or not at all.
+put() {
+    put_temp="${1%/*}/.${1##*/}.$$"
+    if cat >"$put_temp" && sync "$put_temp" && mv -f "$put_temp" "$1"; then
+        return 0
+    fi
+    rm -f "$put_temp"
+    die 1 "$1: cannot write"
+}
+
+# The same, but a FILE that holds these bytes already is left alone.
+put_if_changed() {
+    put_temp="${1%/*}/.${1##*/}.$$"
+    cat >"$put_temp" || { rm -f "$put_temp"; die 1 "$1: cannot write"; }
+    if [ -f "$1" ] && cmp -s "$put_temp" "$1"; then
+        rm -f "$put_temp"
+    else
+        sync "$put_temp" && mv -f "$put_temp" "$1" || { rm -f "$put_temp"; die 1 "$1: cannot write"; }
+    fi
+}
+
+# Many files at once: standard input is "@FILE" lines, each followed by that file's lines, which begin with a space.
+# All are written before the first one appears, in the order given. FILEs are relative to DIR and hold no spaces.
+unpack() { # DIR
+    unpack_list=$(awk -v dir="$1" '
+        /^@/ { if (out) close(out); at = dir "/" substr($0, 2); out = at; sub(/[^\/]*$/, ".&.new", out); printf "" > out; print out, at }
+        /^ / { print substr($0, 2) > out }
+        END { if (out) close(out) }') || die 1 "$1: cannot write"
+    [ -n "$unpack_list" ] || return 0
+    printf '%s\n' "$unpack_list" | cut -d' ' -f1 | xargs sync || die 1 "$1: cannot write"
+    printf '%s\n' "$unpack_list" | while read -r unpack_from unpack_to; do
+        mv -f "$unpack_from" "$unpack_to" || exit 1
+    done || die 1 "$1: cannot write"
+}
+
+sha256_of() {
+    sha256sum <"$1" | cut -c1-64
+}
+
+# Runs COMMAND; its status. A signal that comes meanwhile is passed on to it, and ends this script as soon as it has ended:
+# a shell that simply waited would go on until then, and a shell that simply died would leave it running.
+interruptible() { # COMMAND...
+    child=
+    trap 'stop 130' INT
+    trap 'stop 143' TERM
+    trap 'stop 129' HUP
+    "$@" &
+    child=$!
+    wait "$child"
+    child_status=$?
+    trap 'exit 130' INT
+    trap 'exit 143' TERM
+    trap 'exit 129' HUP
+    return "$child_status"
+}
+
+stop() { # STATUS
+    trap '' INT TERM HUP
+    if [ -n "$child" ]; then
+        kill -TERM "$child" 2>/dev/null
+        wait "$child"
+    fi
+    exit "$1"
+}

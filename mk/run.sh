@@ -1,0 +1,130 @@
+#!/bin/sh
+# run.sh find|make|plan: which run these settings belong to.
+#   make  prints the folder of the run to use, starting one where none fits, and says why
+#   find  prints the folder if there is one, nothing otherwise
+# Environment: the variables of IDENTITY in config.mk, SUBDIR, TIMESTAMP, NEW, BIN. Exit 2: these cannot be used.
+#
+# A run's identity is everything in run.json but "created", "image_list" and "images", whose digest it holds: where the
+# images lie does not matter, their bytes do.
+. mk/lib.sh
+
+root=tmp/$SUBDIR
+work=$(mktemp -d) || exit 1
+trap 'rm -rf "$work"' EXIT
+trap 'exit 130' INT
+trap 'exit 143' TERM HUP
+
+# The images that will be used: as listed, and where they are.
+list_images() {
+    folder=$(dirname "$IMAGE_LIST")
+    count=0
+    : >"$work/paths"
+    # A byte order mark, blanks around a path and carriage returns off, empty lines left out: as src/image/list.c reads it.
+    sed "1s/^\\xEF\\xBB\\xBF//; s/^[ $tab\r]*//; s/[ $tab\r]*\$//; /^\$/d" "$IMAGE_LIST" | head -n "$CALIB_IMAGES" >"$work/names"
+    while IFS= read -r line; do
+        case $line in
+        /*) at=$line ;;
+        *) at=$folder/$line && [ -f "$at" ] || at=$line ;;
+        esac
+        [ -f "$at" ] && [ -r "$at" ] || die 2 "$IMAGE_LIST: $line: no such image; correct the list"
+        printf '%s\n' "$at" >>"$work/paths"
+        count=$((count + 1))
+    done <"$work/names"
+    [ "$count" -ge 10 ] || die 2 "$IMAGE_LIST: lists $count images; calibration needs at least 10"
+    [ "$count" -eq "$CALIB_IMAGES" ] || note "$IMAGE_LIST: has $count images, CALIB_IMAGES=$CALIB_IMAGES: all $count are used"
+}
+
+identity() {
+    tr '\n' '\0' <"$work/paths" | xargs -0 sha256sum -- >"$work/sums" 2>"$work/err" ||
+        die 2 "$IMAGE_LIST: $(head -n 1 "$work/err")"
+    sed 's/^\\//' "$work/sums" | cut -c1-64 >"$work/digests"
+    [ -x "$BIN/sens-score" ] || die 2 "$BIN/sens-score: not built; make build"
+    revision=$("$BIN/sens-score" --revision) || die 2 "$BIN/sens-score: does not tell its scoring revision"
+    jq -n --rawfile names "$work/names" --rawfile digests "$work/digests" --arg all "$(sha256_of "$work/digests")" \
+        --arg list "$IMAGE_LIST" --arg n "$CALIB_IMAGES" --arg score "$SCORE_SIZE" --arg size "$IMGSZ" \
+        --arg batch "$BATCH_SIZE" --arg bits "$EFFECTIVE_BITS" --arg fp4 "$FP4_PRESET" --arg int4 "$INT4_PRESET" \
+        --arg dim "$BLOCK_DIM" --arg device cpu --arg revision "$revision" '
+        ($digests | rtrimstr("\n") | split("\n")) as $d |
+        {image_list: $list, calib_images: ($n | tonumber), score_size: ($score | tonumber), imgsz: ($size | tonumber),
+         batch_size: ($batch | tonumber), effective_bits: (if $bits == "" then null else $bits | tonumber end),
+         fp4_preset: $fp4, int4_preset: $int4, block_dim: $dim, device: $device, scoring_revision: $revision,
+         images_sha256: $all,
+         images: [$names | rtrimstr("\n") | split("\n") | to_entries[] | {name: .value, sha256: $d[.key]}]}' \
+        >"$work/run.json" || die 1 "cannot describe the run"
+}
+
+# Lines "folder<TAB>created<TAB>differences" of the runs under SUBDIR, the newest last. No differences: the same identity.
+known_runs() {
+    set -- "$root"/*/run.json
+    [ -f "$1" ] || return 0
+    for f in "$@"; do
+        [ -L "${f%/run.json}" ] || printf '%s\n' "$f"
+    done >"$work/files"
+    if ! xargs jq -r --slurpfile now "$work/run.json" "$compare" <"$work/files" >"$work/runs" 2>/dev/null; then
+        # One of them cannot be read: go through them singly and leave it out.
+        while read -r f; do
+            jq -r --slurpfile now "$work/run.json" "$compare" "$f" 2>/dev/null ||
+                note "$f: cannot be read; this run is left alone"
+        done <"$work/files" >"$work/runs"
+    fi
+    sort -t "$tab" -k 2,2 -k 1,1 "$work/runs"
+}
+compare='
+    def name: {images_sha256: "images of IMAGE_LIST", scoring_revision: "the scoring revision"}[.] // ascii_upcase;
+    def show: if . == null then "the default" else tostring end;
+    def brief: show | if length > 20 then .[:12] + "..." else . end;
+    . as $old | $now[0] as $new |
+    [$new | keys_unsorted[] | select(IN("image_list", "images") | not) | select($old[.] != $new[.]) |
+     "\(name) (\($old[.] | brief) there, \($new[.] | brief) now)"] as $diff |
+    [(input_filename | rtrimstr("/run.json")), ($old.created // ""), ($diff | join(", "))] | @tsv'
+
+start() { # FOLDER
+    mkdir -p "$1/outputs" "$1/logs" "$1/work" || die 1 "$1: cannot be made"
+    jq --arg t "$(date +%s.%N)" '. + {created: $t}' "$work/run.json" | put "$1/run.json"
+}
+
+list_images
+identity
+known_runs >"$work/known"
+
+if [ -n "$TIMESTAMP" ]; then
+    dir=$root/$TIMESTAMP
+    if [ -f "$dir/run.json" ]; then
+        [ "$NEW" != 1 ] || die 2 "TIMESTAMP=$TIMESTAMP: this run exists, and NEW=1 asks for a new one; choose another name"
+        line=$(grep -F "$dir$tab" "$work/known") || die 2 "$dir/run.json: cannot be read; choose another TIMESTAMP"
+        differ=${line##*"$tab"}
+        [ -z "$differ" ] || die 2 "TIMESTAMP=$TIMESTAMP: this run has other settings: $differ; choose another TIMESTAMP or none"
+    elif [ "$1" = make ]; then
+        [ ! -e "$dir" ] || [ -d "$dir" ] || die 2 "$dir: is not a folder"
+        note "new run $dir"
+        start "$dir"
+    else
+        exit 0
+    fi
+    printf '%s\n' "$dir"
+    exit 0
+fi
+
+dir=
+[ "$NEW" = 1 ] || dir=$(awk -F '\t' '$3 == "" { dir = $1 } END { print dir }' "$work/known")
+if [ -z "$dir" ] && [ "$1" = make ]; then
+    mkdir -p "$root" || die 1 "$root: cannot be made"
+    stamp=$(date +%Y-%m-%d_%H-%M-%S)
+    dir=$root/$stamp
+    k=1
+    until mkdir "$dir" 2>/dev/null; do
+        [ -e "$dir" ] || die 1 "$dir: cannot be made"
+        k=$((k + 1))
+        dir=$root/$stamp-$k
+    done
+    newest=$(tail -n 1 "$work/known")
+    if [ "$NEW" = 1 ]; then
+        note "new run $dir: NEW=1"
+    elif [ -n "$newest" ]; then
+        note "new run $dir: ${newest%%"$tab"*} differs in ${newest##*"$tab"}"
+    else
+        note "new run $dir"
+    fi
+    start "$dir"
+fi
+[ -z "$dir" ] || printf '%s\n' "$dir"

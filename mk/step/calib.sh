@@ -1,0 +1,9 @@
+#!/bin/sh
+# calib.sh: RUN/work/calib.bin, the letterboxed images of the run. What went wrong is left in RUN/work/calib.err.
+cd "$TOP" || exit 1
+. mk/lib.sh
+. mk/step/run-tool.sh
+
+rm -f "$RUN/work/calib.err"
+run_tool "$RUN/work/calib.err" "$RUN/work/calib.bin" "$BIN/calib-prep" --list "$IMAGE_LIST" --count "$CALIB_IMAGES" \
+    --size "$IMGSZ" --threads "$CORES" -o "$RUN/work/calib.bin"

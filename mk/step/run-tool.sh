@@ -1,0 +1,30 @@
+# Read with `.`: how the steps of the grid run a tool.
+
+# Runs COMMAND, which makes RESULT, and shows its words. If there is no RESULT afterwards, ERR holds why: the words, or
+# how it ended. Always succeeds, but ends the step when the tool was interrupted, so that make stops.
+run_tool() { # ERR RESULT COMMAND...
+    err=$1 result=$2
+    shift 2
+    heard=$err.heard
+    mkdir -p "${err%/*}" || exit 1
+    interruptible "$@" 2>"$heard"
+    status=$?
+    cat "$heard" >&2
+    if [ "$status" -eq 130 ] || [ "$status" -eq 143 ] || [ "$status" -eq 129 ]; then
+        rm -f "$heard"
+        exit "$status"
+    fi
+    if [ "$status" -ne 0 ] || [ ! -s "$result" ]; then
+        [ "$status" -gt 128 ] || [ ! -s "$heard" ] || { mv -f "$heard" "$err" && return 0; }
+        { echo "${1##*/} $(how_it_ended "$status")"; cat "$heard"; } >"$err"
+    fi
+    rm -f "$heard"
+}
+
+how_it_ended() { # STATUS
+    if [ "$1" -gt 128 ]; then
+        echo "was killed by signal $(($1 - 128))$([ "$1" -ne 137 ] || echo ', as the kernel does when memory runs out')"
+    else
+        echo "ended with status $1 and made no result"
+    fi
+}

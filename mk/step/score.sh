@@ -1,0 +1,49 @@
+#!/bin/sh
+# score.sh MODEL W-A/GRANULARITY...: scores.json of these cells, in one process. A cell that gets none has the reason in
+# RUN/work/failed/MODEL/W-A/GRANULARITY; the others keep theirs.
+cd "$TOP" || exit 1
+. mk/lib.sh
+. mk/step/run-tool.sh
+
+model=$1
+shift
+began=$(date +%s.%N)
+cells=
+for stem in "$@"; do
+    mkdir -p "$RUN/work/time/$model/${stem%/*}" "$RUN/work/failed/$model/${stem%/*}" || exit 1
+    echo "$began $#" >"$RUN/work/time/$model/$stem"
+    cells="$cells $RUN/work/qcfg/${stem%/*}-${stem#*/}.json=$RUN/outputs/$model/$stem/scores.json"
+done
+pass=$RUN/work/failed/$model/.pass.$$
+rm -f "$pass"
+
+if [ ! -s "$RUN/work/amax/$model.json" ]; then
+    cat "$RUN/work/amax/$model.err" >"$pass"
+else
+    read -r _ checkpoint <"$RUN/work/model/$model"
+    demonstration=
+    case $(realpath "$checkpoint") in "$(realpath calib/models)"/*)
+        demonstration=--demonstration
+        note "$model: $checkpoint is a demonstration, trained on COCO128: not the official weights (make models)"
+        ;;
+    esac
+    mkdir -p "$RUN/work/state/$model" || exit 1
+    note "$model: scoring $# cells"
+    # LAUNCHER and the cells are lists of words: names hold no spaces.
+    # shellcheck disable=SC2086
+    run_tool "$pass" /dev/null $LAUNCHER "$BIN/sens-score" --model "$checkpoint" --name "$model" \
+        --calib "$RUN/work/calib.bin" --amax "$RUN/work/amax/$model.json" --score-size "$SCORE_SIZE" \
+        --batch-size "$BATCH_SIZE" --device cpu --threads "$THREADS" --state "$RUN/work/state/$model" $demonstration $cells
+fi
+
+# Whose reason is whose: "sens-score: OUT: reason" is one cell's, other words are everybody's.
+for stem in "$@"; do
+    out=$RUN/outputs/$model/$stem/scores.json
+    [ ! -s "$out" ] || continue
+    {
+        grep -F "sens-score: $out: " "$pass" | sed "s|^.*/scores\\.json: ||"
+        grep -v "^sens-score: $RUN/outputs/" "$pass"
+    } >"$RUN/work/failed/$model/$stem" 2>/dev/null
+    [ -s "$RUN/work/failed/$model/$stem" ] || echo "sens-score wrote no scores" >"$RUN/work/failed/$model/$stem"
+done
+rm -f "$pass"

@@ -1,0 +1,112 @@
+#!/bin/sh
+# sweep.sh sweep|plan|index: what make's targets of these names do, once the tools are built. Talk goes to stderr; stdout gets the
+# plan, or the last line "22 ok, 10 unsupported, 0 failed: tmp/.../sweep_index.json".
+# Environment: the variables of config.mk. Exit 2: refused, or a cell failed.
+. mk/lib.sh
+
+TOP=$PWD
+STEP=$TOP/mk/step
+CORES=$(nproc)
+export TOP STEP CORES LAUNCHER
+
+# Make's jobs share the cores. MAKEFLAGS holds -jN before " -- " and the variables.
+if [ -z "$THREADS" ]; then
+    jobs=$(printf '%s\n' "${MAKEFLAGS%% -- *}" | sed -n 's/^.*-j\([0-9][0-9]*\).*$/\1/p')
+    case " ${MAKEFLAGS%% -- *} " in *' -j '*) jobs=$CORES ;; esac
+    THREADS=$((CORES / ${jobs:-1}))
+fi
+# With one thread libtorch takes other ways through its convolutions, and other bytes come out.
+[ "$THREADS" -ge 2 ] || THREADS=2
+export THREADS
+
+scratch=$(mktemp -d) || exit 1
+trap 'rm -rf "$scratch"' EXIT
+trap 'exit 130' INT
+trap 'exit 143' TERM HUP
+
+for tool in calib-prep calib-stats qcfg-build sens-score recipe-solve report-gen; do
+    [ "$1" = index ] || [ -x "$BIN/$tool" ] || die 2 "$BIN/$tool: not built; make build"
+done
+
+# One sweep at a time in a run: the lock falls with the last process that holds it.
+lock() {
+    exec 9>>"$RUN/work/lock"
+    flock -n 9 || die 2 "$RUN: in use by the sweep of process $(cat "$RUN/work/lock"); wait for it, or TIMESTAMP= another run"
+    echo "$$" >"$RUN/work/lock"
+}
+
+count() { # STATE...: cells of the plan in these states
+    awk -F '\t' -v states=" $* " 'index(states, " " $3 " ") { n++ } END { print n + 0 }' "$scratch/plan"
+}
+
+summary() {
+    printf '%d ok, %d unsupported, %d failed: %s\n' "$@" "$RUN/sweep_index.json"
+}
+
+do_plan() {
+    RUN=$(mk/run.sh find) || exit 2
+    mk/plan.sh "$RUN" "$scratch" || exit 2
+    awk -F '\t' '{
+        say = $3 == "stale" ? "to do (" $6 ")" : $3 == "todo" ? "to do" : $3 == "nomodel" ? "failed (" $6 ")" :
+            $3 == "done" ? "done" : $3 " (" $6 ")"
+        printf "%-36s %s\n", $1 "/" $2, say
+    }' "$scratch/plan"
+}
+
+do_index() {
+    if [ -n "$TIMESTAMP" ]; then
+        RUN=tmp/$SUBDIR/$TIMESTAMP
+    elif [ -n "$BY_IDENTITY" ]; then
+        RUN=$(mk/run.sh find) || exit 2
+        [ -n "$RUN" ] || die 2 "tmp/$SUBDIR: no run has these settings; make sweep starts one"
+    else
+        RUN=tmp/$SUBDIR/$(readlink "tmp/$SUBDIR/latest") || die 2 "tmp/$SUBDIR: no run yet; make sweep starts one"
+    fi
+    [ -f "$RUN/run.json" ] || die 2 "$RUN: no such run; make sweep starts one"
+    export RUN
+    mk/index.sh "$RUN" || exit 2
+    # shellcheck disable=SC2046
+    summary $(jq -r '(.successes | length), ([.failures[].status] | (map(select(. == "skipped")) | length), (map(select(. != "skipped")) | length))' \
+        "$RUN/sweep_index.json")
+}
+
+do_sweep() {
+    RUN=$(mk/run.sh make) || exit 2
+    export RUN
+    lock
+    mk/plan.sh "$RUN" "$scratch" || exit 2
+    point_latest
+
+    # What needs no computing: unsupported cells, and those of checkpoints that are not there.
+    awk -F '\t' '$3 == "nomodel" && !seen[$1]++ { print $1 ": " $6 }' "$scratch/plan" >&2
+    awk -F '\t' -v OFS='\t' '$3 == "unsupported" && $7 == "new" { print "outputs/" $1 "/" $2, "skipped", $4, $6 }
+        $3 == "nomodel" { print "outputs/" $1 "/" $2, "failed", $4, $6 }' "$scratch/plan" | mk/step/record.sh - || exit 1
+
+    if [ "$(count todo stale failed)" -gt 0 ]; then
+        mk/grid.sh "$RUN" "$scratch/plan" || exit 1
+        # MAKEFLAGS hands -j and its job server on; -k: what fails takes nothing else with it.
+        interruptible "$MAKE" -s -k --no-print-directory -C "$RUN" -f grid.mk all || interrupted=1
+        find "$RUN/work/state" "$RUN/work/failed" -mindepth 1 -type d -empty -delete
+        mk/plan.sh "$RUN" "$scratch" || exit 2
+    fi
+    mk/index.sh "$RUN" || exit 1
+    if [ -n "$interrupted" ]; then
+        die 2 "$RUN: not finished; make sweep goes on where it was"
+    fi
+    awk -F '\t' '$3 == "failed" { print $1 "/" $2 ": " $6 }' "$scratch/plan" >&2
+    failed=$(count todo stale failed nomodel)
+    summary "$(count done)" "$(count unsupported)" "$failed"
+    [ "$failed" -eq 0 ] || exit 2
+}
+
+point_latest() {
+    [ "$(readlink "tmp/$SUBDIR/latest")" != "${RUN##*/}" ] || return 0
+    ln -s "${RUN##*/}" "tmp/$SUBDIR/.latest.$$" && mv -fT "tmp/$SUBDIR/.latest.$$" "tmp/$SUBDIR/latest" ||
+        die 1 "tmp/$SUBDIR/latest: cannot be made"
+}
+
+interrupted=
+case $1 in
+sweep | plan | index) "do_$1" ;;
+*) die 2 "sweep.sh: sweep, plan or index" ;;
+esac
