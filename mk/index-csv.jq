@@ -1,5 +1,5 @@
 # sweep_index.csv from sweep_index.json.
-include "python" {search: "mk"};
+include "python";
 
 def fixed3: . * 1000 | round | tostring | (if length < 4 then "0" * (4 - length) + . else . end) | .[:-3] + "." + .[-3:];
 def row: map(field) | join(",") + "\r";

@@ -32,7 +32,7 @@ done >"$work/scores"
 jq -n -f mk/index.jq --slurpfile statuses "$work/statuses" --slurpfile top "$work/top" >"$work/index" ||
     die 1 "$run: a status.json cannot be read; make sweep makes it anew"
 put_if_changed "$run/sweep_index.json" <"$work/index"
-jq -r -f mk/index-csv.jq "$work/index" | put_if_changed "$run/sweep_index.csv"
+jq -L mk -r -f mk/index-csv.jq "$work/index" | put_if_changed "$run/sweep_index.csv"
 jq .failures "$work/index" | put_if_changed "$run/failures.json"
 echo "$TOP_K" | put "$stamp"
 touch -r "$work/began" "$stamp"

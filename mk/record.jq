@@ -1,7 +1,7 @@
 # status.json and log of cells, as a stream for lib.sh's unpack. cells: TSV of out, kind (ok, skipped, failed),
 # checkpoint, its SHA-256, "when-scored when-begun cells-of-the-pass", reason (lines end in U+001F); qcfgs: theirs, in order;
 # sums: sha256sum's lines of their files; now: the time.
-include "python" {search: "mk"};
+include "python";
 
 def file($path; $lines): "@" + $path, ($lines[] | " " + .);
 def log_path: "logs/" + ltrimstr("outputs/") + ".log";

@@ -43,6 +43,6 @@ done <"$work/cells"
 [ ! -s "$work/files" ] || (cd "$RUN" && sort | xargs sha256sum) <"$work/files" >"$work/sums" || exit 1
 xargs cat <"$work/qcfg-files" | jq -s . >"$work/qcfgs" || exit 1
 
-jq -n -r -f mk/record.jq --rawfile cells "$work/cells" --rawfile sums "$work/sums" --slurpfile qcfgs "$work/qcfgs" \
+jq -L mk -n -r -f mk/record.jq --rawfile cells "$work/cells" --rawfile sums "$work/sums" --slurpfile qcfgs "$work/qcfgs" \
     --arg now "$(date -u +%Y-%m-%dT%H:%M:%SZ)" >"$work/stream" || exit 1
 unpack "$RUN" <"$work/stream"
