@@ -4,10 +4,9 @@ function files(stem,    o, run, wag) {
     split(stem, wag, "[-/]")
     o = out(stem) "/"
     run = model "_w" wag[1] "_a" wag[2] "_" wag[3]
-    return o run "_autoquant_state.pt " o run "_quant_manifest.json " o "composed-config.yaml " \
-        o "layer-sensitivity-report.md " o "layer-sensitivity-report.json"
+    return "\\\n  " o run "_autoquant_state.pt \\\n  " o run "_quant_manifest.json \\\n  " o "composed-config.yaml \\\n  " \
+        o "layer-sensitivity-report.md \\\n  " o "layer-sensitivity-report.json"
 }
-function before(stem) { return "work/model/" model " work/amax/" model ".json work/calib.bin work/qcfg/" flat(stem) ".json" }
 function flat(stem) { sub("/", "-", stem); return stem }
 function begin_model() {
     print "\n# " model ": " $4
@@ -51,9 +50,9 @@ $1 != model { end_model(); model = $1; begin_model() }
     stem = $2
     id = $1 "/" stem
     print "\n.PHONY: " out(stem) "\n" out(stem) ": " files(stem)
-    print ".PRECIOUS: " out(stem) "/scores.json " out(stem) "/recipe.json " files(stem)
     if (id in want) {
         made = made " " out(stem)
+        print ".PRECIOUS: " out(stem) "/scores.json " out(stem) "/recipe.json " files(stem)
         if (!scored[id]) todo[++n] = stem
         else print out(stem) "/scores.json: | work/model/" model
         print out(stem) "/recipe.json: " out(stem) "/scores.json\n\t@\"$$STEP\"/solve.sh " model " " stem
