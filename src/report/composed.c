@@ -64,6 +64,14 @@ static int emit_text(yaml_emitter_t *y, const char *s) {
                        has_control(s) ? YAML_DOUBLE_QUOTED_SCALAR_STYLE : YAML_ANY_SCALAR_STYLE);
 }
 
+/* Keys of block_sizes are integers, which JSON can only spell as texts. */
+static int emit_key(yaml_emitter_t *y, const char *key) {
+    const char *digits = key + (*key == '-');
+    if (*digits && strspn(digits, "0123456789") == strlen(digits))
+        return emit_scalar(y, key, 1, YAML_PLAIN_SCALAR_STYLE);
+    return emit_text(y, key);
+}
+
 /* A number as YAML 1.1 knows it: 1e-07 without a point would be a text. */
 static int emit_number(yaml_emitter_t *y, const cJSON *j) {
     char text[JSON_NUMBER + 2], *e;
@@ -96,7 +104,7 @@ static int emit_node(yaml_emitter_t *y, const cJSON *j) {
         !yaml_emitter_emit(y, &e))
         return 0;
     for (const cJSON *c = j->child; c; c = c->next)
-        if ((map && !emit_text(y, c->string)) || !emit_node(y, c))
+        if ((map && !emit_key(y, c->string)) || !emit_node(y, c))
             return 0;
     return (map ? yaml_mapping_end_event_initialize(&e) : yaml_sequence_end_event_initialize(&e)) &&
            yaml_emitter_emit(y, &e);
