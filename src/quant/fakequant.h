@@ -2,9 +2,15 @@
  * 0.40.0 on a CPU computes it (numerics.md has the formulas and the order of the roundings).
  *
  * Tensors are dense float32, N C H W or Cout Cin/groups kH kW. out may be v itself. An amax array has one
- * value for the tensor, or one for each index along the quantizer's axis; it is not read by formats that take
- * none (QUANT_MXFP4, and QUANT_INT4 with blocks). amax 0 gives zeros in every format. Non-finite values: NaN
- * stays NaN, infinities saturate.
+ * value for the tensor, or one for each index along the quantizer's axis (QUANT_NVFP4 then takes the largest,
+ * as ModelOpt does); it is not read by formats that take none (QUANT_OFF, QUANT_MXFP4, and QUANT_INT8 and
+ * QUANT_INT4 with blocks).
+ *
+ * Signs stay, of zeros too. amax 0 gives zeros in every format; so does an amax up to 2^-24 in the integer
+ * formats, and one up to 448 / FLT_MAX in QUANT_FP8. A NaN stays NaN, an infinity becomes the largest value
+ * of the format and scale. An amax that is NaN or infinite, a static block's own too, gives NaN everywhere.
+ * In the dynamic blocks of the fp4 formats a NaN has no part in the maximum, and QUANT_MXFP4 counts an
+ * infinity as FLT_MAX; its largest value, 6 * 2^126, is an infinity in float32.
  *
  * Every function has a plain C definition (fakequant_ref.c) and faster equals chosen at run time
  * (base/cpu.h): the bits are the same at every level. One thread; callers split work by image, channel or
