@@ -1,65 +1,53 @@
 #include "score/layer.h"
 
+#include "conv/conv.h"
 #include "score/operand.h"
-#include "score/reduce.h"
+#include "score/square.h"
 
 #include <stdlib.h>
-
-/* A quantized weight and the tensor over it. */
-struct weight {
-    float *values;
-    struct tc_tensor *tensor;
-};
 
 struct layer_scorer {
     const struct graph *graph;
     struct pool *pool;
     const struct amax *amax;
     const struct plan *plan;
-    struct weight *weights;  /* [conv * n_weights + weight] */
-    struct tc_tensor **bias; /* of each convolution, or NULL */
-    float *q, *g2;           /* scratch that grows: a quantized input, squared gradients */
+    struct conv_weight **weights; /* [conv * n_weights + weight] */
+    struct conv_scratch *scratch;
+    float *q, *g2; /* scratch that grows: a quantized input, squared gradients */
     size_t q_size, g2_size;
-    double *partial;
-    size_t partial_size;
 };
 
-static struct weight *weight_at(struct layer_scorer *s, size_t conv, int weight) {
+static struct conv_weight **weight_at(struct layer_scorer *s, size_t conv, int weight) {
     return &s->weights[conv * (size_t)s->plan->n_weights + (size_t)weight];
 }
 
-static int prepare_weight(struct layer_scorer *s, size_t conv, int weight, struct err *err) {
+static int prepare_weights(struct layer_scorer *s, size_t conv, struct err *err) {
     const struct conv *c = &s->graph->convs[conv];
-    const int64_t shape[] = {c->cout, c->cin / c->groups, c->kh, c->kw};
-    struct weight *w = weight_at(s, conv, weight);
-    if (!(w->values = malloc(conv_numel(c) * sizeof *w->values)))
-        return err_nomem(err);
-    operand_weight(&s->plan->weights[weight], &s->amax->layers[conv], c, w->values);
-    return tc_from_floats(w->values, shape, 4, &w->tensor, err);
+    float *values = malloc(conv_numel(c) * sizeof *values);
+    int ret = values ? 0 : err_nomem(err);
+    for (int w = 0; w < s->plan->n_weights && !ret; w++) {
+        operand_weight(&s->plan->weights[w], &s->amax->layers[conv], c, values);
+        ret = conv_weight_new(c, values, weight_at(s, conv, w), err);
+    }
+    free(values);
+    return ret;
 }
 
-int layer_scorer_new(const struct graph *graph, struct network *net, struct pool *pool,
-                     const struct amax *amax, const struct plan *plan, struct layer_scorer **out,
-                     struct err *err) {
-    (void)net;
+int layer_scorer_new(const struct graph *graph, struct pool *pool, const struct amax *amax,
+                     const struct plan *plan, struct layer_scorer **out, struct err *err) {
     struct layer_scorer *s = calloc(1, sizeof *s);
     if (!s)
         return err_nomem(err);
     *s = (struct layer_scorer){.graph = graph, .pool = pool, .amax = amax, .plan = plan};
-    s->weights = calloc(graph->n_convs * (size_t)plan->n_weights, sizeof *s->weights);
-    s->bias = calloc(graph->n_convs, sizeof(struct tc_tensor *));
-    if (!s->weights || !s->bias) {
+    if (!(s->weights = calloc(graph->n_convs * (size_t)plan->n_weights, sizeof(struct conv_weight *)))) {
         err_nomem(err);
         goto fail;
     }
-    for (size_t i = 0; i < graph->n_convs; i++) {
-        const struct conv *c = &graph->convs[i];
-        if (c->bias && tc_from_floats(c->bias, (int64_t[]){c->cout}, 1, &s->bias[i], err))
+    if (conv_scratch_new(pool, &s->scratch, err))
+        goto fail;
+    for (size_t i = 0; i < graph->n_convs; i++)
+        if (prepare_weights(s, i, err))
             goto fail;
-        for (int w = 0; w < plan->n_weights; w++)
-            if (prepare_weight(s, i, w, err))
-                goto fail;
-    }
     *out = s;
     return 0;
 fail:
@@ -71,17 +59,12 @@ void layer_scorer_free(struct layer_scorer **scorer) {
     struct layer_scorer *s = *scorer;
     if (!s)
         return;
-    for (size_t i = 0; s->weights && i < s->graph->n_convs * (size_t)s->plan->n_weights; i++) {
-        tc_free(&s->weights[i].tensor);
-        free(s->weights[i].values);
-    }
-    for (size_t i = 0; s->bias && i < s->graph->n_convs; i++)
-        tc_free(&s->bias[i]);
+    for (size_t i = 0; s->weights && i < s->graph->n_convs * (size_t)s->plan->n_weights; i++)
+        conv_weight_free(&s->weights[i]);
+    conv_scratch_free(&s->scratch);
     free(s->weights);
-    free(s->bias);
     free(s->q);
     free(s->g2);
-    free(s->partial);
     free(s);
     *scorer = NULL;
 }
@@ -99,28 +82,27 @@ static int grow(void *buffer, size_t *have, size_t n, size_t size, struct err *e
     return 0;
 }
 
-/* g2, and the output and shape of the last call. */
+/* g2, and the output of the last call. */
 static int square_gradients(struct layer_scorer *s, struct conv_call *const *calls, size_t n_calls,
-                            const float **y, size_t *n, struct err *err) {
+                            const float **y, struct err *err) {
     const float **g = calloc(n_calls, sizeof *g);
-    size_t n_g;
+    size_t n_y, n_g;
     int ret = -1;
     if (!g)
         return err_nomem(err);
-    if (tc_floats(calls[n_calls - 1]->y, y, n, err))
+    if (tc_floats(calls[n_calls - 1]->y, y, &n_y, err))
         goto out;
     for (size_t i = 0; i < n_calls; i++) {
         if (tc_floats(calls[i]->g, &g[i], &n_g, err))
             goto out;
-        if (n_g != *n) {
+        if (n_g != n_y) {
             err_set(err, ERR_UNSUPPORTED, "it runs %zu times with outputs of different sizes", n_calls);
             goto out;
         }
     }
-    if (grow(&s->g2, &s->g2_size, *n, sizeof *s->g2, err) ||
-        grow(&s->partial, &s->partial_size, reduce_partials(*n), sizeof *s->partial, err))
+    if (grow(&s->g2, &s->g2_size, n_y, sizeof *s->g2, err))
         goto out;
-    reduce_square(s->pool, g, n_calls, *n, s->g2);
+    square_sum(s->pool, g, n_calls, n_y, s->g2);
     ret = 0;
 out:
     free(g);
@@ -131,34 +113,39 @@ int layer_score(struct layer_scorer *s, size_t conv, struct conv_call *const *ca
                 const bool *wanted, double *sums, size_t stride, struct err *err) {
     const struct conv *c = &s->graph->convs[conv];
     const struct plan *plan = s->plan;
-    const float *x, *y, *a;
-    size_t n_x, n_y, n_a;
+    const float *x, *y;
+    size_t n_x;
     int64_t shape[TC_DIMS_MAX];
-    int ndim, made = -1, ret = -1;
-    struct tc_tensor *q = NULL, *out = NULL;
-    if (square_gradients(s, calls, n_calls, &y, &n_y, err) ||
-        tc_floats(calls[n_calls - 1]->x, &x, &n_x, err) ||
-        tc_shape(calls[n_calls - 1]->x, shape, &ndim, err) ||
-        grow(&s->q, &s->q_size, n_x, sizeof *s->q, err) || tc_from_floats(s->q, shape, 4, &q, err))
+    int ndim, ret = -1;
+    struct conv_weight **weights = calloc((size_t)plan->n_pairs, sizeof(struct conv_weight *));
+    double *found = calloc((size_t)plan->n_pairs, sizeof *found);
+    if (!weights || !found) {
+        err_nomem(err);
         goto out;
-    for (int p = 0; p < plan->n_pairs; p++) {
-        const struct pair *pair = &plan->pairs[p];
-        if (!wanted[p])
+    }
+    if (square_gradients(s, calls, n_calls, &y, err) || tc_floats(calls[n_calls - 1]->x, &x, &n_x, err) ||
+        tc_shape(calls[n_calls - 1]->x, shape, &ndim, err) || grow(&s->q, &s->q_size, n_x, sizeof *s->q, err))
+        goto out;
+    const struct conv_input in = {s->q, (int)shape[0], (int)shape[2], (int)shape[3]};
+    for (int first = 0, end; first < plan->n_pairs; first = end) {
+        int input = plan->pairs[first].input;
+        size_t n = 0;
+        for (end = first; end < plan->n_pairs && plan->pairs[end].input == input; end++)
+            if (wanted[end])
+                weights[n++] = *weight_at(s, conv, plan->pairs[end].weight);
+        if (n == 0)
             continue;
-        if (made != pair->input &&
-            operand_input(s->pool, &plan->inputs[pair->input], &s->amax->layers[conv], x, shape, s->q, err))
+        if (operand_input(s->pool, &plan->inputs[input], &s->amax->layers[conv], x, shape, s->q, err) ||
+            conv_score(s->scratch, s->pool, c, &in, weights, n, y, s->g2, found, err))
             goto out;
-        made = pair->input;
-        if (tc_conv2d(q, weight_at(s, conv, pair->weight)->tensor, s->bias[conv], c->stride, c->pad,
-                      c->dilation, c->groups, &out, err) ||
-            tc_floats(out, &a, &n_a, err))
-            goto out;
-        sums[(size_t)p * stride] = reduce_score(s->pool, s->g2, a, y, n_y, s->partial);
-        tc_free(&out);
+        n = 0;
+        for (int p = first; p < end; p++)
+            if (wanted[p])
+                sums[(size_t)p * stride] = found[n++];
     }
     ret = 0;
 out:
-    tc_free(&q);
-    tc_free(&out);
+    free(weights);
+    free(found);
     return ret;
 }

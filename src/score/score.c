@@ -30,7 +30,7 @@ static void identity_of(const struct score_pass *pass, const struct score_cell *
     char text[1024];
     int n = snprintf(text, sizeof text, "%d %s %s %s %d %d %d %d %s %s", SCORE_REVISION, pass->checkpoint,
                      pass->images->digest, cell->qcfg_digest, pass->amax->images, pass->amax->awq_images,
-                     pass->batch_size, pass->steps, tc_version(), cpu_level_name(cpu_level()));
+                     pass->batch_size, pass->steps, tc_version(), cpu_level_names[cpu_level()]);
     digest_bytes(text, (size_t)n, hex);
 }
 
@@ -106,7 +106,7 @@ int score_run(const struct score_pass *pass, struct score_cell *cells, size_t n_
         goto out;
     }
     if (plan_make(qcfgs, n_cells, &plan, err) ||
-        layer_scorer_new(pass->graph, pass->net, pass->pool, pass->amax, &plan, &scorer, err))
+        layer_scorer_new(pass->graph, pass->pool, pass->amax, &plan, &scorer, err))
         goto out;
     add = calloc((size_t)plan.n_pairs * n_convs, sizeof *add);
     wanted = calloc((size_t)plan.n_pairs, sizeof *wanted);

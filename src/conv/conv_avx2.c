@@ -1,0 +1,46 @@
+#include "conv/kernels.h"
+
+#include <immintrin.h>
+#include <stdbool.h>
+#include <stdint.h>
+
+#define V __m256
+#define KERNELS conv_avx2
+enum { VL = 8, ROWS = 4, VECS = 3 };
+
+static inline V zero(void) {
+    return _mm256_setzero_ps();
+}
+static inline V set1(float v) {
+    return _mm256_set1_ps(v);
+}
+static inline V load(const float *p) {
+    return _mm256_loadu_ps(p);
+}
+static inline V load_part(const float *p, int lanes) {
+    static const int32_t mask[16] = {-1, -1, -1, -1, -1, -1, -1, -1};
+    return _mm256_maskload_ps(p, _mm256_loadu_si256((const __m256i *)(const void *)(mask + VL - lanes)));
+}
+static inline void store(float *p, V v) {
+    _mm256_storeu_ps(p, v);
+}
+static inline V fmadd(V a, V b, V c) {
+    return _mm256_fmadd_ps(a, b, c);
+}
+static inline V add(V a, V b) {
+    return _mm256_add_ps(a, b);
+}
+static inline V sub(V a, V b) {
+    return _mm256_sub_ps(a, b);
+}
+static inline V mul(V a, V b) {
+    return _mm256_mul_ps(a, b);
+}
+static inline void widen_add(double *lanes, V v) {
+    __m256d lo = _mm256_cvtps_pd(_mm256_castps256_ps128(v)),
+            hi = _mm256_cvtps_pd(_mm256_extractf128_ps(v, 1));
+    _mm256_storeu_pd(lanes, _mm256_add_pd(_mm256_loadu_pd(lanes), lo));
+    _mm256_storeu_pd(lanes + 4, _mm256_add_pd(_mm256_loadu_pd(lanes + 4), hi));
+}
+
+#include "conv/kernels_simd.h"

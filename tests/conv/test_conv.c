@@ -1,0 +1,148 @@
+/* Fused convolution and reduction at every processor level against loops over the definition, shape by shape:
+ * strides, borders, dilations, groups, tails in channels and positions, several weights, batches; and the
+ * promise that a sum's bits depend neither on the threads nor on the weights beside it. */
+#include "base/cpu.h"
+#include "conv/conv.h"
+#include "test.h"
+
+#include <stdint.h>
+#include <stdlib.h>
+
+static uint32_t state = 1;
+static float uniform(void) {
+    state = state * 1664525u + 1013904223u;
+    return (float)(state >> 8) / (float)(1 << 23) - 1;
+}
+static float *random_floats(size_t n) {
+    float *v = malloc(n * sizeof *v);
+    for (size_t i = 0; i < n; i++)
+        v[i] = uniform();
+    return v;
+}
+
+/* The sum by the definition, all in double. */
+static double naive(const struct conv *c, const float *x, int n, int h, int w, const float *weight,
+                    const float *y, const float *g2, int oh, int ow) {
+    int cin = c->cin / c->groups, cout = c->cout / c->groups;
+    double sum = 0;
+    for (int i = 0; i < n; i++)
+        for (int o = 0; o < c->cout; o++)
+            for (int oy = 0; oy < oh; oy++)
+                for (int ox = 0; ox < ow; ox++) {
+                    double acc = c->bias ? c->bias[o] : 0;
+                    for (int k = 0; k < cin; k++)
+                        for (int ky = 0; ky < c->kh; ky++)
+                            for (int kx = 0; kx < c->kw; kx++) {
+                                int iy = oy * c->stride[0] - c->pad[0] + ky * c->dilation[0];
+                                int ix = ox * c->stride[1] - c->pad[1] + kx * c->dilation[1];
+                                if (iy < 0 || iy >= h || ix < 0 || ix >= w)
+                                    continue;
+                                int channel = o / cout * cin + k;
+                                acc += (double)x[((i * c->cin + channel) * h + iy) * w + ix] *
+                                       weight[((o * cin + k) * c->kh + ky) * c->kw + kx];
+                            }
+                    size_t at = (size_t)(((i * c->cout + o) * oh + oy) * ow + ox);
+                    double d = acc - y[at];
+                    sum += g2[at] * d * d;
+                }
+    return sum;
+}
+
+struct shape {
+    int cin, cout, kernel_h, kernel_w, stride, pad, dilation, groups, n, h, w, weights;
+    bool bias;
+};
+
+static const struct shape shapes[] = {
+    {3, 16, 3, 3, 2, 1, 1, 1, 1, 32, 32, 2, false},  /* the first layer of n */
+    {16, 32, 3, 3, 2, 1, 1, 1, 1, 17, 19, 1, false}, /* odd sizes, stride 2 */
+    {32, 16, 1, 1, 1, 0, 1, 1, 1, 20, 20, 4, false}, /* pointwise */
+    {5, 7, 1, 1, 1, 0, 1, 1, 2, 7, 7, 3, true},      /* tails everywhere, bias, a batch */
+    {16, 1, 1, 1, 1, 0, 1, 1, 1, 4, 84, 5, false},   /* dfl */
+    {8, 80, 1, 1, 1, 0, 1, 1, 1, 5, 5, 1, true},
+    {6, 9, 3, 3, 1, 1, 1, 1, 1, 13, 11, 2, true},
+    {6, 9, 3, 3, 1, 0, 1, 1, 1, 13, 11, 2, true},  /* no border */
+    {4, 4, 3, 3, 1, 2, 2, 1, 1, 12, 12, 1, false}, /* dilation */
+    {4, 6, 5, 3, 3, 2, 1, 1, 1, 31, 29, 2, false}, /* another stride and kernel */
+    {4, 8, 2, 2, 2, 0, 1, 1, 1, 16, 16, 1, false},
+    {4, 8, 1, 1, 2, 0, 1, 1, 1, 9, 9, 1, false},      /* pointwise with stride */
+    {8, 12, 3, 3, 1, 1, 1, 2, 2, 9, 10, 3, true},     /* groups */
+    {16, 16, 3, 3, 1, 1, 1, 16, 1, 20, 20, 4, false}, /* depthwise */
+    {16, 16, 7, 7, 1, 3, 1, 16, 1, 20, 20, 2, false},
+    {9, 9, 3, 3, 2, 1, 1, 9, 2, 21, 23, 5, true}, /* depthwise, stride 2, more weights than one pass takes */
+    {3, 3, 3, 3, 1, 1, 1, 3, 1, 2, 3, 1, false},  /* smaller than a vector */
+    {256, 24, 3, 3, 1, 1, 1, 1, 1, 5, 5, 2, false}, /* long sums */
+    {8, 8, 3, 3, 1, 1, 1, 1, 1, 3, 100, 1, false},  /* wide rows */
+};
+
+static void test_shape(const struct shape *s, struct pool *const pools[2]) {
+    struct conv c = {.name = "test",
+                     .cin = s->cin,
+                     .cout = s->cout,
+                     .kh = s->kernel_h,
+                     .kw = s->kernel_w,
+                     .stride = {s->stride, s->stride},
+                     .pad = {s->pad, s->pad},
+                     .dilation = {s->dilation, s->dilation},
+                     .groups = s->groups};
+    int oh = (s->h + 2 * s->pad - s->dilation * (s->kernel_h - 1) - 1) / s->stride + 1;
+    int ow = (s->w + 2 * s->pad - s->dilation * (s->kernel_w - 1) - 1) / s->stride + 1;
+    size_t nx = (size_t)(s->n * s->cin * s->h * s->w), ny = (size_t)(s->n * s->cout * oh * ow);
+    float *x = random_floats(nx), *y = random_floats(ny), *g2 = random_floats(ny), *values[8];
+    struct conv_weight *w[8] = {0};
+    struct conv_scratch *scratch[2] = {0};
+    struct conv_input in = {x, s->n, s->h, s->w};
+    struct err err = {0};
+    double sums[8], again[8], alone, want, worst = 0;
+    bool same = true, ok = true;
+    for (size_t i = 0; i < ny; i++)
+        g2[i] = fabsf(g2[i]);
+    c.bias = s->bias ? random_floats((size_t)s->cout) : NULL;
+    for (int i = 0; i < s->weights; i++) {
+        values[i] = random_floats(conv_numel(&c));
+        ok = ok && conv_weight_new(&c, values[i], &w[i], &err) == 0;
+    }
+    for (int p = 0; p < 2; p++)
+        ok = ok && conv_scratch_new(pools[p], &scratch[p], &err) == 0;
+    ok = ok && conv_score(scratch[0], pools[0], &c, &in, w, (size_t)s->weights, y, g2, sums, &err) == 0 &&
+         conv_score(scratch[1], pools[1], &c, &in, w, (size_t)s->weights, y, g2, again, &err) == 0;
+    for (int i = 0; ok && i < s->weights; i++) {
+        want = naive(&c, x, s->n, s->h, s->w, values[i], y, g2, oh, ow);
+        worst = fmax(worst, fabs(sums[i] - want) / want);
+        same = same && sums[i] == again[i];
+        ok = conv_score(scratch[0], pools[0], &c, &in, &w[i], 1, y, g2, &alone, &err) == 0;
+        same = same && alone == sums[i];
+    }
+    CHECK(ok && worst < 1e-5 && same,
+          "%s: %dx%d %d->%d stride %d pad %d dilation %d groups %d on %dx%dx%d, %d weights: %.1e of 1e-5%s",
+          cpu_level_names[cpu_level()], s->kernel_h, s->kernel_w, s->cin, s->cout, s->stride, s->pad,
+          s->dilation, s->groups, s->n, s->h, s->w, s->weights, worst, same ? "" : ", BITS DIFFER");
+    for (int i = 0; i < s->weights; i++) {
+        free(values[i]);
+        conv_weight_free(&w[i]);
+    }
+    for (int p = 0; p < 2; p++)
+        conv_scratch_free(&scratch[p]);
+    free(c.bias);
+    free(x);
+    free(y);
+    free(g2);
+}
+
+int main(void) {
+    struct pool *pools[2] = {0};
+    struct err err = {0};
+    if (pool_new(1, &pools[0], &err) || pool_new(3, &pools[1], &err))
+        return 1;
+    for (int level = 0; level < CPU_LEVELS; level++) {
+        if (cpu_level_force((enum cpu_level)level, &err)) {
+            printf("# skip level %s: this processor lacks it\n", cpu_level_names[level]);
+            continue;
+        }
+        for (size_t i = 0; i < sizeof shapes / sizeof *shapes; i++)
+            test_shape(&shapes[i], pools);
+    }
+    pool_free(&pools[0]);
+    pool_free(&pools[1]);
+    return test_end();
+}
