@@ -1,5 +1,6 @@
 /* Levels of the processor, and YOLOSENS_CPU. What the machine has differs, so the checks follow
  * cpu_level_best(). */
+#define _POSIX_C_SOURCE 200809L
 #include "base/cpu.h"
 #include "test.h"
 
@@ -10,6 +11,7 @@ int main(void) {
     enum cpu_level best = cpu_level_best();
     printf("# this machine's best level: %s\n", cpu_level_names[best]);
     CHECK(cpu_level_names[CPU_LEVELS] == NULL, "each level has a name");
+    CHECK_STR(cpu_level_name(CPU_AVX512_VNNI), "avx512vnni", "one of them");
 
     unsetenv("YOLOSENS_CPU");
     CHECK(cpu_level() == best, "unset: the first call of cpu_level finds the best");
