@@ -13,9 +13,8 @@
 struct layer_scorer;
 
 /* Quantizes the plan's distinct weights of every convolution. Borrows all its arguments. */
-int layer_scorer_new(const struct graph *graph, struct network *net, struct pool *pool,
-                     const struct amax *amax, const struct plan *plan, struct layer_scorer **out,
-                     struct err *err);
+int layer_scorer_new(const struct graph *graph, struct pool *pool, const struct amax *amax,
+                     const struct plan *plan, struct layer_scorer **out, struct err *err);
 void layer_scorer_free(struct layer_scorer **scorer);
 
 /* For each pair p of the plan with wanted[p]: sums[p * stride] = sum of g^2 (conv(q(x), q(w)) - y)^2, where
