@@ -18,9 +18,9 @@ static bool is_utf8(const char *s) {
                    : (*p & 0xf0) == 0xe0     ? 2
                    : *p >= 0xf0 && *p < 0xf5 ? 3
                                              : -1;
-        unsigned code = more == 0 ? *p : *p & (0x3fu >> more);
         if (more < 0)
             return false;
+        unsigned code = *p & (more ? 0x3fu >> more : 0x7fu);
         p++;
         for (int i = 0; i < more; i++, p++) {
             if ((*p & 0xc0) != 0x80)

@@ -159,6 +159,71 @@ static void check_golden(char *text, const char *path) {
     free(text);
 }
 
+/* Texts that YAML could take for something else, or that could end the report's fence. */
+static void test_hostile_yaml(struct report_cell *cell) {
+    static const char *const texts[] = {
+        "yes",
+        "Null",
+        "y",
+        "~",
+        "1e5",
+        "0x10",
+        "12:30:00",
+        "2020-01-01",
+        ".5",
+        "=",
+        "a: b",
+        "# x",
+        "x #y",
+        "'q'",
+        "\"dq\"",
+        "line\nbreak",
+        "tab\t",
+        "```",
+        "- x",
+        "",
+        " lead",
+        "trail ",
+        "\xc3\xa9\xf0\x9f\x98\x80",
+        "@x",
+        "*x",
+        "&x",
+        "!x",
+        "%x",
+        "[x]",
+        "{x}",
+        "x\n```\n",
+        "\x01",
+        "---",
+        "...",
+        "? x",
+        "true",
+        "models/yolo.pt",
+        "/a/b",
+        "a\\nb",
+    };
+    enum { FIRST_PLAIN = sizeof texts / sizeof *texts - 3 };
+    int good = 0, n = sizeof texts / sizeof *texts;
+    const char *before = cell->checkpoint;
+    for (int i = 0; i < n; i++) {
+        cell->checkpoint = texts[i];
+        char *text = composed_text(cell);
+        cJSON *doc = text ? parse_yaml(text) : NULL;
+        const cJSON *got = cJSON_GetObjectItemCaseSensitive(doc, "checkpoint");
+        bool fence = !text || strstr(text, "\n```") || strncmp(text, "```", 3) == 0;
+        bool plain_ok = i >= FIRST_PLAIN;
+        bool same = got && strcmp(got->valuestring + 1, texts[i]) == 0 && !fence &&
+                    (got->valuestring[0] == 'p') == plain_ok;
+        good += same;
+        if (!same)
+            printf("#   \"%s\" came back as \"%s\"\n", texts[i], got ? got->valuestring : "nothing");
+        cJSON_Delete(doc);
+        free(text);
+    }
+    cell->checkpoint = before;
+    CHECK(good == n, "%d of %d hostile texts read back from YAML as the text they were", good, n);
+}
+
 int main(void) {
     struct err err = {0};
     struct report_cell *n = NULL, *tiny = NULL;
@@ -180,6 +245,8 @@ int main(void) {
         check_golden(composed_text(tiny), "tests/report/tiny/composed.yaml");
         check_golden(manifest_text(tiny), "tests/report/tiny/manifest.json");
     }
+    if (tiny)
+        test_hostile_yaml(tiny);
     report_cell_free(&n);
     report_cell_free(&tiny);
     return test_end();

@@ -1,0 +1,145 @@
+#!/bin/sh
+# report-gen as a user meets it: what it writes, from what, and what it says when it cannot.
+gen=${BUILD:-build}/bin/report-gen
+case $gen in /*) ;; *) gen=$PWD/$gen ;; esac
+[ -x "$gen" ] || { echo "not ok - $gen is not built"; exit 1; }
+here=$PWD/tests/report
+tmp=$(mktemp -d) || exit 1
+trap 'rm -rf "$tmp"' EXIT
+cd "$tmp" || exit 1
+
+check() { # WHAT COMMAND...
+    what=$1
+    shift
+    if "$@" >/dev/null 2>&1; then echo "ok - $what"; else echo "not ok - $what"; fi
+}
+
+# refused WHAT STATUS TEXT ARGUMENTS...: ends with that status, one line (two with the hint of a usage error) that holds TEXT, and
+# leaves the folder `none` empty.
+refused() {
+    what=$1 status=$2 text=$3
+    shift 3
+    rm -rf none && mkdir none
+    "$gen" "$@" >out 2>err
+    got=$?
+    lines=$(grep -vc '^Try ' err)
+    if [ "$got" -eq "$status" ] && [ "$lines" -eq 1 ] && grep -qF -- "$text" err && [ ! -s out ] && [ -z "$(ls -A none)" ]; then
+        echo "ok - $what: $(head -n 1 err)"
+    else
+        echo "not ok - $what: status $got, $lines lines: $(cat err) $(ls -A none)"
+    fi
+}
+
+cp "$here"/tiny/scores.json "$here"/tiny/recipe.json "$here"/tiny/run.json .
+cell=tiny_wint4_aint8_per_layer
+
+# --- what it writes
+mkdir a b
+"$gen" --scores scores.json --recipe recipe.json --run run.json -o a >out 2>err
+check "a cell is written" test $? -eq 0
+check "five files and nothing else" test "$(ls -A a | tr '\n' ' ')" = \
+    "composed-config.yaml layer-sensitivity-report.json layer-sensitivity-report.md ${cell}_autoquant_state.pt ${cell}_quant_manifest.json "
+check "nothing on standard output" test ! -s out
+check "the demonstration checkpoint is named on the terminal" grep -q 'demonstration.*COCO128.*not the official weights' err
+check "and in the manifest" jq -e '.provenance.demonstration and (.provenance.demonstration_note | test("COCO128"))' \
+    "a/${cell}_quant_manifest.json"
+check "and in the report" grep -q '^> \*\*Demonstration' a/layer-sensitivity-report.md
+TZ=Asia/Tokyo LC_ALL=C.UTF-8 "$gen" -s - -r recipe.json -R run.json -o b <scores.json 2>/dev/null
+check "the same bytes from a pipe, elsewhere and later" diff -r a b
+jq '.demonstration = false' scores.json >plain.json
+"$gen" -s plain.json -r recipe.json -o b 2>err
+check "another checkpoint: nothing is said" test ! -s err
+check "and not in the report" sh -c '! grep -qi demonstration b/layer-sensitivity-report.md'
+check "without --run the settings are the scores'" jq -e \
+    '.dataset == {"image_list": null, "imgsz": 64, "num_calib_samples": 15, "max_calib_samples": 15, "num_calib_batches": 8, "batch_size": 2}
+     and .scheme.auto_quantize_score_size == 4' "b/${cell}_quant_manifest.json"
+jq 'del(.layers[].exported, .layers[].weight_shape, .layers[].macs, .digests, .checkpoint, .recipe, .batch_size)' plain.json >less.json
+"$gen" -s less.json -r recipe.json -o b 2>err
+check "scores in ModelOpt's own layout will do" test $? -eq 0
+check "one2many's layers are known by their one2one twins" test "$(jq -c '[.layer_sensitivity[] | select(.exported | not).layer]' \
+    b/layer-sensitivity-report.json)" = '["model.2.cv2.0.conv"]'
+check "the model is its name then" jq -e '.model.id == "tiny"' "b/${cell}_quant_manifest.json"
+"$gen" --help >help 2>/dev/null
+check "--help" grep -q -- '--recipe' help
+
+# --- hostile names: shown as they are, and nothing else
+mkdir h
+layer='a|b`c`$(touch pwned)<script>&*_x_[l](u)
+| n |'
+model="it's"' "$(touch pwned)" `touch pwned` | <b> #{x}'
+jq --arg l "$layer" --arg m "$model" --arg c '```
+<img src=x> | $x$: *y*' '.model = $m | .checkpoint = $c | .layers = (.layers | with_entries(if .key == "model.0.conv" then .key = $l else . end))' \
+    plain.json >hostile.json
+jq --arg l "$layer" --arg m "$model" '.model = $m | .best.recipe |= with_entries(if .key == "model.0.conv" then .key = $l else . end)' \
+    recipe.json >hostile-recipe.json
+"$gen" -s hostile.json -r hostile-recipe.json -o h 2>err
+check "a hostile cell is written $(cat err)" test -e "h/${model}_wint4_aint8_per_layer_autoquant_state.pt"
+check "no shell ran" sh -c '! ls -R . | grep -q pwned$'
+check "the manifest holds the names as they are" jq -e --arg l "$layer" \
+    '.layers[$l].quantized and .layer_sensitivity[$l + ".quant_recipe"].rank == 5' "h/${model}_wint4_aint8_per_layer_quant_manifest.json"
+check "the JSON report too" jq -e --arg l "$layer" '.layer_sensitivity[0].layer == $l' h/layer-sensitivity-report.json
+rows=$(sed -n '/^|Layer|/,/^$/p' h/layer-sensitivity-report.md)
+check "the Markdown table has a row of six columns for each layer" test \
+    "$(printf '%s\n' "$rows" | awk -F'|' '{print NF - 2}' | tr '\n' ' ')" = "6 6 6 6 6 6 6 "
+sed '/^```yaml/,/^```$/d' h/layer-sensitivity-report.md >prose.md
+check "no HTML, no formula, no link in the Markdown" sh -c '! grep -qE "<(script|img|b)>|<img|\\$|\[l\]\(" prose.md'
+check "the fences stay closed" test "$(grep -c '^```' h/layer-sensitivity-report.md)" -eq 4
+
+# --- what it refuses
+for key in model weight activation granularity layers calibration_images score_images imgsz; do
+    jq "del(.$key)" scores.json >bad.json
+    refused "scores without $key" 1 "bad.json: key \"$key\" is missing" -s bad.json -r recipe.json -o none
+done
+for key in score cost none_cost; do
+    jq "del(.layers[\"model.1.conv\"].$key)" scores.json >bad.json
+    refused "a layer without $key" 1 "bad.json: layer model.1.conv: key \"$key\" is missing" -s bad.json -r recipe.json -o none
+done
+for key in model recipe none effective_bits best; do
+    jq "del(.$key)" recipe.json >bad.json
+    refused "a recipe without $key" 1 "bad.json: key \"$key\" is missing" -s scores.json -r bad.json -o none
+done
+for key in recipe constraints score is_satisfied; do
+    jq "del(.best.$key)" recipe.json >bad.json
+    refused "a recipe without best.$key" 1 "bad.json: key \"$key\" is missing" -s scores.json -r bad.json -o none
+done
+sed 's/"score": 0.5,/"score": 1e999,/' scores.json >bad.json
+refused "an infinite score" 1 'layer model.0.conv' -s bad.json -r recipe.json -o none
+sed 's/"score": 0.5,/"score": NaN,/' scores.json >bad.json
+refused "NaN" 1 'bad.json: line 19 is not JSON' -s bad.json -r recipe.json -o none
+sed 's/"score": 0.5,/"score": -0.5,/' scores.json >bad.json
+refused "a negative score" 1 'layer model.0.conv: score -0.5' -s bad.json -r recipe.json -o none
+sed 's/"model.1.conv"/"model.0.conv"/' scores.json >bad.json
+refused "a layer twice" 1 'layer model.0.conv is there twice' -s bad.json -r recipe.json -o none
+jq '.layers = {}' scores.json >bad.json
+refused "no layers" 1 '"layers" is empty' -s bad.json -r recipe.json -o none
+jq '.model = "../m"' scores.json >bad.json
+refused "a model that is a path" 1 'cannot begin a file name' -s bad.json -r recipe.json -o none
+printf '{"model": "\377"}' >bad.json
+refused "a name that is not UTF-8" 1 'bad.json: a name or a text is not UTF-8' -s bad.json -r recipe.json -o none
+jq '.weight = "fp8"' scores.json >bad.json
+refused "a recipe of other formats" 1 'bad.json: "recipe" is' -s bad.json -r recipe.json -o none
+jq '.best.score = 0.7' recipe.json >bad.json
+refused "a recipe of older scores" 1 'bad.json: its score is 0.7' -s scores.json -r bad.json -o none
+jq '.model = "other"' recipe.json >bad.json
+refused "a recipe of another model" 1 'bad.json: its model is "other"' -s scores.json -r bad.json -o none
+jq 'del(.best.recipe["model.2.dfl.conv"])' recipe.json >bad.json
+refused "a recipe that lacks a layer" 1 'bad.json: layer model.2.dfl.conv is missing' -s scores.json -r bad.json -o none
+jq '.best.recipe.more = .none' recipe.json >bad.json
+refused "a recipe with a layer more" 1 'layers that the scores lack' -s scores.json -r bad.json -o none
+jq '.imgsz = "64"' run.json >bad.json
+refused "a run with a wrong type" 1 'bad.json: key "imgsz"' -s scores.json -r recipe.json -R bad.json -o none
+jq '.digest = "0000000000000000000000000000000000000000000000000000000000000000"' scores.json >bad.json
+refused "scores that were altered after they were sealed" 1 'bad.json' -s bad.json -r recipe.json -o none
+for bytes in '\300\200' '\355\240\200' '\364\220\200\200' '\342\202'; do
+    printf '{"model": "%b"}' "$(printf %s "$bytes" | sed 's/\\/\\0/g')" >bad.json
+    refused "UTF-8 that is overlong, a surrogate, too large or cut ($bytes)" 1 'is not UTF-8' -s bad.json -r recipe.json -o none
+done
+head -c 300 scores.json >bad.json
+refused "a cut file" 1 'bad.json: line' -s bad.json -r recipe.json -o none
+echo '[]' >bad.json
+refused "not an object" 1 'bad.json: not a JSON object' -s bad.json -r recipe.json -o none
+refused "no such file" 1 'missing.json: No such file' -s missing.json -r recipe.json -o none
+refused "no such folder" 1 'nowhere: not a folder' -s scores.json -r recipe.json -o nowhere
+refused "no folder named" 2 '--output is required' -s scores.json -r recipe.json
+refused "two pipes" 2 'only one input can be standard input' -s - -r - -o none
+refused "an operand" 2 'unexpected operand x' -s scores.json -r recipe.json -o none x
