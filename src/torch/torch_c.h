@@ -10,9 +10,6 @@
 #ifndef YS_TORCH_C_H
 #define YS_TORCH_C_H
 
-#include "base/err.h"
-#include "model/graph.h"
-
 #include <stdbool.h>
 #include <stddef.h>
 #include <stdint.h>
@@ -20,6 +17,9 @@
 #ifdef __cplusplus
 extern "C" {
 #endif
+
+#include "base/err.h"
+#include "model/graph.h"
 
 enum { TC_DIMS_MAX = 5 };
 
