@@ -30,6 +30,7 @@ done
 
 # One sweep at a time in a run: the lock falls with the last process that holds it.
 lock() {
+    mkdir -p "$RUN/work" || die 1 "$RUN: cannot be written"
     exec 9>>"$RUN/work/lock"
     flock -n 9 || die 2 "$RUN: in use by the sweep of process $(cat "$RUN/work/lock"); wait for it, or TIMESTAMP= another run"
     echo "$$" >"$RUN/work/lock"
@@ -47,9 +48,10 @@ do_plan() {
     RUN=$(mk/run.sh find) || exit 2
     mk/plan.sh "$RUN" "$scratch" || exit 2
     awk -F '\t' '{
-        say = $3 == "stale" ? "to do (" $6 ")" : $3 == "todo" ? "to do" : $3 == "nomodel" ? "failed (" $6 ")" :
-            $3 == "done" ? "done" : $3 " (" $6 ")"
-        printf "%-36s %s\n", $1 "/" $2, say
+        say = $3
+        if ($3 == "todo" || $3 == "stale") say = "to do"
+        if ($3 == "nomodel") say = "failed"
+        printf "%-36s %s%s\n", $1 "/" $2, say, $6 == "" ? "" : " (" $6 ")"
     }' "$scratch/plan"
 }
 

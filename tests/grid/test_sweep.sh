@@ -1,0 +1,108 @@
+#!/bin/sh
+# The grid from end to end with fake tools: what is made, what is counted, what is left alone.
+. tests/grid/lib.sh
+
+small plan
+equal "a plan before any run" "$(cut -c1-60 out | tr -s ' ' | head -n 2 | tail -n 1)" "a/int8-int8/per_layer to do"
+ok "makes no run" [ ! -e tmp ]
+ok "and names what is unsupported, with the reason" grep -q '^a/fp4-int8/per_channel *unsupported (per_channel requires' out
+
+small sweep
+equal "sweep: status" "$status" 0
+equal "sweep: last line" "$(last_line)" "6 ok, 2 unsupported, 0 failed: sweep_index.json"
+ok "the index that it names is there" [ -f "$(tail -n 1 out | sed 's/^.*: //')" ]
+equal "one process scored" "$(calls sens-score)" 1
+equal "images were prepared once" "$(calls calib-prep)" 1
+cell=$run/outputs/a/int8-fp8/per_layer
+for f in scores.json recipe.json status.json a_wint8_afp8_per_layer_quant_manifest.json a_wint8_afp8_per_layer_autoquant_state.pt \
+    layer-sensitivity-report.md layer-sensitivity-report.json composed-config.yaml; do
+    ok "a cell has $f" [ -s "$cell/$f" ]
+done
+for f in run.json grid.mk sweep_index.json sweep_index.csv failures.json; do
+    ok "a run has $f" [ -s "$run/$f" ]
+done
+ok "the run's name is a time" expr "$(readlink $run)" : '20[0-9-]*_[0-9-]*$' >/dev/null
+equal "log of a cell" "$(sed 's/in [0-9.]*s/in T/' $run/logs/a/int8-fp8/per_layer.log)" "[INFO] run=a_wint8_afp8_per_layer
+[INFO] checkpoint=models/a.pt
+[INFO] weight_dtype=int8 act_dtype=fp8 granularity=per_layer
+[INFO] base_format=INT8_DEFAULT_CFG
+[INFO] quant_cfg_overrides={\"*weight_quantizer\": {\"axis\": null}}
+[INFO] effective_quant_cfg_summary={\"*weight_quantizer\": {\"num_bits\": [4, 3], \"axis\": null, \"enable\": true}, \"default\": {\"enable\": false}}
+[INFO] effective_bits=8.0
+[INFO] completed in T
+[INFO] out_dir=outputs/a/int8-fp8/per_layer
+[INFO] manifest=outputs/a/int8-fp8/per_layer/a_wint8_afp8_per_layer_quant_manifest.json
+[INFO] report=outputs/a/int8-fp8/per_layer/layer-sensitivity-report.md"
+ok "an unsupported cell has a log with the reason" grep -q 'reason=per_channel requires' $run/logs/a/fp4-fp8/per_channel.log
+equal "every cell is a target of grid.mk" "$(grep -c '^outputs/a/[^/]*/[^/]*: ' $run/grid.mk)" 6
+equal "no temporary files" "$(temporaries $run)" 0
+
+# The index, against the reference's form.
+equal "index: keys" "$(jq -r 'keys_unsorted | join(" ")' $index)" "successes failures"
+equal "index: keys of a success" "$(jq -r '.successes[0] | keys_unsorted | join(" ")' $index)" \
+    "run status elapsed_s base_format_name out_dir log_path manifest_path report_path top_layers"
+equal "index: keys of an unsupported cell" "$(jq -r '.failures[0] | keys_unsorted | join(" ")' $index)" \
+    "run status reason base_format_name out_dir log_path"
+equal "failures.json is the index's" "$(jq -c . $run/failures.json)" "$(jq -c .failures $index)"
+equal "top layers: by score, ties in the model's order" \
+    "$(jq -r '.successes[] | select(.run.act_dtype == "fp8" and .run.weight_dtype == "fp4") | .top_layers | map(.layer) | map(select(. != "model.1.conv")) | join(" ")' $index)" \
+    "model.0.conv =model.3,conv model.2.conv"
+ok "paths in the index are relative to the run" jq -e --arg run $run '[.. | strings | select(startswith("/") or startswith("tmp"))] == []' $index >/dev/null
+equal "CSV: header" "$(head -n 1 $run/sweep_index.csv | tr -d '\r')" \
+    "model,weight_dtype,act_dtype,granularity,status,base_format,elapsed_s,out_dir,log_path,top_layers"
+equal "CSV: rows" "$(wc -l <$run/sweep_index.csv)" 9
+ok "CSV: lines end as Python's do" [ "$(grep -c "$(printf '\r')$" $run/sweep_index.csv)" -eq 9 ]
+
+# Nothing to do is nothing done.
+find tmp/ -type f -exec stat -c '%n %y' {} + | grep -v work/lock | sort >before
+forget
+began=$(date +%s%N)
+small sweep
+took=$((($(date +%s%N) - began) / 1000000))
+ok "nothing to do takes under two seconds: $took ms" [ $took -lt 2000 ]
+equal "and says the same" "$(last_line)" "6 ok, 2 unsupported, 0 failed: sweep_index.json"
+ok "and calls no tool" [ ! -s "$FAKE_LOG" ]
+find tmp/ -type f -exec stat -c '%n %y' {} + | grep -v work/lock | sort >after
+ok "and touches no file" cmp -s before after
+small plan
+equal "plan: all done" "$(grep -c ' done$' out)" 6
+
+# The filters may change: the run grows.
+forget
+mk sweep MODELS='a demo' WEIGHT_DTYPES=int8 ACT_DTYPES='int8 fp16' GRANULARITIES=per_layer
+equal "a grown run counts this call's cells" "$(last_line)" "4 ok, 0 unsupported, 0 failed: sweep_index.json"
+equal "and scores what is missing: processes" "$(calls sens-score)" 2
+equal "it is the same run" "$(ls tmp/yolo10_layer_sensitivity_sweep | grep -c .)" 2
+equal "images were not prepared again" "$(calls calib-prep)" 0
+equal "the index holds the whole run" "$(jq '.successes | length' $index)" 9
+ok "a demonstration is said" grep -q 'calib/models/demo.pt is a demonstration' err
+ok "and handed to sens-score" grep -q 'sens-score .*--demonstration' "$FAKE_LOG"
+
+mk cell MODEL=b W=int8 A=fp8 G=per_layer
+equal "cell" "$(last_line)" "1 ok, 0 unsupported, 0 failed: sweep_index.json"
+mk cell MODEL=b W=int4 A=fp8 G=per_channel
+equal "an unsupported cell" "$status $(last_line)" "0 0 ok, 1 unsupported, 0 failed: sweep_index.json"
+
+mk plan MODELS='b a' WEIGHT_DTYPES='int4 int8' ACT_DTYPES='int8' MAX_RUNS=2
+equal "MAX_RUNS counts scorable cells in grid order" "$(cut -d' ' -f1 out | tr '\n' ' ')" \
+    "b/int4-int8/per_channel b/int4-int8/per_layer b/int8-int8/per_channel "
+mk plan MODELS='a a' WEIGHT_DTYPES='int8 int8' ACT_DTYPES=int8 GRANULARITIES='per_layer per_layer'
+equal "what is named twice is one cell" "$(wc -l <out)" 1
+
+# index: from what the run holds.
+small index TOP_K=1
+equal "index with another TOP_K: status and layers" "$status $(jq '[.successes[].top_layers | length] | unique[]' $index)" "0 1"
+rm $run/sweep_index.* $run/failures.json
+small index
+ok "index makes what is gone" [ -s $index -a -s $run/sweep_index.csv -a -s $run/failures.json ]
+
+# -j, a process per cell, and the launcher: the same bytes.
+tree $run >reference
+mk sweep NEW=1 -j2 CELLS_PER_PROCESS=1 LAUNCHER="env WRAPPED=1" MODELS='a demo b' WEIGHT_DTYPES='int8 fp4' ACT_DTYPES='int8 fp8 fp16'
+equal "-j2 CELLS_PER_PROCESS=1: last line" "$(last_line)" "27 ok, 9 unsupported, 0 failed: sweep_index.json"
+tree $run | grep -F -f reference >both
+ok "the same bytes for each cell that both have: $(wc -l <both)" [ "$(wc -l <both)" -eq "$(grep -c . reference)" ]
+ok "-j2 gives each process half the cores, two at least" grep -q 'sens-score .*--threads [2-9]' "$FAKE_LOG"
+make -n sweep BIN=tests/grid/fake-bin IMAGE_LIST=lists/list.txt NEW=1 >out 2>err
+equal "make -n sweep starts no run" "$(ls tmp/yolo10_layer_sensitivity_sweep | grep -c .)" 3
+exit $failed

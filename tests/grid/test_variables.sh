@@ -1,0 +1,82 @@
+#!/bin/sh
+# Every variable of interface.md is known and judged; a typo starts nothing and names what was meant.
+. tests/grid/lib.sh
+
+refused() { # EXPECTED-WORDS ARGUMENT...
+    words=$1
+    shift
+    forget
+    mk "$@"
+    ok "$* is refused with status 2" [ "$status" -eq 2 ]
+    ok "$*: in one line" [ "$(wc -l <err)" -eq 1 ]
+    ok "$*: says \"$words\"" grep -q -e "$words" err
+    ok "$*: nothing has run" [ ! -s "$FAKE_LOG" -a ! -e tmp ]
+}
+
+for v in MODELS MODEL_DIR WEIGHT_DTYPES ACT_DTYPES GRANULARITIES MAX_RUNS IMAGE_LIST CALIB_IMAGES SCORE_SIZE IMGSZ BATCH_SIZE \
+    EFFECTIVE_BITS FP4_PRESET INT4_PRESET BLOCK_DIM TOP_K DEVICE TORCH_HOME SUBDIR TIMESTAMP NEW CELLS_PER_PROCESS THREADS LAUNCHER \
+    PREFIX DESTDIR FUZZ_SECONDS; do
+    make >out 2>err
+    ok "help shows $v" grep -q "^  $v " out
+done
+for t in help deps build sweep cell plan index test test-cuda test-long bench fuzz models install uninstall clean; do
+    ok "help shows $t" grep -q "^  $t " out
+done
+make help IMGSZ=320 >out 2>err
+ok "help shows a current value" grep -q '^  IMGSZ  *320 ' out
+
+refused 'nearest: MODELS' sweep MODEL_=a
+refused 'nearest: MODEL_DIR' sweep MODEL_DIRS=x
+refused 'nearest: WEIGHT_DTYPES' sweep WEIGHTS=int8
+refused 'nearest: MODELS' plan models=a
+refused 'nearest: int8' sweep WEIGHT_DTYPES='fp8 in8'
+refused 'nearest: fp4 or fp8' sweep WEIGHT_DTYPES=fp16
+refused 'nearest: per_layer' sweep GRANULARITIES=per_layers
+refused 'nearest: nvfp4' sweep FP4_PRESET=nvfp
+refused 'nearest: awq' sweep INT4_PRESET=aqw
+refused 'nearest: reduction' sweep BLOCK_DIM=reduce
+refused 'nearest: cuda' sweep DEVICE=cud
+refused 'not built yet' sweep DEVICE=cuda
+refused 'not built yet' sweep DEVICE=cuda:1
+refused '608 or 640' sweep IMGSZ=639
+refused 'at least 32' sweep IMGSZ=0
+refused 'at least 10' sweep CALIB_IMAGES=9
+refused 'not an integer' sweep SCORE_SIZE=4x
+refused 'not an integer' sweep BATCH_SIZE=
+refused 'at least 1' sweep BATCH_SIZE=0
+refused 'not an integer' sweep MAX_RUNS=-1
+refused 'not a number' sweep EFFECTIVE_BITS=abc
+refused 'not a number' sweep EFFECTIVE_BITS=17
+refused 'nearest: all' sweep CELLS_PER_PROCESS=al
+refused 'not an integer' sweep THREADS=two
+refused 'empty' sweep MODELS=
+refused 'spaces' sweep IMAGE_LIST='my list.txt'
+refused 'spaces' sweep MODEL_DIR='a b'
+refused 'ends in .pt' sweep MODELS='runs/my best.pt'
+refused 'read the' sweep MODELS='$(shell touch hacked)'
+refused 'letters' sweep MODELS='a;touch'
+refused 'inside tmp' sweep SUBDIR=../x
+refused 'name of a folder' sweep TIMESTAMP=a/b
+refused 'cannot be read' sweep IMAGE_LIST=lists/none.txt
+refused 'is missing' cell MODEL=a W=int8 A=fp8
+refused 'nearest: int4 or int8\|nearest: int8' cell MODEL=a W=int A=fp8 G=per_layer
+refused 'WEIGHT_DTYPES' sweep W=int8
+refused 'not a variable of make cell' cell MODEL=a W=int8 A=fp8 G=per_layer WEIGHT_DTYPES=int4
+ok "no shell in a value was run" [ ! -e hacked ]
+
+head -n 9 lists/list.txt >lists/nine.txt
+refused 'lists 9 images' sweep IMAGE_LIST=lists/nine.txt
+{ cat lists/list.txt; echo images/gone.jpg; } >lists/gone.txt
+mk sweep IMAGE_LIST=lists/gone.txt CALIB_IMAGES=13
+equal "a list that names a missing image: status" "$status" 2
+ok "and says which" grep -q 'lists/gone.txt: images/gone.jpg: no such image' err
+
+for t in test-cuda bench fuzz; do
+    mk $t
+    ok "$t says that it is not built yet, status 2" [ "$status" -eq 2 -a -n "$(grep 'not built yet' err)" ]
+done
+MODELS=b
+export MODELS
+mk plan WEIGHT_DTYPES=int8 ACT_DTYPES=int8 GRANULARITIES=per_layer
+equal "a variable of the environment counts" "$(cut -d' ' -f1 out)" b/int8-int8/per_layer
+exit $failed
