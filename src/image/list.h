@@ -10,6 +10,9 @@
 /* Fewer images than this do not calibrate a network. */
 enum { IMAGE_LIST_MIN = 10 };
 
+/* Bytes of the longest path taken. */
+enum { IMAGE_NAME_MAX = 4096 };
+
 struct image_list {
     int count;
     char **names; /* as the list has them */
