@@ -153,9 +153,12 @@ struct job {
     const struct conv_input *in;
     struct geometry g;
     struct conv_scratch *scratch;
-    struct conv_weight *const *weights;
+    const struct conv_weight *const *weights;
     size_t n_weights;
-    const float *y, *g2;
+    const float *y, *g2;        /* scoring */
+    const float *scale, *shift; /* forward */
+    const struct conv_act *act;
+    float *out;
     const float *planes; /* what tasks read: phase planes, or x itself */
     size_t *offset;      /* of each tap */
     size_t panels;       /* in a block: as many as fit the second-level cache */
@@ -220,47 +223,96 @@ static double sum_lanes(const double lanes[LANES_MAX]) {
     return s;
 }
 
-/* Task i: one block of positions of one group of one image, against all rows of all weights. */
+/* Task i of the dense convolutions: a block of positions of one group of one image. */
+struct block {
+    size_t image, group, first, end;
+    const float *planes; /* of the group's first channel */
+    float *packed;
+};
+
+static struct block block_of(const struct job *j, size_t i, int worker) {
+    const struct geometry *g = &j->g;
+    size_t size = j->panels * (size_t)j->kernels->panel;
+    struct block b = {.image = i / j->blocks / g->groups,
+                      .group = i / j->blocks % g->groups,
+                      .first = i % j->blocks * size,
+                      .packed = j->scratch->workers[worker].panels};
+    b.end = b.first + size < g->positions ? b.first + size : g->positions;
+    b.planes = j->planes + (b.image * g->groups + b.group) * g->cin * g->channel;
+    return b;
+}
+
+static bool in_place(const struct job *j, const struct block *b, size_t p) {
+    return j->g.direct && b->end - p >= (size_t)j->kernels->panel;
+}
+
+static void pack_block(const struct job *j, const struct block *b) {
+    size_t panel = (size_t)j->kernels->panel;
+    float *to = b->packed;
+    for (size_t p = b->first; p < b->end; p += panel, to += j->g.k * panel)
+        if (!in_place(j, b, p))
+            pack_panel(j, b->planes, p, b->end - p < panel ? b->end - p : panel, to);
+}
+
+/* Tile t of a weight against the block's panel at position p. */
+static struct tile_product product_of(const struct job *j, const struct block *b, size_t weight, size_t t,
+                                      size_t p) {
+    const struct geometry *g = &j->g;
+    size_t panel = (size_t)j->kernels->panel, rows = (size_t)j->kernels->tile_rows, left = g->cout - t * rows;
+    bool here = in_place(j, b, p);
+    return (struct tile_product){
+        .w = j->weights[weight]->values + (b->group * tiles_of(j->kernels, g->cout) + t) * g->k * rows,
+        .b = here ? b->planes + p : b->packed + (p - b->first) * g->k,
+        .ldb = here ? g->positions : panel,
+        .k = g->k,
+        .rows = (int)(left < rows ? left : rows),
+        .positions = (int)(b->end - p < panel ? b->end - p : panel),
+    };
+}
+
 static void score_block(void *ctx, size_t i, int worker) {
     const struct job *j = ctx;
     const struct geometry *g = &j->g;
-    const struct conv_kernels *kn = j->kernels;
-    size_t image = i / j->blocks / g->groups, group = i / j->blocks % g->groups;
-    size_t panel = (size_t)kn->panel, rows = (size_t)kn->tile_rows, tiles = tiles_of(kn, g->cout);
-    size_t first = i % j->blocks * j->panels * panel;
-    size_t end = first + j->panels * panel < g->positions ? first + j->panels * panel : g->positions;
-    const float *planes = j->planes + (image * g->groups + group) * g->cin * g->channel;
-    float *packed = j->scratch->workers[worker].panels;
-    for (size_t p = first, at = 0; p < end; p += panel, at++)
-        if (!g->direct || end - p < panel)
-            pack_panel(j, planes, p, end - p < panel ? end - p : panel, packed + at * g->k * panel);
+    const struct block b = block_of(j, i, worker);
+    pack_block(j, &b);
     for (size_t w = 0; w < j->n_weights; w++) {
         double lanes[LANES_MAX] = {0};
-        for (size_t t = 0; t < tiles; t++) {
-            size_t row = group * g->cout + t * rows, left = g->cout - t * rows;
-            for (size_t p = first, at = 0; p < end; p += panel, at++) {
-                bool whole = end - p >= panel, in_place = g->direct && whole;
-                const size_t out = (image * g->groups * g->cout + row) * g->positions + p;
-                const struct tile_job tile = {
-                    .w = j->weights[w]->values + (group * tiles + t) * g->k * rows,
-                    .b = in_place ? planes + p : packed + at * g->k * panel,
-                    .ldb = in_place ? g->positions : panel,
-                    .k = g->k,
-                    .bias = j->conv->bias ? j->conv->bias + row : NULL,
-                    .y = j->y + out,
-                    .g2 = j->g2 + out,
-                    .ldy = g->positions,
-                    .rows = (int)(left < rows ? left : rows),
-                    .positions = (int)(whole ? panel : end - p),
-                };
-                kn->tile(&tile, lanes);
+        for (size_t t = 0; t < tiles_of(j->kernels, g->cout); t++) {
+            size_t row = b.group * g->cout + t * (size_t)j->kernels->tile_rows;
+            for (size_t p = b.first; p < b.end; p += (size_t)j->kernels->panel) {
+                const struct tile_product product = product_of(j, &b, w, t, p);
+                size_t at = (b.image * g->groups * g->cout + row) * g->positions + p;
+                const struct score_target target = {j->conv->bias ? j->conv->bias + row : NULL, j->y + at,
+                                                    j->g2 + at, g->positions};
+                j->kernels->tile_score(&product, &target, lanes);
             }
         }
         j->partial[i * j->n_weights + w] = sum_lanes(lanes);
     }
 }
 
-/* Task i: one channel of one image of a depthwise convolution. */
+static void store_block(void *ctx, size_t i, int worker) {
+    const struct job *j = ctx;
+    const struct geometry *g = &j->g;
+    const struct block b = block_of(j, i, worker);
+    pack_block(j, &b);
+    for (size_t t = 0; t < tiles_of(j->kernels, g->cout); t++) {
+        size_t row = b.group * g->cout + t * (size_t)j->kernels->tile_rows;
+        for (size_t p = b.first; p < b.end; p += (size_t)j->kernels->panel) {
+            const struct tile_product product = product_of(j, &b, 0, t, p);
+            const struct store_target target = {j->scale + row, j->shift + row, j->act,
+                                                j->out + row * g->positions + p, g->positions};
+            j->kernels->tile_store(&product, &target);
+        }
+    }
+}
+
+/* Task i of the depthwise ones: a channel of an image. */
+static struct depthwise_product channel_of(const struct job *j, size_t i, const float *const *w, size_t n) {
+    return (struct depthwise_product){
+        j->planes + i * j->g.channel, j->offset, w, j->g.taps, n, j->g.cols, (int)j->g.oh, (int)j->g.ow};
+}
+
 static void score_channel(void *ctx, size_t i, int worker) {
     (void)worker;
     const struct job *j = ctx;
@@ -273,78 +325,116 @@ static void score_channel(void *ctx, size_t i, int worker) {
             j->n_weights - first < DEPTHWISE_WEIGHTS_MAX ? j->n_weights - first : DEPTHWISE_WEIGHTS_MAX;
         for (size_t k = 0; k < n; k++)
             w[k] = j->weights[first + k]->values + channel * g->taps;
-        const struct depthwise_job job = {
-            .x = j->planes + i * g->channel,
-            .offset = j->offset,
-            .w = w,
-            .taps = g->taps,
-            .n_weights = n,
-            .pitch = g->cols,
-            .bias = j->conv->bias ? j->conv->bias[channel] : 0,
-            .y = j->y + i * g->positions,
-            .g2 = j->g2 + i * g->positions,
-            .oh = (int)g->oh,
-            .ow = (int)g->ow,
-        };
-        j->kernels->depthwise(&job, lanes);
+        const struct depthwise_product product = channel_of(j, i, w, n);
+        const struct score_target target = {j->conv->bias ? j->conv->bias + channel : NULL,
+                                            j->y + i * g->positions, j->g2 + i * g->positions, g->positions};
+        j->kernels->depthwise_score(&product, &target, lanes);
         for (size_t k = 0; k < n; k++)
             j->partial[i * j->n_weights + first + k] = sum_lanes(lanes[k]);
     }
 }
 
-/* Panels whose packed inputs fill half of a usual second-level cache. */
+static void store_channel(void *ctx, size_t i, int worker) {
+    (void)worker;
+    const struct job *j = ctx;
+    const float *w = j->weights[0]->values + i * j->g.taps;
+    const struct depthwise_product product = channel_of(j, i, &w, 1);
+    const struct store_target target = {j->scale + i, j->shift + i, j->act, j->out + i * j->g.positions,
+                                        j->g.positions};
+    j->kernels->depthwise_store(&product, &target);
+}
+
+/* Panels in a block: as many as half of a usual second-level cache holds, but few enough for 16 blocks, so
+ * that threads find work. The layer's shape alone decides, and with it the order of the sum. */
 static size_t panels_of(const struct job *j) {
-    enum { CACHE_BYTES = 256 << 10 };
-    size_t bytes = j->g.k * (size_t)j->kernels->panel * sizeof(float), n = CACHE_BYTES / bytes;
+    enum { CACHE_BYTES = 256 << 10, BLOCKS = 16 };
+    size_t panel = (size_t)j->kernels->panel, bytes = j->g.k * panel * sizeof(float);
+    size_t fit = CACHE_BYTES / bytes, share = (j->g.positions + panel - 1) / panel / BLOCKS;
+    size_t n = fit < share ? fit : share;
     return n < 1 ? 1 : n > 8 ? 8 : n;
 }
 
-int conv_score(struct conv_scratch *s, struct pool *pool, const struct conv *conv,
-               const struct conv_input *in, struct conv_weight *const *weights, size_t n_weights,
+/* Fills in what follows from j's layer, input and weights, lays the input out and runs a task on all threads.
+ */
+static int run(struct job *j, struct pool *pool, pool_fn *dense, pool_fn *depthwise, size_t *tasks,
+               struct err *err) {
+    struct conv_scratch *s = j->scratch;
+    const struct geometry *g = &j->g;
+    bool by_channel = is_depthwise(j->conv);
+    j->kernels = j->weights[0]->kernels;
+    j->g = geometry_of(j->conv, j->in->h, j->in->w);
+    size_t channels = (size_t)j->in->n * (size_t)j->conv->cin, panel = (size_t)j->kernels->panel;
+    int ret = -1;
+    j->panels = panels_of(j);
+    j->blocks = (g->positions + j->panels * panel - 1) / (j->panels * panel);
+    *tasks = by_channel ? channels : (size_t)j->in->n * g->groups * j->blocks;
+    if (!(j->offset = malloc(g->taps * sizeof *j->offset)))
+        return err_nomem(err);
+    for (size_t t = 0; t < g->taps; t++)
+        j->offset[t] = tap_offset(j->conv, g, t);
+    if (grow(&s->partial, &s->partial_room, *tasks * j->n_weights, sizeof *s->partial, err))
+        goto out;
+    j->partial = s->partial;
+    j->planes = j->in->x;
+    if (!g->direct || by_channel) {
+        if (grow(&s->planes, &s->planes_room, channels * g->channel + LANES_MAX, sizeof *s->planes, err))
+            goto out;
+        j->planes = s->planes;
+        pool_run(pool, channels, lay_out_channel, j);
+    }
+    for (int i = 0; i < s->n_workers && !by_channel; i++) {
+        struct worker *w = &s->workers[i];
+        if (grow(&w->panels, &w->room, j->panels * g->k * panel + LANES_MAX, sizeof *w->panels, err))
+            goto out;
+    }
+    pool_run(pool, *tasks, by_channel ? depthwise : dense, j);
+    ret = 0;
+out:
+    free(j->offset);
+    return ret;
+}
+
+int conv_score(struct conv_scratch *scratch, struct pool *pool, const struct conv *conv,
+               const struct conv_input *in, const struct conv_weight *const *weights, size_t n_weights,
                const float *y, const float *g2, double *sums, struct err *err) {
-    struct job j = {.kernels = weights[0]->kernels,
-                    .conv = conv,
+    struct job j = {.conv = conv,
                     .in = in,
-                    .g = geometry_of(conv, in->h, in->w),
-                    .scratch = s,
+                    .scratch = scratch,
                     .weights = weights,
                     .n_weights = n_weights,
                     .y = y,
                     .g2 = g2};
-    const struct geometry *g = &j.g;
-    bool depthwise = is_depthwise(conv);
-    size_t channels = (size_t)in->n * (size_t)conv->cin, panel = (size_t)j.kernels->panel;
-    int ret = -1;
-    j.panels = panels_of(&j);
-    j.blocks = (g->positions + j.panels * panel - 1) / (j.panels * panel);
-    size_t tasks = depthwise ? channels : (size_t)in->n * g->groups * j.blocks;
-    if (!(j.offset = malloc(g->taps * sizeof *j.offset)))
-        return err_nomem(err);
-    for (size_t t = 0; t < g->taps; t++)
-        j.offset[t] = tap_offset(conv, g, t);
-    if (grow(&s->partial, &s->partial_room, tasks * n_weights, sizeof *s->partial, err))
-        goto out;
-    j.partial = s->partial;
-    j.planes = in->x;
-    if (!g->direct || depthwise) {
-        if (grow(&s->planes, &s->planes_room, channels * g->channel + LANES_MAX, sizeof *s->planes, err))
-            goto out;
-        j.planes = s->planes;
-        pool_run(pool, channels, lay_out_channel, &j);
-    }
-    for (int i = 0; i < s->n_workers && !depthwise; i++) {
-        struct worker *w = &s->workers[i];
-        if (grow(&w->panels, &w->room, j.panels * g->k * panel + LANES_MAX, sizeof *w->panels, err))
-            goto out;
-    }
-    pool_run(pool, tasks, depthwise ? score_channel : score_block, &j);
+    size_t tasks;
+    if (run(&j, pool, score_block, score_channel, &tasks, err))
+        return -1;
     for (size_t w = 0; w < n_weights; w++) {
         sums[w] = 0;
         for (size_t t = 0; t < tasks; t++)
-            sums[w] += s->partial[t * n_weights + w];
+            sums[w] += j.partial[t * n_weights + w];
     }
-    ret = 0;
-out:
-    free(j.offset);
-    return ret;
+    return 0;
+}
+
+int conv_forward(struct conv_scratch *scratch, struct pool *pool, const struct conv *conv,
+                 const struct conv_input *in, const struct conv_weight *weight, const float *scale,
+                 const float *shift, const struct conv_act *act, float *out, struct err *err) {
+    struct job j = {.conv = conv,
+                    .in = in,
+                    .scratch = scratch,
+                    .weights = &weight,
+                    .n_weights = 1,
+                    .scale = scale,
+                    .shift = shift,
+                    .act = act,
+                    .out = out};
+    size_t tasks;
+    return run(&j, pool, store_block, store_channel, &tasks, err);
+}
+
+void conv_affine(const float *v, size_t n, float scale, float shift, const struct conv_act *act, float *out) {
+    kernels()->affine(v, n, scale, shift, act, out);
+}
+
+void conv_softmax(const float *v, size_t ldv, size_t rows, size_t cols, float *out, size_t ldo) {
+    kernels()->softmax(v, ldv, rows, cols, out, ldo);
 }

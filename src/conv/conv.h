@@ -22,6 +22,7 @@
 #include "base/pool.h"
 #include "model/graph.h"
 
+#include <stdbool.h>
 #include <stddef.h>
 
 /* Values of a weight, (cout, cin / groups, kh, kw), laid out for the kernels of the present processor level.
@@ -44,7 +45,27 @@ void conv_scratch_free(struct conv_scratch **scratch);
 /* The sums above, for n_weights weights. y and g2: (n, cout, oh, ow), oh and ow as conv's geometry gives
  * them. Errors: memory. */
 int conv_score(struct conv_scratch *scratch, struct pool *pool, const struct conv *conv,
-               const struct conv_input *in, struct conv_weight *const *weights, size_t n_weights,
+               const struct conv_input *in, const struct conv_weight *const *weights, size_t n_weights,
                const float *y, const float *g2, double *sums, struct err *err);
+
+/* The activation after a forward convolution. */
+struct conv_act {
+    bool on;
+    enum act_kind kind;
+    float slope;
+};
+
+/* out (cout, oh, ow) = act(conv(x, w) * scale + shift), scale and shift by output channel, for one image
+ * (in->n is 1): a convolution with its bias or BatchNorm, and activation. Errors: memory. */
+int conv_forward(struct conv_scratch *scratch, struct pool *pool, const struct conv *conv,
+                 const struct conv_input *in, const struct conv_weight *weight, const float *scale,
+                 const float *shift, const struct conv_act *act, float *out, struct err *err);
+
+/* out[i] = act(v[i] * scale + shift) for n values; out may be v. */
+void conv_affine(const float *v, size_t n, float scale, float shift, const struct conv_act *act, float *out);
+
+/* Softmax over the rows of v (rows, cols), each column by itself; ldv and ldo are the distances between rows.
+ */
+void conv_softmax(const float *v, size_t ldv, size_t rows, size_t cols, float *out, size_t ldo);
 
 #endif

@@ -17,9 +17,12 @@ static inline V set1(float v) {
 static inline V load(const float *p) {
     return _mm256_loadu_ps(p);
 }
-static inline V load_part(const float *p, int lanes) {
+static inline __m256i part_mask(int lanes) {
     static const int32_t mask[16] = {-1, -1, -1, -1, -1, -1, -1, -1};
-    return _mm256_maskload_ps(p, _mm256_loadu_si256((const __m256i *)(const void *)(mask + VL - lanes)));
+    return _mm256_loadu_si256((const __m256i *)(const void *)(mask + VL - lanes));
+}
+static inline V load_part(const float *p, int lanes) {
+    return lanes == VL ? _mm256_loadu_ps(p) : _mm256_maskload_ps(p, part_mask(lanes));
 }
 static inline void store(float *p, V v) {
     _mm256_storeu_ps(p, v);
@@ -35,6 +38,28 @@ static inline V sub(V a, V b) {
 }
 static inline V mul(V a, V b) {
     return _mm256_mul_ps(a, b);
+}
+static inline void store_part(float *p, V v, int lanes) {
+    if (lanes == VL)
+        _mm256_storeu_ps(p, v);
+    else
+        _mm256_maskstore_ps(p, part_mask(lanes), v);
+}
+static inline V quot(V a, V b) {
+    return _mm256_div_ps(a, b);
+}
+static inline V max(V a, V b) {
+    return _mm256_max_ps(a, b);
+}
+static inline V min(V a, V b) {
+    return _mm256_min_ps(a, b);
+}
+static inline V round_even(V v) {
+    return _mm256_round_ps(v, _MM_FROUND_TO_NEAREST_INT | _MM_FROUND_NO_EXC);
+}
+static inline V exp2i(V v) {
+    __m256i e = _mm256_add_epi32(_mm256_cvtps_epi32(v), _mm256_set1_epi32(127));
+    return _mm256_castsi256_ps(_mm256_slli_epi32(e, 23));
 }
 static inline void widen_add(double *lanes, V v) {
     __m256d lo = _mm256_cvtps_pd(_mm256_castps256_ps128(v)),

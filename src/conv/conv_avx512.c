@@ -34,6 +34,25 @@ static inline V sub(V a, V b) {
 static inline V mul(V a, V b) {
     return _mm512_mul_ps(a, b);
 }
+static inline void store_part(float *p, V v, int lanes) {
+    _mm512_mask_storeu_ps(p, (__mmask16)((1u << lanes) - 1), v);
+}
+static inline V quot(V a, V b) {
+    return _mm512_div_ps(a, b);
+}
+static inline V max(V a, V b) {
+    return _mm512_max_ps(a, b);
+}
+static inline V min(V a, V b) {
+    return _mm512_min_ps(a, b);
+}
+static inline V round_even(V v) {
+    return _mm512_roundscale_ps(v, _MM_FROUND_TO_NEAREST_INT | _MM_FROUND_NO_EXC);
+}
+static inline V exp2i(V v) {
+    __m512i e = _mm512_add_epi32(_mm512_cvtps_epi32(v), _mm512_set1_epi32(127));
+    return _mm512_castsi512_ps(_mm512_slli_epi32(e, 23));
+}
 static inline void widen_add(double *lanes, V v) {
     __m512d lo = _mm512_cvtps_pd(_mm512_castps512_ps256(v)),
             hi = _mm512_cvtps_pd(_mm512_extractf32x8_ps(v, 1));

@@ -2,30 +2,42 @@
 #ifndef YS_CONV_KERNELS_H
 #define YS_CONV_KERNELS_H
 
+#include "conv/conv.h"
+
 #include <stddef.h>
 
-/* One task of the matrix product: `rows` output channels of one weight against one panel of positions. */
-struct tile_job {
+/* One tile of the matrix product: `rows` output channels of one weight against one panel of positions. */
+struct tile_product {
     const float *w; /* [k][tile_rows] */
     const float *b; /* position row of each k, ldb apart; at least panel readable positions */
     size_t ldb, k;
-    const float *bias;   /* of the first row, or NULL */
-    const float *y, *g2; /* of the first row and position */
-    size_t ldy;          /* from one output channel to the next */
-    int rows;            /* 1 .. tile_rows */
-    int positions;       /* 1 .. panel */
+    int rows;      /* 1 .. tile_rows */
+    int positions; /* 1 .. panel */
 };
 
 /* One channel of a depthwise convolution. */
-struct depthwise_job {
+struct depthwise_product {
     const float
         *x; /* phase planes, zero-padded: tap t of output (oy, ox) is x[offset[t] + oy * pitch + ox] */
     const size_t *offset;
     const float *const *w; /* n_weights times the channel's taps */
     size_t taps, n_weights, pitch;
-    float bias;
-    const float *y, *g2; /* (oh, ow) */
     int oh, ow;
+};
+
+/* What scores are made of; pointers to the product's first row and position. */
+struct score_target {
+    const float *bias;   /* of each row, or NULL */
+    const float *y, *g2; /* ld from one row to the next */
+    size_t ld;
+};
+
+/* What a forward pass stores: act(product * scale + shift). */
+struct store_target {
+    const float *scale, *shift; /* of each row */
+    const struct conv_act *act;
+    float *out; /* ld from one row to the next */
+    size_t ld;
 };
 
 enum { DEPTHWISE_WEIGHTS_MAX = 4, LANES_MAX = 16 };
@@ -33,13 +45,20 @@ enum { DEPTHWISE_WEIGHTS_MAX = 4, LANES_MAX = 16 };
 struct conv_kernels {
     int tile_rows; /* output channels of a tile; weights are padded to a multiple */
     int panel;     /* positions of a tile */
-    int overrun;   /* floats that kernels and copies may touch past the end of a row */
     /* Adds g2 (w b + bias - y)^2 over the tile to the lanes, which are summed once at the end. */
-    void (*tile)(const struct tile_job *job, double lanes[LANES_MAX]);
-    /* The same over a channel for each weight: lanes[weight][]. n_weights at most DEPTHWISE_WEIGHTS_MAX. */
-    void (*depthwise)(const struct depthwise_job *job, double (*lanes)[LANES_MAX]);
-    /* Copies n floats; both sides may be overrun. */
+    void (*tile_score)(const struct tile_product *p, const struct score_target *t, double lanes[LANES_MAX]);
+    void (*tile_store)(const struct tile_product *p, const struct store_target *t);
+    /* The same over a channel; scores for each weight: lanes[weight][]. */
+    void (*depthwise_score)(const struct depthwise_product *p, const struct score_target *t,
+                            double (*lanes)[LANES_MAX]);
+    void (*depthwise_store)(const struct depthwise_product *p, const struct store_target *t);
+    /* Copies n floats; both sides may be overrun by LANES_MAX floats. */
     void (*copy)(float *to, const float *from, size_t n);
+    /* out[i] = act(v[i] * scale + shift); out may be v. */
+    void (*affine)(const float *v, size_t n, float scale, float shift, const struct conv_act *act,
+                   float *out);
+    /* Softmax over rows of each of cols columns: out[r * ldo + c] from v[r * ldv + c]; out may be v. */
+    void (*softmax)(const float *v, size_t ldv, size_t rows, size_t cols, float *out, size_t ldo);
 };
 
 extern const struct conv_kernels conv_ref, conv_avx2, conv_avx512;

@@ -117,7 +117,7 @@ int layer_score(struct layer_scorer *s, size_t conv, struct conv_call *const *ca
     size_t n_x;
     int64_t shape[TC_DIMS_MAX];
     int ndim, ret = -1;
-    struct conv_weight **weights = calloc((size_t)plan->n_pairs, sizeof(struct conv_weight *));
+    const struct conv_weight **weights = calloc((size_t)plan->n_pairs, sizeof *weights);
     double *found = calloc((size_t)plan->n_pairs, sizeof *found);
     if (!weights || !found) {
         err_nomem(err);

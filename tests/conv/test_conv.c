@@ -104,13 +104,17 @@ static void test_shape(const struct shape *s, struct pool *const pools[2]) {
     }
     for (int p = 0; p < 2; p++)
         ok = ok && conv_scratch_new(pools[p], &scratch[p], &err) == 0;
-    ok = ok && conv_score(scratch[0], pools[0], &c, &in, w, (size_t)s->weights, y, g2, sums, &err) == 0 &&
-         conv_score(scratch[1], pools[1], &c, &in, w, (size_t)s->weights, y, g2, again, &err) == 0;
+    ok = ok &&
+         conv_score(scratch[0], pools[0], &c, &in, (const struct conv_weight *const *)w, (size_t)s->weights,
+                    y, g2, sums, &err) == 0 &&
+         conv_score(scratch[1], pools[1], &c, &in, (const struct conv_weight *const *)w, (size_t)s->weights,
+                    y, g2, again, &err) == 0;
     for (int i = 0; ok && i < s->weights; i++) {
         want = naive(&c, x, s->n, s->h, s->w, values[i], y, g2, oh, ow);
         worst = fmax(worst, fabs(sums[i] - want) / want);
         same = same && sums[i] == again[i];
-        ok = conv_score(scratch[0], pools[0], &c, &in, &w[i], 1, y, g2, &alone, &err) == 0;
+        ok = conv_score(scratch[0], pools[0], &c, &in, (const struct conv_weight *const *)&w[i], 1, y, g2,
+                        &alone, &err) == 0;
         same = same && alone == sums[i];
     }
     CHECK(ok && worst < 1e-5 && same,
