@@ -110,38 +110,18 @@ static void tile_store(const struct tile_product *p, const struct store_target *
     }
 }
 
-/* Row oy, columns ox .. ox+VL-1 for each weight. */
-static inline __attribute__((always_inline)) void taps_of(const struct depthwise_product *p, int oy, int ox,
-                                                          V acc[DEPTHWISE_WEIGHTS_MAX]) {
-    const float *row = p->x + (size_t)oy * p->pitch + ox;
-    for (int w = 0; w < DEPTHWISE_WEIGHTS_MAX; w++)
-        acc[w] = zero();
-    if (p->n_weights == 1) {
-        V even = zero(), odd = zero();
-        size_t i = 0;
-        for (; i + 1 < p->taps; i += 2) {
-            even = fmadd(set1(p->w[0][i]), load(row + p->offset[i]), even);
-            odd = fmadd(set1(p->w[0][i + 1]), load(row + p->offset[i + 1]), odd);
-        }
-        if (i < p->taps)
-            even = fmadd(set1(p->w[0][i]), load(row + p->offset[i]), even);
-        acc[0] = add(even, odd);
-        return;
-    }
-    for (size_t i = 0; i < p->taps; i++) {
-        V x = load(row + p->offset[i]);
-        for (size_t w = 0; w < p->n_weights; w++)
-            acc[w] = fmadd(set1(p->w[w][i]), x, acc[w]);
-    }
-}
-
 static void depthwise_score(const struct depthwise_product *p, const struct score_target *t,
                             double (*lanes)[LANES_MAX]) {
     V bias = set1(t->bias ? t->bias[0] : 0);
     for (int oy = 0; oy < p->oh; oy++)
         for (int ox = 0; ox < p->ow; ox += VL) {
-            V acc[DEPTHWISE_WEIGHTS_MAX];
-            taps_of(p, oy, ox, acc);
+            const float *x = p->x + (size_t)oy * p->pitch + ox;
+            V acc[DEPTHWISE_WEIGHTS_MAX] = {zero(), zero(), zero(), zero()};
+            for (size_t i = 0; i < p->taps; i++) {
+                V v = load(x + p->offset[i]);
+                for (size_t w = 0; w < p->n_weights; w++)
+                    acc[w] = fmadd(set1(p->w[w][i]), v, acc[w]);
+            }
             int part = p->ow - ox < VL ? p->ow - ox : VL;
             size_t at = (size_t)oy * (size_t)p->ow + (size_t)ox;
             V y = load_part(t->y + at, part), g2 = load_part(t->g2 + at, part);
@@ -156,10 +136,18 @@ static void depthwise_store(const struct depthwise_product *p, const struct stor
     V scale = set1(t->scale[0]), shift = set1(t->shift[0]);
     for (int oy = 0; oy < p->oh; oy++)
         for (int ox = 0; ox < p->ow; ox += VL) {
-            V acc[DEPTHWISE_WEIGHTS_MAX];
-            taps_of(p, oy, ox, acc);
+            const float *x = p->x + (size_t)oy * p->pitch + ox;
+            V even = zero(), odd = zero(); /* two chains hide the latency of an addition */
+            size_t i = 0;
+            for (; i + 1 < p->taps; i += 2) {
+                even = fmadd(set1(p->w[0][i]), load(x + p->offset[i]), even);
+                odd = fmadd(set1(p->w[0][i + 1]), load(x + p->offset[i + 1]), odd);
+            }
+            if (i < p->taps)
+                even = fmadd(set1(p->w[0][i]), load(x + p->offset[i]), even);
             store_part(t->out + (size_t)oy * (size_t)p->ow + (size_t)ox,
-                       act_of(fmadd(acc[0], scale, shift), t->act), p->ow - ox < VL ? p->ow - ox : VL);
+                       act_of(fmadd(add(even, odd), scale, shift), t->act),
+                       p->ow - ox < VL ? p->ow - ox : VL);
         }
 }
 
