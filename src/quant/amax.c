@@ -58,24 +58,22 @@ void amax_free(struct amax *a) {
     *a = (struct amax){0};
 }
 
-int amax_add_input(struct amax *a, const struct graph *graph, size_t i, const float *x,
-                   const int64_t shape[4], bool awq, struct err *err) {
+int amax_add_input(struct amax *a, const struct graph *graph, size_t i, const float *channel, bool awq,
+                   struct err *err) {
     struct amax_layer *l = &a->layers[i];
-    size_t plane = (size_t)(shape[2] * shape[3]);
-    for (int64_t n = 0; n < shape[0]; n++)
-        for (int64_t c = 0; c < shape[1]; c++, x += plane) {
-            float m = amax_of(x, plane);
-            if (!isfinite(m))
-                return err_set(
-                    err, ERR_FAILED,
-                    "%s: its input is not finite during calibration; the checkpoint's weights overflow",
-                    graph->convs[i].name);
-            for (int set = 0; set <= (awq ? AMAX_AWQ : AMAX_ALL); set++) {
-                struct amax_range *r = &l->input[set];
-                r->channel[c] = fmaxf(r->channel[c], m);
-                r->tensor = fmaxf(r->tensor, m);
-            }
+    for (int c = 0; c < graph->convs[i].cin; c++) {
+        float m = channel[c];
+        if (!isfinite(m))
+            return err_set(
+                err, ERR_FAILED,
+                "%s: its input is not finite during calibration; the checkpoint's weights overflow",
+                graph->convs[i].name);
+        for (int set = 0; set <= (awq ? AMAX_AWQ : AMAX_ALL); set++) {
+            struct amax_range *r = &l->input[set];
+            r->channel[c] = fmaxf(r->channel[c], m);
+            r->tensor = fmaxf(r->tensor, m);
         }
+    }
     return 0;
 }
 

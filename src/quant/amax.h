@@ -40,10 +40,11 @@ struct amax {
 int amax_new(const struct graph *graph, int images, int batch_size, struct amax *out, struct err *err);
 void amax_free(struct amax *amax);
 
-/* Widens the ranges of convolution i by the input x (n, cin, h, w) of one batch. A NaN or an infinity is an
- * error naming the layer. awq: whether the batch belongs to the AWQ set too. */
-int amax_add_input(struct amax *amax, const struct graph *graph, size_t i, const float *x,
-                   const int64_t shape[4], bool awq, struct err *err);
+/* Widens the ranges of convolution i by one image's input, of which channel[0 .. cin-1] is max |x| of each
+ * channel. A NaN or an infinity is an error naming the layer. awq: whether the image belongs to the AWQ set
+ * too. */
+int amax_add_input(struct amax *amax, const struct graph *graph, size_t i, const float *channel, bool awq,
+                   struct err *err);
 
 /* As JSON, sealed with a digest. durable: fsync (the result), or not (progress of a calibration under way).
  */

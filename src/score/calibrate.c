@@ -1,6 +1,7 @@
 #include "score/calibrate.h"
 
 #include "base/progress.h"
+#include "forward/forward.h"
 
 #include <stdlib.h>
 #include <string.h>
@@ -14,9 +15,9 @@ struct seer {
     bool awq;
 };
 
-static int see_input(void *ctx, size_t conv, const float *x, const int64_t shape[4], struct err *err) {
+static int see_input(void *ctx, size_t conv, const float *channels, struct err *err) {
     struct seer *s = ctx;
-    return amax_add_input(s->amax, s->graph, conv, x, shape, s->awq, err);
+    return amax_add_input(s->amax, s->graph, conv, channels, s->awq, err);
 }
 
 /* An earlier pass's progress, if there is one of the very same pass. */
@@ -35,18 +36,19 @@ static bool take_up(const char *state, const struct graph *graph, const struct a
     return true;
 }
 
-int calibrate(struct network *net, const struct graph *graph, const struct calib_set *images, int count,
+int calibrate(const struct graph *graph, struct pool *pool, const struct calib_set *images, int count,
               int batch_size, const char *checkpoint, const char *state, struct amax *out, struct err *err) {
     struct amax amax = {0}, kept;
     struct progress progress = {0};
-    size_t each = images->image_bytes;
-    float *batch = malloc((size_t)batch_size * each * sizeof *batch);
+    struct forward *forward = NULL;
+    float *pixels = malloc(images->image_bytes * sizeof *pixels);
     int ret = -1, saved;
-    if (!batch) {
+    if (!pixels) {
         err_nomem(err);
         goto out;
     }
-    if (amax_new(graph, count, batch_size, &amax, err))
+    if (amax_new(graph, count, batch_size, &amax, err) ||
+        forward_new(graph, images->size, pool, &forward, err))
         goto out;
     memcpy(amax.checkpoint, checkpoint, DIGEST_HEX);
     memcpy(amax.calib, images->digest, DIGEST_HEX);
@@ -57,15 +59,13 @@ int calibrate(struct network *net, const struct graph *graph, const struct calib
     saved = amax.done;
     progress_start(&progress, "calibrating", count, amax.done);
     while (amax.done < count) {
-        int n = count - amax.done < batch_size ? count - amax.done : batch_size;
         struct seer seer = {&amax, graph, amax.done < amax.awq_images};
-        for (int i = 0; i < n; i++)
-            calib_to_float(images->images[amax.done + i], each, batch + (size_t)i * each);
-        if (network_forward(net, batch, n, images->size, see_input, &seer, err)) {
+        calib_to_float(images->images[amax.done], images->image_bytes, pixels);
+        if (forward_run(forward, pixels, see_input, &seer, err)) {
             err_wrap(err, "%s", images->names[amax.done]);
             goto out;
         }
-        amax.done += n;
+        amax.done++;
         progress_step(&progress, amax.done);
         if (state && amax.done < count && amax.done - saved >= SAVE_EVERY) {
             if (amax_write(&amax, graph, state, false, err))
@@ -80,7 +80,8 @@ int calibrate(struct network *net, const struct graph *graph, const struct calib
     ret = 0;
 out:
     progress_end(&progress);
+    forward_free(&forward);
     amax_free(&amax);
-    free(batch);
+    free(pixels);
     return ret;
 }

@@ -2,15 +2,15 @@
 #ifndef YS_SCORE_CALIBRATE_H
 #define YS_SCORE_CALIBRATE_H
 
+#include "base/pool.h"
 #include "image/calib.h"
 #include "quant/amax.h"
-#include "torch/network.h"
 
-/* Runs the first `count` images in batches and fills *out, which the caller frees with amax_free. checkpoint:
- * digest of the model's file. state: a file that keeps the progress every few images, so that a pass that was
- * killed goes on where it was (a state of other inputs is ignored), or NULL; it is removed at the end. A
- * terminal on stderr sees progress. */
-int calibrate(struct network *net, const struct graph *graph, const struct calib_set *images, int count,
+/* Runs the first `count` images and fills *out, which the caller frees with amax_free. batch_size only
+ * decides which images are AWQ's. checkpoint: digest of the model's file. state: a file that keeps the
+ * progress every few images, so that a pass that was killed goes on where it was (a state of other inputs is
+ * ignored), or NULL; it is removed at the end. A terminal on stderr sees progress. */
+int calibrate(const struct graph *graph, struct pool *pool, const struct calib_set *images, int count,
               int batch_size, const char *checkpoint, const char *state, struct amax *out, struct err *err);
 
 #endif

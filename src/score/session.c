@@ -49,7 +49,7 @@ int session_calibrate(struct session *s, struct err *err) {
         free(name);
         return err_nomem(err);
     }
-    int ret = calibrate(s->net, s->graph, s->images, s->images->count, s->options.batch_size, s->checkpoint,
+    int ret = calibrate(s->graph, s->pool, s->images, s->images->count, s->options.batch_size, s->checkpoint,
                         state, &s->amax, err);
     free(name);
     free(state);

@@ -285,16 +285,22 @@ static int run_op(struct network *net, const struct op *op, struct tc_tensor **v
     return err_set(err, ERR_FAILED, "graph: unknown operation %d", (int)op->kind);
 }
 
-/* All ops on the images. before: called with a convolution's contiguous input; after: with its output too.
- * Either may keep what it is given by swapping the handle for NULL. leaves: NULL, or room for the outputs. */
-struct run_hooks {
-    int (*before)(void *ctx, size_t conv, struct tc_tensor **x, struct err *err);
-    int (*after)(void *ctx, size_t conv, struct tc_tensor **x, struct tc_tensor *y, struct err *err);
-    void *ctx;
-};
+/* Keeps a convolution's input, by taking the handle, and its output. */
+static int keep_call(struct pass *pass, size_t conv, struct tc_tensor **x, struct tc_tensor *y,
+                     struct err *err) {
+    struct conv_call *call = &pass->calls[pass->n_calls];
+    if (tc_watch(y, err) || tc_contiguous(y, &call->y, err))
+        return -1;
+    call->conv = conv;
+    call->x = *x;
+    *x = NULL;
+    pass->n_calls++;
+    return 0;
+}
 
-static int run(struct network *net, const float *images, int n, int size, const struct run_hooks *hooks,
-               struct tc_tensor **leaves, struct err *err) {
+/* All ops on the images; fills pass->calls and pass->leaves. */
+static int run(struct network *net, const float *images, int n, int size, struct pass *pass,
+               struct err *err) {
     const struct graph *g = net->graph;
     struct tc_tensor **v = calloc((size_t)g->n_values, sizeof(struct tc_tensor *)), *x = NULL;
     int ret = -1;
@@ -305,23 +311,21 @@ static int run(struct network *net, const float *images, int n, int size, const 
     for (size_t i = 0; i < g->n_ops; i++) {
         const struct op *op = &g->ops[i];
         size_t conv = (size_t)op->conv;
-        if (op->kind == OP_CONV && (tc_contiguous(v[op->in[0]], &x, err) ||
-                                    (hooks->before && hooks->before(hooks->ctx, conv, &x, err))))
+        if (op->kind == OP_CONV && tc_contiguous(v[op->in[0]], &x, err))
             goto out;
         if (run_op(net, op, v, &v[op->out], err)) {
             if (op->kind == OP_CONV)
                 err_wrap(err, "%s", g->convs[conv].name);
             goto out;
         }
-        if (op->kind == OP_CONV && hooks->after && hooks->after(hooks->ctx, conv, &x, v[op->out], err))
+        if (op->kind == OP_CONV && keep_call(pass, conv, &x, v[op->out], err))
             goto out;
-        tc_free(&x);
         for (int k = 0; k < op->n_in; k++)
             if (net->last_use[op->in[k]] == (int)i)
                 tc_free(&v[op->in[k]]);
     }
-    for (size_t i = 0; leaves && i < g->n_leaves; i++)
-        if (tc_contiguous(v[g->leaves[i]], &leaves[i], err))
+    for (size_t i = 0; i < g->n_leaves; i++)
+        if (tc_contiguous(v[g->leaves[i]], &pass->leaves[i], err))
             goto out;
     ret = 0;
 out:
@@ -329,41 +333,6 @@ out:
     free_all(v, (size_t)g->n_values);
     free(v);
     return ret;
-}
-
-struct see {
-    network_input_fn *fn;
-    void *ctx;
-};
-
-static int show_input(void *ctx, size_t conv, struct tc_tensor **x, struct err *err) {
-    struct see *see = ctx;
-    int64_t shape[TC_DIMS_MAX];
-    const float *data;
-    size_t n;
-    int ndim;
-    if (tc_shape(*x, shape, &ndim, err) || tc_floats(*x, &data, &n, err))
-        return -1;
-    return see->fn(see->ctx, conv, data, shape, err);
-}
-
-int network_forward(struct network *net, const float *images, int n, int size, network_input_fn *fn,
-                    void *ctx, struct err *err) {
-    struct see see = {fn, ctx};
-    const struct run_hooks hooks = {.before = show_input, .ctx = &see};
-    return run(net, images, n, size, &hooks, NULL, err);
-}
-
-static int keep_call(void *ctx, size_t conv, struct tc_tensor **x, struct tc_tensor *y, struct err *err) {
-    struct pass *pass = ctx;
-    struct conv_call *call = &pass->calls[pass->n_calls];
-    if (tc_watch(y, err) || tc_contiguous(y, &call->y, err))
-        return -1;
-    call->conv = conv;
-    call->x = *x;
-    *x = NULL;
-    pass->n_calls++;
-    return 0;
 }
 
 int network_score_pass(struct network *net, const float *images, int n, int size, struct pass *pass,
@@ -385,9 +354,8 @@ int network_score_pass(struct network *net, const float *images, int n, int size
         err_nomem(err);
         goto out;
     }
-    const struct run_hooks hooks = {.after = keep_call, .ctx = &p};
     tc_record_gradients(true);
-    if (run(net, images, n, size, &hooks, p.leaves, err) ||
+    if (run(net, images, n, size, &p, err) ||
         tc_loss((const struct tc_tensor *const *)p.leaves, p.n_leaves, &loss, err) ||
         tc_floats(loss, &value, &one, err))
         goto out;

@@ -19,14 +19,6 @@ struct network;
 int network_new(const struct graph *graph, struct network **out, struct err *err);
 void network_free(struct network **net);
 
-/* Sees x (n, cin, h, w), contiguous, of convolution `conv` each time it is about to run. The data is valid
- * during the call only. A return of -1 with err set stops the forward pass. */
-typedef int network_input_fn(void *ctx, size_t conv, const float *x, const int64_t shape[4], struct err *err);
-
-/* The forward pass without gradients. Intermediate values are freed as soon as nothing needs them. */
-int network_forward(struct network *net, const float *images, int n, int size, network_input_fn *see,
-                    void *ctx, struct err *err);
-
 /* One run of one convolution during a score pass. */
 struct conv_call {
     size_t conv;                 /* index into graph->convs */

@@ -1,0 +1,345 @@
+#include "forward/forward.h"
+
+#include "conv/conv.h"
+#include "forward/plan.h"
+#include "quant/fakequant.h"
+
+#include <math.h>
+#include <stdlib.h>
+#include <string.h>
+
+/* A convolution's packed weight, and its bias or BatchNorm as scale and shift of each output channel. */
+struct fused {
+    struct conv_weight *weight;
+    float *scale, *shift;
+};
+
+struct forward {
+    const struct graph *graph;
+    struct pool *pool;
+    struct forward_plan plan;
+    struct fused *fused; /* of each step; empty for other operations */
+    struct conv_scratch *scratch;
+    const float *image;
+    float *arena;
+    float **amax; /* of each value: max |v| of its channels; a part's points into its root's */
+    float *attention;
+    size_t attention_room;
+};
+
+static struct chw shape(const struct forward *f, int v) {
+    return f->plan.shapes[v];
+}
+
+static size_t plane(const struct forward *f, int v) {
+    struct chw s = shape(f, v);
+    return (size_t)(s.h * s.w);
+}
+
+static const float *value(const struct forward *f, int v) {
+    const struct place *p = &f->plan.places[v];
+    return p->root == 0 ? f->image + p->channel * plane(f, 0) : f->arena + p->offset;
+}
+
+static float *target(struct forward *f, int v) {
+    return f->arena + f->plan.places[v].offset;
+}
+
+static int fuse(const struct graph *g, const struct step *s, struct fused *out, struct err *err) {
+    const struct conv *c = &g->convs[s->op->conv];
+    size_t n = (size_t)c->cout;
+    out->scale = malloc(n * sizeof *out->scale);
+    out->shift = malloc(n * sizeof *out->shift);
+    if (!out->scale || !out->shift)
+        return err_nomem(err);
+    for (size_t i = 0; i < n; i++) {
+        double scale = 1, shift = c->bias ? c->bias[i] : 0;
+        if (s->bn) {
+            const struct bn *b = &g->bns[s->bn->bn];
+            scale = (b->weight ? b->weight[i] : 1) / sqrt((double)b->var[i] + b->eps);
+            shift = (shift - b->mean[i]) * scale + (b->bias ? b->bias[i] : 0);
+        }
+        out->scale[i] = (float)scale;
+        out->shift[i] = (float)shift;
+    }
+    return conv_weight_new(c, c->weight, &out->weight, err);
+}
+
+int forward_new(const struct graph *graph, int size, struct pool *pool, struct forward **out,
+                struct err *err) {
+    struct forward *f = calloc(1, sizeof *f);
+    if (!f)
+        return err_nomem(err);
+    f->graph = graph;
+    f->pool = pool;
+    if (forward_plan_make(graph, size, &f->plan, err))
+        goto fail;
+    f->fused = calloc(f->plan.n_steps + 1, sizeof *f->fused);
+    f->arena = calloc(f->plan.arena, sizeof *f->arena);
+    f->amax = calloc((size_t)graph->n_values, sizeof(float *));
+    if (!f->fused || !f->arena || !f->amax) {
+        err_nomem(err);
+        goto fail;
+    }
+    if (conv_scratch_new(pool, &f->scratch, err))
+        goto fail;
+    for (size_t i = 0; i < f->plan.n_steps; i++)
+        if (f->plan.steps[i].op->kind == OP_CONV && fuse(graph, &f->plan.steps[i], &f->fused[i], err))
+            goto fail;
+    for (int v = 0; v < graph->n_values; v++) {
+        const struct place *p = &f->plan.places[v];
+        if (!p->made)
+            continue;
+        if (p->root != v)
+            f->amax[v] = f->amax[p->root] + p->channel;
+        else if (!(f->amax[v] = calloc((size_t)shape(f, v).c, sizeof(float)))) {
+            err_nomem(err);
+            goto fail;
+        }
+    }
+    *out = f;
+    return 0;
+fail:
+    forward_free(&f);
+    return -1;
+}
+
+void forward_free(struct forward **forward) {
+    struct forward *f = *forward;
+    if (!f)
+        return;
+    for (int v = 0; f->amax && v < f->graph->n_values; v++)
+        if (f->plan.places[v].root == v)
+            free(f->amax[v]);
+    for (size_t i = 0; f->fused && i < f->plan.n_steps; i++) {
+        conv_weight_free(&f->fused[i].weight);
+        free(f->fused[i].scale);
+        free(f->fused[i].shift);
+    }
+    conv_scratch_free(&f->scratch);
+    forward_plan_free(&f->plan);
+    free(f->fused);
+    free(f->arena);
+    free(f->amax);
+    free(f->attention);
+    free(f);
+    *forward = NULL;
+}
+
+/* What the tasks of one step share. */
+struct task {
+    struct forward *f;
+    const struct op *op;
+    int in, out; /* values */
+    const float *a, *b;
+    float *to;
+    struct conv_act act;
+};
+
+static struct conv_act act_of(const struct op *op) {
+    return op ? (struct conv_act){true, op->act, op->slope} : (struct conv_act){0};
+}
+
+static void add_plane(void *ctx, size_t c, int worker) {
+    (void)worker;
+    const struct task *t = ctx;
+    size_t n = plane(t->f, t->out), at = c * n;
+    for (size_t i = at; i < at + n; i++)
+        t->to[i] = t->a[i] + t->b[i];
+}
+
+static void act_plane(void *ctx, size_t c, int worker) {
+    (void)worker;
+    const struct task *t = ctx;
+    size_t n = plane(t->f, t->out);
+    conv_affine(t->a + c * n, n, 1, 0, &t->act, t->to + c * n);
+}
+
+static void bn_plane(void *ctx, size_t c, int worker) {
+    (void)worker;
+    const struct task *t = ctx;
+    const struct bn *b = &t->f->graph->bns[t->op->bn];
+    size_t n = plane(t->f, t->out);
+    double scale = (b->weight ? b->weight[c] : 1) / sqrt((double)b->var[c] + b->eps);
+    double shift = (b->bias ? b->bias[c] : 0) - b->mean[c] * scale;
+    conv_affine(t->a + c * n, n, (float)scale, (float)shift, &t->act, t->to + c * n);
+}
+
+static void pool_plane(void *ctx, size_t c, int worker) {
+    (void)worker;
+    const struct task *t = ctx;
+    struct chw in = shape(t->f, t->in), out = shape(t->f, t->out);
+    const float *from = t->a + c * (size_t)(in.h * in.w);
+    float *to = t->to + c * (size_t)(out.h * out.w);
+    const struct op *op = t->op;
+    for (int64_t y = 0; y < out.h; y++)
+        for (int64_t x = 0; x < out.w; x++) {
+            float m = -INFINITY;
+            for (int64_t iy = y * op->stride - op->pad, ky = 0; ky < op->kernel; ky++, iy++)
+                for (int64_t ix = x * op->stride - op->pad, kx = 0; kx < op->kernel; kx++, ix++)
+                    if (iy >= 0 && iy < in.h && ix >= 0 && ix < in.w && from[iy * in.w + ix] > m)
+                        m = from[iy * in.w + ix];
+            *to++ = m;
+        }
+}
+
+static void upsample_plane(void *ctx, size_t c, int worker) {
+    (void)worker;
+    const struct task *t = ctx;
+    struct chw in = shape(t->f, t->in), out = shape(t->f, t->out);
+    const float *from = t->a + c * (size_t)(in.h * in.w);
+    float *to = t->to + c * (size_t)(out.h * out.w);
+    for (int64_t y = 0; y < out.h; y++)
+        for (int64_t x = 0; x < out.w; x++)
+            *to++ = from[y / t->op->scale * in.w + x / t->op->scale];
+}
+
+static void amax_plane(void *ctx, size_t c, int worker) {
+    (void)worker;
+    const struct task *t = ctx;
+    size_t n = plane(t->f, t->out);
+    t->f->amax[t->out][c] = amax_of(t->to + c * n, n);
+}
+
+static int run_conv(struct forward *f, size_t i, struct err *err) {
+    const struct step *s = &f->plan.steps[i];
+    const struct conv *c = &f->graph->convs[s->op->conv];
+    struct chw in = shape(f, s->op->in[0]);
+    const struct conv_input x = {value(f, s->op->in[0]), 1, (int)in.h, (int)in.w};
+    const struct conv_act act = act_of(s->act);
+    return conv_forward(f->scratch, f->pool, c, &x, f->fused[i].weight, f->fused[i].scale, f->fused[i].shift,
+                        &act, target(f, s->out), err);
+}
+
+/* out (cout, positions) = w (cout, cin) x (cin, positions) * scale, a 1x1 convolution. */
+static int multiply(struct forward *f, const float *w, int cout, int cin, const float *x, int positions,
+                    float scale, float *out, struct err *err) {
+    const struct conv c = {
+        .cin = cin, .cout = cout, .kh = 1, .kw = 1, .stride = {1, 1}, .dilation = {1, 1}, .groups = 1};
+    const struct conv_input in = {x, 1, 1, positions};
+    const struct conv_act none = {0};
+    struct conv_weight *packed = NULL;
+    float *scales = malloc((size_t)cout * sizeof *scales), *zeros = calloc((size_t)cout, sizeof *zeros);
+    int ret = scales && zeros ? conv_weight_new(&c, w, &packed, err) : err_nomem(err);
+    for (int i = 0; !ret && i < cout; i++)
+        scales[i] = scale;
+    if (!ret)
+        ret = conv_forward(f->scratch, f->pool, &c, &in, packed, scales, zeros, &none, out, err);
+    conv_weight_free(&packed);
+    free(scales);
+    free(zeros);
+    return ret;
+}
+
+/* Per head, with n positions: S (n keys, n queries) = K^T Q / sqrt(kd), softmax over keys, out = V S. */
+static int run_attention(struct forward *f, const struct op *op, float *out, struct err *err) {
+    size_t n = plane(f, op->in[0]), kd = (size_t)op->key_dim, hd = (size_t)op->head_dim;
+    size_t need = n * kd + n * n + 2 * 16;
+    if (f->attention_room < need) {
+        free(f->attention);
+        f->attention_room = 0;
+        if (!(f->attention = malloc(need * sizeof(float))))
+            return err_nomem(err);
+        f->attention_room = need;
+    }
+    float *keys = f->attention, *s = keys + n * kd;
+    const float *q = value(f, op->in[0]);
+    for (int head = 0; head < op->heads; head++, q += (2 * kd + hd) * n, out += hd * n) {
+        for (size_t k = 0; k < kd; k++)
+            for (size_t i = 0; i < n; i++)
+                keys[i * kd + k] = q[(kd + k) * n + i];
+        if (multiply(f, keys, (int)n, op->key_dim, q, (int)n, (float)pow(op->key_dim, -0.5), s, err))
+            return -1;
+        conv_softmax(s, n, n, n, s, n);
+        if (multiply(f, q + 2 * kd * n, op->head_dim, (int)n, s, (int)n, 1, out, err))
+            return -1;
+    }
+    return 0;
+}
+
+static void copy_values(struct forward *f, const struct op *op, float *out) {
+    size_t n = plane(f, op->in[0]), kd = (size_t)op->key_dim, hd = (size_t)op->head_dim;
+    const float *qkv = value(f, op->in[0]);
+    for (int head = 0; head < op->heads; head++, out += hd * n)
+        memcpy(out, qkv + ((size_t)head * (2 * kd + hd) + 2 * kd) * n, hd * n * sizeof *out);
+}
+
+/* (R, 4, A): for each side and cell, softmax over the R bins. */
+static void box_softmax(struct forward *f, const struct op *op, float *out) {
+    size_t cells = (size_t)shape(f, op->out).w, bins = (size_t)f->graph->reg_max, first = 0;
+    for (int level = 0; level < op->n_in; level++) {
+        size_t n = plane(f, op->in[level]);
+        for (size_t side = 0; side < 4; side++)
+            conv_softmax(value(f, op->in[level]) + side * bins * n, n, bins, n, out + side * cells + first,
+                         4 * cells);
+        first += n;
+    }
+}
+
+static int run_step(struct forward *f, size_t i, struct err *err) {
+    const struct step *s = &f->plan.steps[i];
+    const struct op *op = s->op;
+    float *to = target(f, s->out);
+    size_t channels = (size_t)shape(f, s->out).c;
+    struct task t = {
+        f, op, op->in[0], s->out, value(f, op->in[0]), op->n_in > 1 ? value(f, op->in[1]) : NULL, to, {0}};
+    switch (op->kind) {
+    case OP_CONV:
+        if (run_conv(f, i, err))
+            return -1;
+        break;
+    case OP_BN:
+        pool_run(f->pool, channels, bn_plane, &t);
+        break;
+    case OP_ACT:
+        t.act = act_of(op);
+        pool_run(f->pool, channels, act_plane, &t);
+        break;
+    case OP_ADD:
+        pool_run(f->pool, channels, add_plane, &t);
+        break;
+    case OP_CONCAT:
+        for (int k = 0; k < op->n_in; k++) {
+            size_t c = (size_t)shape(f, op->in[k]).c, n = c * plane(f, op->in[k]);
+            memcpy(to, value(f, op->in[k]), n * sizeof *to);
+            to += n;
+        }
+        break;
+    case OP_MAXPOOL:
+        pool_run(f->pool, channels, pool_plane, &t);
+        break;
+    case OP_UPSAMPLE:
+        pool_run(f->pool, channels, upsample_plane, &t);
+        break;
+    case OP_ATTN_V:
+        copy_values(f, op, to);
+        break;
+    case OP_ATTN_MIX:
+        if (run_attention(f, op, to, err))
+            return -1;
+        break;
+    case OP_BOX_SOFTMAX:
+        box_softmax(f, op, to);
+        break;
+    case OP_SLICE:
+    case OP_DETACH:
+    case OP_BOX_DECODE:
+        return err_set(err, ERR_FAILED, "graph: operation %d is not part of calibration", (int)op->kind);
+    }
+    pool_run(f->pool, channels, amax_plane, &t);
+    return 0;
+}
+
+int forward_run(struct forward *f, const float *image, forward_input_fn *see, void *ctx, struct err *err) {
+    f->image = image;
+    for (int c = 0; c < 3; c++)
+        f->amax[0][c] = amax_of(image + (size_t)c * plane(f, 0), plane(f, 0));
+    for (size_t i = 0; i < f->plan.n_steps; i++) {
+        const struct step *s = &f->plan.steps[i];
+        if (s->op->kind == OP_CONV && see(ctx, (size_t)s->op->conv, f->amax[s->op->in[0]], err))
+            return -1;
+        if (f->plan.places[s->out].made && run_step(f, i, err))
+            return -1;
+    }
+    return 0;
+}
