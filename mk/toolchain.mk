@@ -53,7 +53,7 @@ TOOLS   := $(TOOL_C:tools/%.c=$B/bin/%)
 TESTS   := $(TEST_C:tests/%.c=$B/test/%)
 
 # The tools and tests that load libtorch; the others start without it.
-TORCH_TOOLS := $B/bin/calib-stats $B/bin/sens-score
+TORCH_TOOLS := $B/bin/sens-score
 TORCH_TESTS := $(filter $B/test/torch/% $B/test/network/%,$(TESTS))
 
 Q := $(if $(V),,@)
@@ -79,7 +79,7 @@ $(TORCHLIB): $(TORCH_O)
 
 $(TORCH_TOOLS) $(TORCH_TESTS): $(TORCHLIB)
 $(TORCH_TOOLS) $(TORCH_TESTS): LINK = $(CXX)
-$(TORCH_TOOLS) $(TORCH_TESTS): LINK_LIBS = $(TORCHLIB) $(LIB) $(TORCH_LIBS)
+$(TORCH_TOOLS) $(TORCH_TESTS): LINK_LIBS = $(LIB) $(TORCHLIB) $(LIB) $(TORCH_LIBS)
 LINK = $(CC)
 LINK_LIBS = $(LIB)
 

@@ -2,6 +2,7 @@
 #include "score/session.h"
 
 #include "base/cpu.h"
+#include "pt/checkpoint.h"
 #include "score/calibrate.h"
 
 #include <stdio.h>
@@ -33,7 +34,6 @@ static int read_model(const char *path, struct graph **graph, char digest[DIGEST
 
 int session_open(struct session *s, const struct session_options *options, struct err *err) {
     s->options = *options;
-    int threads = options->threads > 2 ? options->threads : 2;
     if (check_device(options->device, err) || cpu_level_init(err) ||
         read_model(options->model, &s->graph, s->checkpoint, err) ||
         calib_load(options->calib, &s->images, err) || tc_init(threads, err) ||
@@ -68,7 +68,6 @@ int session_read_amax(struct session *s, const char *path, struct err *err) {
 
 void session_close(struct session *s) {
     amax_free(&s->amax);
-    network_free(&s->net);
     graph_free(&s->graph);
     pool_free(&s->pool);
     calib_set_free(&s->images);

@@ -2,7 +2,7 @@
  * and amax.
  *
  *     struct session s = {0};
- *     if (session_open(&s, &options, &err) || session_amax(&s, amax_path, &err)) ...
+ *     if (session_open(&s, &options, &err) || session_read_amax(&s, amax_path, &err)) ...
  *     session_close(&s);          // also of one that failed to open
  */
 #ifndef YS_SCORE_SESSION_H
@@ -11,19 +11,18 @@
 #include "base/pool.h"
 #include "image/calib.h"
 #include "quant/amax.h"
-#include "torch/network.h"
 
 struct session_options {
     const char *model, *calib; /* paths; calib may be "-" */
     const char *device;        /* auto, cpu, cuda, cuda:N */
     const char *state;         /* folder for the progress of interrupted passes, or NULL */
-    int threads, batch_size;
+    int threads;
+    int batch_size;
 };
 
 struct session {
     struct session_options options;
     struct graph *graph;
-    struct network *net;
     struct pool *pool;
     struct calib_set *images;
     struct amax amax;

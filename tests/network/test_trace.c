@@ -5,6 +5,7 @@
 #include "quant/fakequant.h"
 #include "score/session.h"
 #include "test.h"
+#include "torch/network.h"
 
 #include <stdlib.h>
 #include <unistd.h>
@@ -142,28 +143,32 @@ static void test_model(const char *model, const char *checkpoint, const char *tr
     struct session_options options = {
         .model = checkpoint, .calib = calib, .device = "cpu", .threads = 2, .batch_size = 1};
     struct session s = {0};
+    struct network *net = NULL;
     struct pass pass = {0};
     struct err err = {0};
     cJSON *trace = NULL;
-    if (session_open(&s, &options, &err) || json_read(trace_path, &trace, &err)) {
+    if (session_open(&s, &options, &err) || network_new(s.graph, &net, &err) ||
+        json_read(trace_path, &trace, &err)) {
         CHECK(false, "%s: %s", model, err.msg);
         goto out;
     }
     float *image = malloc(s.images->image_bytes * sizeof *image);
     calib_to_float(s.images->images[0], s.images->image_bytes, image);
-    if (network_score_pass(s.net, image, 1, s.images->size, &pass, &err))
+    if (network_score_pass(net, image, 1, s.images->size, &pass, &err))
         CHECK(false, "%s: %s", model, err.msg);
     else
         compare(model, s.graph, &pass, trace);
     free(image);
 out:
     pass_free(&pass);
+    network_free(&net);
     cJSON_Delete(trace);
     session_close(&s);
 }
 
 int main(void) {
     const char *shared = getenv("SHARED");
+    struct err err = {0};
     char dir[] = "/tmp/yolosens-trace-XXXXXX", calib[64], checkpoint[512], trace[512];
     if (!mkdtemp(dir))
         return 1;
@@ -172,6 +177,7 @@ int main(void) {
     snprintf(command, sizeof command,
              "%s/bin/calib-prep --list calib/quant100.txt --count 10 --size 640 -o %s",
              getenv("BUILD") ? getenv("BUILD") : "build", calib);
+    CHECK(tc_init(2, &err) == 0, "libtorch %s", tc_version());
     CHECK(system(command) == 0, "calib-prep");
     test_model("yolov10n", "calib/models/yolov10n.pt", "tests/reference/trace/yolov10n.json", calib);
     const char *others[] = {"yolov10s", "yolov10m"};
