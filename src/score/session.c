@@ -36,10 +36,9 @@ int session_open(struct session *s, const struct session_options *options, struc
     s->options = *options;
     if (check_device(options->device, err) || cpu_level_init(err) ||
         read_model(options->model, &s->graph, s->checkpoint, err) ||
-        calib_load(options->calib, &s->images, err) || tc_init(threads, err) ||
-        pool_new(threads, &s->pool, err))
+        calib_load(options->calib, &s->images, err))
         return -1;
-    return network_new(s->graph, &s->net, err);
+    return pool_new(options->threads, &s->pool, err);
 }
 
 int session_calibrate(struct session *s, struct err *err) {

@@ -1,9 +1,8 @@
-/* Runs a graph with libtorch: forward for calibration, forward and backward for scoring.
+/* Runs a graph with libtorch, forward and backward, for scoring.
  *
  *     struct network *net = NULL;
  *     if (network_new(graph, &net, &err)) ...
- *     network_forward(net, images, 1, 640, see_input, ctx, &err)      // calibration: every convolution's
- * input network_score_pass(net, images, 1, 640, &pass, &err)            // inputs, outputs and gradients
+ *     network_score_pass(net, images, 1, 640, &pass, &err)   // inputs, outputs and gradients of convolutions
  *     pass_free(&pass); network_free(&net);
  *
  * A network borrows its graph, which must outlive it. Images are (n, 3, size, size) float32 in [0, 1]. */

@@ -1,6 +1,7 @@
 /* Forward and backward of the unquantized network against the reference's traces: for every convolution the
  * shapes, sum, norm and first values of its output, the norm of the gradient and the amax of its input; the
  * output leaves; the loss; the order of execution. */
+#define _GNU_SOURCE
 #include "base/json.h"
 #include "quant/fakequant.h"
 #include "score/session.h"
@@ -32,7 +33,7 @@ struct worst {
 static void see(struct worst *w, double error, const char *layer, const char *what) {
     if (!(error <= w->error)) {
         w->error = error;
-        snprintf(w->what, sizeof w->what, "%s %s", layer, what);
+        snprintf(w->what, sizeof w->what, "%.100s %.50s", layer, what);
     }
 }
 
