@@ -27,7 +27,7 @@ ALL_CXXFLAGS += -D_FORTIFY_SOURCE=2
 endif
 
 ifeq ($(TORCH_HOME),)
-TORCH_INC  := -isystem /usr/include -isystem /usr/include/torch/csrc/api/include
+TORCH_INC  := -isystem /usr/include/torch/csrc/api/include
 TORCH_LIBS := -ltorch -ltorch_cpu -lc10
 else
 TORCH_INC  := -isystem $(TORCH_HOME)/include -isystem $(TORCH_HOME)/include/torch/csrc/api/include
