@@ -10,7 +10,7 @@ function files(stem,    o, run, wag) {
 function flat(stem) { sub("/", "-", stem); return stem }
 function begin_model() {
     print "\n# " model ": " $4
-    print "work/amax/" model ".json: work/model/" model " | work/calib.bin\n\t@\"$$STEP\"/amax.sh " model
+    print "work/amax/" model ".json: work/model/" model " | work/calib.bin\n\t@exec \"$$STEP\"/amax.sh " model
     n = group = 0
 }
 function end_model(    i, k, stems) {
@@ -24,11 +24,11 @@ function end_model(    i, k, stems) {
             qcfgs = qcfgs " work/qcfg/" flat(todo[k]) ".json"
         }
         print "\n" targets " &: \\\n  work/model/" model " | work/amax/" model ".json work/calib.bin" qcfgs
-        print "\t@\"$$STEP\"/score.sh " model stems
+        print "\t@exec \"$$STEP\"/score.sh " model stems
     }
     if (made) {
         print "\n.PHONY: record-" model "\nall: record-" model
-        print "record-" model ": " made "\n\t@\"$$STEP\"/record.sh" made
+        print "record-" model ": " made "\n\t@exec \"$$STEP\"/record.sh" made
     }
     made = ""
 }
@@ -42,7 +42,7 @@ BEGIN {
     print "# The grid of this run; written anew by each make sweep, which also runs it."
     print "ifndef STEP\n$(error run this through make sweep)\nendif"
     print "MAKEFLAGS += --no-builtin-rules\n.PHONY: all\nall:"
-    print "\nwork/calib.bin:\n\t@\"$$STEP\"/calib.sh"
+    print "\nwork/calib.bin:\n\t@exec \"$$STEP\"/calib.sh"
 }
 $3 == "unsupported" { next }
 $1 != model { end_model(); model = $1; begin_model() }
@@ -55,8 +55,8 @@ $1 != model { end_model(); model = $1; begin_model() }
         print ".PRECIOUS: " out(stem) "/scores.json " out(stem) "/recipe.json " files(stem)
         if (!scored[id]) todo[++n] = stem
         else print out(stem) "/scores.json: | work/model/" model
-        print out(stem) "/recipe.json: " out(stem) "/scores.json\n\t@\"$$STEP\"/solve.sh " model " " stem
-        print files(stem) " &: " out(stem) "/recipe.json\n\t@\"$$STEP\"/report.sh " model " " stem
+        print out(stem) "/recipe.json: " out(stem) "/scores.json\n\t@exec \"$$STEP\"/solve.sh " model " " stem
+        print files(stem) " &: " out(stem) "/recipe.json\n\t@exec \"$$STEP\"/report.sh " model " " stem
     } else {
         # Finished, or without a checkpoint to make it from.
         print files(stem) ": | " out(stem) "/recipe.json"

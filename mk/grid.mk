@@ -9,18 +9,19 @@ GRID_SETTINGS := MODEL_DIR MAX_RUNS MODELS WEIGHT_DTYPES ACT_DTYPES GRANULARITIE
 settings = $(foreach v,$(GRID_SETTINGS),$v=$(call quote,$($v))) MAKE=$(call quote,$(MAKE)) \
     BY_IDENTITY=$(call quote,$(call given,$(IDENTITY) NEW))
 
+# `exec`: what make tells its child to do, stop for one, must reach the script and not a shell before it.
 # `+`: the second make shares this one's jobs. Not where make only shows (-n), asks (-q) or touches (-t).
 JOBS := $(if $(findstring n,$(firstword -$(MAKEFLAGS)))$(findstring q,$(firstword -$(MAKEFLAGS)))$(findstring t,$(firstword -$(MAKEFLAGS))),,+)
 
 sweep: $(GRID_TOOLS)
-	$(JOBS)@$(settings) mk/sweep.sh sweep
+	$(JOBS)@exec env $(settings) mk/sweep.sh sweep
 
 cell: $(GRID_TOOLS)
-	$(JOBS)@$(settings) MAX_RUNS= MODELS=$(call quote,$(MODEL)) WEIGHT_DTYPES=$W ACT_DTYPES=$A GRANULARITIES=$G mk/sweep.sh sweep
+	$(JOBS)@exec env $(settings) MAX_RUNS= MODELS=$(call quote,$(MODEL)) WEIGHT_DTYPES=$W ACT_DTYPES=$A GRANULARITIES=$G mk/sweep.sh sweep
 
 plan: $(GRID_TOOLS)
-	@$(settings) mk/sweep.sh plan
+	@exec env $(settings) mk/sweep.sh plan
 
 # Of several goals in one call, each sees what the one before it left.
 index: $(if $(filter sweep,$(MAKECMDGOALS)),sweep) $(if $(filter cell,$(MAKECMDGOALS)),cell) $(if $(call given,$(IDENTITY)),$(GRID_TOOLS))
-	@$(settings) mk/sweep.sh index
+	@exec env $(settings) mk/sweep.sh index

@@ -1,0 +1,60 @@
+#!/bin/sh
+# SIGINT and SIGTERM stop a sweep quickly, leave no process and no temporary file behind, and lose nothing; a second sweep in the same
+# run is told who holds it.
+. tests/grid/lib.sh
+
+# A make in the background of a script ignores SIGINT, as do its children: env gives it back.
+start() {
+    FAKE_SLEEP=$1 env --default-signal=INT setsid make BIN=tests/grid/fake-bin IMAGE_LIST=lists/list.txt CALIB_IMAGES=12 SCORE_SIZE=4 \
+        MODELS=a WEIGHT_DTYPES=int8 ACT_DTYPES='int8 fp8' TIMESTAMP=it sweep >bg.out 2>bg.err &
+    pid=$!
+}
+wait_for() { # FILE
+    tries=0
+    until [ -s "$1" ] || [ $tries -ge 200 ]; do
+        sleep 0.1
+        tries=$((tries + 1))
+    done
+}
+left() { # processes whose work is in this sandbox
+    for p in /proc/[0-9]*; do
+        case $(readlink "$p/cwd") in "$sandbox"*) echo "$(tr '\0' ' ' <"$p/cmdline")" ;; esac 2>/dev/null
+    done | grep -e "[s]ens-score" -e "[m]k/" | grep -v test_interrupt
+}
+
+run=tmp/yolo10_layer_sensitivity_sweep/it
+for signal in INT TERM; do
+    for whom in '' -; do
+        # make leaves SIGINT to the terminal, which sends it to the whole group.
+        [ "$signal$whom" != INT ] || continue
+        rm -rf tmp
+        start 1
+        wait_for $run/outputs/a/int8-int8/per_channel/scores.json
+        began=$(date +%s%N)
+        kill -s $signal -- "$whom$pid"
+        wait $pid
+        status=$?
+        took=$((($(date +%s%N) - began) / 1000000))
+        ok "SIG$signal to ${whom:+the group of }make stops the sweep: $took ms" [ $took -lt 3000 -a $status -ne 0 ]
+        ok "no process is left" [ -z "$(sleep 0.2; left)" ]
+        ok "what was scored is kept" [ -s $run/outputs/a/int8-int8/per_channel/scores.json ]
+        ok "no cell is called failed" [ -z "$(find $run/outputs -name status.json -exec cat {} +)" ]
+        equal "no temporary files" "$(temporaries $run)" 0
+    done
+done
+forget
+mk sweep MODELS=a WEIGHT_DTYPES=int8 ACT_DTYPES='int8 fp8' TIMESTAMP=it
+equal "the next sweep ends it" "$status $(last_line)" "0 4 ok, 0 unsupported, 0 failed: sweep_index.json"
+ok "without the cells that were there" [ "$(grep '^sens-score' "$FAKE_LOG" | grep -o '=tmp' | wc -l)" -lt 4 ]
+
+rm -rf tmp
+start 1
+wait_for $run/work/lock
+mk sweep MODELS=a WEIGHT_DTYPES=int8 ACT_DTYPES='int8 fp8' TIMESTAMP=it
+equal "a second sweep in one run: status" "$status" 2
+ok "is told who holds it" grep -q "in use by the sweep of process $(cat $run/work/lock)" err
+mk sweep MODELS=a WEIGHT_DTYPES=int8 ACT_DTYPES='int8 fp8' TIMESTAMP=other
+equal "one in another run is not" "$status $(last_line)" "0 4 ok, 0 unsupported, 0 failed: sweep_index.json"
+wait $pid
+equal "the first one ends well" "$?" 0
+exit $failed
