@@ -302,6 +302,19 @@ static int read_choices(struct report_cell *c, const cJSON *choices, struct err 
     return 0;
 }
 
+/* A recipe.json that carries the digest of its scores must carry that of these. */
+static int check_scores_digest(struct report_cell *c, struct err *err) {
+    const char *want = NULL, *digest;
+    if (opt_string(c->recipe_json, "scores_digest", &want, err))
+        return -1;
+    if (!want)
+        return 0;
+    if ((!has(c->scores_json, "digest") && json_seal(c->scores_json, err)) ||
+        json_get_string(c->scores_json, "digest", &digest, err))
+        return -1;
+    return strcmp(want, digest) == 0 ? 0 : err_set(err, ERR_FAILED, "it is of other scores");
+}
+
 static int read_recipe(struct report_cell *c, struct err *err) {
     const cJSON *r = c->recipe_json, *best, *choices, *constraints;
     if (same(r, "model", c->model, err) || same(r, "weight", c->qcfg.weight_dtype, err) ||
@@ -316,7 +329,7 @@ static int read_recipe(struct report_cell *c, struct err *err) {
         return -1;
     if (!has(best, "is_satisfied"))
         return err_set(err, ERR_FAILED, "key \"is_satisfied\" is missing");
-    return read_choices(c, choices, err);
+    return read_choices(c, choices, err) || check_scores_digest(c, err) ? -1 : 0;
 }
 
 /* Turns an error of what was read into a line that says what to do. */

@@ -59,10 +59,11 @@ struct report_cell {
  *
  * scores.json: sens-score's, or a cell of ModelOpt's own scores in the same layout; without "qcfg" the
  * configuration is derived from "weight", "activation", "granularity" and "presets". recipe.json:
- * recipe-solve's, of the same scores. run.json, every key optional, an object of the run's settings:
- * "image_list" (string), "imgsz", "calib_images" (wished for; fewer where the list is shorter), "score_size",
- * "batch_size" (integers), "checkpoint" (string). What it lacks is taken from scores.json: the same keys,
- * with "calibration_images" and "score_images" for the counts; a batch size that neither has is 1.
+ * recipe-solve's, of the same scores: its "scores_digest", if it has one, and its total must fit. run.json,
+ * every key optional, an object of the run's settings: "image_list" (string), "imgsz", "calib_images" (wished
+ * for; fewer where the list is shorter), "score_size", "batch_size" (integers), "checkpoint" (string). What
+ * it lacks is taken from scores.json: the same keys, with "calibration_images" and "score_images" for the
+ * counts; a batch size that neither has is 1.
  *
  * A layer without "exported" counts as not exported if it is in one2many of a head that has a one2one twin:
  * X.cv2.* and X.cv3.* where X.one2one_cv2.* and X.one2one_cv3.* exist.

@@ -124,6 +124,8 @@ jq '.model = "other"' recipe.json >bad.json
 refused "a recipe of another model" 1 'bad.json: its model is "other"' -s scores.json -r bad.json -o none
 jq 'del(.best.recipe["model.2.dfl.conv"])' recipe.json >bad.json
 refused "a recipe that lacks a layer" 1 'bad.json: layer model.2.dfl.conv is missing' -s scores.json -r bad.json -o none
+jq '.scores_digest = "00"' recipe.json >bad.json
+refused "a recipe that carries another scores' digest" 1 'bad.json: it is of other scores' -s scores.json -r bad.json -o none
 jq '.best.recipe.more = .none' recipe.json >bad.json
 refused "a recipe with a layer more" 1 'layers that the scores lack' -s scores.json -r bad.json -o none
 jq '.imgsz = "64"' run.json >bad.json
