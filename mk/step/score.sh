@@ -22,11 +22,13 @@ if [ ! -s "$RUN/work/amax/$model.json" ]; then
 else
     read -r _ checkpoint <"$RUN/work/model/$model"
     demonstration=
-    case $(realpath "$checkpoint") in "$(realpath calib/models)"/*)
-        demonstration=--demonstration
-        note "$model: $checkpoint is a demonstration, trained on COCO128: not the official weights (make models)"
-        ;;
-    esac
+    if [ -d calib/models ]; then
+        case $(realpath "$checkpoint") in "$(realpath calib/models)"/*)
+            demonstration=--demonstration
+            note "$model: $checkpoint is a demonstration, trained on COCO128: not the official weights (make models)"
+            ;;
+        esac
+    fi
     mkdir -p "$RUN/work/state/$model" || exit 1
     note "$model: scoring $# cells"
     # LAUNCHER and the cells are lists of words: names hold no spaces.
