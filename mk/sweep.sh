@@ -76,6 +76,9 @@ do_sweep() {
     RUN=$(mk/run.sh make) || exit 2
     export RUN
     lock
+    # What a killed sweep was writing. An index may be writing beside us, in the run's own folder.
+    find "$RUN" -mindepth 2 -name '.?*' -type f -delete
+    find "$RUN" -maxdepth 1 -name '.?*' -type f -mmin +5 -delete
     mk/plan.sh "$RUN" "$scratch" || exit 2
     point_latest
 
