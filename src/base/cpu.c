@@ -8,10 +8,6 @@
 
 const char *const cpu_level_names[] = {"baseline", "avx2", "avx512", "avx512vnni", "avx512bf16", NULL};
 
-const char *cpu_level_name(enum cpu_level level) {
-    return cpu_level_names[level];
-}
-
 enum { UNKNOWN = -1 };
 static atomic_int in_use = UNKNOWN;
 

@@ -24,9 +24,6 @@ enum cpu_level {
  * "avx512bf16". */
 extern const char *const cpu_level_names[];
 
-/* The word of one level. */
-const char *cpu_level_name(enum cpu_level level);
-
 /* Reads YOLOSENS_CPU. A tool calls it first. Unset or empty: the highest level that the machine has. Errors:
  * ERR_USAGE if the word is no level's name, or names one that this machine lacks; cpu_level() is then
  * CPU_BASELINE. */
