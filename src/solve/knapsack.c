@@ -24,8 +24,14 @@ struct search {
     int64_t missing; /* what the items ahead leave to be saved; > 0 */
     double price;
     double distance; /* of the best choice so far, in `taken` */
-    double rounding; /* below this, differences of totals are noise */
+    double rounding; /* differences of totals below it are noise */
+    double enough;   /* a distance below it is not worth a search */
 };
+
+/* Choices can be so many, and so near each other (scores proportional to sizes), that none is proved best in
+ * a lifetime; but then one this near to the bound, as a share of it, is found at once. Scores are float32,
+ * exact to 6e-8. */
+#define ENOUGH 1e-10
 
 enum { MAX_CUTS = 1000, DISTANCE_SCALE = 1000 };
 
@@ -52,14 +58,15 @@ static void relax(struct search *s, int64_t need) {
         need -= s->items[critical++].saving;
     s->missing = need;
     s->price = s->items[critical].ratio;
-    double total = 0;
+    double bound = s->price * (double)need;
     for (size_t i = 0; i < s->n; i++) {
         struct ranked *r = &s->items[i];
         r->ahead = r->taken = i < critical;
         r->departure = i == critical ? 0 : fabs(r->loss - s->price * (double)r->saving);
-        total += r->loss;
+        bound += r->ahead ? r->loss : 0;
     }
-    s->rounding = total * DBL_EPSILON * 4;
+    s->rounding = bound * DBL_EPSILON * 4;
+    s->enough = bound * ENOUGH;
     s->items[critical].taken = true;
     s->distance = s->price * (double)(s->items[critical].saving - s->missing);
 }
@@ -156,7 +163,14 @@ static void cut_off(glp_prob *lp, const struct search *s, const bool *departs, i
     glp_set_mat_row(lp, row, n, index, value);
 }
 
-static int solve_program(glp_prob *lp, int *status, struct err *err) {
+/* GLPK's callback; *info: the objective that is low enough. */
+static void stop_early(glp_tree *tree, void *info) {
+    if (glp_ios_reason(tree) == GLP_IBINGO && glp_mip_obj_val(glp_ios_get_prob(tree)) <= *(double *)info)
+        glp_ios_terminate(tree);
+}
+
+/* *status: GLPK's, GLP_FEAS for a choice that is good enough. */
+static int solve_program(glp_prob *lp, double enough, int *status, struct err *err) {
     glp_smcp simplex;
     glp_init_smcp(&simplex);
     simplex.msg_lev = GLP_MSG_OFF;
@@ -167,6 +181,8 @@ static int solve_program(glp_prob *lp, int *status, struct err *err) {
     search.tol_int = 1e-9;
     search.tol_obj = 1e-12;
     search.mip_gap = 0;
+    search.cb_func = stop_early;
+    search.cb_info = &enough;
     glp_std_basis(lp);
     int failed = glp_simplex(lp, &simplex);
     if (failed)
@@ -176,7 +192,7 @@ static int solve_program(glp_prob *lp, int *status, struct err *err) {
         return 0;
     }
     failed = glp_intopt(lp, &search);
-    if (failed)
+    if (failed && failed != GLP_ESTOP)
         return err_set(err, ERR_FAILED, "GLPK's branch and bound gave up (code %d)", failed);
     *status = glp_mip_status(lp);
     return 0;
@@ -189,7 +205,7 @@ static int improve(struct search *s, bool *better, struct err *err) {
     for (size_t i = 0; i < s->n; i++)
         m += open_item(s, &s->items[i]);
     *better = false;
-    if (m == 0 || s->distance <= s->rounding)
+    if (m == 0 || s->distance <= s->enough)
         return 0;
     glp_prob *lp = NULL;
     bool *departs = calloc(s->n, sizeof *departs);
@@ -199,14 +215,15 @@ static int improve(struct search *s, bool *better, struct err *err) {
         err_nomem(err);
         goto out;
     }
-    lp = program(s, m, s->distance / DISTANCE_SCALE, index, value);
+    double unit = s->distance / DISTANCE_SCALE;
+    lp = program(s, m, unit, index, value);
     for (int cuts = 0;; cuts++) {
         int status, k = 0;
-        if (solve_program(lp, &status, err))
+        if (solve_program(lp, s->enough / unit, &status, err))
             goto out;
         if (status == GLP_NOFEAS || status == GLP_INFEAS)
             break;
-        if (status != GLP_OPT || cuts == MAX_CUTS) {
+        if ((status != GLP_OPT && status != GLP_FEAS) || cuts == MAX_CUTS) {
             err_set(err, ERR_FAILED, "GLPK found no optimum (status %d, %d cuts)", status, cuts);
             goto out;
         }
@@ -214,7 +231,7 @@ static int improve(struct search *s, bool *better, struct err *err) {
             departs[i] = open_item(s, &s->items[i]) && glp_mip_col_val(lp, ++k) > 0.5;
         double distance = distance_of(s, departs);
         if (distance >= 0) {
-            *better = distance < s->distance * (1 - 1e-9) && distance < s->distance - s->rounding;
+            *better = distance < s->distance - s->rounding;
             for (size_t i = 0; i < s->n && *better; i++)
                 s->items[i].taken = s->items[i].ahead != departs[i];
             if (*better)
@@ -246,6 +263,21 @@ static void settle_ties(struct ranked *items, size_t n) {
     }
 }
 
+/* Every choice saves a multiple of this. */
+static int64_t common_divisor(const struct ranked *items, size_t n) {
+    int64_t a = 0;
+    for (size_t i = 0; i < n; i++)
+        for (int64_t b = items[i].saving, rest; b; b = rest) {
+            rest = a % b;
+            a = b;
+        }
+    return a;
+}
+
+static int64_t round_up(int64_t v, int64_t multiple) {
+    return (v + multiple - 1) / multiple * multiple;
+}
+
 int knapsack_solve(const struct knapsack_item *items, size_t n, int64_t need, bool *take, struct err *err) {
     struct search s = {.items = calloc(n ? n : 1, sizeof *s.items)};
     int ret = -1;
@@ -268,6 +300,7 @@ int knapsack_solve(const struct knapsack_item *items, size_t n, int64_t need, bo
         goto out;
     }
     if (need > 0) {
+        need = round_up(need, common_divisor(s.items, s.n));
         qsort(s.items, s.n, sizeof *s.items, by_ratio);
         relax(&s, need);
         guess(&s);

@@ -24,8 +24,8 @@ struct knapsack_item {
 #define KNAPSACK_MAX ((int64_t)1 << 53)
 
 /* Sets take[0..n-1] to an optimum, a true one: GLPK's branch and bound runs on the distance from the bound of
- * the linear relaxation, scaled anew after each improvement, until it finds none. Totals that differ by less
- * than 1e-9 of that distance, or by a rounding of the total, count as equal.
+ * the linear relaxation, scaled anew after each improvement, until it proves that there is no other. Only a
+ * choice proved to be within 1e-10 of the bound's value ends the search sooner.
  *
  * Ties, so that the choice is a function of the items: what loses nothing and saves something is always
  * taken, what saves nothing never; of items alike in loss and saving the earlier are taken; beyond that, what
