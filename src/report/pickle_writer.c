@@ -9,7 +9,7 @@ struct atom {
     uint32_t memo;
 };
 
-struct pickle {
+struct pickler {
     unsigned char *bytes;
     size_t n, cap;
     uint32_t n_memo;
@@ -20,7 +20,7 @@ struct pickle {
 
 enum { FIRST_ATOMS = 256 };
 
-static void put_bytes(struct pickle *p, const void *bytes, size_t n) {
+static void put_bytes(struct pickler *p, const void *bytes, size_t n) {
     if (!p || p->no_memory)
         return;
     if (p->cap - p->n < n) {
@@ -38,19 +38,19 @@ static void put_bytes(struct pickle *p, const void *bytes, size_t n) {
     p->n += n;
 }
 
-static void put_byte(struct pickle *p, int byte) {
+static void put_byte(struct pickler *p, int byte) {
     unsigned char b = (unsigned char)byte;
     put_bytes(p, &b, 1);
 }
 
-static void put_le32(struct pickle *p, uint32_t v) {
+static void put_le32(struct pickler *p, uint32_t v) {
     unsigned char b[4] = {(unsigned char)v, (unsigned char)(v >> 8), (unsigned char)(v >> 16),
                           (unsigned char)(v >> 24)};
     put_bytes(p, b, sizeof b);
 }
 
-struct pickle *pickle_new(void) {
-    struct pickle *p = calloc(1, sizeof *p);
+struct pickler *pickler_new(void) {
+    struct pickler *p = calloc(1, sizeof *p);
     if (!p)
         return NULL;
     p->cap_atoms = FIRST_ATOMS;
@@ -60,7 +60,7 @@ struct pickle *pickle_new(void) {
     return p;
 }
 
-void pickle_free(struct pickle **p) {
+void pickler_free(struct pickler **p) {
     if (!*p)
         return;
     free((*p)->bytes);
@@ -69,33 +69,33 @@ void pickle_free(struct pickle **p) {
     *p = NULL;
 }
 
-void pickle_op(struct pickle *p, enum pickle_op op) {
+void pickler_op(struct pickler *p, enum pickler_op op) {
     put_byte(p, op);
 }
 
-void pickle_open_dict(struct pickle *p) {
-    pickle_op(p, PICKLE_EMPTY_DICT);
-    pickle_op(p, PICKLE_MARK);
+void pickler_open_dict(struct pickler *p) {
+    pickler_op(p, PICKLER_EMPTY_DICT);
+    pickler_op(p, PICKLER_MARK);
 }
 
-void pickle_close_dict(struct pickle *p) {
-    pickle_op(p, PICKLE_SETITEMS);
+void pickler_close_dict(struct pickler *p) {
+    pickler_op(p, PICKLER_SETITEMS);
 }
 
-void pickle_open_list(struct pickle *p) {
-    pickle_op(p, PICKLE_EMPTY_LIST);
-    pickle_op(p, PICKLE_MARK);
+void pickler_open_list(struct pickler *p) {
+    pickler_op(p, PICKLER_EMPTY_LIST);
+    pickler_op(p, PICKLER_MARK);
 }
 
-void pickle_close_list(struct pickle *p) {
-    pickle_op(p, PICKLE_APPENDS);
+void pickler_close_list(struct pickler *p) {
+    pickler_op(p, PICKLER_APPENDS);
 }
 
-void pickle_bool(struct pickle *p, bool v) {
+void pickler_bool(struct pickler *p, bool v) {
     put_byte(p, v ? 0x88 : 0x89);
 }
 
-void pickle_int(struct pickle *p, int32_t v) {
+void pickler_int(struct pickler *p, int32_t v) {
     if (v >= 0 && v <= 0xff) {
         put_byte(p, 'K');
         put_byte(p, v);
@@ -109,7 +109,7 @@ void pickle_int(struct pickle *p, int32_t v) {
     }
 }
 
-void pickle_real(struct pickle *p, double v) {
+void pickler_real(struct pickler *p, double v) {
     uint64_t bits;
     memcpy(&bits, &v, sizeof bits);
     put_byte(p, 'G');
@@ -117,7 +117,7 @@ void pickle_real(struct pickle *p, double v) {
         put_byte(p, (int)(bits >> shift & 0xff));
 }
 
-static void put_memo(struct pickle *p, int small, int large, uint32_t memo) {
+static void put_memo(struct pickler *p, int small, int large, uint32_t memo) {
     if (memo <= 0xff) {
         put_byte(p, small);
         put_byte(p, (int)memo);
@@ -127,14 +127,14 @@ static void put_memo(struct pickle *p, int small, int large, uint32_t memo) {
     }
 }
 
-uint32_t pickle_put(struct pickle *p) {
+uint32_t pickler_put(struct pickler *p) {
     if (!p)
         return 0;
     put_memo(p, 'q', 'r', p->n_memo);
     return p->n_memo++;
 }
 
-void pickle_get(struct pickle *p, uint32_t memo) {
+void pickler_get(struct pickler *p, uint32_t memo) {
     put_memo(p, 'h', 'j', memo);
 }
 
@@ -146,14 +146,14 @@ static size_t hash(const unsigned char *bytes, size_t n) {
     return (size_t)h;
 }
 
-static struct atom *find(const struct pickle *p, const unsigned char *bytes, size_t n) {
+static struct atom *find(const struct pickler *p, const unsigned char *bytes, size_t n) {
     size_t i = hash(bytes, n) & (p->cap_atoms - 1);
     while (p->atoms[i].size && (p->atoms[i].size != n || memcmp(p->bytes + p->atoms[i].at, bytes, n) != 0))
         i = (i + 1) & (p->cap_atoms - 1);
     return &p->atoms[i];
 }
 
-static bool grow_atoms(struct pickle *p) {
+static bool grow_atoms(struct pickler *p) {
     struct atom *old = p->atoms;
     size_t n = p->cap_atoms;
     struct atom *bigger = calloc(2 * n, sizeof *bigger);
@@ -170,7 +170,7 @@ static bool grow_atoms(struct pickle *p) {
 
 /* The bytes from at on are a string or a global that was just written: keeps and memoizes them, or, if they
  * were written before, replaces them with a reference. */
-static void memoize(struct pickle *p, size_t at) {
+static void memoize(struct pickler *p, size_t at) {
     if (!p || p->no_memory)
         return;
     if (2 * p->n_atoms >= p->cap_atoms && !grow_atoms(p)) {
@@ -181,14 +181,14 @@ static void memoize(struct pickle *p, size_t at) {
     struct atom *atom = find(p, p->bytes + at, size);
     if (atom->size) {
         p->n = at;
-        pickle_get(p, atom->memo);
+        pickler_get(p, atom->memo);
         return;
     }
-    *atom = (struct atom){at, size, pickle_put(p)};
+    *atom = (struct atom){at, size, pickler_put(p)};
     p->n_atoms++;
 }
 
-void pickle_string(struct pickle *p, const char *s) {
+void pickler_string(struct pickler *p, const char *s) {
     size_t at = p ? p->n : 0, n = strlen(s);
     if (p && n > UINT32_MAX)
         p->no_memory = true;
@@ -198,7 +198,7 @@ void pickle_string(struct pickle *p, const char *s) {
     memoize(p, at);
 }
 
-void pickle_global(struct pickle *p, const char *module, const char *name) {
+void pickler_global(struct pickler *p, const char *module, const char *name) {
     size_t at = p ? p->n : 0;
     put_byte(p, 'c');
     put_bytes(p, module, strlen(module));
@@ -208,15 +208,15 @@ void pickle_global(struct pickle *p, const char *module, const char *name) {
     memoize(p, at);
 }
 
-int pickle_finish(struct pickle **p, unsigned char **bytes, size_t *n, struct err *err) {
+int pickler_finish(struct pickler **p, unsigned char **bytes, size_t *n, struct err *err) {
     put_byte(*p, '.');
     if (!*p || (*p)->no_memory) {
-        pickle_free(p);
+        pickler_free(p);
         return err_nomem(err);
     }
     *bytes = (*p)->bytes;
     *n = (*p)->n;
     (*p)->bytes = NULL;
-    pickle_free(p);
+    pickler_free(p);
     return 0;
 }

@@ -75,59 +75,59 @@ static struct attribute attribute_of(const struct quantizer *q, bool enable_give
     return a;
 }
 
-static void put_pair(struct pickle *p, const int pair[2]) {
-    pickle_int(p, pair[0]);
-    pickle_int(p, pair[1]);
-    pickle_op(p, PICKLE_TUPLE2);
+static void put_pair(struct pickler *p, const int pair[2]) {
+    pickler_int(p, pair[0]);
+    pickler_int(p, pair[1]);
+    pickler_op(p, PICKLER_TUPLE2);
 }
 
-static void put_block_sizes(struct pickle *p, const struct attribute *a) {
+static void put_block_sizes(struct pickler *p, const struct attribute *a) {
     if (!a->block) {
-        pickle_op(p, PICKLE_NONE);
+        pickler_op(p, PICKLER_NONE);
         return;
     }
-    pickle_open_dict(p);
-    pickle_int(p, -1);
-    pickle_int(p, a->block);
+    pickler_open_dict(p);
+    pickler_int(p, -1);
+    pickler_int(p, a->block);
     if (a->block_type) {
-        pickle_string(p, "type");
-        pickle_string(p, a->block_type);
+        pickler_string(p, "type");
+        pickler_string(p, a->block_type);
     }
     if (a->scale_bits[0]) {
-        pickle_string(p, "scale_bits");
+        pickler_string(p, "scale_bits");
         put_pair(p, a->scale_bits);
     }
-    pickle_close_dict(p);
+    pickler_close_dict(p);
 }
 
 /* The state of a pydantic object whose __dict__ was just pushed: what follows it, up to BUILD. fields:
  * NULL-terminated. */
-static void finish_pydantic(struct pickle *p, const char *const *fields) {
-    pickle_string(p, "__pydantic_extra__");
-    pickle_op(p, PICKLE_NONE);
-    pickle_string(p, "__pydantic_fields_set__");
-    pickle_global(p, "__builtin__", "set");
-    pickle_open_list(p);
+static void finish_pydantic(struct pickler *p, const char *const *fields) {
+    pickler_string(p, "__pydantic_extra__");
+    pickler_op(p, PICKLER_NONE);
+    pickler_string(p, "__pydantic_fields_set__");
+    pickler_global(p, "__builtin__", "set");
+    pickler_open_list(p);
     for (; *fields; fields++)
-        pickle_string(p, *fields);
-    pickle_close_list(p);
-    pickle_op(p, PICKLE_TUPLE1);
-    pickle_op(p, PICKLE_REDUCE);
-    pickle_string(p, "__pydantic_private__");
-    pickle_op(p, PICKLE_NONE);
-    pickle_close_dict(p);
-    pickle_op(p, PICKLE_BUILD);
+        pickler_string(p, *fields);
+    pickler_close_list(p);
+    pickler_op(p, PICKLER_TUPLE1);
+    pickler_op(p, PICKLER_REDUCE);
+    pickler_string(p, "__pydantic_private__");
+    pickler_op(p, PICKLER_NONE);
+    pickler_close_dict(p);
+    pickler_op(p, PICKLER_BUILD);
 }
 
 /* A bare object of a class, and the dict of its state opened. */
-static void open_object(struct pickle *p, const char *module, const char *class) {
-    pickle_global(p, module, class);
-    pickle_op(p, PICKLE_EMPTY_TUPLE);
-    pickle_op(p, PICKLE_NEWOBJ);
-    pickle_open_dict(p);
+static void open_object(struct pickler *p, const char *module, const char *class) {
+    pickler_global(p, module, class);
+    pickler_op(p, PICKLER_EMPTY_TUPLE);
+    pickler_op(p, PICKLER_NEWOBJ);
+    pickler_open_dict(p);
 }
 
-static void put_attribute(struct pickle *p, const struct attribute *a) {
+static void put_attribute(struct pickler *p, const struct attribute *a) {
     static const struct {
         const char *name, *text; /* text NULL: a boolean or None */
         int value;               /* -1: None */
@@ -139,41 +139,41 @@ static void put_attribute(struct pickle *p, const struct attribute *a) {
         {"pass_through_bwd", NULL, 0},
     };
     open_object(p, CONFIG, "QuantizerAttributeConfig");
-    pickle_string(p, "__dict__");
-    pickle_open_dict(p);
-    pickle_string(p, "enable");
-    pickle_bool(p, a->enable);
-    pickle_string(p, "num_bits");
+    pickler_string(p, "__dict__");
+    pickler_open_dict(p);
+    pickler_string(p, "enable");
+    pickler_bool(p, a->enable);
+    pickler_string(p, "num_bits");
     if (a->num_bits[1])
         put_pair(p, a->num_bits);
     else
-        pickle_int(p, a->num_bits[0]);
-    pickle_string(p, "axis");
+        pickler_int(p, a->num_bits[0]);
+    pickler_string(p, "axis");
     if (a->axis == QUANT_AXIS_NONE)
-        pickle_op(p, PICKLE_NONE);
+        pickler_op(p, PICKLER_NONE);
     else
-        pickle_int(p, a->axis);
-    pickle_string(p, "fake_quant");
-    pickle_bool(p, true);
+        pickler_int(p, a->axis);
+    pickler_string(p, "fake_quant");
+    pickler_bool(p, true);
     static const char *const off[] = {"unsigned", "narrow_range", "learn_amax"};
     for (size_t i = 0; i < sizeof off / sizeof *off; i++) {
-        pickle_string(p, off[i]);
-        pickle_bool(p, false);
+        pickler_string(p, off[i]);
+        pickler_bool(p, false);
     }
-    pickle_string(p, "type");
-    pickle_string(p, "static");
-    pickle_string(p, "block_sizes");
+    pickler_string(p, "type");
+    pickler_string(p, "static");
+    pickler_string(p, "block_sizes");
     put_block_sizes(p, a);
     for (size_t i = 0; i < sizeof rest / sizeof *rest; i++) {
-        pickle_string(p, rest[i].name);
+        pickler_string(p, rest[i].name);
         if (rest[i].text)
-            pickle_string(p, rest[i].text);
+            pickler_string(p, rest[i].text);
         else if (rest[i].value < 0)
-            pickle_op(p, PICKLE_NONE);
+            pickler_op(p, PICKLER_NONE);
         else
-            pickle_bool(p, rest[i].value);
+            pickler_bool(p, rest[i].value);
     }
-    pickle_close_dict(p);
+    pickler_close_dict(p);
 
     static const char *const names[] = {"enable", "num_bits", "axis", "block_sizes"};
     const char *fields[5];
@@ -185,48 +185,48 @@ static void put_attribute(struct pickle *p, const struct attribute *a) {
     finish_pydantic(p, fields);
 }
 
-static void put_algorithm(struct pickle *p, enum quant_calib calib) {
+static void put_algorithm(struct pickler *p, enum quant_calib calib) {
     switch (calib) {
     case CALIB_MAX:
-        pickle_string(p, "max");
+        pickler_string(p, "max");
         break;
     case CALIB_AWQ:
-        pickle_open_dict(p);
-        pickle_string(p, "method");
-        pickle_string(p, "awq_lite");
-        pickle_string(p, "alpha_step");
-        pickle_real(p, 0.1);
-        pickle_close_dict(p);
+        pickler_open_dict(p);
+        pickler_string(p, "method");
+        pickler_string(p, "awq_lite");
+        pickler_string(p, "alpha_step");
+        pickler_real(p, 0.1);
+        pickler_close_dict(p);
         break;
     case CALIB_NONE:
-        pickle_op(p, PICKLE_NONE);
+        pickler_op(p, PICKLER_NONE);
         break;
     }
 }
 
 /* What a QuantRecipe keeps beside its config. */
-static uint32_t finish_recipe(struct pickle *p, double compression, const char *name) {
-    pickle_string(p, "compression");
-    pickle_real(p, compression);
-    pickle_string(p, "_str_repr");
-    pickle_string(p, name);
-    pickle_close_dict(p);
-    pickle_op(p, PICKLE_BUILD);
-    return pickle_put(p);
+static uint32_t finish_recipe(struct pickler *p, double compression, const char *name) {
+    pickler_string(p, "compression");
+    pickler_real(p, compression);
+    pickler_string(p, "_str_repr");
+    pickler_string(p, name);
+    pickler_close_dict(p);
+    pickler_op(p, PICKLER_BUILD);
+    return pickler_put(p);
 }
 
 /* Up to quant_cfg's first pattern. */
-static void open_recipe(struct pickle *p) {
+static void open_recipe(struct pickler *p) {
     open_object(p, ALGORITHMS, "QuantRecipe");
-    pickle_string(p, "config");
+    pickler_string(p, "config");
     open_object(p, CONFIG, "QuantizeConfig");
-    pickle_string(p, "__dict__");
-    pickle_open_dict(p);
-    pickle_string(p, "quant_cfg");
-    pickle_open_dict(p);
+    pickler_string(p, "__dict__");
+    pickler_open_dict(p);
+    pickler_string(p, "quant_cfg");
+    pickler_open_dict(p);
 }
 
-uint32_t pickle_recipe(struct pickle *p, const struct qcfg *q) {
+uint32_t pickle_recipe(struct pickler *p, const struct qcfg *q) {
     static const char *const both[] = {"quant_cfg", "algorithm", NULL};
     /* the presets' own input quantizers of int8 and fp8 say nothing of "enable"; every other one does */
     bool own = strcmp(q->weight_dtype, q->act_dtype) == 0 &&
@@ -234,39 +234,39 @@ uint32_t pickle_recipe(struct pickle *p, const struct qcfg *q) {
     struct attribute weight = attribute_of(&q->weight, true, q->calib == CALIB_AWQ);
     struct attribute input = attribute_of(&q->input, !own, false);
     open_recipe(p);
-    pickle_string(p, "*weight_quantizer");
+    pickler_string(p, "*weight_quantizer");
     put_attribute(p, &weight);
-    pickle_string(p, "*input_quantizer");
+    pickler_string(p, "*input_quantizer");
     put_attribute(p, &input);
     for (size_t i = 0; i < sizeof exempt / sizeof *exempt; i++) {
-        pickle_string(p, exempt[i].pattern);
+        pickler_string(p, exempt[i].pattern);
         if (exempt[i].nested) {
-            pickle_open_dict(p);
-            pickle_string(p, "*");
+            pickler_open_dict(p);
+            pickler_string(p, "*");
         }
         put_attribute(p, &disabled);
         if (exempt[i].nested)
-            pickle_close_dict(p);
+            pickler_close_dict(p);
     }
-    pickle_close_dict(p);
-    pickle_string(p, "algorithm");
+    pickler_close_dict(p);
+    pickler_string(p, "algorithm");
     put_algorithm(p, q->calib);
-    pickle_close_dict(p);
+    pickler_close_dict(p);
     finish_pydantic(p, both);
     return finish_recipe(p, q->bits / 16.0, q->recipe);
 }
 
-uint32_t pickle_none_recipe(struct pickle *p, const char *name) {
+uint32_t pickle_none_recipe(struct pickler *p, const char *name) {
     static const char *const only[] = {"quant_cfg", NULL};
     open_recipe(p);
-    pickle_string(p, "*");
+    pickler_string(p, "*");
     put_attribute(p, &disabled);
-    pickle_string(p, "*output_quantizer");
+    pickler_string(p, "*output_quantizer");
     put_attribute(p, &disabled);
-    pickle_close_dict(p);
-    pickle_string(p, "algorithm");
-    pickle_string(p, "max");
-    pickle_close_dict(p);
+    pickler_close_dict(p);
+    pickler_string(p, "algorithm");
+    pickler_string(p, "max");
+    pickler_close_dict(p);
     finish_pydantic(p, only);
     return finish_recipe(p, 1, name);
 }

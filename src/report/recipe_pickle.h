@@ -7,10 +7,10 @@
 #include "report/pickle_writer.h"
 
 /* Pushes the recipe of a configuration; returns its memo. */
-uint32_t pickle_recipe(struct pickle *p, const struct qcfg *q);
+uint32_t pickle_recipe(struct pickler *p, const struct qcfg *q);
 
 /* Pushes a new NONE of that name ("NONE(effective-bits: 16.0)"), the recipe that quantizes nothing; returns
  * its memo. */
-uint32_t pickle_none_recipe(struct pickle *p, const char *name);
+uint32_t pickle_none_recipe(struct pickler *p, const char *name);
 
 #endif

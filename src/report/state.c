@@ -13,66 +13,67 @@
 
 /* defaultdict(dict, {"<layer>.quant_recipe": {formats, scores, costs}, ...}): the call of two arguments is
  * what weights_only=True accepts. chosen[i] becomes the memo of the object that best.recipe must refer to. */
-static void put_stats(struct pickle *p, const struct report_cell *cell, char *const *keys, uint32_t *chosen) {
+static void put_stats(struct pickler *p, const struct report_cell *cell, char *const *keys,
+                      uint32_t *chosen) {
     uint32_t recipe = 0;
-    pickle_global(p, "collections", "defaultdict");
-    pickle_global(p, "__builtin__", "dict");
-    pickle_open_dict(p);
+    pickler_global(p, "collections", "defaultdict");
+    pickler_global(p, "__builtin__", "dict");
+    pickler_open_dict(p);
     for (size_t i = 0; i < cell->n_layers; i++) {
         const struct report_layer *l = &cell->layers[i];
-        pickle_string(p, keys[i]);
-        pickle_open_dict(p);
-        pickle_string(p, "formats");
-        pickle_open_list(p);
+        pickler_string(p, keys[i]);
+        pickler_open_dict(p);
+        pickler_string(p, "formats");
+        pickler_open_list(p);
         if (i == 0)
             recipe = pickle_recipe(p, &cell->qcfg);
         else
-            pickle_get(p, recipe);
+            pickler_get(p, recipe);
         uint32_t none = pickle_none_recipe(p, cell->none);
         chosen[i] = l->kept ? none : recipe;
-        pickle_close_list(p);
-        pickle_string(p, "scores");
-        pickle_open_list(p);
-        pickle_real(p, l->score);
-        pickle_int(p, 0);
-        pickle_close_list(p);
-        pickle_string(p, "costs");
-        pickle_open_list(p);
-        pickle_real(p, l->cost);
-        pickle_real(p, l->none_cost);
-        pickle_close_list(p);
-        pickle_close_dict(p);
+        pickler_close_list(p);
+        pickler_string(p, "scores");
+        pickler_open_list(p);
+        pickler_real(p, l->score);
+        pickler_int(p, 0);
+        pickler_close_list(p);
+        pickler_string(p, "costs");
+        pickler_open_list(p);
+        pickler_real(p, l->cost);
+        pickler_real(p, l->none_cost);
+        pickler_close_list(p);
+        pickler_close_dict(p);
     }
-    pickle_close_dict(p);
-    pickle_op(p, PICKLE_TUPLE2);
-    pickle_op(p, PICKLE_REDUCE);
+    pickler_close_dict(p);
+    pickler_op(p, PICKLER_TUPLE2);
+    pickler_op(p, PICKLER_REDUCE);
 }
 
-static void put_best(struct pickle *p, const struct report_cell *cell, char *const *keys,
+static void put_best(struct pickler *p, const struct report_cell *cell, char *const *keys,
                      const uint32_t *chosen) {
-    pickle_open_dict(p);
-    pickle_string(p, "recipe");
-    pickle_open_dict(p);
+    pickler_open_dict(p);
+    pickler_string(p, "recipe");
+    pickler_open_dict(p);
     for (size_t i = 0; i < cell->n_layers; i++) {
-        pickle_string(p, keys[i]);
-        pickle_get(p, chosen[i]);
+        pickler_string(p, keys[i]);
+        pickler_get(p, chosen[i]);
     }
-    pickle_close_dict(p);
-    pickle_string(p, "constraints");
-    pickle_open_dict(p);
-    pickle_string(p, "effective_bits");
-    pickle_real(p, cell->best_bits);
-    pickle_close_dict(p);
-    pickle_string(p, "score");
-    pickle_real(p, cell->best_score);
-    pickle_string(p, "is_satisfied");
-    pickle_bool(p, cell->satisfied);
-    pickle_close_dict(p);
+    pickler_close_dict(p);
+    pickler_string(p, "constraints");
+    pickler_open_dict(p);
+    pickler_string(p, "effective_bits");
+    pickler_real(p, cell->best_bits);
+    pickler_close_dict(p);
+    pickler_string(p, "score");
+    pickler_real(p, cell->best_score);
+    pickler_string(p, "is_satisfied");
+    pickler_bool(p, cell->satisfied);
+    pickler_close_dict(p);
 }
 
 int state_pickle(const struct report_cell *cell, unsigned char **bytes, size_t *n, struct err *err) {
     int ret = -1;
-    struct pickle *p = pickle_new();
+    struct pickler *p = pickler_new();
     uint32_t *chosen = calloc(cell->n_layers, sizeof *chosen);
     char **keys = calloc(cell->n_layers, sizeof *keys);
     if (!p || !chosen || !keys) {
@@ -84,19 +85,19 @@ int state_pickle(const struct report_cell *cell, unsigned char **bytes, size_t *
             err_nomem(err);
             goto out;
         }
-    pickle_open_dict(p);
-    pickle_string(p, "candidate_stats");
+    pickler_open_dict(p);
+    pickler_string(p, "candidate_stats");
     put_stats(p, cell, keys, chosen);
-    pickle_string(p, "best");
+    pickler_string(p, "best");
     put_best(p, cell, keys, chosen);
-    pickle_close_dict(p);
-    ret = pickle_finish(&p, bytes, n, err);
+    pickler_close_dict(p);
+    ret = pickler_finish(&p, bytes, n, err);
 out:
     for (size_t i = 0; keys && i < cell->n_layers; i++)
         free(keys[i]);
     free(keys);
     free(chosen);
-    pickle_free(&p);
+    pickler_free(&p);
     return ret;
 }
 

@@ -2,8 +2,9 @@
  * independent of the writer under test. It aborts on what it does not know.
  *
  *     struct node *root = unpickle(bytes, n);
- *     char *text = node_text(root);          // objects are numbered as they are met: "QuantRecipe#3{...}",
- * then "#3" free(text); unpickle_free();                       // every node there is
+ *     char *text = node_text(root); // objects are numbered as they are met: "QuantRecipe#3{...}", then "#3"
+ *     free(text);
+ *     unpickle_free(); // every node there is
  *
  * defaultdict(dict, d) and defaultdict(dict) filled by SETITEMS are shown alike, sets in sorted order. */
 #ifndef YS_TEST_UNPICKLE_H
