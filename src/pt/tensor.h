@@ -12,7 +12,7 @@
 
 #include "pt/value.h"
 
-enum { PT_DIMS = 16 };
+enum { PT_DIMS = 8 };
 
 enum pt_dtype {
     PT_FLOAT16,

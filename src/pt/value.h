@@ -50,6 +50,8 @@ const char *pt_describe(const struct pt_value *v);
 int pt_int(const struct pt_value *v, int64_t min, int64_t max, int64_t *out, struct err *err);
 /* A finite float or int. */
 int pt_real(const struct pt_value *v, double *out, struct err *err);
+/* A float's value, NaN and infinities included; 0 if v is something else. */
+double pt_float(const struct pt_value *v);
 /* A bool, or the ints 0 and 1. */
 int pt_bool(const struct pt_value *v, bool *out, struct err *err);
 /* The text of a str, UTF-8 and NUL-terminated, without further NULs in it; NULL if v is something else. */

@@ -1,0 +1,125 @@
+#include "pt/module.h"
+
+#include "pt/node.h"
+
+#include <stdio.h>
+#include <string.h>
+
+bool pt_is_module(const struct pt_value *v) {
+    return pt_kind(pt_attr(v, "_modules")) == PT_DICT && pt_kind(pt_attr(v, "_parameters")) == PT_DICT &&
+           pt_kind(pt_attr(v, "_buffers")) == PT_DICT;
+}
+
+static const struct pt_value *or_null(const struct pt_value *v) {
+    return pt_kind(v) == PT_NONE ? NULL : v;
+}
+
+static const struct pt_value *at(const struct pt_value *dict, size_t i, const char **name) {
+    if (name)
+        *name = pt_str(pt_dict_key(dict, i));
+    return or_null(pt_dict_value(dict, i));
+}
+
+size_t pt_children(const struct pt_value *m) {
+    return pt_dict_len(pt_attr(m, "_modules"));
+}
+
+const struct pt_value *pt_child_at(const struct pt_value *m, size_t i, const char **name) {
+    return at(pt_attr(m, "_modules"), i, name);
+}
+
+const struct pt_value *pt_child(const struct pt_value *m, const char *name) {
+    return or_null(pt_dict_get(pt_attr(m, "_modules"), name));
+}
+
+size_t pt_params(const struct pt_value *m) {
+    return pt_dict_len(pt_attr(m, "_parameters"));
+}
+
+const struct pt_value *pt_param_at(const struct pt_value *m, size_t i, const char **name) {
+    return at(pt_attr(m, "_parameters"), i, name);
+}
+
+const struct pt_value *pt_param(const struct pt_value *m, const char *name) {
+    return or_null(pt_dict_get(pt_attr(m, "_parameters"), name));
+}
+
+size_t pt_buffers(const struct pt_value *m) {
+    return pt_dict_len(pt_attr(m, "_buffers"));
+}
+
+const struct pt_value *pt_buffer_at(const struct pt_value *m, size_t i, const char **name) {
+    return at(pt_attr(m, "_buffers"), i, name);
+}
+
+const struct pt_value *pt_buffer(const struct pt_value *m, const char *name) {
+    return or_null(pt_dict_get(pt_attr(m, "_buffers"), name));
+}
+
+/* torch's rule, no empty name and no dot in it, and one line of readable text. */
+static bool is_name(const char *name) {
+    if (!name || !*name || strlen(name) > 100)
+        return false;
+    for (const char *p = name; *p; p++)
+        if ((unsigned char)*p < ' ' || *p == 0x7f || *p == '.')
+            return false;
+    return true;
+}
+
+static int check_names(const struct pt_value *dict, struct err *err) {
+    for (size_t i = 0; i < pt_dict_len(dict); i++)
+        if (!is_name(pt_str(pt_dict_key(dict, i))))
+            return err_set(err, ERR_FAILED, "it holds something under a name that is not one of torch's");
+    return 0;
+}
+
+static int check_tensors(const struct pt_value *dict, struct err *err) {
+    if (check_names(dict, err))
+        return -1;
+    for (size_t i = 0; i < pt_dict_len(dict); i++) {
+        const struct pt_value *v = pt_dict_value(dict, i);
+        if (pt_kind(v) != PT_NONE && pt_kind(v) != PT_TENSOR && pt_kind(v) != PT_OBJECT)
+            return err_set(err, ERR_FAILED, "%s is %s, not a tensor", pt_str(pt_dict_key(dict, i)),
+                           pt_describe(v));
+    }
+    return 0;
+}
+
+/* Sets paths (to v and everything under it) and height (levels under it, 1 for a leaf) of v's object. */
+static int check(const struct pt_value *v, int depth, struct err *err) {
+    struct pt_object *o = pt_kind(v) == PT_OBJECT ? v->object : NULL;
+    if (!pt_is_module(v))
+        return err_set(err, ERR_FAILED, "%s is not a torch.nn.Module", pt_describe(v));
+    if (o->seen == OPEN)
+        return err_set(err, ERR_FAILED, "this module contains itself");
+    if (o->seen == DONE)
+        return 0;
+    o->seen = OPEN;
+    o->paths = 1;
+    if (check_names(pt_attr(v, "_modules"), err) || check_tensors(pt_attr(v, "_parameters"), err) ||
+        check_tensors(pt_attr(v, "_buffers"), err))
+        return -1;
+    for (size_t i = 0; i < pt_children(v); i++) {
+        const char *name;
+        const struct pt_value *child = pt_child_at(v, i, &name);
+        if (!child)
+            continue;
+        if (depth == PT_MODULE_DEPTH)
+            return err_set(err, ERR_FAILED, "modules are nested more than %d deep", PT_MODULE_DEPTH);
+        if (check(child, depth + 1, err))
+            return depth < 8 ? err_wrap(err, "%s", name) : -1;
+        if (child->object->height + 1 > o->height)
+            o->height = child->object->height + 1;
+        o->paths += child->object->paths;
+        if (depth + o->height > PT_MODULE_DEPTH)
+            return err_set(err, ERR_FAILED, "modules are nested more than %d deep", PT_MODULE_DEPTH);
+        if (o->paths > PT_MODULE_PATHS)
+            return err_set(err, ERR_FAILED, "it contains modules by more than %d paths", PT_MODULE_PATHS);
+    }
+    o->seen = DONE;
+    return 0;
+}
+
+int pt_module_check(struct pt_value *root, struct err *err) {
+    return check(root, 1, err);
+}

@@ -1,0 +1,42 @@
+#include "pt/utf8.h"
+
+#include <string.h>
+
+/* Length of the sequence that a byte starts; 0 for one that starts none. */
+static size_t length(unsigned char c) {
+    return c < 0x80                ? 1
+           : c >= 0xc2 && c < 0xe0 ? 2
+           : c >= 0xe0 && c < 0xf0 ? 3
+           : c >= 0xf0 && c < 0xf5 ? 4
+                                   : 0;
+}
+
+unsigned utf8_next(const char **p) {
+    const unsigned char *s = (const unsigned char *)*p;
+    size_t n = length(*s);
+    unsigned c = n == 1 ? *s : *s & (0x7fu >> n);
+    for (size_t i = 1; i < n; i++)
+        c = c << 6 | (s[i] & 0x3f);
+    *p += n;
+    return c;
+}
+
+bool utf8_is_valid(const char *bytes, size_t n) {
+    static const unsigned least[] = {0, 1, 0x80, 0x800, 0x10000};
+    for (const char *p = bytes, *end = bytes + n; p < end;) {
+        size_t k = length((unsigned char)*p);
+        if (k == 0 || k > (size_t)(end - p))
+            return false;
+        for (size_t i = 1; i < k; i++)
+            if (((unsigned char)p[i] & 0xc0) != 0x80)
+                return false;
+        unsigned c = utf8_next(&p);
+        if (c < least[k] || c > 0x10ffff || (c >= 0xd800 && c < 0xe000))
+            return false;
+    }
+    return true;
+}
+
+bool utf8_is_text(const char *bytes, size_t n) {
+    return !memchr(bytes, 0, n) && utf8_is_valid(bytes, n);
+}

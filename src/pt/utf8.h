@@ -1,0 +1,17 @@
+/* Whether bytes are text that C strings and JSON can carry. Private to src/pt. */
+#ifndef YS_PT_UTF8_H
+#define YS_PT_UTF8_H
+
+#include <stdbool.h>
+#include <stddef.h>
+
+/* n bytes of valid UTF-8 (RFC 3629: no surrogates, no overlong forms). */
+bool utf8_is_valid(const char *bytes, size_t n);
+
+/* The same, and no NUL among them. */
+bool utf8_is_text(const char *bytes, size_t n);
+
+/* Reads one character of valid UTF-8 at *p, which it moves on. */
+unsigned utf8_next(const char **p);
+
+#endif
