@@ -21,9 +21,10 @@ int main(int argc, char **argv) {
         .purpose =
             "Choose the layers of a cell to quantize: least total score within a limit of effective bits.",
         .synopsis = "[OPTION]... SCORES",
-        .example = "  recipe-solve scores.json -o recipe.json\n"
-                   "  recipe-solve --effective-bits 11 scores.json | jq '.best.recipe | to_entries[] | "
-                   "select(.value | startswith(\"NONE\")) | .key'\n",
+        .example =
+            "  recipe-solve scores.json -o recipe.json\n"
+            "  recipe-solve -e 11 scores.json | jq -r '.best.recipe | to_entries[] | select(.value[:4] == "
+            "\"NONE\").key'\n",
         .rows = rows,
         .notes = "SCORES is what sens-score writes. A layer's size is its number of weights times the bits "
                  "of the narrowest\n"

@@ -87,8 +87,9 @@ int json_read(const char *path, cJSON **json, struct err *err) {
         free(text);
         return bad ? -1 : err_nomem(err);
     }
-    const char *end = NULL;
-    *json = cJSON_ParseWithLengthOpts(text, n + 1, &end, 1);
+    const char *end = memchr(text, '\0', n); /* cJSON takes it for white space */
+    if (!end)
+        *json = cJSON_ParseWithLengthOpts(text, n + 1, &end, 1);
     if (!*json) {
         int line = 1;
         for (const char *p = text; p < end && p < text + n; p++)

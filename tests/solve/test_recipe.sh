@@ -1,0 +1,103 @@
+#!/bin/sh
+# recipe-solve on every cell of ModelOpt's own scores, against its own solutions; then as its users meet it.
+r=$(realpath "${BUILD:-build}/bin/recipe-solve") || exit 1
+dir=$(mktemp -d) || exit 1
+trap 'rm -rf "$dir"' EXIT
+
+check() { # check WHAT GOT WANTED
+    if [ "$2" = "$3" ]; then echo "ok - $1"; else printf 'not ok - %s\n#   got    %s\n#   wanted %s\n' "$1" "$2" "$3"; fi
+}
+
+# Where the reference stopped short of the optimum (numerics.md), by how much it is better.
+short_of() {
+    case $1 in
+    */yolov10n/fp8-fp8/per_layer.json) echo 0.9991 0.9992 ;;
+    *) echo 1 1 ;;
+    esac
+}
+
+# The choice's own sums, taken from the scores, are those that it states; the total is the reference's.
+cells=0
+for f in tests/reference/yolov10n/*/*.json "$SHARED"/reference/yolov10[sm]/*/*.json; do
+    [ -r "$f" ] || continue
+    cells=$((cells + 1))
+    "$r" "$f" >"$dir/r.json" || echo "not ok - $f: exit $?"
+    # shellcheck disable=SC2046
+    set -- $(short_of "$f")
+    check "$f" "$(jq -n --slurpfile a "$f" --slurpfile b "$dir/r.json" --argjson low "$1" --argjson high "$2" '
+        $a[0] as $a | $b[0] as $b | $a.layers | to_entries
+        | map(. + {taken: ($b.best.recipe[.key] == $a.recipe)}) as $layers
+        | [ ($layers | map(select(.taken).value.score) | add // 0) == $b.best.score,
+            ($layers | ((map(if .taken then .value.cost else .value.none_cost end) | add)
+                / (map(.value.none_cost) | add) * 16)) == $b.best.constraints.effective_bits,
+            $b.best.constraints.effective_bits <= $a.effective_bits,
+            ($b.best.recipe | keys_unsorted) == ($a.layers | keys_unsorted),
+            (([$b.best.recipe[]] | unique) - [$a.recipe, $b.none]) == [],
+            ($b.best.score / $a.solver.score | . >= $low and . <= $high),
+            ($low != 1 or $b.best.constraints == $a.solver.constraints),
+            $b.best.is_satisfied == $a.solver.is_satisfied ] | all')" true
+done
+check "a cell where the reference stops short: the optimum" \
+    "$("$r" tests/reference/yolov10n/fp8-fp8/per_layer.json | jq '.best | [.score, .constraints.effective_bits]' -c)" \
+    "[0.009742061849408401,10.999035567794936]"
+check "n's cells are all here" "$([ $cells -ge 27 ] && echo yes)" yes
+[ -d "$SHARED/reference/yolov10m" ] || echo "# skip s and m: their reference scores are not here"
+
+f=tests/reference/yolov10n/int8-int4/per_layer.json
+"$r" "$f" -o "$dir/a.json"
+"$r" - <"$f" >"$dir/b.json"
+check "standard input gives the same bytes" "$(cmp "$dir/a.json" "$dir/b.json" 2>&1)" ""
+jq . "$f" | "$r" - >"$dir/c.json"
+check "so does another layout of the same scores" "$(cmp "$dir/a.json" "$dir/c.json" 2>&1)" ""
+check "its keys" "$(jq -c keys_unsorted "$dir/a.json")" \
+    '["model","weight","activation","granularity","recipe","none","effective_bits","best","scores_digest","version","digest"]'
+check "--effective-bits replaces the limit" "$("$r" -e 4 "$f" | jq '.effective_bits == 4 and .best.constraints.effective_bits == 4 and ([.best.recipe[]] | unique | length) == 1')" true
+check "16 bits keep all that costs something" "$("$r" -e 16 "$f" | jq '.best.score == 0')" true
+
+# Fewer bits never score less: 25 limits over the cell's range.
+check "the total falls as the limit rises" "$(for tenths in $(seq 40 5 160); do
+    "$r" -e "$(echo "$tenths" | sed 's/.$/.&/')" "$f" | jq .best.score
+done | sort -gr -c 2>&1 && echo falls)" falls
+
+# x's count of layers; scores in proportion to sizes have no end of near-optimal choices.
+layers() { # layers COUNT SCORE-IN-AWK
+    awk -v n="$1" 'BEGIN { srand(7); printf "{\"model\": \"x\", \"weight\": \"fp8\", \"activation\": \"fp8\", \"granularity\": \"per_layer\", \"recipe\": \"R\", \"effective_bits\": 11, \"layers\": {"
+        for (i = 0; i < n; i++) { size = (1 + int(rand() * 640)) * (1 + int(rand() * 640)) * (rand() < .5 ? 1 : 9)
+            printf "%s\"l%d\": {\"score\": %.9g, \"cost\": %.1f, \"none_cost\": %d}", i ? ", " : "", i, '"$2"', size / 2, size }
+        print "}}" }'
+}
+for score in '10 ^ (-6 * rand())' 'size * 1e-7' 'size * 1e-7 * (1 + rand() / 100)' 1 0; do
+    layers 250 "$score" >"$dir/x.json"
+    timeout 20 "$r" "$dir/x.json" -o "$dir/xr.json"
+    check "250 layers, score = $score" "$? $(jq '.best.constraints.effective_bits <= 11' "$dir/xr.json")" "0 true"
+done
+
+refuses() { # refuses WHAT STATUS WORDS OPTION...
+    what=$1 status=$2 words=$3
+    shift 3
+    "$r" "$@" -o "$dir/none.json" >"$dir/out" 2>"$dir/err"
+    check "$what: status" $? "$status"
+    check "$what: words" "$(head -n 1 "$dir/err")" "recipe-solve: $words"
+    check "$what: nothing written" "$(ls "$dir/none.json" 2>/dev/null; cat "$dir/out")" ""
+}
+refuses "a limit below the recipe's bits" 1 \
+    "$f: effective_bits 3.9 cannot be met: with every layer in CUSTOM_0(effective-bits: 4.0) it is 4; allow at least that" -e 3.9 "$f"
+refuses "no scores" 2 "one file of scores is needed (- for standard input), not 0"
+refuses "two files" 2 "one file of scores is needed (- for standard input), not 2" "$f" "$f"
+refuses "a file that is not there" 1 "$dir/no.json: No such file or directory" "$dir/no.json"
+head -c 2000 "$f" >"$dir/cut.json"
+refuses "a cut file" 1 "$dir/cut.json: line $(($(wc -l <"$dir/cut.json") + 1)) is not JSON; make the file again" "$dir/cut.json"
+{ cat "$f" && echo x; } >"$dir/more.json"
+refuses "more than JSON" 1 "$dir/more.json: line $(($(wc -l <"$f") + 1)) is not JSON; make the file again" "$dir/more.json"
+: >"$dir/empty.json"
+refuses "an empty file" 1 "$dir/empty.json: line 1 is not JSON; make the file again" "$dir/empty.json"
+sed 's/"layers"/"strata"/' "$f" >"$dir/strata.json"
+refuses "scores without layers" 1 "$dir/strata.json: key \"layers\" is missing" "$dir/strata.json"
+
+"$r" --help >"$dir/help"
+check "--help: status" $? 0
+check "no line of it is wider than a terminal of 120" "$(awk 'length > 120' "$dir/help")" ""
+cp "$f" "$dir/scores.json"
+(cd "$dir" && PATH=$(dirname "$r"):$PATH && sed -n 's/^  recipe-solve/recipe-solve/p' help | sh -e >examples.out)
+check "its examples run" "$? $(jq -r .model "$dir/recipe.json") $(grep -c '^model\.' "$dir/examples.out")" \
+    "0 yolov10n $("$r" -e 11 "$f" | grep -c '"model.*": "NONE(')"
