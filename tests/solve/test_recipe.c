@@ -55,12 +55,12 @@ static void by_hand(void) {
            "{\"recipe\": {\"a\": " Q ", \"b\": " Q
            "}, \"constraints\": {\"effective_bits\": 8.0}, \"score\": 0.75, \"is_satisfied\": true}",
            "the recipe's own bits leave no choice");
-    /* 0.8 * 5 is not a double: the limit must not fall an ulp short of what it allows exactly. */
-    static const char fifths[] = "{\"a\": {\"score\": 1.0, \"cost\": 1.0, \"none_cost\": 2.0}, \"b\": "
-                                 "{\"score\": 9.0, \"cost\": 2.0, \"none_cost\": 3.0}}";
-    expect(fifths, 12.8,
+    /* 1920 bits * (8.2 / 16) is 984, but an ulp less in doubles. */
+    static const char ulp[] = "{\"a\": {\"score\": 1.0, \"cost\": 58.5, \"none_cost\": 117.0}, "
+                              "\"b\": {\"score\": 9.0, \"cost\": 1.5, \"none_cost\": 3.0}}";
+    expect(ulp, 8.2,
            "{\"recipe\": {\"a\": " Q ", \"b\": " NONE
-           "}, \"constraints\": {\"effective_bits\": 12.8}, \"score\": 1.0, \"is_satisfied\": true}",
+           "}, \"constraints\": {\"effective_bits\": 8.2}, \"score\": 1.0, \"is_satisfied\": true}",
            "a limit that is met exactly");
     static const char free_layer[] =
         "{\"a\": {\"score\": 0.0, " SIZES "}, \"b\": {\"score\": 0.0, \"cost\": 0.25, \"none_cost\": 0.25}}";
