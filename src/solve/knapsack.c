@@ -7,9 +7,12 @@
 
 /* The order of loss per saving, and the bound of the linear relaxation that comes from it (Dantzig): take
  * whole items in that order up to the critical one, and as much of that as is still needed, at its price.
- * Every choice then costs the bound plus sum over the items where it departs from this order of |loss - price
- * * saving|  +  price * (saved - need), its distance. All terms are >= 0, so an item whose term alone reaches
- * the best known distance stays as the order has it. */
+ * Every choice then costs the bound plus its distance,
+ *
+ *     sum of |loss - price * saving| over the items where it departs from the order + price * (saved - need).
+ *
+ * All terms are >= 0, so an item whose term alone reaches the best known distance stays as the order has it.
+ */
 struct ranked {
     double loss, ratio, departure; /* departure: |loss - price * saving| */
     int64_t saving;
