@@ -240,6 +240,7 @@ static const char *const refused[] = {
     "codeop",
     "commands",
     "concurrent",
+    "copyreg",
     "ctypes",
     "dbm",
     "dill",

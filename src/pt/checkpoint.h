@@ -21,6 +21,11 @@
 #include "pt/tensor.h"
 #include "pt/value.h"
 
+enum {
+    CHECKPOINT_FACTOR = 192,
+    CHECKPOINT_SLACK = 4 << 20, /* bytes that any file may take */
+};
+
 struct checkpoint;
 
 /* Reads path. Errors: ERR_FAILED, one line naming path: not a readable file, not torch's zip format (an old

@@ -125,8 +125,8 @@ int pt_make_tensor(struct arena *arena, const struct pt_value *storage, const st
     int unit = dtypes[t->dtype].size;
     int64_t room = unit ? (int64_t)(s->entry->size / (uint64_t)unit) : INT64_MAX;
     if (!fits(t, room))
-        return err_set(err, ERR_FAILED, "a tensor reaches beyond its storage %.100s, of %lld elements", key,
-                       (long long)s->numel);
+        return err_set(err, ERR_FAILED, "a tensor reaches beyond storage %.100s, which holds %lld elements",
+                       key, (long long)s->numel);
     node->storage = s;
     out->tensor = node;
     return 0;

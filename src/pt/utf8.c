@@ -22,7 +22,7 @@ unsigned utf8_next(const char **p) {
 }
 
 bool utf8_is_valid(const char *bytes, size_t n) {
-    static const unsigned least[] = {0, 1, 0x80, 0x800, 0x10000};
+    static const unsigned least[] = {0, 0, 0x80, 0x800, 0x10000};
     for (const char *p = bytes, *end = bytes + n; p < end;) {
         size_t k = length((unsigned char)*p);
         if (k == 0 || k > (size_t)(end - p))
