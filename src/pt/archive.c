@@ -34,7 +34,7 @@ static int not_zip(const void *bytes, size_t n, struct err *err) {
     if (old)
         return err_set(
             err, ERR_FAILED,
-            "it is in torch's old format; save it again with torch 1.6 or later: "
+            "it is in torch's old format; if you trust it, save it again with torch 1.6 or later: "
             "torch.save(torch.load(\"old.pt\", map_location=\"cpu\", weights_only=False), \"new.pt\")");
     return err_set(err, ERR_FAILED, "not a checkpoint: it is not a zip file, as torch.save writes");
 }
