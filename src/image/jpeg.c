@@ -62,11 +62,13 @@ static void on_progress(j_common_ptr cinfo) {
     }
 }
 
+/* APP1 also carries XMP, and may be there several times. */
 static int orientation_of(const struct jpeg_decompress_struct *cinfo) {
-    const struct jpeg_marker_struct *m = cinfo->marker_list;
-    if (!m || m->data_length <= EXIF_HEADER)
-        return 1;
-    return exif_orientation(m->data + EXIF_HEADER, m->data_length - EXIF_HEADER);
+    int orientation = 0;
+    for (const struct jpeg_marker_struct *m = cinfo->marker_list; m && !orientation; m = m->next)
+        if (m->data_length > EXIF_HEADER && memcmp(m->data, "Exif\0", EXIF_HEADER) == 0)
+            orientation = exif_orientation(m->data + EXIF_HEADER, m->data_length - EXIF_HEADER);
+    return orientation;
 }
 
 static void inverted_cmyk_to_rgb(const uint8_t *cmyk, uint8_t *rgb, int width) {

@@ -84,7 +84,7 @@ int png_decode(const uint8_t *bytes, size_t n, struct image *im, struct err *err
     struct decoder *d = calloc(1, sizeof *d);
     if (!d)
         return err_nomem(err);
-    *d = (struct decoder){.bytes = bytes, .n = n, .err = err, .orientation = 1, .ret = -1};
+    *d = (struct decoder){.bytes = bytes, .n = n, .err = err, .ret = -1};
     d->png = png_create_read_struct(PNG_LIBPNG_VER_STRING, d, fail, on_warning);
     d->info = d->png ? png_create_info_struct(d->png) : NULL;
     if (!d->info) {
