@@ -2,6 +2,7 @@
 #include "report/cell.h"
 
 #include "base/json.h"
+#include "pt/utf8.h"
 
 #include <math.h>
 #include <stdio.h>
@@ -11,33 +12,14 @@
 /* Best scores that differ by more than this share are of other scores. */
 static const double SAME_SCORE = 1e-6;
 
-static bool is_utf8(const char *s) {
-    for (const unsigned char *p = (const unsigned char *)s; *p;) {
-        int more = *p < 0x80                 ? 0
-                   : *p >= 0xc2 && *p < 0xe0 ? 1
-                   : (*p & 0xf0) == 0xe0     ? 2
-                   : *p >= 0xf0 && *p < 0xf5 ? 3
-                                             : -1;
-        if (more < 0)
-            return false;
-        unsigned code = *p & (more ? 0x3fu >> more : 0x7fu);
-        p++;
-        for (int i = 0; i < more; i++, p++) {
-            if ((*p & 0xc0) != 0x80)
-                return false;
-            code = code << 6 | (*p & 0x3f);
-        }
-        if ((more == 2 && code < 0x800) || (more == 3 && code < 0x10000) ||
-            (code >= 0xd800 && code < 0xe000) || code > 0x10ffff)
-            return false;
-    }
-    return true;
+static bool is_text(const char *s) {
+    return utf8_is_text(s, strlen(s));
 }
 
 /* Every key and every string below j is UTF-8, so that artifacts are. */
 static int check_text(const cJSON *j, struct err *err) {
     for (; j; j = j->next) {
-        if ((j->string && !is_utf8(j->string)) || (cJSON_IsString(j) && !is_utf8(j->valuestring)))
+        if ((j->string && !is_text(j->string)) || (cJSON_IsString(j) && !is_text(j->valuestring)))
             return err_set(err, ERR_FAILED, "a name or a text is not UTF-8");
         if (check_text(j->child, err))
             return -1;
