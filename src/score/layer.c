@@ -13,8 +13,8 @@ struct layer_scorer {
     const struct plan *plan;
     struct conv_weight **weights; /* [conv * n_weights + weight] */
     struct conv_scratch *scratch;
-    float *q, *g2; /* scratch that grows: a quantized input, squared gradients */
-    size_t q_size, g2_size;
+    float *q, *g2, *y; /* scratch that grows: a quantized input, squared gradients, an output */
+    size_t q_size, g2_size, y_size;
 };
 
 static struct conv_weight **weight_at(struct layer_scorer *s, size_t conv, int weight) {
@@ -65,6 +65,7 @@ void layer_scorer_free(struct layer_scorer **scorer) {
     free(s->weights);
     free(s->q);
     free(s->g2);
+    free(s->y);
     free(s);
     *scorer = NULL;
 }
@@ -84,28 +85,57 @@ static int grow(void *buffer, size_t *have, size_t n, size_t size, struct err *e
 
 /* g2, and the output of the last call. */
 static int square_gradients(struct layer_scorer *s, struct conv_call *const *calls, size_t n_calls,
-                            const float **y, struct err *err) {
+                            const float **y, size_t *n_y, struct err *err) {
     const float **g = calloc(n_calls, sizeof *g);
-    size_t n_y, n_g;
+    size_t n_g;
     int ret = -1;
     if (!g)
         return err_nomem(err);
-    if (tc_floats(calls[n_calls - 1]->y, y, &n_y, err))
+    if (tc_floats(calls[n_calls - 1]->y, y, n_y, err))
         goto out;
     for (size_t i = 0; i < n_calls; i++) {
         if (tc_floats(calls[i]->g, &g[i], &n_g, err))
             goto out;
-        if (n_g != n_y) {
+        if (n_g != *n_y) {
             err_set(err, ERR_UNSUPPORTED, "it runs %zu times with outputs of different sizes", n_calls);
             goto out;
         }
     }
-    if (grow(&s->g2, &s->g2_size, n_y, sizeof *s->g2, err))
+    if (grow(&s->g2, &s->g2_size, *n_y, sizeof *s->g2, err))
         goto out;
-    square_sum(s->pool, g, n_calls, n_y, s->g2);
+    square_sum(s->pool, g, n_calls, *n_y, s->g2);
     ret = 0;
 out:
     free(g);
+    return ret;
+}
+
+/* conv(x, w) + bias by the kernels that will convolve x with quantized weights, in s->y: where x itself is
+ * not quantized, a weight that its format leaves as it is (int4 blocks of one element) must not score the
+ * difference between two libraries' roundings. */
+static int own_output(struct layer_scorer *s, const struct conv *c, const struct conv_input *in, size_t n_y,
+                      struct err *err) {
+    struct conv_weight *plain = NULL;
+    const struct conv_act none = {0};
+    size_t cout = (size_t)c->cout, n = (size_t)in->n, each = (size_t)c->cin * (size_t)in->h * (size_t)in->w;
+    float *scale = malloc(cout * sizeof *scale), *shift = calloc(cout, sizeof *shift);
+    int ret = scale && shift ? 0 : err_nomem(err);
+    for (size_t i = 0; !ret && i < cout; i++) {
+        scale[i] = 1;
+        shift[i] = c->bias ? c->bias[i] : 0;
+    }
+    if (!ret)
+        ret = grow(&s->y, &s->y_size, n_y, sizeof *s->y, err);
+    if (!ret)
+        ret = conv_weight_new(c, c->weight, &plain, err);
+    for (size_t i = 0; !ret && i < n; i++) {
+        const struct conv_input one = {in->x + i * each, 1, in->h, in->w};
+        ret =
+            conv_forward(s->scratch, s->pool, c, &one, plain, scale, shift, &none, s->y + i * (n_y / n), err);
+    }
+    conv_weight_free(&plain);
+    free(scale);
+    free(shift);
     return ret;
 }
 
@@ -114,7 +144,7 @@ int layer_score(struct layer_scorer *s, size_t conv, struct conv_call *const *ca
     const struct conv *c = &s->graph->convs[conv];
     const struct plan *plan = s->plan;
     const float *x, *y;
-    size_t n_x;
+    size_t n_x, n_y;
     int64_t shape[TC_DIMS_MAX];
     int ndim, ret = -1;
     const struct conv_weight **weights = calloc((size_t)plan->n_pairs, sizeof *weights);
@@ -123,7 +153,8 @@ int layer_score(struct layer_scorer *s, size_t conv, struct conv_call *const *ca
         err_nomem(err);
         goto out;
     }
-    if (square_gradients(s, calls, n_calls, &y, err) || tc_floats(calls[n_calls - 1]->x, &x, &n_x, err) ||
+    if (square_gradients(s, calls, n_calls, &y, &n_y, err) ||
+        tc_floats(calls[n_calls - 1]->x, &x, &n_x, err) ||
         tc_shape(calls[n_calls - 1]->x, shape, &ndim, err) || grow(&s->q, &s->q_size, n_x, sizeof *s->q, err))
         goto out;
     const struct conv_input in = {s->q, (int)shape[0], (int)shape[2], (int)shape[3]};
@@ -135,8 +166,10 @@ int layer_score(struct layer_scorer *s, size_t conv, struct conv_call *const *ca
                 weights[n++] = *weight_at(s, conv, plan->pairs[end].weight);
         if (n == 0)
             continue;
+        bool plain = plan->inputs[input].q.format == QUANT_OFF;
         if (operand_input(s->pool, &plan->inputs[input], &s->amax->layers[conv], x, shape, s->q, err) ||
-            conv_score(s->scratch, s->pool, c, &in, weights, n, y, s->g2, found, err))
+            (plain && own_output(s, c, &in, n_y, err)) ||
+            conv_score(s->scratch, s->pool, c, &in, weights, n, plain ? s->y : y, s->g2, found, err))
             goto out;
         n = 0;
         for (int p = first; p < end; p++)
