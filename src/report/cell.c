@@ -53,13 +53,22 @@ static const char *display(const char *path) {
     return strcmp(path, "-") == 0 ? "standard input" : path;
 }
 
+/* Turns an error of what was read into a line that says what to do. */
+static int say_how(struct err *err, const char *path, const char *how) {
+    err_wrap(err, "%s", display(path));
+    size_t n = err ? strlen(err->msg) : 0;
+    if (err)
+        snprintf(err->msg + n, sizeof err->msg - n, "; %s", how);
+    return -1;
+}
+
 static int read_sealed(const char *path, cJSON **json, struct err *err) {
     if (json_read(path, json, err))
         return -1;
     if (!cJSON_IsObject(*json))
         return err_set(err, ERR_FAILED, "%s: not a JSON object", display(path));
     if (check_text((*json)->child, err) || (has(*json, "digest") && json_check_seal(*json, err)))
-        return err_wrap(err, "%s", display(path));
+        return say_how(err, path, "make the file again");
     return 0;
 }
 
@@ -312,15 +321,6 @@ static int read_recipe(struct report_cell *c, struct err *err) {
     if (!has(best, "is_satisfied"))
         return err_set(err, ERR_FAILED, "key \"is_satisfied\" is missing");
     return read_choices(c, choices, err) || check_scores_digest(c, err) ? -1 : 0;
-}
-
-/* Turns an error of what was read into a line that says what to do. */
-static int say_how(struct err *err, const char *path, const char *how) {
-    err_wrap(err, "%s", display(path));
-    size_t n = err ? strlen(err->msg) : 0;
-    if (err)
-        snprintf(err->msg + n, sizeof err->msg - n, "; %s", how);
-    return -1;
 }
 
 int report_cell_read(const char *scores_path, const char *recipe_path, const char *run_path,

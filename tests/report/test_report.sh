@@ -131,7 +131,7 @@ refused "a recipe with a layer more" 1 'layers that the scores lack' -s scores.j
 jq '.imgsz = "64"' run.json >bad.json
 refused "a run with a wrong type" 1 'bad.json: key "imgsz"' -s scores.json -r recipe.json -R bad.json -o none
 jq '.digest = "0000000000000000000000000000000000000000000000000000000000000000"' scores.json >bad.json
-refused "scores that were altered after they were sealed" 1 'bad.json' -s bad.json -r recipe.json -o none
+refused "scores that were altered after they were sealed" 1 'bad.json: its digest does not fit its contents; make the file again' -s bad.json -r recipe.json -o none
 for bytes in '\300\200' '\355\240\200' '\364\220\200\200' '\342\202'; do
     printf '{"model": "%b"}' "$(printf %s "$bytes" | sed 's/\\/\\0/g')" >bad.json
     refused "UTF-8 that is overlong, a surrogate, too large or cut ($bytes)" 1 'is not UTF-8' -s bad.json -r recipe.json -o none
