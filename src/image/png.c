@@ -2,6 +2,7 @@
 #include "image/exif.h"
 
 #include <setjmp.h>
+#include <stdbool.h>
 #include <stdlib.h>
 #include <string.h>
 
@@ -41,6 +42,14 @@ static void take(png_structp png, png_bytep out, size_t n) {
     d->at += n;
 }
 
+/* Whether the file is too short for its dimensions. Those beyond image_alloc's limit are left to it. */
+static bool inflated_too_far(const struct decoder *d, png_uint_32 width, png_uint_32 height) {
+    if ((int64_t)width * height > IMAGE_PIXELS_MAX)
+        return false;
+    const int64_t row = (int64_t)png_get_rowbytes(d->png, d->info) + 1;
+    return height * row / INFLATION_MAX > (int64_t)d->n;
+}
+
 /* From the header to the last chunk; leaves by longjmp on libpng's errors. */
 static int decode(struct decoder *d, struct image *im) {
     png_structp png = d->png;
@@ -49,8 +58,7 @@ static int decode(struct decoder *d, struct image *im) {
     png_read_info(png, d->info);
 
     const png_uint_32 width = png_get_image_width(png, d->info), height = png_get_image_height(png, d->info);
-    const int64_t raw = (int64_t)height * ((int64_t)png_get_rowbytes(png, d->info) + 1);
-    if (raw / INFLATION_MAX > (int64_t)d->n && (int64_t)width * height <= IMAGE_PIXELS_MAX)
+    if (inflated_too_far(d, width, height))
         return err_set(d->err, ERR_FAILED, "damaged PNG: %ux%u pixels in %zu bytes", width, height, d->n);
     if (image_alloc(im, width, height, d->err))
         return -1;

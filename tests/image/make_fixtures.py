@@ -1,8 +1,7 @@
 """Makes tests/image/fixtures and expected.json: what OpenCV reads from each file. Run by hand, when a case is added:
 python3 tests/image/make_fixtures.py (opencv-python-headless 5.0, numpy, Pillow). Tests read only its results.
 
-A case is a file name, its bytes, and whether OpenCV reads it. Where we mean to differ from OpenCV, tests/image/test_decode.c says
-so and this file holds no digest."""
+Damaged files, where we mean to differ from OpenCV, are made by tests/image/test_damage.c."""
 import hashlib, io, json, os, struct, zlib
 import cv2, numpy as np
 from PIL import Image

@@ -8,9 +8,6 @@
 
 #include <stdlib.h>
 
-/* What we read otherwise than OpenCV, on purpose: nothing today but damaged files, which test_damage.c has.
- */
-
 static void check_letterbox(const struct image *im, const char *name, int size, const char *want) {
     struct err err = {0};
     char got[DIGEST_HEX] = "";
