@@ -176,6 +176,7 @@ struct archive_entry *archive_find(struct archive *a, const char *name) {
 int archive_load(struct archive *a, struct archive_entry *e, const void **bytes, struct err *err) {
     char *buffer = NULL, beyond;
     zip_file_t *file = NULL;
+    zip_int64_t got, more = 1;
     int ret = -1;
     if (e->bytes) {
         *bytes = e->bytes;
@@ -190,8 +191,12 @@ int archive_load(struct archive *a, struct archive_entry *e, const void **bytes,
         goto out;
     }
     /* libzip compares the CRC when it meets the end of the entry, one byte after its last. */
-    if (zip_fread(file, buffer, e->size) != (zip_int64_t)e->size || zip_fread(file, &beyond, 1) != 0) {
-        const char *why = zip_error_strerror(zip_file_get_error(file));
+    got = zip_fread(file, buffer, e->size);
+    if (got == (zip_int64_t)e->size)
+        more = zip_fread(file, &beyond, 1);
+    if (more != 0) {
+        const char *why =
+            got < 0 || more < 0 ? zip_error_strerror(zip_file_get_error(file)) : "its length is wrong";
         err_set(err, ERR_FAILED, "entry %.200s is damaged: %s", e->name, why);
         goto out;
     }

@@ -11,8 +11,9 @@
 #include <sys/stat.h>
 #include <unistd.h>
 
-/* Bytes of values per byte of the file, and what any file may take. */
-enum { VALUES_FACTOR = 128, VALUES_SLACK = 1 << 20 };
+/* Bytes of values per byte of the file, and what any file may take. An attribute takes a pickle four bytes.
+ */
+enum { VALUES_FACTOR = 128, VALUES_SLACK = 1 << 20, ENTRIES_SLACK = 4096 };
 
 struct checkpoint {
     char *bytes;
@@ -72,7 +73,7 @@ static int find_root(struct checkpoint *c, struct err *err) {
         return no_model(v, err);
     c->root = v;
     /* The checkpoint owns the tree; the check keeps notes in it. */
-    return pt_module_check((struct pt_value *)v, err);
+    return pt_module_check((struct pt_value *)v, c->size / 4 + ENTRIES_SLACK, err);
 }
 
 /* c->bytes and c->size are there. */

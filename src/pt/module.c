@@ -86,7 +86,7 @@ static int check_tensors(const struct pt_value *dict, struct err *err) {
 }
 
 /* Sets paths (to v and everything under it) and height (levels under it, 1 for a leaf) of v's object. */
-static int check(const struct pt_value *v, int depth, struct err *err) {
+static int check(const struct pt_value *v, int depth, size_t *left, struct err *err) {
     struct pt_object *o = pt_kind(v) == PT_OBJECT ? v->object : NULL;
     if (!pt_is_module(v))
         return err_set(err, ERR_FAILED, "%s is not a torch.nn.Module", pt_describe(v));
@@ -94,6 +94,10 @@ static int check(const struct pt_value *v, int depth, struct err *err) {
         return err_set(err, ERR_FAILED, "this module contains itself");
     if (o->seen == DONE)
         return 0;
+    size_t entries = pt_dict_len(pt_state(v)) + pt_children(v) + pt_params(v) + pt_buffers(v);
+    if (entries > *left)
+        return err_set(err, ERR_FAILED, "its modules share attributes, far more than the file has bytes");
+    *left -= entries;
     o->seen = OPEN;
     o->paths = 1;
     if (check_names(pt_attr(v, "_modules"), err) || check_tensors(pt_attr(v, "_parameters"), err) ||
@@ -106,7 +110,7 @@ static int check(const struct pt_value *v, int depth, struct err *err) {
             continue;
         if (depth == PT_MODULE_DEPTH)
             return err_set(err, ERR_FAILED, "modules are nested more than %d deep", PT_MODULE_DEPTH);
-        if (check(child, depth + 1, err))
+        if (check(child, depth + 1, left, err))
             return depth < 8 ? err_wrap(err, "%s", name) : -1;
         if (child->object->height + 1 > o->height)
             o->height = child->object->height + 1;
@@ -120,6 +124,6 @@ static int check(const struct pt_value *v, int depth, struct err *err) {
     return 0;
 }
 
-int pt_module_check(struct pt_value *root, struct err *err) {
-    return check(root, 1, err);
+int pt_module_check(struct pt_value *root, size_t limit, struct err *err) {
+    return check(root, 1, &limit, err);
 }

@@ -40,7 +40,9 @@ size_t pt_buffers(const struct pt_value *m);
 const struct pt_value *pt_buffer_at(const struct pt_value *m, size_t i, const char **name);
 const struct pt_value *pt_buffer(const struct pt_value *m, const char *name);
 
-/* Makes the promise above true, or says at which path it is not. Errors: ERR_FAILED. */
-int pt_module_check(struct pt_value *root, struct err *err);
+/* Makes the promise above true, or says at which path it is not. limit: how many attributes, children,
+ * parameters and buffers the modules may have, all together; a file in which many modules share one huge
+ * __dict__ has more than it has bytes. Errors: ERR_FAILED. */
+int pt_module_check(struct pt_value *root, size_t limit, struct err *err);
 
 #endif

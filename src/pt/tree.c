@@ -9,7 +9,7 @@
 #include <stdlib.h>
 #include <string.h>
 
-enum { TEXT_MAX = 256, ITEMS_MAX = 64, PATH_BYTES = 1024 };
+enum { TEXT_MAX = 128, ITEMS_MAX = 16, PATH_BYTES = 1024 };
 
 /* Values that were written, with their paths, in an open-addressed table. */
 struct seen {
