@@ -1,15 +1,19 @@
 # Read with `.`: how the steps of the grid run a tool.
 
-# Runs COMMAND, which makes RESULT, and shows its words. If there is no RESULT afterwards, ERR holds why: the words, or
+YOLOSENS_PROGRESS_FD=3
+export YOLOSENS_PROGRESS_FD
+
+# Runs COMMAND, which makes RESULT, and shows its words (with quiet=1, only those of a failure); its progress goes to the
+# terminal, if there is one, by descriptor 3. If there is no RESULT afterwards, ERR holds why: the words, or
 # how it ended. Always succeeds, but ends the step when the tool was interrupted, so that make stops.
 run_tool() { # ERR RESULT COMMAND...
     err=$1 result=$2
     shift 2
     heard=$err.heard
     mkdir -p "${err%/*}" || exit 1
-    interruptible "$@" 2>"$heard"
+    interruptible "$@" 3>&2 2>"$heard"
     status=$?
-    cat "$heard" >&2
+    [ -n "$quiet" ] && [ "$status" -eq 0 ] || cat "$heard" >&2
     if [ "$status" -eq 130 ] || [ "$status" -eq 143 ] || [ "$status" -eq 129 ]; then
         rm -f "$heard"
         exit "$status"

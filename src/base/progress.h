@@ -1,4 +1,5 @@
-/* A line of progress with an ETA on stderr when stderr is a terminal, and nothing otherwise.
+/* A line of progress with an ETA on a terminal, and nothing elsewhere: on stderr, or on the descriptor that the environment
+ * variable YOLOSENS_PROGRESS_FD names, for a caller that keeps what stderr says.
  *
  *     struct progress p;
  *     progress_start(&p, "calibrating", 100, 0);
@@ -14,7 +15,7 @@ struct progress {
     const char *what;
     long total, first; /* first: work that was already done, which the ETA must not count */
     double began, shown;
-    bool live;
+    int fd; /* -1: no terminal */
 };
 
 void progress_start(struct progress *p, const char *what, long total, long already_done);
