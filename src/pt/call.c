@@ -146,18 +146,107 @@ static int make_parameter(const struct call *c, struct pt_value **out, struct er
     return 0;
 }
 
-/* (function, type, args, state): a tensor with Python attributes of its own. */
+/* (function, type, args, state): a tensor with Python attributes of its own, which function(*args) makes. */
 static int make_from_type(const struct call *c, struct pt_value **out, struct err *err) {
-    static const char *const makers[] = {"torch._utils._rebuild_tensor", "torch._utils._rebuild_tensor_v2",
-                                         "torch._utils._rebuild_tensor_v3",
-                                         "torch._utils._rebuild_parameter"};
     struct pt_value *function = arg(c, 0);
-    if (pt_kind(function) != PT_GLOBAL || pt_kind(arg(c, 2)) != PT_TUPLE)
+    if (pt_kind(function) != PT_GLOBAL || strcmp(function->text.bytes, c->name) == 0)
         return bad_args(c, err);
-    for (size_t i = 0; i < sizeof makers / sizeof *makers; i++)
-        if (strcmp(function->text.bytes, makers[i]) == 0)
-            return pt_call(c->arena, function, arg(c, 2), false, c->dicts, out, err);
-    return record(c, out, err);
+    return pt_call(c->arena, function, arg(c, 2), false, c->dicts, out, err);
+}
+
+/* Modules whose classes act on the machine when they are instantiated. Their names in a pickle are the mark
+ * of an attack; the test of the case of a name would let subprocess.Popen pass as data. */
+static const char *const refused[] = {"_io",
+                                      "_pickle",
+                                      "_posixsubprocess",
+                                      "asyncio",
+                                      "bdb",
+                                      "builtins",
+                                      "cProfile",
+                                      "code",
+                                      "codeop",
+                                      "commands",
+                                      "concurrent",
+                                      "copyreg",
+                                      "ctypes",
+                                      "dbm",
+                                      "dill",
+                                      "cloudpickle",
+                                      "distutils",
+                                      "doctest",
+                                      "ftplib",
+                                      "http",
+                                      "idlelib",
+                                      "importlib",
+                                      "io",
+                                      "joblib",
+                                      "lib2to3",
+                                      "marshal",
+                                      "mmap",
+                                      "multiprocessing",
+                                      "nt",
+                                      "ntpath",
+                                      "operator",
+                                      "os",
+                                      "pdb",
+                                      "pickle",
+                                      "pip",
+                                      "pkgutil",
+                                      "posix",
+                                      "posixpath",
+                                      "profile",
+                                      "pty",
+                                      "pydoc",
+                                      "requests",
+                                      "runpy",
+                                      "setuptools",
+                                      "shelve",
+                                      "shutil",
+                                      "signal",
+                                      "site",
+                                      "smtplib",
+                                      "socket",
+                                      "socketserver",
+                                      "sqlite3",
+                                      "ssl",
+                                      "subprocess",
+                                      "sys",
+                                      "tarfile",
+                                      "telnetlib",
+                                      "tempfile",
+                                      "threading",
+                                      "timeit",
+                                      "tkinter",
+                                      "trace",
+                                      "types",
+                                      "unittest",
+                                      "urllib",
+                                      "venv",
+                                      "webbrowser",
+                                      "wsgiref",
+                                      "xmlrpc",
+                                      "zipfile",
+                                      "zipimport",
+                                      "torch.hub",
+                                      "torch.jit",
+                                      "torch.package",
+                                      "torch.multiprocessing",
+                                      "torch.utils.cpp_extension",
+                                      "torch.distributed",
+                                      "torch.fx",
+                                      "torch._inductor",
+                                      "torch._dynamo"};
+
+/* Whether a class may stand for data: not from a refused module. Two of their classes only hold data. */
+static bool is_harmless(const char *name) {
+    if (strcmp(name, "types.SimpleNamespace") == 0 || strcmp(name, "builtins.object") == 0)
+        return true;
+    for (size_t i = 0; i < sizeof refused / sizeof *refused; i++) {
+        size_t n = strlen(refused[i]);
+        if (strncmp(name, refused[i], n) == 0 && name[n] == '.')
+            return false;
+    }
+    return true;
 }
 
 static int refuse(const char *name, struct err *err) {
@@ -170,6 +259,13 @@ static int make_method(const struct call *c, struct pt_value **out, struct err *
     if (pt_kind(arg(c, 0)) != PT_OBJECT || !pt_str(arg(c, 1)) || c->args->seq.n != 2)
         return refuse(c->name, err);
     return record(c, out, err);
+}
+
+/* functools.partial(function, ...): a function that waits for its call, which no model's is, if it is a
+ * dangerous one. */
+static int make_partial(const struct call *c, struct pt_value **out, struct err *err) {
+    const char *function = pt_class(arg(c, 0));
+    return function && !is_harmless(function) ? refuse(function, err) : record(c, out, err);
 }
 
 /* The callables that are known. Those that `record` are functions, or classes with a lower-case name, whose
@@ -205,12 +301,13 @@ static const struct {
     {"builtins.object", record},
     {"builtins.range", record},
     {"builtins.slice", record},
+    {"builtins.xrange", record},
     {"datetime.date", record},
     {"datetime.datetime", record},
     {"datetime.time", record},
     {"datetime.timedelta", record},
     {"datetime.timezone", record},
-    {"functools.partial", record},
+    {"functools.partial", make_partial},
     {"logging.getLogger", record},
     {"numpy.dtype", record},
     {"numpy.ndarray", record},
@@ -225,104 +322,6 @@ static const struct {
     {"torch.serialization._get_layout", record},
     {"torch._utils._rebuild_*", record},
 };
-
-/* Modules whose classes act on the machine when they are instantiated. Their names in a pickle are the mark
- * of an attack; the test of the case of a name would let subprocess.Popen pass as data. */
-static const char *const refused[] = {
-    "_io",
-    "_pickle",
-    "_posixsubprocess",
-    "asyncio",
-    "bdb",
-    "builtins",
-    "cProfile",
-    "code",
-    "codeop",
-    "commands",
-    "concurrent",
-    "copyreg",
-    "ctypes",
-    "dbm",
-    "dill",
-    "cloudpickle",
-    "distutils",
-    "doctest",
-    "ftplib",
-    "http",
-    "idlelib",
-    "importlib",
-    "io",
-    "joblib",
-    "lib2to3",
-    "marshal",
-    "mmap",
-    "multiprocessing",
-    "nt",
-    "ntpath",
-    "operator",
-    "os",
-    "pdb",
-    "pickle",
-    "pip",
-    "pkgutil",
-    "posix",
-    "posixpath",
-    "profile",
-    "pty",
-    "pydoc",
-    "requests",
-    "runpy",
-    "setuptools",
-    "shelve",
-    "shutil",
-    "signal",
-    "site",
-    "smtplib",
-    "socket",
-    "socketserver",
-    "sqlite3",
-    "ssl",
-    "subprocess",
-    "sys",
-    "tarfile",
-    "telnetlib",
-    "tempfile",
-    "test",
-    "threading",
-    "timeit",
-    "tkinter",
-    "trace",
-    "types",
-    "unittest",
-    "urllib",
-    "venv",
-    "webbrowser",
-    "wsgiref",
-    "xmlrpc",
-    "zipfile",
-    "zipimport",
-    "torch.hub",
-    "torch.jit",
-    "torch.package",
-    "torch.multiprocessing",
-    "torch.utils.cpp_extension",
-    "torch.distributed",
-    "torch.fx",
-    "torch._inductor",
-    "torch._dynamo",
-};
-
-/* Whether a class may stand for data: not from a refused module. Two of their classes only hold data. */
-static bool is_harmless(const char *name) {
-    if (strcmp(name, "types.SimpleNamespace") == 0 || strcmp(name, "builtins.object") == 0)
-        return true;
-    for (size_t i = 0; i < sizeof refused / sizeof *refused; i++) {
-        size_t n = strlen(refused[i]);
-        if (strncmp(name, refused[i], n) == 0 && name[n] == '.')
-            return false;
-    }
-    return true;
-}
 
 /* Python's classes begin with a capital, its functions do not. */
 static bool is_class_like(const char *name) {

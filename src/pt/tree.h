@@ -17,7 +17,7 @@
 
 /* The tree under root, the caller's. "sha256" is that of the elements as little-endian float32 in row-major
  * order. A tensor of a dtype that cannot be read has no "sha256". "attributes" are the None, bool, int, float
- * and str attributes whose names do not begin with '_', and flat lists and tuples of those; text over 256
+ * and str attributes whose names do not begin with '_', and flat lists and tuples of those; text over 128
  * bytes and lists over 16 items are left out; a float that is not finite is the string "nan", "inf" or
  * "-inf". Errors: ERR_FAILED naming the tensor that cannot be read. */
 int pt_tree_json(const struct pt_value *root, cJSON **out, struct err *err);

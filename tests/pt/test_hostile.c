@@ -181,7 +181,31 @@ static void test_inside(void) {
     op(&b, OP_TUPLE);
     op(&b, OP_REDUCE);
     end_layer(&b);
-    expect("REDUCE through torch", zipped(&b, NULL), NULL); /* a record of that call: data */
+    expect("REDUCE through torch", zipped(&b, NULL), "os.system");
+    pk_begin(&b, 2); /* one that makes itself, 100,000 times */
+    op(&b, OP_EMPTY_TUPLE);
+    pk_put(&b, 0);
+    for (int i = 0; i < 100000; i++) {
+        pk_put(&b, 1);
+        op(&b, OP_POP);
+        op(&b, OP_MARK);
+        pk_global(&b, "torch._tensor", "_rebuild_from_type_v2");
+        op(&b, OP_NONE);
+        pk_get(&b, 1);
+        op(&b, OP_TUPLE);
+    }
+    pk_put(&b, 1);
+    op(&b, OP_POP);
+    pk_global(&b, "torch._tensor", "_rebuild_from_type_v2");
+    pk_get(&b, 1);
+    op(&b, OP_REDUCE);
+    expect("REDUCE through torch, nested", zipped(&b, NULL), "unexpected arguments");
+    pk_begin(&b, 2);
+    pk_global(&b, "functools", "partial");
+    pk_global(&b, "os", "system");
+    op(&b, OP_TUPLE1);
+    op(&b, OP_REDUCE);
+    expect("a partial of a function", zipped(&b, NULL), "os.system");
     pk_begin(&b, 2);
     pk_global(&b, "os", "system");
     op(&b, OP_EMPTY_DICT);

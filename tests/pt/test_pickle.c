@@ -167,6 +167,8 @@ static void test_objects(void) {
     pk_int(&b, 42);
     pk_object_end(&b);
     pk_put(&b, 1);
+    reduce_of(&b, "__builtin__", "xrange");
+    op(&b, OP_POP);
     reduce_of(&b, "pathlib", "PosixPath");
     pk_str(&b, "numpy._core.multiarray");
     pk_str(&b, "scalar");
