@@ -1,5 +1,5 @@
-/* A line of progress with an ETA on a terminal, and nothing elsewhere: on stderr, or on the descriptor that the environment
- * variable YOLOSENS_PROGRESS_FD names, for a caller that keeps what stderr says.
+/* A line of progress with an ETA on a terminal, and nothing elsewhere: on stderr, or on the descriptor that
+ * the environment variable YOLOSENS_PROGRESS_FD names, for a caller that keeps what stderr says.
  *
  *     struct progress p;
  *     progress_start(&p, "calibrating", 100, 0);

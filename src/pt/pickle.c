@@ -4,7 +4,7 @@
 #include "pt/call.h"
 #include "pt/machine.h"
 #include "pt/opcode.h"
-#include "pt/utf8.h"
+#include "base/utf8.h"
 
 #include <stdlib.h>
 #include <string.h>

@@ -2,7 +2,7 @@
 #include "report/cell.h"
 
 #include "base/json.h"
-#include "pt/utf8.h"
+#include "base/utf8.h"
 
 #include <math.h>
 #include <stdio.h>

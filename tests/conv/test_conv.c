@@ -133,6 +133,91 @@ static void test_shape(const struct shape *s, struct pool *const pools[2]) {
     free(g2);
 }
 
+/* conv_forward of one image with scale, shift and each activation, against the definition. */
+static void test_forward(const struct shape *s, struct pool *pool) {
+    static const struct conv_act acts[] = {{false, ACT_SILU, 0},
+                                           {true, ACT_SILU, 0},
+                                           {true, ACT_RELU, 0},
+                                           {true, ACT_LEAKY_RELU, 0.1f},
+                                           {true, ACT_HARDSWISH, 0}};
+    struct conv c = {.name = "test",
+                     .cin = s->cin,
+                     .cout = s->cout,
+                     .kh = s->kernel_h,
+                     .kw = s->kernel_w,
+                     .stride = {s->stride, s->stride},
+                     .pad = {s->pad, s->pad},
+                     .dilation = {s->dilation, s->dilation},
+                     .groups = s->groups};
+    int oh = (s->h + 2 * s->pad - s->dilation * (s->kernel_h - 1) - 1) / s->stride + 1;
+    int ow = (s->w + 2 * s->pad - s->dilation * (s->kernel_w - 1) - 1) / s->stride + 1;
+    size_t nx = (size_t)(s->cin * s->h * s->w), plane = (size_t)(oh * ow), ny = (size_t)s->cout * plane;
+    float *x = random_floats(nx), *w = random_floats(conv_numel(&c)), *scale = random_floats((size_t)s->cout);
+    float *shift = random_floats((size_t)s->cout), *out = malloc(ny * sizeof *out);
+    float *ones = calloc(ny, sizeof *ones), *zeros = calloc(ny, sizeof *zeros);
+    struct conv_input in = {x, 1, s->h, s->w};
+    struct conv_scratch *scratch = NULL;
+    struct conv_weight *packed = NULL;
+    struct err err = {0};
+    bool ok = conv_weight_new(&c, w, &packed, &err) == 0 && conv_scratch_new(pool, &scratch, &err) == 0;
+    double worst = 0;
+    for (size_t k = 0; ok && k < sizeof acts / sizeof *acts; k++) {
+        const struct conv_act *a = &acts[k];
+        ok = conv_forward(scratch, pool, &c, &in, packed, scale, shift, a, out, &err) == 0;
+        for (size_t i = 0; i < ny; i += 7) {
+            /* naive's sum over one output with y = 0 and g2 = 1 is the square of the product */
+            ones[i] = 1;
+            double square = naive(&c, x, 1, s->h, s->w, w, zeros, ones, oh, ow);
+            ones[i] = 0;
+            double plus = sqrt(square) * scale[i / plane] + shift[i / plane];
+            double minus = -sqrt(square) * scale[i / plane] + shift[i / plane], best = INFINITY;
+            for (int sign = 0; sign < 2; sign++) {
+                double v = sign ? minus : plus;
+                if (a->on)
+                    v = a->kind == ACT_SILU         ? v / (1 + exp(-v))
+                        : a->kind == ACT_RELU       ? fmax(v, 0)
+                        : a->kind == ACT_LEAKY_RELU ? (v > 0 ? v : v * (double)a->slope)
+                                                    : v * fmin(fmax(v + 3, 0), 6) / 6;
+                best = fmin(best, fabs(out[i] - v));
+            }
+            worst = fmax(worst, best);
+        }
+    }
+    CHECK(ok && worst < 2e-5,
+          "%s: stored %dx%d %d->%d stride %d groups %d on %dx%d, all activations: %.1e of 2e-5",
+          cpu_level_names[cpu_level()], s->kernel_h, s->kernel_w, s->cin, s->cout, s->stride, s->groups, s->h,
+          s->w, worst);
+    conv_weight_free(&packed);
+    conv_scratch_free(&scratch);
+    free(x);
+    free(w);
+    free(scale);
+    free(shift);
+    free(out);
+    free(ones);
+    free(zeros);
+}
+
+static void test_softmax(void) {
+    enum { ROWS = 16, COLS = 21, LD = 24 };
+    float *v = random_floats(ROWS * LD), out[ROWS * COLS];
+    double worst = 0;
+    for (size_t i = 0; i < ROWS * LD; i++)
+        v[i] *= 30;
+    conv_softmax(v, LD, ROWS, COLS, out, COLS);
+    for (int c = 0; c < COLS; c++) {
+        double top = -INFINITY, sum = 0;
+        for (int r = 0; r < ROWS; r++)
+            top = fmax(top, v[r * LD + c]);
+        for (int r = 0; r < ROWS; r++)
+            sum += exp(v[r * LD + c] - top);
+        for (int r = 0; r < ROWS; r++)
+            worst = fmax(worst, fabs(out[r * COLS + c] - exp(v[r * LD + c] - top) / sum));
+    }
+    CHECK(worst < 1e-6, "%s: softmax of columns: %.1e of 1e-6", cpu_level_names[cpu_level()], worst);
+    free(v);
+}
+
 int main(void) {
     struct pool *pools[2] = {0};
     struct err err = {0};
@@ -145,6 +230,10 @@ int main(void) {
         }
         for (size_t i = 0; i < sizeof shapes / sizeof *shapes; i++)
             test_shape(&shapes[i], pools);
+        for (size_t i = 0; i < sizeof shapes / sizeof *shapes; i++)
+            if (shapes[i].cin * shapes[i].cout * shapes[i].h < 4000)
+                test_forward(&shapes[i], pools[1]);
+        test_softmax();
     }
     pool_free(&pools[0]);
     pool_free(&pools[1]);

@@ -1,6 +1,6 @@
-/* Whether bytes are text that C strings and JSON can carry. Private to src/pt. */
-#ifndef YS_PT_UTF8_H
-#define YS_PT_UTF8_H
+/* Whether bytes are text that C strings and JSON can carry. */
+#ifndef YS_BASE_UTF8_H
+#define YS_BASE_UTF8_H
 
 #include <stdbool.h>
 #include <stddef.h>
