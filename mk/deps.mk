@@ -1,5 +1,5 @@
 # make deps. The one list of what a build needs, as Debian 12 calls it, and what others call the same.
-DEBIAN_PACKAGES := gcc g++ make libtorch-dev libcjson-dev libyaml-dev libzip-dev libjpeg-dev libpng-dev libglpk-dev libssl-dev jq
+DEBIAN_PACKAGES := gcc g++ make libtorch-dev libcjson-dev libyaml-dev libzip-dev libjpeg-dev libpng-dev libglpk-dev libssl-dev jq curl ca-certificates
 FEDORA_PACKAGES := gcc gcc-c++ make cjson-devel libyaml-devel libzip-devel libjpeg-turbo-devel libpng-devel glpk-devel openssl-devel jq
 ARCH_PACKAGES   := base-devel python-pytorch cjson libyaml libzip libjpeg-turbo libpng glpk openssl jq
 CONDA_PACKAGES  := c-compiler cxx-compiler make libtorch cjson yaml libzip libjpeg-turbo libpng glpk openssl jq

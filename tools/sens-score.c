@@ -29,7 +29,7 @@ int main(int argc, char **argv) {
         {"demonstration", 0, OPT_FLAG, &cells.demonstration, NULL,
          "note that the weights are not official ones"},
         {"device", 'd', OPT_STRING, &options.device, "NAME", "auto, cpu, cuda or cuda:N"},
-        {"threads", 't', OPT_INT, &options.threads, "N", "threads; libtorch gets at least 2", .min = 1,
+        {"threads", 't', OPT_INT, &options.threads, "N", "threads; libtorch always gets 2, for the bytes", .min = 1,
          .max = 1024},
         {"state", 's', OPT_STRING, &options.state, "DIR",
          "keep the sums of a killed pass here and go on from them"},

@@ -88,7 +88,7 @@ int cells_score(struct session *session, const struct cells_options *options, st
         }
         request_of[n_cells++] = i;
     }
-    if (tc_init(session->options.threads, err) || network_new(session->graph, &net, err))
+    if (tc_init(err) || network_new(session->graph, &net, err))
         goto out;
     int batch = session->options.batch_size;
     const struct score_pass pass = {

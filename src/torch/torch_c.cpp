@@ -61,9 +61,9 @@ std::vector<at::Tensor> list_of(const struct tc_tensor *const *t, size_t n) {
 
 extern "C" {
 
-int tc_init(int threads, struct err *err) {
+int tc_init(struct err *err) {
     return guard(err, "init", [&] {
-        at::set_num_threads(std::max(threads, 2));
+        at::set_num_threads(2);
         at::GradMode::set_enabled(false);
     });
 }

@@ -25,10 +25,10 @@ enum { TC_DIMS_MAX = 5 };
 
 struct tc_tensor;
 
-/* Number of threads of libtorch's own loops; at least two are used, since with one ATen takes another path
- * through 1x1 convolutions and the last bits change (numerics.md). To be called once, before any other call.
- */
-int tc_init(int threads, struct err *err);
+/* To be called once, before any other call. libtorch's own loops get two threads whatever the machine has:
+ * how it splits tensors among threads decides where its vector code ends and scalar code begins, and with it
+ * the last bits (measured at 3, 8 and 16 threads); with one thread ATen sends 1x1 convolutions elsewhere. */
+int tc_init(struct err *err);
 
 /* Version of the libtorch that was loaded, "1.13.1". */
 const char *tc_version(void);

@@ -178,7 +178,7 @@ int main(void) {
     snprintf(command, sizeof command,
              "%s/bin/calib-prep --list calib/quant100.txt --count 10 --size 640 -o %s",
              getenv("BUILD") ? getenv("BUILD") : "build", calib);
-    CHECK(tc_init(2, &err) == 0, "libtorch %s", tc_version());
+    CHECK(tc_init(&err) == 0, "libtorch %s", tc_version());
     CHECK(system(command) == 0, "calib-prep");
     test_model("yolov10n", "calib/models/yolov10n.pt", "tests/reference/trace/yolov10n.json", calib);
     const char *others[] = {"yolov10s", "yolov10m"};

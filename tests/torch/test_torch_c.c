@@ -90,7 +90,7 @@ static void test_views(void) {
 }
 
 int main(void) {
-    CHECK(tc_init(1, &err) == 0, "init with libtorch %s", tc_version());
+    CHECK(tc_init(&err) == 0, "init with libtorch %s", tc_version());
     test_conv();
     test_grad();
     test_views();

@@ -1,0 +1,52 @@
+#!/bin/sh
+# The bytes of scores do not depend on the threads, on the cells scored beside, or on a pass that was killed and taken up.
+bin=${BUILD:-build}/bin model=calib/models/yolov10n.pt
+dir=$(mktemp -d) || exit 1
+trap 'rm -rf "$dir"' EXIT
+check() { # TEXT FILE FILE
+    if cmp -s "$2" "$3"; then echo "ok - $1"; else echo "not ok - $1"; fi
+}
+"$bin/calib-prep" --list calib/quant100.txt --count 12 --size 160 -o "$dir/calib" || exit 1
+"$bin/calib-stats" -m $model -c "$dir/calib" -t 1 -o "$dir/amax" || exit 1
+"$bin/calib-stats" -m $model -c "$dir/calib" -t 5 -o "$dir/amax5" || exit 1
+check "amax by 1 and by 5 threads" "$dir/amax" "$dir/amax5"
+"$bin/qcfg-build" -w int8 -a fp8 -g per_channel -o "$dir/a"
+"$bin/qcfg-build" -w fp4 -a int4 -g per_layer -o "$dir/b"
+"$bin/qcfg-build" -w int4 -a fp16 -g per_layer -o "$dir/c"
+score() { # OPTIONS AND OPERANDS...
+    "$bin/sens-score" -m $model -c "$dir/calib" -a "$dir/amax" -n 8 "$@" || echo "not ok - sens-score: status $?"
+}
+for batch in 1 3; do
+    score -b $batch -t 2 "$dir/a=$dir/a.all" "$dir/b=$dir/b.all" "$dir/c=$dir/c.all"
+    for cell in a b c; do
+        score -b $batch -t 5 -o "$dir/$cell.alone" "$dir/$cell"
+        check "batch $batch, cell $cell: alone with 5 threads, beside others with 2" "$dir/$cell.all" "$dir/$cell.alone"
+    done
+done
+
+# Killed at growing delays until a pass gets through; a cell joins for the last tries.
+mkdir "$dir/state"
+score -o "$dir/a.whole" "$dir/a"
+score -o "$dir/b.whole" "$dir/b"
+killed=0 delay=3
+while [ ! -s "$dir/a.resumed" ] && [ $killed -lt 40 ]; do
+    cells="$dir/a=$dir/a.resumed"
+    [ $killed -lt 3 ] || cells="$cells $dir/b=$dir/b.resumed"
+    # shellcheck disable=SC2086
+    timeout -s KILL 0.$delay "$bin/sens-score" -m $model -c "$dir/calib" -a "$dir/amax" -n 8 --state "$dir/state" $cells 2>"$dir/err"
+    [ -s "$dir/a.resumed" ] || killed=$((killed + 1))
+    [ $delay -ge 9 ] || delay=$((delay + 1))
+done
+score --state "$dir/state" "$dir/a=$dir/a.resumed" "$dir/b=$dir/b.resumed"
+if [ $killed -gt 0 ]; then echo "ok - killed $killed times"; else echo "not ok - no pass was killed"; fi
+check "a killed pass gives the same bytes" "$dir/a.whole" "$dir/a.resumed"
+check "and so does a cell that joined" "$dir/b.whole" "$dir/b.resumed"
+if [ -z "$(ls -A "$dir/state")" ]; then echo "ok - no state is left"; else echo "not ok - state is left"; fi
+
+# A state that was altered, or of other inputs, is not used.
+timeout -s KILL 0.9 "$bin/sens-score" -m $model -c "$dir/calib" -a "$dir/amax" -n 8 --state "$dir/state" -o "$dir/d" "$dir/a"
+for f in "$dir"/state/*; do
+    [ ! -s "$f" ] || sed -i 's/"sums": \[\([0-9]\)/"sums": [1\1/' "$f"
+done
+score --state "$dir/state" -o "$dir/d" "$dir/a"
+check "an altered state is not used" "$dir/a.whole" "$dir/d"
