@@ -1,6 +1,7 @@
 #include "conv/conv.h"
 
 #include "base/cpu.h"
+#include "base/grow.h"
 #include "conv/kernels.h"
 
 #include <stdbool.h>
@@ -129,21 +130,6 @@ void conv_scratch_free(struct conv_scratch **scratch) {
     free(s->partial);
     free(s);
     *scratch = NULL;
-}
-
-/* Makes *buffer hold at least n elements of `size` bytes, zeroed when it grows; earlier contents are lost. */
-static int grow(void *buffer, size_t *room, size_t n, size_t size, struct err *err) {
-    void **b = buffer;
-    if (*room >= n)
-        return 0;
-    free(*b);
-    *room = 0;
-    size_t bytes = (n * size + 63) / 64 * 64;
-    if (!(*b = aligned_alloc(64, bytes)))
-        return err_nomem(err);
-    memset(*b, 0, bytes);
-    *room = n;
-    return 0;
 }
 
 /* What all tasks of one call share. */

@@ -1,5 +1,6 @@
 #include "forward/forward.h"
 
+#include "base/grow.h"
 #include "conv/conv.h"
 #include "forward/plan.h"
 #include "quant/fakequant.h"
@@ -235,13 +236,8 @@ static int multiply(struct forward *f, const float *w, int cout, int cin, const 
 static int run_attention(struct forward *f, const struct op *op, float *out, struct err *err) {
     size_t n = plane(f, op->in[0]), kd = (size_t)op->key_dim, hd = (size_t)op->head_dim;
     size_t need = n * kd + n * n + 2 * 16;
-    if (f->attention_room < need) {
-        free(f->attention);
-        f->attention_room = 0;
-        if (!(f->attention = malloc(need * sizeof(float))))
-            return err_nomem(err);
-        f->attention_room = need;
-    }
+    if (grow(&f->attention, &f->attention_room, need, sizeof *f->attention, err))
+        return -1;
     float *keys = f->attention, *s = keys + n * kd;
     const float *q = value(f, op->in[0]);
     for (int head = 0; head < op->heads; head++, q += (2 * kd + hd) * n, out += hd * n) {

@@ -1,5 +1,6 @@
 #include "score/layer.h"
 
+#include "base/grow.h"
 #include "conv/conv.h"
 #include "score/operand.h"
 #include "score/square.h"
@@ -68,19 +69,6 @@ void layer_scorer_free(struct layer_scorer **scorer) {
     free(s->y);
     free(s);
     *scorer = NULL;
-}
-
-/* Makes *buffer hold at least n elements of `size` bytes; its contents are lost. */
-static int grow(void *buffer, size_t *have, size_t n, size_t size, struct err *err) {
-    void **b = buffer;
-    if (*have >= n)
-        return 0;
-    free(*b);
-    *have = 0;
-    if (!(*b = malloc(n * size)))
-        return err_nomem(err);
-    *have = n;
-    return 0;
 }
 
 /* g2, and the output of the last call. */
