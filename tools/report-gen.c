@@ -18,7 +18,7 @@ int main(int argc, char **argv) {
         {"run", 'R', OPT_STRING, &run, "FILE",
          "settings of the run, JSON: image_list, imgsz, calib_images, score_size, batch_size, checkpoint",
          .required = false},
-        {"output", 'o', OPT_STRING, &dir, "DIR", "folder to write into; it must exist", .required = true},
+        {"output", 'o', OPT_STRING, &dir, "DIR", "folder to write into; made if missing", .required = true},
         OPT_END,
     };
     struct opt_tool tool = {

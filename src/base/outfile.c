@@ -185,6 +185,28 @@ void outfile_discard(struct outfile **out) {
     *out = NULL;
 }
 
+int outfile_make_folder(const char *path, struct err *err) {
+    char *partial = strdup(path);
+    if (!partial)
+        return err_nomem(err);
+    int ret = 0;
+    for (char *p = partial + 1; !ret; p++) {
+        char c = *p;
+        if (c != '/' && c != '\0')
+            continue;
+        *p = '\0';
+        struct stat st;
+        if (mkdir(partial, 0777) && (errno != EEXIST || stat(partial, &st) || !S_ISDIR(st.st_mode)))
+            ret = errno == EEXIST ? err_set(err, ERR_FAILED, "%s: not a folder", partial)
+                                  : err_errno(err, "%s: cannot make the folder", partial);
+        if (c == '\0')
+            break;
+        *p = c;
+    }
+    free(partial);
+    return ret;
+}
+
 int outfile_write(const char *path, const void *bytes, size_t n, struct err *err) {
     struct outfile *out = NULL;
     if (outfile_open(&out, path, err))

@@ -39,6 +39,10 @@ int outfile_commit_unsynced(struct outfile **out, struct err *err);
 /* Forgets the file and unlinks its temporary. */
 void outfile_discard(struct outfile **out);
 
+/* Makes the folder path, and those above it, where they are missing. Errors: ERR_FAILED naming the one that
+ * cannot be. */
+int outfile_make_folder(const char *path, struct err *err);
+
 /* open, write n bytes, commit. */
 int outfile_write(const char *path, const void *bytes, size_t n, struct err *err);
 

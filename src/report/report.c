@@ -7,7 +7,6 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
-#include <sys/stat.h>
 
 struct artifact {
     char *path;
@@ -32,9 +31,8 @@ static int build_text(struct artifact *a, char *text, struct err *err) {
 
 int report_write(const struct report_cell *cell, const char *dir, struct err *err) {
     int ret = -1;
-    struct stat st;
-    if (stat(dir, &st) || !S_ISDIR(st.st_mode))
-        return err_set(err, ERR_FAILED, "%s: not a folder; make it first", dir);
+    if (outfile_make_folder(dir, err))
+        return -1;
     struct artifact all[ARTIFACTS] = {
         {.path = path_of(dir, cell->name, REPORT_STATE_SUFFIX)},
         {.path = path_of(dir, cell->name, REPORT_MANIFEST_SUFFIX)},

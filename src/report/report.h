@@ -14,7 +14,7 @@
 /* What terminal, manifest and reports say of a demonstration checkpoint. */
 extern const char report_demonstration[];
 
-/* Builds all five in memory, then writes them into dir (which must exist), each whole or not at all: state,
+/* Builds all five in memory, then writes them into dir (made if missing), each whole or not at all: state,
  * manifest, composed configuration, Markdown report, JSON report. The same cell gives the same bytes. Errors:
  * ERR_FAILED naming the file. */
 int report_write(const struct report_cell *cell, const char *dir, struct err *err);

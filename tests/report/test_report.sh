@@ -141,7 +141,9 @@ refused "a cut file" 1 'bad.json: line' -s bad.json -r recipe.json -o none
 echo '[]' >bad.json
 refused "not an object" 1 'bad.json: not a JSON object' -s bad.json -r recipe.json -o none
 refused "no such file" 1 'missing.json: No such file' -s missing.json -r recipe.json -o none
-refused "no such folder" 1 'nowhere: not a folder' -s scores.json -r recipe.json -o nowhere
+"$gen" -s scores.json -r recipe.json -o made/here/too >out 2>err
+check "a missing folder is made" test "$(ls made/here/too | wc -l)" -eq 5
+refused "a file where the folder should be" 1 'scores.json: not a folder' -s scores.json -r recipe.json -o scores.json/deep
 refused "no folder named" 2 '--output is required' -s scores.json -r recipe.json
 refused "two pipes" 2 'only one input can be standard input' -s - -r - -o none
 refused "an operand" 2 'unexpected operand x' -s scores.json -r recipe.json -o none x
