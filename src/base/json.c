@@ -224,6 +224,26 @@ int json_seal(cJSON *object, struct err *err) {
     return cJSON_AddStringToObject(object, "digest", hex) ? 0 : err_nomem(err);
 }
 
+int json_write_sealed(const char *path, cJSON *object, bool durable, struct err *err) {
+    struct outfile *out = NULL;
+    char *text = NULL;
+    int ret = -1;
+    if (json_seal(object, err))
+        goto out;
+    if (!(text = json_line(object))) {
+        err_nomem(err);
+        goto out;
+    }
+    if (outfile_open(&out, path, err))
+        goto out;
+    fprintf(outfile_stream(out), "%s\n", text);
+    ret = durable ? outfile_commit(&out, err) : outfile_commit_unsynced(&out, err);
+out:
+    outfile_discard(&out);
+    free(text);
+    return ret;
+}
+
 int json_check_seal(const cJSON *object, struct err *err) {
     char hex[DIGEST_HEX];
     const char *stored;

@@ -8,6 +8,7 @@
 #include "base/err.h"
 
 #include <cjson/cJSON.h>
+#include <stdbool.h>
 #include <stdio.h>
 
 /* Room for any json_number. */
@@ -38,6 +39,9 @@ int json_write(const char *path, const cJSON *json, struct err *err);
  * altered. */
 int json_seal(cJSON *object, struct err *err);
 int json_check_seal(const cJSON *object, struct err *err);
+
+/* Seals object and writes it on one line. durable: with fsync (a result), or without (what can be remade). */
+int json_write_sealed(const char *path, cJSON *object, bool durable, struct err *err);
 
 /* Members of an object. add_real writes v as json_number does (v must be finite: refused with the key's name
  * if not). The others never fail but for memory, which the caller learns from the returned NULL. */

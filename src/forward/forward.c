@@ -46,6 +46,13 @@ static float *target(struct forward *f, int v) {
     return f->arena + f->plan.places[v].offset;
 }
 
+/* Channel c of y = (v - mean) / sqrt(var + eps) * weight + bias as *scale and *shift, where v is already
+ * *shift off. */
+static void bn_affine(const struct bn *b, size_t c, double *scale, double *shift) {
+    *scale = (b->weight ? b->weight[c] : 1) / sqrt((double)b->var[c] + b->eps);
+    *shift = (*shift - b->mean[c]) * *scale + (b->bias ? b->bias[c] : 0);
+}
+
 static int fuse(const struct graph *g, const struct step *s, struct fused *out, struct err *err) {
     const struct conv *c = &g->convs[s->op->conv];
     size_t n = (size_t)c->cout;
@@ -55,11 +62,8 @@ static int fuse(const struct graph *g, const struct step *s, struct fused *out, 
         return err_nomem(err);
     for (size_t i = 0; i < n; i++) {
         double scale = 1, shift = c->bias ? c->bias[i] : 0;
-        if (s->bn) {
-            const struct bn *b = &g->bns[s->bn->bn];
-            scale = (b->weight ? b->weight[i] : 1) / sqrt((double)b->var[i] + b->eps);
-            shift = (shift - b->mean[i]) * scale + (b->bias ? b->bias[i] : 0);
-        }
+        if (s->bn)
+            bn_affine(&g->bns[s->bn->bn], i, &scale, &shift);
         out->scale[i] = (float)scale;
         out->shift[i] = (float)shift;
     }
@@ -159,10 +163,9 @@ static void act_plane(void *ctx, size_t c, int worker) {
 static void bn_plane(void *ctx, size_t c, int worker) {
     (void)worker;
     const struct task *t = ctx;
-    const struct bn *b = &t->f->graph->bns[t->op->bn];
     size_t n = plane(t->f, t->out);
-    double scale = (b->weight ? b->weight[c] : 1) / sqrt((double)b->var[c] + b->eps);
-    double shift = (b->bias ? b->bias[c] : 0) - b->mean[c] * scale;
+    double scale, shift = 0;
+    bn_affine(&t->f->graph->bns[t->op->bn], c, &scale, &shift);
     conv_affine(t->a + c * n, n, (float)scale, (float)shift, &t->act, t->to + c * n);
 }
 

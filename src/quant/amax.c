@@ -1,7 +1,6 @@
 #include "quant/amax.h"
 
 #include "base/json.h"
-#include "base/outfile.h"
 #include "quant/fakequant.h"
 
 #include <math.h>
@@ -108,22 +107,7 @@ int amax_write(const struct amax *a, const struct graph *graph, const char *path
         cJSON_AddItemToObject(one, "input_awq", range_to_json(&l->input[AMAX_AWQ], graph->convs[i].cin));
         cJSON_AddItemToObject(one, "weight", range_to_json(&l->weight, graph->convs[i].cout));
     }
-    struct outfile *out = NULL;
-    char *text = NULL;
-    int ret = -1;
-    if (json_seal(o, err))
-        goto out;
-    if (!(text = json_line(o))) {
-        err_nomem(err);
-        goto out;
-    }
-    if (outfile_open(&out, path, err))
-        goto out;
-    fprintf(outfile_stream(out), "%s\n", text);
-    ret = durable ? outfile_commit(&out, err) : outfile_commit_unsynced(&out, err);
-out:
-    outfile_discard(&out);
-    free(text);
+    int ret = json_write_sealed(path, o, durable, err);
     cJSON_Delete(o);
     return ret;
 }

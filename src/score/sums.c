@@ -1,7 +1,6 @@
 #include "score/sums.h"
 
 #include "base/json.h"
-#include "base/outfile.h"
 
 #include <stdlib.h>
 #include <string.h>
@@ -9,26 +8,13 @@
 
 int sums_write(const char *path, const char *identity, int done, const double *sums, size_t n,
                struct err *err) {
-    struct outfile *out = NULL;
-    char *text = NULL;
-    int ret = -1;
     cJSON *o = cJSON_CreateObject();
     cJSON_AddStringToObject(o, "identity", identity);
     cJSON_AddNumberToObject(o, "done", done);
     cJSON *list = cJSON_AddArrayToObject(o, "sums");
     for (size_t i = 0; i < n; i++)
         cJSON_AddItemToArray(list, json_real(sums[i]));
-    if (json_seal(o, err) || outfile_open(&out, path, err))
-        goto out;
-    if (!(text = json_line(o))) {
-        err_nomem(err);
-        goto out;
-    }
-    fprintf(outfile_stream(out), "%s\n", text);
-    ret = outfile_commit_unsynced(&out, err);
-out:
-    outfile_discard(&out);
-    free(text);
+    int ret = json_write_sealed(path, o, false, err);
     cJSON_Delete(o);
     return ret;
 }
