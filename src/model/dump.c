@@ -25,8 +25,8 @@ static const char *const op_names[] = {
 static const char *const act_names[] = {
     [ACT_SILU] = "silu", [ACT_RELU] = "relu", [ACT_LEAKY_RELU] = "leaky_relu", [ACT_HARDSWISH] = "hardswish"};
 
-static void add_shape(cJSON *o, const char *key, struct chw s) {
-    cJSON_AddItemToObject(o, key, cJSON_CreateIntArray((int[]){(int)s.c, (int)s.h, (int)s.w}, 3));
+cJSON *chw_to_json(struct chw s) {
+    return cJSON_CreateIntArray((int[]){(int)s.c, (int)s.h, (int)s.w}, 3);
 }
 
 static void add_digest(cJSON *o, const char *key, const float *v, size_t n) {
@@ -42,7 +42,7 @@ static cJSON *op_to_json(const struct graph *g, const struct op *op, const struc
     cJSON_AddStringToObject(o, "kind", op_names[op->kind]);
     cJSON_AddItemToObject(o, "in", cJSON_CreateIntArray(op->in, op->n_in));
     cJSON_AddNumberToObject(o, "out", op->out);
-    add_shape(o, "shape", shapes[op->out]);
+    cJSON_AddItemToObject(o, "shape", chw_to_json(shapes[op->out]));
     switch (op->kind) {
     case OP_CONV:
         cJSON_AddStringToObject(o, "conv", g->convs[op->conv].name);
@@ -81,8 +81,8 @@ static cJSON *op_to_json(const struct graph *g, const struct op *op, const struc
 
 static cJSON *conv_to_json(const struct conv *c, struct chw in, struct chw out) {
     cJSON *o = cJSON_CreateObject();
-    add_shape(o, "input", in);
-    add_shape(o, "output", out);
+    cJSON_AddItemToObject(o, "input", chw_to_json(in));
+    cJSON_AddItemToObject(o, "output", chw_to_json(out));
     cJSON_AddItemToObject(o, "weight_shape",
                           cJSON_CreateIntArray((int[]){c->cout, c->cin / c->groups, c->kh, c->kw}, 4));
     cJSON_AddItemToObject(o, "stride", cJSON_CreateIntArray(c->stride, 2));

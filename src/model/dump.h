@@ -2,7 +2,7 @@
 #ifndef YS_MODEL_DUMP_H
 #define YS_MODEL_DUMP_H
 
-#include "model/graph.h"
+#include "model/shape.h"
 
 #include <cjson/cJSON.h>
 
@@ -10,5 +10,8 @@
  * "leaves", "convs": {NAME: {shapes, digests of the float32 weights, MACs, "exported"}}, "bns"}; shapes for a
  * size x size image. Caller deletes *out. */
 int graph_to_json(const struct graph *graph, int size, cJSON **out, struct err *err);
+
+/* [channels, height, width]; NULL when out of memory. Caller deletes it. */
+cJSON *chw_to_json(struct chw shape);
 
 #endif

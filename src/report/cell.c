@@ -129,18 +129,19 @@ static int read_qcfg(struct report_cell *c, struct err *err) {
     return (c->qcfg_json = qcfg_to_json(q)) ? 0 : err_nomem(err);
 }
 
-static int read_shape(struct report_layer *l, const cJSON *json, struct err *err) {
-    const cJSON *shape = cJSON_GetObjectItemCaseSensitive(json, "weight_shape"), *dim;
-    int n = 0;
-    if (!shape)
+/* o[key], n sizes; absent leaves them 0. */
+static int read_sizes(const cJSON *o, const char *key, int n, long *sizes, struct err *err) {
+    const cJSON *array = cJSON_GetObjectItemCaseSensitive(o, key), *size;
+    int i = 0;
+    if (!array)
         return 0;
-    cJSON_ArrayForEach(dim, shape) {
-        double v = cJSON_IsNumber(dim) ? dim->valuedouble : 0;
-        if (n == SHAPE_DIMS || !(v >= 1 && v <= 1e9) || v != floor(v))
-            return err_set(err, ERR_FAILED, "\"weight_shape\" is not four sizes");
-        l->shape[n++] = (long)v;
+    cJSON_ArrayForEach(size, array) {
+        double v = cJSON_IsNumber(size) ? size->valuedouble : 0;
+        if (i == n || !(v >= 1 && v <= 1e9) || v != floor(v))
+            return err_set(err, ERR_FAILED, "\"%s\" is not %d sizes", key, n);
+        sizes[i++] = (long)v;
     }
-    return n == SHAPE_DIMS ? 0 : err_set(err, ERR_FAILED, "\"weight_shape\" is not four sizes");
+    return i == n ? 0 : err_set(err, ERR_FAILED, "\"%s\" is not %d sizes", key, n);
 }
 
 static int read_layer(struct report_layer *l, const cJSON *json, struct err *err) {
@@ -148,7 +149,10 @@ static int read_layer(struct report_layer *l, const cJSON *json, struct err *err
     if (!cJSON_IsObject(json))
         return err_set(err, ERR_FAILED, "not an object");
     if (json_get_real(json, "score", &l->score, err) || json_get_real(json, "cost", &l->cost, err) ||
-        json_get_real(json, "none_cost", &l->none_cost, err) || read_shape(l, json, err) ||
+        json_get_real(json, "none_cost", &l->none_cost, err) ||
+        read_sizes(json, "weight_shape", WEIGHT_DIMS, l->shape, err) ||
+        read_sizes(json, "input_shape", IMAGE_DIMS, l->input, err) ||
+        read_sizes(json, "output_shape", IMAGE_DIMS, l->output, err) ||
         (has(json, "macs") && json_get_real(json, "macs", &l->macs, err)) ||
         opt_bool(json, "exported", &l->exported, err))
         return -1;

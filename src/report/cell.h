@@ -17,7 +17,7 @@
 #include <stdbool.h>
 #include <stddef.h>
 
-enum { SHAPE_DIMS = 4 };
+enum { WEIGHT_DIMS = 4, IMAGE_DIMS = 3 };
 
 /* One convolution. */
 struct report_layer {
@@ -26,9 +26,10 @@ struct report_layer {
     double cost, none_cost; /* size in 16-bit elements under the recipe, and unquantized */
     bool kept;              /* the solver left it in 16 bits */
     bool exported;          /* false: part of one2many, which only training uses */
-    long shape[SHAPE_DIMS]; /* of its weight (cout, cin / groups, kh, kw); all 0 where scores.json does not
-                               say */
-    double macs;            /* of one image, -1 where scores.json does not say */
+    /* What follows is 0 (macs: -1) where scores.json does not say. */
+    long shape[WEIGHT_DIMS];                    /* of its weight: cout, cin / groups, kh, kw */
+    long input[IMAGE_DIMS], output[IMAGE_DIMS]; /* of one image: channels, height, width */
+    double macs;                                /* of one image */
 };
 
 struct report_cell {

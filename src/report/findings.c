@@ -58,8 +58,12 @@ static void find_sets(struct findings *f, const struct report_cell *cell) {
     }
 }
 
-static bool is_1x1(const struct report_layer *l) {
-    return l->shape[2] == 1 && l->shape[3] == 1;
+static bool has_kernel_blocks(const struct qcfg *q) {
+    return q->weight.block && q->block_dim == BLOCK_DIM_MODELOPT;
+}
+
+bool findings_is_artefact(const struct report_cell *cell, const struct report_layer *l) {
+    return has_kernel_blocks(&cell->qcfg) && l->shape[2] == 1 && l->shape[3] == 1;
 }
 
 /* Adds a sentence (printf format). */
@@ -80,10 +84,10 @@ static int note_blocks(struct findings *f, const struct report_cell *cell) {
     const struct qcfg *q = &cell->qcfg;
     size_t ones = 0;
     bool shapes = cell->layers[0].shape[0] > 0;
-    if (!q->weight.block || q->block_dim == BLOCK_DIM_REDUCTION)
+    if (!has_kernel_blocks(q))
         return 0;
     for (size_t i = 0; i < cell->n_layers; i++)
-        ones += is_1x1(&cell->layers[i]);
+        ones += findings_is_artefact(cell, &cell->layers[i]);
     if (shapes && !ones)
         return 0;
     char which[80] = "";
@@ -136,6 +140,7 @@ struct findings *findings_new(const struct report_cell *cell) {
     for (size_t i = 0; i < cell->n_layers; i++) {
         f->by_score[i] = i;
         f->n_kept += cell->layers[i].kept;
+        f->n_kept_exported += cell->layers[i].kept && cell->layers[i].exported;
     }
     qsort_r(f->by_score, cell->n_layers, sizeof *f->by_score, descending, (void *)cell);
     find_sets(f, cell);

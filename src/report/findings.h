@@ -23,13 +23,17 @@ struct findings {
     size_t n_exported;
     double total;                          /* score of the exported layers */
     struct finding_set sets[FINDING_SETS]; /* 50, 80 and 90 %; n is 0 where total is 0 */
-    bool no_choice;             /* the limit is the recipe's own bits: every layer must be quantized */
-    size_t n_kept;              /* layers that the solver left in 16 bits */
-    char *notes[FINDING_NOTES]; /* sentences, plain text; NULL-terminated */
+    bool no_choice;                 /* the limit is the recipe's own bits: every layer must be quantized */
+    size_t n_kept, n_kept_exported; /* layers that the solver left in 16 bits, and those of them exported */
+    char *notes[FINDING_NOTES];     /* sentences, plain text; NULL-terminated */
 };
 
 /* Owned by the caller. NULL when out of memory. */
 struct findings *findings_new(const struct report_cell *cell);
 void findings_free(struct findings **f);
+
+/* Whether the layer's score tells nothing of its weight: a 1x1 convolution whose weight blocks lie along the
+ * kernel's width (BLOCK_DIM=modelopt), so that each holds one element. False where the shape is unknown. */
+bool findings_is_artefact(const struct report_cell *cell, const struct report_layer *layer);
 
 #endif

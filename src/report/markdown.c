@@ -152,6 +152,9 @@ static void put_choice(FILE *f, const struct report_cell *cell, const struct fin
         fputs(": all but ", f);
         put_layers(f, cell, found, 0, quantized, is_quantized);
     }
+    if (found->n_kept > found->n_kept_exported)
+        fprintf(f, " (%zu of them in the one2many head, which an export drops)",
+                found->n_kept - found->n_kept_exported);
     fputs(".\n", f);
 }
 
@@ -221,20 +224,34 @@ static int put_quantization(FILE *f, const struct report_cell *cell) {
     return fputc('\n', f) == EOF ? -1 : 0;
 }
 
+/* What we know of a layer beyond the reference's columns. */
+static void put_facts(FILE *f, const struct report_cell *cell, const struct findings *found,
+                      const struct report_layer *l) {
+    fprintf(f, "%s|%s|", l->exported ? "yes" : "no", l->kept ? "16 bits" : "quantized");
+    if (l->exported && found->total > 0)
+        fprintf(f, "%.2f %%", 100 * l->score / found->total);
+    fputc('|', f);
+    if (l->shape[0])
+        fprintf(f, "%ld x %ld x %ld x %ld", l->shape[0], l->shape[1], l->shape[2], l->shape[3]);
+    fputc('|', f);
+    if (l->macs >= 0)
+        fprintf(f, "%.3e", l->macs);
+    fprintf(f, "|%s|\n", findings_is_artefact(cell, l) ? "artefact" : "");
+}
+
 static void put_table(FILE *f, const struct report_cell *cell, const struct findings *found) {
     fputs("\n## Layer Sensitivity Table\n\n\n"
           "Sorted by sensitivity (descending). Layer names are AutoQuant recipe handles; a trailing "
-          "`.quant_recipe` suffix "
-          "(if present) is stripped for readability.\n\n"
-          "|Layer|Num Bits|Sensitivity|Size Cost|Exported|Solver|\n| :--- | :--- | :--- | :--- | :--- | :--- "
-          "|\n",
+          "`.quant_recipe` suffix (if present) is stripped for readability.\n\n"
+          "|Layer|Num Bits|Sensitivity|Size Cost|Exported|Solver|Share of Score|Weight Shape|MACs|Note|\n"
+          "| :--- | :--- | :--- | :--- | :--- | :--- | ---: | :--- | :--- | :--- |\n",
           f);
     for (size_t i = 0; i < cell->n_layers; i++) {
         const struct report_layer *l = &cell->layers[found->by_score[i]];
         fputc('|', f);
         put_text(f, l->name);
-        fprintf(f, "|%d.0|%.3e|%.3e|%s|%s|\n", cell->qcfg.bits, l->score, l->cost, l->exported ? "yes" : "no",
-                l->kept ? "16 bits" : "quantized");
+        fprintf(f, "|%d.0|%.3e|%.3e|", cell->qcfg.bits, l->score, l->cost);
+        put_facts(f, cell, found, l);
     }
 }
 

@@ -4,6 +4,16 @@
 #include "report/findings.h"
 #include "report/parts.h"
 
+/* o[key] = the sizes, unless they are unknown. */
+static int put_sizes(cJSON *o, const char *key, const long *sizes, int n) {
+    int v[WEIGHT_DIMS];
+    if (!sizes[0])
+        return 0;
+    for (int i = 0; i < n; i++)
+        v[i] = (int)sizes[i];
+    return part_put(o, key, cJSON_CreateIntArray(v, n));
+}
+
 static cJSON *layer_row(const struct report_cell *cell, const struct report_layer *l) {
     int bad = 0;
     cJSON *o = cJSON_CreateObject();
@@ -13,14 +23,12 @@ static cJSON *layer_row(const struct report_cell *cell, const struct report_laye
     bad |= part_put(o, "size_cost", json_real(l->cost));
     bad |= part_put(o, "exported", cJSON_CreateBool(l->exported));
     bad |= part_put(o, "kept_16_bit", cJSON_CreateBool(l->kept));
-    if (l->shape[0]) {
-        int dims[SHAPE_DIMS];
-        for (int i = 0; i < SHAPE_DIMS; i++)
-            dims[i] = (int)l->shape[i];
-        bad |= part_put(o, "weight_shape", cJSON_CreateIntArray(dims, SHAPE_DIMS));
-    }
+    bad |= put_sizes(o, "weight_shape", l->shape, WEIGHT_DIMS);
     if (l->macs >= 0)
         bad |= part_put(o, "macs", cJSON_CreateNumber(l->macs));
+    bad |= put_sizes(o, "input_shape", l->input, IMAGE_DIMS);
+    bad |= put_sizes(o, "output_shape", l->output, IMAGE_DIMS);
+    bad |= part_put(o, "artefact", cJSON_CreateBool(findings_is_artefact(cell, l)));
     return part_done(o, bad);
 }
 
@@ -62,6 +70,7 @@ static cJSON *solver_choice(const struct report_cell *cell, const struct finding
     bad |= part_put(o, "limit", json_real(cell->limit));
     bad |= part_put(o, "limit_leaves_choice", cJSON_CreateBool(!found->no_choice));
     bad |= part_put(o, "kept_16_bit", kept);
+    bad |= part_put(o, "kept_exported", cJSON_CreateNumber((double)found->n_kept_exported));
     return part_done(o, bad);
 }
 

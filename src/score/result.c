@@ -1,12 +1,17 @@
 #include "score/result.h"
 
 #include "base/json.h"
-#include "model/shape.h"
+#include "model/dump.h"
 
 #include <stdlib.h>
 
+/* Shapes of one image's input and output of a convolution. */
+struct conv_shapes {
+    struct chw in, out;
+};
+
 static cJSON *layer_to_json(const struct score_pass *pass, const struct score_cell *cell, size_t i,
-                            const struct chw *out, struct err *err) {
+                            const struct conv_shapes *s, struct err *err) {
     const struct conv *c = &pass->graph->convs[i];
     const int shape[] = {c->cout, c->cin / c->groups, c->kh, c->kw};
     double numel = (double)conv_numel(c);
@@ -18,22 +23,24 @@ static cJSON *layer_to_json(const struct score_pass *pass, const struct score_ce
     json_add_real(o, "cost", numel * cell->qcfg.bits / 16, err);
     json_add_real(o, "none_cost", numel, err);
     cJSON_AddItemToObject(o, "weight_shape", cJSON_CreateIntArray(shape, 4));
-    cJSON_AddNumberToObject(o, "macs", (double)(conv_macs(c, out[i].h, out[i].w) * c->calls));
+    cJSON_AddNumberToObject(o, "macs", (double)(conv_macs(c, s->out.h, s->out.w) * c->calls));
     cJSON_AddBoolToObject(o, "exported", c->exported);
+    cJSON_AddItemToObject(o, "input_shape", chw_to_json(s->in));
+    cJSON_AddItemToObject(o, "output_shape", chw_to_json(s->out));
     return o;
 }
 
-/* Output shape of every convolution; caller frees. */
-static int conv_outputs(const struct score_pass *pass, struct chw **out, struct err *err) {
+/* Of every convolution; caller frees. */
+static int shapes_of_convs(const struct score_pass *pass, struct conv_shapes **all, struct err *err) {
     const struct graph *g = pass->graph;
     struct chw *values = NULL;
-    if (!(*out = calloc(g->n_convs, sizeof **out)))
+    if (!(*all = calloc(g->n_convs, sizeof **all)))
         return err_nomem(err);
     if (graph_shapes(g, pass->images->size, &values, err))
         return -1;
     for (size_t i = 0; i < g->n_ops; i++)
         if (g->ops[i].kind == OP_CONV)
-            (*out)[g->ops[i].conv] = values[g->ops[i].out];
+            (*all)[g->ops[i].conv] = (struct conv_shapes){values[g->ops[i].in[0]], values[g->ops[i].out]};
     free(values);
     return 0;
 }
@@ -41,7 +48,7 @@ static int conv_outputs(const struct score_pass *pass, struct chw **out, struct 
 int result_write(const struct score_pass *pass, const struct score_cell *cell,
                  const struct score_result *about, const char *path, struct err *err) {
     const struct qcfg *q = &cell->qcfg;
-    struct chw *outputs = NULL;
+    struct conv_shapes *shapes = NULL;
     int ret = -1;
     cJSON *o = cJSON_CreateObject();
     cJSON_AddStringToObject(o, "model", about->model);
@@ -70,10 +77,10 @@ int result_write(const struct score_pass *pass, const struct score_cell *cell,
     cJSON_AddStringToObject(digests, "qcfg", cell->qcfg_digest);
     cJSON_AddItemToObject(o, "qcfg", qcfg_to_json(q));
     cJSON *layers = cJSON_AddObjectToObject(o, "layers");
-    if (conv_outputs(pass, &outputs, err))
+    if (shapes_of_convs(pass, &shapes, err))
         goto out;
     for (size_t i = 0; i < pass->graph->n_convs; i++) {
-        cJSON *layer = layer_to_json(pass, cell, i, outputs, err);
+        cJSON *layer = layer_to_json(pass, cell, i, &shapes[i], err);
         if (!layer)
             goto out;
         cJSON_AddItemToObject(layers, pass->graph->convs[i].name, layer);
@@ -82,7 +89,7 @@ int result_write(const struct score_pass *pass, const struct score_cell *cell,
         goto out;
     ret = json_write(path, o, err);
 out:
-    free(outputs);
+    free(shapes);
     cJSON_Delete(o);
     return ret;
 }

@@ -33,12 +33,16 @@ static void test_sets(void) {
     CHECK_CLOSE(f->sets[0].bits, (250 + 50) / 500.0 * 16, 1e-15, "effective bits with b kept");
     CHECK_CLOSE(f->sets[0].exported_bits, (200 + 50) / 400.0 * 16, 1e-15, "the same over exported layers");
     CHECK_CLOSE(f->sets[2].bits, (250 + 150) / 500.0 * 16, 1e-15, "effective bits with three kept");
-    CHECK(f->n_kept == 1 && !f->no_choice, "the solver's choice");
+    CHECK(f->n_kept == 1 && f->n_kept_exported == 1 && !f->no_choice, "the solver's choice");
     CHECK(says(f, "1 of 5 layers belong to the one2many head"), "the training head is told");
     CHECK(says(f, "unfused"), "that the network is unfused is told");
     CHECK(!says(f, "Artefact"), "no artefact without blocks");
     findings_free(&f);
     CHECK(f == NULL, "freed");
+    layers[1].kept = true;
+    f = findings_new(&cell);
+    CHECK(f->n_kept == 2 && f->n_kept_exported == 1, "and how much of it is exported");
+    findings_free(&f);
     cell.limit = 8;
     f = findings_new(&cell);
     CHECK(f->no_choice, "a limit of the format's own bits leaves no choice");
@@ -71,6 +75,8 @@ static void test_artefacts(void) {
     f = findings_new(&cell);
     CHECK(says(f, "(1 of these 2 layers)") && says(f, "rounding noise"),
           "with shapes the layers are counted");
+    CHECK(findings_is_artefact(&cell, &layers[0]) && !findings_is_artefact(&cell, &layers[1]),
+          "and 1x1 convolutions are told from others");
     findings_free(&f);
 
     layers[0].shape[2] = layers[0].shape[3] = 3;
@@ -81,7 +87,8 @@ static void test_artefacts(void) {
     layers[0].shape[2] = layers[0].shape[3] = 1;
     cell.qcfg.block_dim = BLOCK_DIM_REDUCTION;
     f = findings_new(&cell);
-    CHECK(!says(f, "Artefact"), "BLOCK_DIM=reduction: no warning");
+    CHECK(!says(f, "Artefact") && !findings_is_artefact(&cell, &layers[0]),
+          "BLOCK_DIM=reduction: no warning");
     findings_free(&f);
 
     cell.qcfg.block_dim = BLOCK_DIM_MODELOPT;

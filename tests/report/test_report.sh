@@ -79,8 +79,8 @@ check "the manifest holds the names as they are" jq -e --arg l "$layer" \
     '.layers[$l].quantized and .layer_sensitivity[$l + ".quant_recipe"].rank == 5' "h/${model}_wint4_aint8_per_layer_quant_manifest.json"
 check "the JSON report too" jq -e --arg l "$layer" '.layer_sensitivity[0].layer == $l' h/layer-sensitivity-report.json
 rows=$(sed -n '/^|Layer|/,/^$/p' h/layer-sensitivity-report.md)
-check "the Markdown table has a row of six columns for each layer" test \
-    "$(printf '%s\n' "$rows" | awk -F'|' '{print NF - 2}' | tr '\n' ' ')" = "6 6 6 6 6 6 6 "
+check "the Markdown table has a row of ten columns for each layer" test \
+    "$(printf '%s\n' "$rows" | awk -F'|' '{print NF - 2}' | tr '\n' ' ')" = "10 10 10 10 10 10 10 "
 sed '/^```yaml/,/^```$/d' h/layer-sensitivity-report.md >prose.md
 check "no HTML, no formula, no link in the Markdown" sh -c '! grep -qE "<(script|img|b)>|<img|\\$|\[l\]\(" prose.md'
 check "the fences stay closed" test "$(grep -c '^```' h/layer-sensitivity-report.md)" -eq 4
@@ -110,6 +110,10 @@ sed 's/"score": 0.5,/"score": -0.5,/' scores.json >bad.json
 refused "a negative score" 1 'layer model.0.conv: score -0.5' -s bad.json -r recipe.json -o none
 sed 's/"model.1.conv"/"model.0.conv"/' scores.json >bad.json
 refused "a layer twice" 1 'layer model.0.conv is there twice' -s bad.json -r recipe.json -o none
+for sizes in '[3, 64]' '[3, 64, 64, 64]' '[3, 0, 64]' '[3, 64, "64"]' '[3, 64, 1.5]'; do
+    jq --argjson sizes "$sizes" '.layers["model.0.conv"].input_shape = $sizes' scores.json >bad.json
+    refused "a shape of $sizes" 1 'bad.json: layer model.0.conv: "input_shape" is not 3 sizes' -s bad.json -r recipe.json -o none
+done
 jq '.layers = {}' scores.json >bad.json
 refused "no layers" 1 '"layers" is empty' -s bad.json -r recipe.json -o none
 jq '.model = "../m"' scores.json >bad.json
