@@ -1,0 +1,22 @@
+# What the index and the page take from scores.json files, a line each: the cell's out_dir, its $k most sensitive layers (equal
+# ones in the model's order), the scores in the model's order with four significant digits, and the facts of the layers, null where
+# they are the same as in the line before. Environment: RUN.
+
+# Dividing an integer by an exact power of ten gives the double that prints as these digits.
+def significant: if . <= 0 then 0 else
+    ([3 - (log10 | floor), 22] | min) as $k |
+    if $k > 0 then (. * pow(10; $k) | round) / pow(10; $k) else (. * pow(10; $k) | round) * pow(10; -$k) end end;
+
+# Whether blocks of one element leave 1x1 weights without an error of their own.
+def kernel_blocks: .block_dim == "modelopt" and (.qcfg.weight_quantizer.block // 0) > 0;
+
+foreach inputs as $s ({}; {
+    out_dir: (input_filename | ltrimstr($ENV.RUN + "/") | rtrimstr("/scores.json")),
+    top_layers: ([$s.layers | to_entries[] | {layer: .key, sensitivity: .value.score}] | sort_by(-.sensitivity) | .[:$k]),
+    scores: [$s.layers[].score | significant],
+    demonstration: ($s.demonstration == true),
+    kernel_blocks: ($s | kernel_blocks),
+    before: .layers,
+    layers: [$s.layers | to_entries[] | .key as $name | .value |
+        {name: $name, weight: .weight_shape, input: .input_shape, output: .output_shape, macs, parameters: .none_cost, exported}]};
+    del(.before) + {layers: (if .layers == .before then null else .layers end)})

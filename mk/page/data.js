@@ -1,0 +1,125 @@
+// The run: its cells (columns of the map) and layers (rows), what passes the filters, and in which order.
+"use strict";
+
+const FILTERS = ["model", "weight", "activation", "granularity"];
+const SHARES = [0.5, 0.8, 0.9];
+
+function readRun(text) {
+    const {run, demonstrations, layers, cells} = JSON.parse(text);
+    const models = new Map(Object.entries(layers));
+    for (const cell of cells) {
+        cell.pair = cell.weight + "-" + cell.activation;
+        cell.name = `${cell.model} ${cell.pair} ${cell.granularity}`;
+        // Of the exported layers: shares and sets are of what is deployed.
+        cell.total = cell.scores ? sum(cell.scores.filter((v, i) => models.get(cell.model).exported[i] !== false)) : 0;
+    }
+    return {run, demonstrations, models, cells, rows: mergedRows(models)};
+}
+
+function sum(values) {
+    return values.reduce((a, b) => a + b, 0);
+}
+
+// One row per name. A layer that an earlier model lacks comes after the one that it follows in its own model.
+// at: index of the layer in each model that has it.
+function mergedRows(models) {
+    const rows = new Map(), order = [];
+    for (const [model, layers] of models) {
+        let previous = -1;
+        (layers.name || []).forEach((name, i) => {
+            let row = rows.get(name);
+            if (!row) {
+                row = {name, at: new Map(), exported: layers.exported[i] !== false};
+                rows.set(name, row);
+                order.splice(previous + 1, 0, row);
+            }
+            row.at.set(model, i);
+            previous = order.indexOf(row);
+        });
+    }
+    order.forEach((row, i) => row.position = i);
+    return order;
+}
+
+// What a model says of a row's layer: {weight, input, output, macs, parameters, exported}, null without the layer.
+function facts(data, row, model) {
+    const layers = data.models.get(model), i = row.at.get(model);
+    return i === undefined ? null : Object.fromEntries(Object.keys(layers).map(key => [key, layers[key][i]]));
+}
+
+// null: not scored, or a layer that the model does not have.
+function scoreOf(cell, row) {
+    const i = row.at.get(cell.model);
+    return cell.scores && i !== undefined ? cell.scores[i] : null;
+}
+
+function shareOf(cell, row) {
+    const score = scoreOf(cell, row);
+    return score === null || !(cell.total > 0) ? null : score / cell.total;
+}
+
+// A 1x1 convolution whose weight blocks hold one element each: its score tells nothing of its weight.
+function isArtefact(data, cell, row) {
+    const about = cell.kernel_blocks ? facts(data, row, cell.model) : null;
+    return about !== null && about.weight !== null && about.weight[2] === 1 && about.weight[3] === 1;
+}
+
+// How many of the most sensitive exported layers hold each of SHARES of the cell's total.
+function smallestSets(data, cell) {
+    const exported = data.models.get(cell.model).exported;
+    const scores = cell.scores.filter((v, i) => exported[i] !== false).sort((a, b) => b - a);
+    return SHARES.map(share => {
+        let held = 0, n = 0;
+        while (n < scores.length && held < share * cell.total)
+            held += scores[n++];
+        return n;
+    });
+}
+
+function meanShare(cells, row) {
+    const shares = cells.map(cell => shareOf(cell, row)).filter(v => v !== null);
+    return shares.length ? sum(shares) / shares.length : 0;
+}
+
+function passes(cell, state) {
+    return FILTERS.every(key => state[key].has(cell[key]));
+}
+
+// The map's columns: models stay together.
+function visibleCells(data, state) {
+    const cells = data.cells.filter(c => passes(c, state) && (state.unscored || c.status !== "skipped"));
+    if (state.columns === "total") {
+        const models = [...new Set(cells.map(c => c.model))];
+        cells.sort((a, b) => models.indexOf(a.model) - models.indexOf(b.model) || b.total - a.total);
+    }
+    return cells;
+}
+
+const ROW_KEYS = {
+    cell: (data, state, cells) => state.cell ? row => scoreOf(state.cell, row) ?? -1 : null,
+    mean: (data, state, cells) => row => meanShare(cells, row),
+    macs: largestOf("macs"),
+    parameters: largestOf("parameters"),
+};
+
+function largestOf(key) {
+    return (data, state, cells) => {
+        const models = [...new Set(cells.map(c => c.model))];
+        return row => Math.max(...models.map(m => (facts(data, row, m) || {})[key] ?? -1));
+    };
+}
+
+// The map's rows: layers that a visible cell's model has.
+function visibleRows(data, state, cells) {
+    const models = new Set(cells.map(c => c.model)), named = state.named.toLowerCase();
+    const rows = data.rows.filter(row => [...row.at.keys()].some(m => models.has(m)) &&
+                                         row.name.toLowerCase().includes(named) && (row.exported || !state.exported));
+    if (state.rows === "name")
+        return rows.sort((a, b) => a.name.localeCompare(b.name, "en", {numeric: true}));
+    const key = (ROW_KEYS[state.rows] || (() => null))(data, state, cells);
+    if (key) {
+        const keys = new Map(rows.map(row => [row, key(row)]));
+        rows.sort((a, b) => keys.get(b) - keys.get(a) || a.position - b.position);
+    }
+    return rows;
+}

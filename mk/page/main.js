@@ -1,0 +1,85 @@
+// State, controls, and the one function that draws everything from them.
+"use strict";
+
+const data = readRun(byId("data").textContent);
+const state = {
+    named: "", exported: false, unscored: false, measure: "score", rows: "model", columns: "grid",
+    layer: null,       // selected row
+    cell: null,        // selected column
+    model_shown: null, // whose facts and formats the layer's panel shows
+    table: {column: null, down: false},
+};
+for (const cell of data.cells)
+    cell.top = topName(data, cell);
+for (const key of FILTERS)
+    state[key] = new Set(data.cells.map(c => c[key]));
+
+function render() {
+    const cells = visibleCells(data, state), rows = visibleRows(data, state, cells);
+    if (state.layer && !rows.includes(state.layer))
+        state.layer = null;
+    if (state.cell && !cells.includes(state.cell))
+        state.cell = null;
+    drawMap(data, state, cells, rows);
+    showPanel(data, state, cells, rows);
+}
+
+// Filters, orders and measure: everything may change.
+function change(changes) {
+    Object.assign(state, changes);
+    for (const id of ["measure", "rows", "columns"])
+        byId(id).value = state[id];
+    render();
+    showTable(data, state);
+}
+
+// What is selected; what is not named is nothing.
+function select({layer = null, cell = null, model_shown = null}) {
+    Object.assign(state, {layer, cell});
+    state.model_shown = model_shown || (cell ? cell.model : state.model_shown);
+    render();
+}
+
+function sortTable(column) {
+    state.table = {column, down: state.table.column === column && !state.table.down};
+    showTable(data, state);
+}
+
+function buildFilter(fieldset) {
+    const key = fieldset.dataset.filter;
+    for (const value of state[key]) {
+        const box = el("input", {type: "checkbox", checked: true, value});
+        box.addEventListener("change", () => {
+            state[key][box.checked ? "add" : "delete"](value);
+            change({});
+        });
+        fieldset.append(el("label", null, box, " " + value));
+    }
+}
+
+function buildPage() {
+    const of = status => data.cells.filter(c => c.status === status).length;
+    const {run} = data;
+    byId("summary").textContent =
+        `${of("ok")} cells ok, ${of("skipped")} unsupported, ${of("failed")} failed. Calibrated on ${run.calib_images} images of ` +
+        `${run.image_list}, scored on ${run.score_size}, ${run.imgsz} × ${run.imgsz}; blocks: ${run.block_dim}. ` +
+        "Scores are of the unfused network; a layer's is g²·(error of its output)², summed.";
+    if (data.demonstrations.length) {
+        byId("demonstration").hidden = false;
+        byId("demonstration").textContent = `${data.demonstrations.join(", ")}: the demonstration checkpoint, trained on COCO128. ` +
+            "Its sensitivities show what the tools do; they say nothing about an official YOLOv10.";
+    }
+    document.querySelectorAll("[data-filter]").forEach(buildFilter);
+    byId("controls").addEventListener("submit", event => event.preventDefault());
+    for (const id of ["exported", "unscored"])
+        byId(id).addEventListener("change", event => change({[id]: event.target.checked}));
+    for (const id of ["measure", "rows", "columns"])
+        byId(id).addEventListener("change", event => change({[id]: event.target.value}));
+    byId("named").addEventListener("input", event => change({named: event.target.value}));
+    listenToMap();
+    addEventListener("resize", render);
+    darkPage.addEventListener("change", render);
+    change({});
+}
+
+buildPage();

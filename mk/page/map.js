@@ -1,0 +1,186 @@
+// The heat map: a canvas of squares between the names of layers and the heads of cells, which stay in sight.
+"use strict";
+
+const ROW_HEIGHT = 15, MODEL_GAP = 6, COLUMN_WIDTHS = [10, 26];
+let map = {cells: [], rows: [], lefts: [], width: 0, column: 0};
+
+// Left edges of the columns: as wide as there is room for, a gap between models.
+function layOut(cells, room) {
+    const gaps = cells.map((c, i) => i > 0 && c.model !== cells[i - 1].model ? MODEL_GAP : 0);
+    const [least, most] = COLUMN_WIDTHS;
+    const column = Math.max(least, Math.min(most, Math.floor((room - sum(gaps)) / Math.max(cells.length, 1))));
+    let left = 0;
+    const lefts = cells.map((c, i) => {
+        left += gaps[i];
+        left += column;
+        return left - column;
+    });
+    return {lefts, column, width: left};
+}
+
+function cssColor(name) {
+    return getComputedStyle(document.documentElement).getPropertyValue(name).trim();
+}
+
+function measureOf(state, cell, row) {
+    return state.measure === "share" ? shareOf(cell, row) : scoreOf(cell, row);
+}
+
+// Diagonal lines: nothing was scored here.
+function hatch(context, color) {
+    const tile = el("canvas", {width: 6, height: 6}), pen = tile.getContext("2d");
+    pen.strokeStyle = color;
+    pen.beginPath();
+    for (const d of [-6, 0, 6]) {
+        pen.moveTo(d, 6);
+        pen.lineTo(d + 6, 0);
+    }
+    pen.stroke();
+    return context.createPattern(tile, "repeat");
+}
+
+function drawSquares(context, data, state) {
+    const {cells, rows, lefts, column} = map, size = column - 1;
+    const hatches = {skipped: hatch(context, cssColor("--faint")), failed: hatch(context, cssColor("--failed"))};
+    cells.forEach((cell, c) => {
+        if (!cell.scores) {
+            context.fillStyle = hatches[cell.status] || hatches.failed;
+            context.fillRect(lefts[c], 0, size, rows.length * ROW_HEIGHT);
+            return;
+        }
+        rows.forEach((row, r) => {
+            const value = measureOf(state, cell, row), inset = isArtefact(data, cell, row) ? 3 : 0;
+            if (value === null)
+                return;
+            context.fillStyle = colorOf(state.scale, value);
+            context.fillRect(lefts[c] + inset, r * ROW_HEIGHT + inset, size - 2 * inset, ROW_HEIGHT - 1 - 2 * inset);
+        });
+    });
+}
+
+function drawSelection(context, state) {
+    const {cells, rows, lefts, column, width} = map, c = cells.indexOf(state.cell), r = rows.indexOf(state.layer);
+    context.strokeStyle = cssColor("--text");
+    context.lineWidth = 1.5;
+    if (c >= 0)
+        context.strokeRect(lefts[c] - 1, 0.75, column + 1, rows.length * ROW_HEIGHT - 1.5);
+    if (r >= 0)
+        context.strokeRect(0.75, r * ROW_HEIGHT - 1, width - 1.5, ROW_HEIGHT + 1);
+}
+
+function drawHeads(state) {
+    const {cells, lefts, column} = map, heads = [];
+    cells.forEach((cell, i) => {
+        if (i === 0 || cell.model !== cells[i - 1].model) {
+            const last = cells.findLastIndex(c => c.model === cell.model);
+            const band = el("div", {className: "model", title: cell.model}, cell.model);
+            band.style.left = `${lefts[i]}px`;
+            band.style.width = `${lefts[last] + column - lefts[i] - 1}px`;
+            heads.push(band);
+        }
+        const head = el("button", {
+            type: "button", tabIndex: -1, className: cell.status, title: cell.name,
+            "aria-pressed": cell === state.cell, onclick: () => select({cell})},
+            `${cell.pair} ${cell.granularity.replace("per_", "")}`);
+        head.style.left = `${lefts[i]}px`;
+        head.style.width = `${column}px`;
+        heads.push(head);
+    });
+    replaceChildren("heads", ...heads);
+    byId("heads").style.width = `${map.width}px`;
+}
+
+function drawNames(state) {
+    replaceChildren("names", ...map.rows.map(row => el("button", {
+        type: "button", tabIndex: -1, className: row.exported ? "" : "training",
+        title: row.exported ? row.name : `${row.name} (one2many: only training uses it)`,
+        "aria-pressed": row === state.layer, onclick: () => select({layer: row})}, row.name)));
+}
+
+function drawLegend(state) {
+    const {low, high, cut} = state.scale, decades = high - low;
+    const ramp = el("span", {className: "ramp"});
+    ramp.style.background = `linear-gradient(to right, ${[0, 1, 2, 3, 4, 5, 6, 7, 8].map(i => rampColor(i / 8)).join(", ")})`;
+    const step = decades > 5 ? 2 : 1, ticks = [];
+    for (let i = decades % step; i <= decades; i += step)
+        ticks.push(el("span", null, `${i === 0 && cut ? "≤ " : ""}1e${low + i}`));
+    const key = (name, text) => el("span", {className: "key"}, el("span", {className: name}), text);
+    replaceChildren("legend",
+        el("span", {className: "scale"}, ramp, el("span", {className: "ticks"}, ...ticks)),
+        key("training-key", "one2many: only training uses it"),
+        map.cells.some(c => c.kernel_blocks) ? key("artefact-key", "artefact: the weight's blocks hold one element") : null,
+        map.cells.some(c => !c.scores) ? key("hatch-key", "not scored") : null);
+}
+
+function drawMap(data, state, cells, rows) {
+    byId("empty").hidden = cells.length > 0 && rows.length > 0;
+    const room = byId("scroll").clientWidth - byId("names").offsetWidth - 2;
+    map = {cells, rows, ...layOut(cells, room)};
+    state.scale = logScale(cells.filter(c => c.scores).flatMap(c => rows.map(row => measureOf(state, c, row) ?? 0)));
+    drawHeads(state);
+    drawNames(state);
+    drawLegend(state);
+    const canvas = byId("heat"), height = rows.length * ROW_HEIGHT, dots = devicePixelRatio || 1;
+    canvas.width = Math.round(map.width * dots);
+    canvas.height = Math.round(height * dots);
+    canvas.style.width = `${map.width}px`;
+    canvas.style.height = `${height}px`;
+    canvas.setAttribute("aria-label", `Scores of ${plural(rows.length, "layer")} in ${plural(cells.length, "cell")}`);
+    const context = canvas.getContext("2d");
+    context.scale(dots, dots);
+    drawSquares(context, data, state);
+    drawSelection(context, state);
+}
+
+// The cell and the layer under the pointer, or null.
+function squareAt(event) {
+    const box = byId("heat").getBoundingClientRect();
+    const c = map.lefts.findLastIndex(left => left <= event.clientX - box.left);
+    const cell = map.cells[c], layer = map.rows[Math.floor((event.clientY - box.top) / ROW_HEIGHT)];
+    return cell && layer ? {cell, layer} : null;
+}
+
+function showTip(event) {
+    const at = squareAt(event), tip = byId("tip");
+    tip.hidden = !at;
+    if (!at)
+        return;
+    const score = scoreOf(at.cell, at.layer), share = shareOf(at.cell, at.layer);
+    const text = score !== null   ? scoreText(score) + (share === null ? "" : `, ${percent(share)} of the cell's total`) :
+                 at.cell.scores   ? "this model has no such layer" :
+                                    at.cell.reason || "not scored";
+    tip.replaceChildren(el("strong", null, at.layer.name), el("span", null, at.cell.name), el("span", null, text));
+    tip.style.left = `${Math.min(event.clientX + 14, innerWidth - tip.offsetWidth - 8)}px`;
+    tip.style.top = `${event.clientY + 18 + tip.offsetHeight > innerHeight ? event.clientY - tip.offsetHeight - 10 : event.clientY + 18}px`;
+}
+
+// Arrow keys move the selected square; beyond an edge it stays.
+function moveBy(state, key) {
+    const [dx, dy] = {ArrowLeft: [-1, 0], ArrowRight: [1, 0], ArrowUp: [0, -1], ArrowDown: [0, 1]}[key];
+    const move = (list, item, d) => list[Math.min(Math.max(list.indexOf(item) + d, 0), list.length - 1)];
+    return {cell: move(map.cells, state.cell, state.cell ? dx : 1), layer: move(map.rows, state.layer, state.layer ? dy : 1)};
+}
+
+function revealSelection(state) {
+    const c = map.cells.indexOf(state.cell);
+    byId("names").children[map.rows.indexOf(state.layer)]?.scrollIntoView({block: "nearest", inline: "nearest"});
+    const scroll = byId("scroll"), room = scroll.clientWidth - byId("names").offsetWidth;
+    if (c >= 0 && (map.lefts[c] < scroll.scrollLeft || map.lefts[c] + map.column > scroll.scrollLeft + room))
+        scroll.scrollLeft = map.lefts[c] - room / 2;
+}
+
+function listenToMap() {
+    const canvas = byId("heat");
+    canvas.addEventListener("mousemove", showTip);
+    canvas.addEventListener("mouseleave", () => byId("tip").hidden = true);
+    canvas.addEventListener("click", event => select(squareAt(event) || {}));
+    canvas.addEventListener("keydown", event => {
+        if (event.key === "Escape")
+            select({});
+        if (!event.key.startsWith("Arrow") || !map.cells.length || !map.rows.length)
+            return;
+        event.preventDefault();
+        select(moveBy(state, event.key));
+        revealSelection(state);
+    });
+}
