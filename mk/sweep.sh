@@ -41,6 +41,7 @@ count() { # STATE...: cells of the plan in these states
 }
 
 summary() {
+    note "page: $RUN/index.html"
     printf '%d ok, %d unsupported, %d failed: %s\n' "$@" "$RUN/sweep_index.json"
 }
 
@@ -99,6 +100,7 @@ do_sweep() {
         die 2 "$RUN: not finished; make sweep goes on where it was"
     fi
     awk -F '\t' '$3 == "failed" { print $1 "/" $2 ": " $6 }' "$scratch/plan" >&2
+    jq -r -f mk/closing.jq --rawfile plan "$scratch/plan" "$RUN/sweep_index.json" >&2
     failed=$(count todo stale failed nomodel)
     summary "$(count done)" "$(count unsupported)" "$failed"
     [ "$failed" -eq 0 ] || exit 2

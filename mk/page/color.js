@@ -1,5 +1,5 @@
-// Color of a value. The ramp is viridis: its lightness rises evenly, so it reads without color vision and in print. On a
-// light page it is turned round: what stands out from the page is what is sensitive.
+// Color of a value. The ramp is viridis: its lightness rises evenly, so it reads without color vision and in
+// print. On a light page it is turned round: what stands out from the page is what is sensitive.
 "use strict";
 
 const VIRIDIS = ["440154", "472d7b", "3b528b", "2c728e", "21918c", "28ae80", "5ec962", "addc30", "fde725"];
@@ -10,14 +10,22 @@ function channels(hex) {
     return [0, 2, 4].map(i => parseInt(hex.slice(i, i + 2), 16));
 }
 
-// t from 0 to 1.
-function rampColor(t) {
-    const x = (darkPage.matches ? t : 1 - t) * (VIRIDIS.length - 1), i = Math.min(Math.floor(x), VIRIDIS.length - 2);
+function mixed(x) {
+    const i = Math.min(Math.floor(x), VIRIDIS.length - 2);
     const [a, b] = [channels(VIRIDIS[i]), channels(VIRIDIS[i + 1])];
     return `rgb(${a.map((v, c) => Math.round(v + (b[c] - v) * (x - i))).join(", ")})`;
 }
 
-// A logarithmic scale over whole decades up to the largest value, DECADES of them at most: what is below has the lowest color.
+const STEPS = 255;
+const ramp = Array.from({length: STEPS + 1}, (_, i) => mixed(i / STEPS * (VIRIDIS.length - 1)));
+
+// t from 0 to 1.
+function rampColor(t) {
+    return ramp[Math.round((darkPage.matches ? t : 1 - t) * STEPS)];
+}
+
+// A logarithmic scale over whole decades up to the largest value, DECADES of them at most: what is below has
+// the lowest color.
 function logScale(values) {
     const positive = values.filter(v => v > 0);
     if (!positive.length)

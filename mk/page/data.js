@@ -11,7 +11,8 @@ function readRun(text) {
         cell.pair = cell.weight + "-" + cell.activation;
         cell.name = `${cell.model} ${cell.pair} ${cell.granularity}`;
         // Of the exported layers: shares and sets are of what is deployed.
-        cell.total = cell.scores ? sum(cell.scores.filter((v, i) => models.get(cell.model).exported[i] !== false)) : 0;
+        cell.total =
+            cell.scores ? sum(cell.scores.filter((v, i) => models.get(cell.model).exported[i] !== false)) : 0;
     }
     return {run, demonstrations, models, cells, rows: mergedRows(models)};
 }
@@ -41,7 +42,8 @@ function mergedRows(models) {
     return order;
 }
 
-// What a model says of a row's layer: {weight, input, output, macs, parameters, exported}, null without the layer.
+// What a model says of a row's layer: {weight, input, output, macs, parameters, exported}, null without the
+// layer.
 function facts(data, row, model) {
     const layers = data.models.get(model), i = row.at.get(model);
     return i === undefined ? null : Object.fromEntries(Object.keys(layers).map(key => [key, layers[key][i]]));
@@ -112,8 +114,9 @@ function largestOf(key) {
 // The map's rows: layers that a visible cell's model has.
 function visibleRows(data, state, cells) {
     const models = new Set(cells.map(c => c.model)), named = state.named.toLowerCase();
-    const rows = data.rows.filter(row => [...row.at.keys()].some(m => models.has(m)) &&
-                                         row.name.toLowerCase().includes(named) && (row.exported || !state.exported));
+    const rows = data.rows.filter(
+        row => [...row.at.keys()].some(m => models.has(m)) && row.name.toLowerCase().includes(named) &&
+            (row.exported || !state.exported));
     if (state.rows === "name")
         return rows.sort((a, b) => a.name.localeCompare(b.name, "en", {numeric: true}));
     const key = (ROW_KEYS[state.rows] || (() => null))(data, state, cells);

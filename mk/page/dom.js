@@ -1,4 +1,5 @@
-// Elements, numbers and links. Outside words become text nodes, properties or encoded path segments, never markup.
+// Elements, numbers and links. Outside words become text nodes, properties or encoded path segments, never
+// markup.
 "use strict";
 
 function byId(id) {
@@ -17,8 +18,21 @@ function el(tag, properties, ...children) {
     return e;
 }
 
+function button(text, choose, properties = {}) {
+    return el("button", {type: "button", onclick: choose, ...properties}, text);
+}
+
+function note(text) {
+    return el("p", {className: "note"}, text);
+}
+
 function replaceChildren(id, ...children) {
     byId(id).replaceChildren(...children.filter(c => c !== null));
+}
+
+// "int8-fp8 layer": where the model is known.
+function formatText(cell) {
+    return `${cell.pair} ${cell.granularity.replace("per_", "")}`;
 }
 
 // A link to a file of the run; null without a path.

@@ -3,10 +3,15 @@
 
 const data = readRun(byId("data").textContent);
 const state = {
-    named: "", exported: false, unscored: false, measure: "score", rows: "model", columns: "grid",
-    layer: null,       // selected row
-    cell: null,        // selected column
-    model_shown: null, // whose facts and formats the layer's panel shows
+    named: "",
+    exported: false,
+    unscored: false,
+    measure: "score",
+    rows: "model",
+    columns: "grid",
+    layer: null,        // selected row
+    cell: null,         // selected column
+    model_shown: null,  // whose facts and formats the layer's panel shows
     table: {column: null, down: false},
 };
 for (const cell of data.cells)
@@ -60,13 +65,15 @@ function buildFilter(fieldset) {
 function buildPage() {
     const of = status => data.cells.filter(c => c.status === status).length;
     const {run} = data;
-    byId("summary").textContent =
-        `${of("ok")} cells ok, ${of("skipped")} unsupported, ${of("failed")} failed. Calibrated on ${run.calib_images} images of ` +
-        `${run.image_list}, scored on ${run.score_size}, ${run.imgsz} × ${run.imgsz}; blocks: ${run.block_dim}. ` +
+    byId("summary").textContent = `${of("ok")} cells ok, ${of("skipped")} unsupported, ${
+                                      of("failed")} failed. Calibrated on ${run.calib_images} images of ` +
+        `${run.image_list}, scored on ${run.score_size}, ${run.imgsz} × ${run.imgsz}; blocks: ${
+                                      run.block_dim}. ` +
         "Scores are of the unfused network; a layer's is g²·(error of its output)², summed.";
     if (data.demonstrations.length) {
         byId("demonstration").hidden = false;
-        byId("demonstration").textContent = `${data.demonstrations.join(", ")}: the demonstration checkpoint, trained on COCO128. ` +
+        byId("demonstration").textContent =
+            `${data.demonstrations.join(", ")}: the demonstration checkpoint, trained on COCO128. ` +
             "Its sensitivities show what the tools do; they say nothing about an official YOLOv10.";
     }
     document.querySelectorAll("[data-filter]").forEach(buildFilter);

@@ -8,7 +8,8 @@ let map = {cells: [], rows: [], lefts: [], width: 0, column: 0};
 function layOut(cells, room) {
     const gaps = cells.map((c, i) => i > 0 && c.model !== cells[i - 1].model ? MODEL_GAP : 0);
     const [least, most] = COLUMN_WIDTHS;
-    const column = Math.max(least, Math.min(most, Math.floor((room - sum(gaps)) / Math.max(cells.length, 1))));
+    const column =
+        Math.max(least, Math.min(most, Math.floor((room - sum(gaps)) / Math.max(cells.length, 1))));
     let left = 0;
     const lefts = cells.map((c, i) => {
         left += gaps[i];
@@ -41,7 +42,10 @@ function hatch(context, color) {
 
 function drawSquares(context, data, state) {
     const {cells, rows, lefts, column} = map, size = column - 1;
-    const hatches = {skipped: hatch(context, cssColor("--faint")), failed: hatch(context, cssColor("--failed"))};
+    const hatches = {
+        skipped: hatch(context, cssColor("--faint")),
+        failed: hatch(context, cssColor("--failed"))
+    };
     cells.forEach((cell, c) => {
         if (!cell.scores) {
             context.fillStyle = hatches[cell.status] || hatches.failed;
@@ -53,13 +57,15 @@ function drawSquares(context, data, state) {
             if (value === null)
                 return;
             context.fillStyle = colorOf(state.scale, value);
-            context.fillRect(lefts[c] + inset, r * ROW_HEIGHT + inset, size - 2 * inset, ROW_HEIGHT - 1 - 2 * inset);
+            context.fillRect(
+                lefts[c] + inset, r * ROW_HEIGHT + inset, size - 2 * inset, ROW_HEIGHT - 1 - 2 * inset);
         });
     });
 }
 
 function drawSelection(context, state) {
-    const {cells, rows, lefts, column, width} = map, c = cells.indexOf(state.cell), r = rows.indexOf(state.layer);
+    const {cells, rows, lefts, column, width} = map;
+    const c = cells.indexOf(state.cell), r = rows.indexOf(state.layer);
     context.strokeStyle = cssColor("--text");
     context.lineWidth = 1.5;
     if (c >= 0)
@@ -78,10 +84,10 @@ function drawHeads(state) {
             band.style.width = `${lefts[last] + column - lefts[i] - 1}px`;
             heads.push(band);
         }
-        const head = el("button", {
-            type: "button", tabIndex: -1, className: cell.status, title: cell.name,
-            "aria-pressed": cell === state.cell, onclick: () => select({cell})},
-            `${cell.pair} ${cell.granularity.replace("per_", "")}`);
+        const head =
+            button(formatText(cell), () => select({cell}), {className: cell.status, title: cell.name});
+        head.tabIndex = -1;
+        head.ariaPressed = cell === state.cell;
         head.style.left = `${lefts[i]}px`;
         head.style.width = `${column}px`;
         heads.push(head);
@@ -91,24 +97,38 @@ function drawHeads(state) {
 }
 
 function drawNames(state) {
-    replaceChildren("names", ...map.rows.map(row => el("button", {
-        type: "button", tabIndex: -1, className: row.exported ? "" : "training",
-        title: row.exported ? row.name : `${row.name} (one2many: only training uses it)`,
-        "aria-pressed": row === state.layer, onclick: () => select({layer: row})}, row.name)));
+    const names = map.rows.map(row => {
+        const name = button(row.name, () => select({layer: row}), {title: row.name, tabIndex: -1});
+        name.ariaPressed = row === state.layer;
+        if (!row.exported) {
+            name.className = "training";
+            name.title += " (one2many: only training uses it)";
+        }
+        return name;
+    });
+    replaceChildren("names", ...names);
 }
 
 function drawLegend(state) {
     const {low, high, cut} = state.scale, decades = high - low;
     const ramp = el("span", {className: "ramp"});
-    ramp.style.background = `linear-gradient(to right, ${[0, 1, 2, 3, 4, 5, 6, 7, 8].map(i => rampColor(i / 8)).join(", ")})`;
-    const step = decades > 5 ? 2 : 1, ticks = [];
-    for (let i = decades % step; i <= decades; i += step)
-        ticks.push(el("span", null, `${i === 0 && cut ? "≤ " : ""}1e${low + i}`));
+    ramp.style.background =
+        `linear-gradient(to right, ${[0, 1, 2, 3, 4, 5, 6, 7, 8].map(i => rampColor(i / 8)).join(", ")})`;
+    const ticks = el("span", {className: "ticks"});
+    for (let i = 0; i <= decades; i += decades > 5 ? 2 : 1) {
+        const tick = el("span", null, `${i === 0 && cut ? "≤ " : ""}1e${low + i}`),
+              at = `${100 * i / decades}%`;
+        tick.style.left = at;
+        tick.style.transform = `translateX(-${at})`;
+        ticks.append(tick);
+    }
     const key = (name, text) => el("span", {className: "key"}, el("span", {className: name}), text);
-    replaceChildren("legend",
-        el("span", {className: "scale"}, ramp, el("span", {className: "ticks"}, ...ticks)),
+    replaceChildren(
+        "legend", el("span", {className: "scale"}, ramp, ticks),
         key("training-key", "one2many: only training uses it"),
-        map.cells.some(c => c.kernel_blocks) ? key("artefact-key", "artefact: the weight's blocks hold one element") : null,
+        map.cells.some(c => c.kernel_blocks) ?
+            key("artefact-key", "artefact: the weight's blocks hold one element") :
+            null,
         map.cells.some(c => !c.scores) ? key("hatch-key", "not scored") : null);
 }
 
@@ -116,7 +136,8 @@ function drawMap(data, state, cells, rows) {
     byId("empty").hidden = cells.length > 0 && rows.length > 0;
     const room = byId("scroll").clientWidth - byId("names").offsetWidth - 2;
     map = {cells, rows, ...layOut(cells, room)};
-    state.scale = logScale(cells.filter(c => c.scores).flatMap(c => rows.map(row => measureOf(state, c, row) ?? 0)));
+    state.scale =
+        logScale(cells.filter(c => c.scores).flatMap(c => rows.map(row => measureOf(state, c, row) ?? 0)));
     drawHeads(state);
     drawNames(state);
     drawLegend(state);
@@ -125,7 +146,8 @@ function drawMap(data, state, cells, rows) {
     canvas.height = Math.round(height * dots);
     canvas.style.width = `${map.width}px`;
     canvas.style.height = `${height}px`;
-    canvas.setAttribute("aria-label", `Scores of ${plural(rows.length, "layer")} in ${plural(cells.length, "cell")}`);
+    canvas.setAttribute(
+        "aria-label", `Scores of ${plural(rows.length, "layer")} in ${plural(cells.length, "cell")}`);
     const context = canvas.getContext("2d");
     context.scale(dots, dots);
     drawSquares(context, data, state);
@@ -146,24 +168,32 @@ function showTip(event) {
     if (!at)
         return;
     const score = scoreOf(at.cell, at.layer), share = shareOf(at.cell, at.layer);
-    const text = score !== null   ? scoreText(score) + (share === null ? "" : `, ${percent(share)} of the cell's total`) :
-                 at.cell.scores   ? "this model has no such layer" :
-                                    at.cell.reason || "not scored";
-    tip.replaceChildren(el("strong", null, at.layer.name), el("span", null, at.cell.name), el("span", null, text));
+    const text = score !== null ?
+        scoreText(score) + (share === null ? "" : `, ${percent(share)} of the cell's total`) :
+        at.cell.scores                     ? "this model has no such layer" :
+                                             at.cell.reason || "not scored";
+    tip.replaceChildren(
+        el("strong", null, at.layer.name), el("span", null, at.cell.name), el("span", null, text));
     tip.style.left = `${Math.min(event.clientX + 14, innerWidth - tip.offsetWidth - 8)}px`;
-    tip.style.top = `${event.clientY + 18 + tip.offsetHeight > innerHeight ? event.clientY - tip.offsetHeight - 10 : event.clientY + 18}px`;
+    tip.style.top = `${
+        event.clientY + 18 + tip.offsetHeight > innerHeight ? event.clientY - tip.offsetHeight - 10 :
+                                                              event.clientY + 18}px`;
 }
 
 // Arrow keys move the selected square; beyond an edge it stays.
 function moveBy(state, key) {
     const [dx, dy] = {ArrowLeft: [-1, 0], ArrowRight: [1, 0], ArrowUp: [0, -1], ArrowDown: [0, 1]}[key];
     const move = (list, item, d) => list[Math.min(Math.max(list.indexOf(item) + d, 0), list.length - 1)];
-    return {cell: move(map.cells, state.cell, state.cell ? dx : 1), layer: move(map.rows, state.layer, state.layer ? dy : 1)};
+    return {
+        cell: move(map.cells, state.cell, state.cell ? dx : 1),
+        layer: move(map.rows, state.layer, state.layer ? dy : 1)
+    };
 }
 
 function revealSelection(state) {
     const c = map.cells.indexOf(state.cell);
-    byId("names").children[map.rows.indexOf(state.layer)]?.scrollIntoView({block: "nearest", inline: "nearest"});
+    byId("names").children[map.rows.indexOf(state.layer)]?.scrollIntoView(
+        {block: "nearest", inline: "nearest"});
     const scroll = byId("scroll"), room = scroll.clientWidth - byId("names").offsetWidth;
     if (c >= 0 && (map.lefts[c] < scroll.scrollLeft || map.lefts[c] + map.column > scroll.scrollLeft + room))
         scroll.scrollLeft = map.lefts[c] - room / 2;

@@ -12,10 +12,13 @@ const COLUMNS = [
     ["Files", null],
 ];
 
+const TOTAL = 5;
+
 function topName(data, cell) {
     let top = null;
     for (const row of data.rows)
-        if (row.exported && scoreOf(cell, row) !== null && (top === null || scoreOf(cell, row) > scoreOf(cell, top)))
+        if (row.exported && scoreOf(cell, row) !== null &&
+            (top === null || scoreOf(cell, row) > scoreOf(cell, top)))
             top = row;
     return top ? top.name : "";
 }
@@ -27,6 +30,21 @@ function compareBy(key) {
     };
 }
 
+function tableHead(title, key, i, {column, down}) {
+    const head = el("th", {scope: "col"}, key ? button(title, () => sortTable(i)) : title);
+    if (i === column)
+        head.ariaSort = down ? "descending" : "ascending";
+    return head;
+}
+
+function tableRow(cell) {
+    const texts = COLUMNS.slice(0, -1).map(([_, key]) => el("td", null, key(cell)));
+    texts[TOTAL].textContent = cell.scores ? scoreText(cell.total) : "";
+    texts[TOTAL].className = "number";
+    const files = el("td", {className: "links"}, link(cell.report, "report"), link(cell.log, "log"));
+    return el("tr", {className: cell.status}, ...texts, files);
+}
+
 function showTable(data, state) {
     const {column, down} = state.table;
     const cells = data.cells.filter(c => passes(c, state));
@@ -34,12 +52,6 @@ function showTable(data, state) {
         cells.sort(compareBy(COLUMNS[column][1]));
     if (down)
         cells.reverse();
-    const head = COLUMNS.map(([title, key], i) => el("th", {scope: "col", "aria-sort": i !== column ? "none" : down ? "descending" : "ascending"},
-        key ? el("button", {type: "button", onclick: () => sortTable(i)}, title) : title));
-    const body = cells.map(cell => el("tr", {className: cell.status},
-        ...COLUMNS.slice(0, 5).map(([_, key]) => el("td", null, key(cell))),
-        el("td", {className: "number"}, cell.scores ? scoreText(cell.total) : ""),
-        el("td", null, COLUMNS[6][1](cell)),
-        el("td", {className: "links"}, link(cell.report, "report"), link(cell.log, "log"))));
-    replaceChildren("table", el("thead", null, el("tr", null, ...head)), el("tbody", null, ...body));
+    const head = el("tr", null, ...COLUMNS.map(([title, key], i) => tableHead(title, key, i, state.table)));
+    replaceChildren("table", el("thead", null, head), el("tbody", null, ...cells.map(tableRow)));
 }

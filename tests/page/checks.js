@@ -1,0 +1,210 @@
+// Uses the page as a person does, and leaves "ok" and "not ok" lines in place of it.
+"use strict";
+
+const want = JSON.parse(byId("want").textContent);  // expect.jq's
+const lines = [];
+
+function check(what, got, wanted = true) {
+    const [a, b] = [JSON.stringify(got), JSON.stringify(wanted)];
+    lines.push(a === b ? `ok - ${what}` : `not ok - ${what}: ${a}, wanted ${b}`);
+}
+
+function all(selector) {
+    return [...document.querySelectorAll(selector)];
+}
+
+function texts(selector) {
+    return all(selector).map(e => e.textContent);
+}
+
+function use(id, value) {
+    const e = byId(id);
+    e[e.type === "checkbox" ? "checked" : "value"] = value;
+    e.dispatchEvent(new Event(e.type === "search" ? "input" : "change", {bubbles: true}));
+}
+
+function box(filter, value) {
+    return all(`[data-filter="${filter}"] input`).find(e => e.value === value);
+}
+
+const heads = () => all("#heads button"), names = () => texts("#names button");
+const head = title => heads().find(e => e.title === title);
+
+// The middle of a square on the screen.
+function middle(row, column) {
+    const r = all("#names button")[row].getBoundingClientRect(), c = heads()[column].getBoundingClientRect();
+    return {x: c.left + c.width / 2, y: r.top + r.height / 2};
+}
+
+function mouse(type, {x, y}) {
+    byId("heat").dispatchEvent(new MouseEvent(type, {clientX: x, clientY: y, bubbles: true}));
+}
+
+// Lightness of a square, from the canvas itself; null where nothing is drawn.
+function lightness(row, column) {
+    const canvas = byId("heat"), rect = canvas.getBoundingClientRect(), {x, y} = middle(row, column);
+    const dots = canvas.width / rect.width;
+    const [r, g, b, a] =
+        canvas.getContext("2d").getImageData((x - rect.left) * dots, (y - rect.top) * dots, 1, 1).data;
+    return a ? 0.2126 * r + 0.7152 * g + 0.0722 * b : null;
+}
+
+function testCounts() {
+    check("cells in the map", heads().length, want.scored + want.failed);
+    check("layers in the map", names().length, want.rows);
+    check("rows of the table", all("#table tbody tr").length, want.scored + want.unsupported + want.failed);
+    check("a band for each model", texts("#heads .model"), Object.keys(want.layers));
+    check(
+        "counts in words",
+        byId("summary").textContent.startsWith(
+            `${want.scored} cells ok, ${want.unsupported} unsupported, ${want.failed} failed`));
+    check(
+        "the demonstration is said",
+        byId("demonstration").textContent.includes("COCO128") && !byId("demonstration").hidden);
+    check("the page is not wider than the window", document.documentElement.scrollWidth <= innerWidth);
+}
+
+function testEscaping() {
+    check("a hostile layer is text", names()[0], want.hostile);
+    check("hostile reasons are text", want.reasons.every(r => texts("#table td").includes(r)));
+    check("nothing became an element", all("img, i, #map b").length, 0);
+    check("nothing ran", typeof pwned, "undefined");
+    check(
+        "links stay in the run's folder",
+        all("#table a").every(a => a.href.startsWith(new URL(".", location.href).href)));
+    check(
+        "a link to a log that is a script",
+        all("#table a").filter(a => a.getAttribute("href").startsWith("javascript:")).length, 0);
+    check("nothing was loaded", performance.getEntriesByType("resource").length, 0);
+}
+
+function testColors() {
+    const column = heads().indexOf(head(want.last.name)),
+          order = want.last.ranked.filter(name => names().includes(name));
+    const shown = order.filter(name => names().indexOf(name) % 2 === 0)
+                      .map(name => lightness(names().indexOf(name), column));
+    const dark = matchMedia("(prefers-color-scheme: dark)").matches;
+    const rises = shown.every((v, i) => i === 0 || (dark ? v <= shown[i - 1] + 1 : v >= shown[i - 1] - 1));
+    check(
+        `on a ${dark ? "dark" : "light"} page the sensitive layers stand out: ${shown.length} squares`,
+        rises && shown.length > 50);
+    check("from one end of the ramp to the other", Math.abs(shown[0] - shown[shown.length - 1]) > 100);
+    check(
+        "a layer that the model lacks has no square",
+        lightness(names().indexOf("model.141.conv"), heads().indexOf(head("__proto__ int8-int8 per_layer"))),
+        null);
+}
+
+function testFilters() {
+    box("weight", "int4").click();
+    check("without int4 weights", heads().filter(e => e.textContent.startsWith("int4-")).length, 0);
+    check("nor in the table", texts("#table td:nth-child(2)").includes("int4"), false);
+    box("weight", "int4").click();
+    for (const value of ["int4", "fp4", "fp8"])
+        box("weight", value).click();
+    for (const value of ["int4", "int8", "fp4"])
+        box("activation", value).click();
+    box("granularity", "per_channel").click();
+    check("int8-fp8 per_layer", heads().map(e => e.title), want.int8_fp8);
+    box("model", "first").click();
+    check(
+        "layers of the models that are left", names().length,
+        Math.max(...Object.entries(want.layers).map(([m, n]) => m === "first" ? 0 : n)));
+    all("#controls fieldset input").filter(e => e.checked).forEach(e => e.click());
+    check("nothing left is said", [byId("empty").hidden, heads().length, names().length], [false, 0, 0]);
+    all("#controls fieldset input").forEach(e => e.click());
+    use("unscored", true);
+    check("unsupported cells too", heads().length, want.scored + want.unsupported + want.failed);
+    head("first int4-int4 per_channel").click();
+    check("with the reason", byId("panel").textContent.includes(want.reasons[0]));
+    use("unscored", false);
+    use("exported", true);
+    check("exported layers only", names().length, want.exported);
+    use("exported", false);
+    use("named", "MODEL.1");
+    check("layers by name", names().length > 0 && names().every(n => n.includes("model.1")));
+    use("named", "");
+}
+
+function testSorting() {
+    head(want.last.name).click();
+    check("a cell's panel", byId("panel").querySelector("h2").textContent, want.last.name);
+    check("has its total", byId("panel").textContent.includes(scoreText(want.last.total)));
+    check(
+        "and its report and log", all("#panel .links a").map(a => a.getAttribute("href")),
+        [want.last.report, want.last.log]);
+    [...all("#panel button")].find(e => e.textContent.startsWith("Sort")).click();
+    check("layers by this cell", names().slice(0, want.last.ranked.length), want.last.ranked);
+    use("rows", "parameters");
+    check(
+        "layers by parameters: the wide kernels first",
+        names()[0] === want.hostile && names()[1] === "model.2.conv");
+    use("rows", "name");
+    check("layers by name", names().indexOf("model.9.conv") + 1, names().indexOf("model.10.conv"));
+    use("rows", "model");
+    use("columns", "total");
+    check("models stay together", texts("#heads .model"), Object.keys(want.layers));
+    check(
+        "cells by total score", heads().map(e => e.title).filter(t => t.startsWith("first ")), want.by_total);
+    use("columns", "grid");
+    check(
+        "and back", heads().map(e => e.title).filter(t => t.startsWith("first "))[1],
+        "first int4-int8 per_layer");
+    all("#table th button")[5].click();
+    const totals = () => texts("#table td.number").filter(t => t).map(Number);
+    check("the table by total score", totals().every((v, i, a) => i === 0 || v >= a[i - 1]));
+    all("#table th button")[5].click();
+    check(
+        "and the other way round",
+        totals().every((v, i, a) => i === 0 || v <= a[i - 1]) && totals().length === want.scored);
+}
+
+function testSelection() {
+    const row = 3, column = 5, cell = heads()[column].title, layer = names()[row];
+    mouse("mousemove", middle(row, column));
+    check(
+        "the tip names layer and cell", [...byId("tip").children].slice(0, 2).map(e => e.textContent),
+        [layer, cell]);
+    mouse("click", middle(row, column));
+    const panel = byId("panel");
+    check("a click shows the layer", panel.querySelector("h2").textContent, layer);
+    check(
+        "its shapes, MACs and parameters", texts("#panel dd"),
+        ["8 × 4 × 1 × 1", "4 × 20 × 20", "8 × 10 × 10", "1.23 M", "32", "yes"]);
+    const formats = heads().filter(e => e.title.startsWith("first ")).length;
+    check("a bar for each of its formats", all("#panel .bars button").length, formats);
+    check("the clicked one is marked", texts('#panel .bars [aria-pressed="true"] .label').length, 1);
+    const widths = all("#panel .bar").map(e => parseFloat(e.style.width));
+    check(
+        "the longest first",
+        widths.every((w, i) => i === 0 || w <= widths[i - 1]) && widths[0] > widths[formats - 1]);
+    check(
+        "artefacts are marked and explained",
+        texts("#panel .label").some(t => t.endsWith("*")) &&
+            panel.textContent.includes("BLOCK_DIM=reduction"));
+    const other = Object.keys(want.layers)[1];
+    all("#panel .tabs button").find(e => e.textContent === other).click();
+    check("another model's formats", panel.querySelector("h3").textContent.endsWith(other));
+    all("#names button").find(e => e.textContent === "model.23.cv2.103.conv").click();
+    check(
+        "one2many is explained",
+        panel.textContent.includes("one2many") && panel.textContent.includes("an export drops it"));
+    mouse("click", middle(row, column));
+    byId("heat").dispatchEvent(new KeyboardEvent("keydown", {key: "ArrowDown", bubbles: true}));
+    check("arrow keys move", panel.querySelector("h2").textContent, names()[row + 1]);
+    byId("heat").dispatchEvent(new KeyboardEvent("keydown", {key: "Escape", bubbles: true}));
+    check("escape goes back", panel.querySelector("h2").textContent, "Most sensitive layers");
+    head(want.lost.name).click();
+    check("a failed cell tells why", panel.textContent.includes(want.lost.reason));
+    panel.querySelector(".close").click();
+    check("and closes", panel.querySelector("h2").textContent, "Most sensitive layers");
+}
+
+for (const test
+         of [testCounts, testEscaping, testColors, testFilters, testSorting, testSelection, testEscaping])
+    try {
+        test();
+    } catch (e) {
+        check(`${test.name} ends`, String(e.stack));
+    }
+document.documentElement.replaceWith(el("pre", null, `\nchecks:\n${lines.join("\n")}\nend\n`));
