@@ -10,6 +10,12 @@ ok "and names what is unsupported, with the reason" grep -q '^a/fp4-int8/per_cha
 small sweep
 equal "sweep: status" "$status" 0
 equal "sweep: last line" "$(last_line)" "6 ok, 2 unsupported, 0 failed: sweep_index.json"
+equal "the five most sensitive layers of a cell, TOP_K permitting" "$(grep '^  a fp4-int8 per_layer ' err | grep -o 'model.[^ ]* 5.00e-01' | tr '\n' ' ')" \
+    "model.0.conv 5.00e-01 model.3,conv 5.00e-01 "
+equal "a line for each scored cell" "$(grep -c '^  a ' err)" 6
+equal "a line for each reason" "$(grep '^unsupported: ' err)" \
+    "unsupported: fp4-fp8/per_channel fp4-int8/per_channel of a: per_channel requires axis-based quantization but *weight_quantizer uses block_sizes"
+ok "and the page" [ -f "$(sed -n 's/^page: //p' err)" ]
 ok "the index that it names is there" [ -f "$(tail -n 1 out | sed 's/^.*: //')" ]
 equal "one process scored" "$(calls sens-score)" 1
 equal "images were prepared once" "$(calls calib-prep)" 1
@@ -18,7 +24,7 @@ for f in scores.json recipe.json status.json a_wint8_afp8_per_layer_quant_manife
     layer-sensitivity-report.md layer-sensitivity-report.json composed-config.yaml; do
     ok "a cell has $f" [ -s "$cell/$f" ]
 done
-for f in run.json grid.mk sweep_index.json sweep_index.csv failures.json; do
+for f in run.json grid.mk sweep_index.json sweep_index.csv failures.json index.html; do
     ok "a run has $f" [ -s "$run/$f" ]
 done
 ok "the run's name is a time" expr "$(readlink $run)" : '20[0-9-]*_[0-9-]*$' >/dev/null
@@ -72,6 +78,7 @@ forget
 mk sweep MODELS='a demo' WEIGHT_DTYPES=int8 ACT_DTYPES='int8 fp16' GRANULARITIES=per_layer
 equal "a grown run counts this call's cells" "$(last_line)" "4 ok, 0 unsupported, 0 failed: sweep_index.json"
 equal "and scores what is missing: processes" "$(calls sens-score)" 2
+equal "and tells of these only" "$(grep -c '^  ' err)" 4
 equal "it is the same run" "$(ls tmp/yolo10_layer_sensitivity_sweep | grep -c .)" 2
 equal "images were not prepared again" "$(calls calib-prep)" 0
 equal "the index holds the whole run" "$(jq '.successes | length' $index)" 9
@@ -92,9 +99,9 @@ equal "what is named twice is one cell" "$(wc -l <out)" 1
 # index: from what the run holds.
 small index TOP_K=1
 equal "index with another TOP_K: status and layers" "$status $(jq '[.successes[].top_layers | length] | unique[]' $index)" "0 1"
-rm $run/sweep_index.* $run/failures.json
+rm $run/sweep_index.* $run/failures.json $run/index.html
 small index
-ok "index makes what is gone" [ -s $index -a -s $run/sweep_index.csv -a -s $run/failures.json ]
+ok "index makes what is gone" [ -s $index -a -s $run/sweep_index.csv -a -s $run/failures.json -a -s $run/index.html ]
 
 # -j, a process per cell, and the launcher: the same bytes.
 tree $run >reference

@@ -46,18 +46,27 @@ sed -n '/id="data"/{n;p}' "$dir/mixed/index.html" >"$dir/mixed.json"
 check "have each score at its layer" jq -e '.layers.first.name as $n | ($n | index("new.conv")) as $new | ($n | index("model.5.conv")) as $old |
     [.cells[] | [.scores[$new], .scores[$old]]] | .[0] == [3, null] and .[1][0] == null and .[1][1] > 0' "$dir/mixed.json"
 
-chromium=$(command -v chromium || command -v chromium-browser) || {
-    echo "# skip page/test_page.sh, in a browser: there is no chromium (apt-get install chromium)"
+skip() { # WHY
+    echo "# skip page/test_page.sh, in a browser: $1"
     exit 0
 }
+browse() { # FILE OPTION...
+    file=$1
+    shift
+    "$chromium" --headless --no-sandbox --disable-gpu --disable-dev-shm-usage --user-data-dir="$dir/profile" --dump-dom "$@" "file://$file" \
+        >"$dir/dom" 2>"$dir/err"
+}
+chromium=$(command -v chromium || command -v chromium-browser) || skip "there is no chromium (make deps test installs it)"
+echo '<p>shown</p>' >"$dir/blank.html"
+browse "$dir/blank.html"
+grep -q '<p>shown</p>' "$dir/dom" || skip "$chromium does not start: $(tail -n 1 "$dir/err")"
 jq -r '.successes[].out_dir' "$RUN/sweep_index.json" | sed "s|.*|$RUN/&/scores.json|" | xargs cat >"$dir/scores"
 jq -n --slurpfile scores "$dir/scores" --slurpfile index "$RUN/sweep_index.json" -f "$here/expect.jq" | sed 's/</\\u003c/g' >"$dir/want"
 { cat "$page"; echo '<script id="want" type="application/json">'; cat "$dir/want"; echo '</script><script>'; cat "$here/checks.js"; echo '</script>'; } \
     >"$RUN/tested.html"
 
 in_browser() { # WHAT SIZE SCHEME
-    "$chromium" --headless --no-sandbox --disable-gpu --disable-dev-shm-usage --user-data-dir="$dir/profile" --window-size="$2" \
-        --blink-settings=preferredColorScheme="$3" --dump-dom "file://$RUN/tested.html" >"$dir/dom" 2>"$dir/err"
+    browse "$RUN/tested.html" --window-size="$2" --blink-settings=preferredColorScheme="$3"
     if grep -q '^checks:$' "$dir/dom" && grep -q '^end$' "$dir/dom"; then
         sed -n "/^checks:\$/,/^end\$/{s/&lt;/</g; s/&gt;/>/g; s/&amp;/\\&/g; s/ok - /&$1: /p}" "$dir/dom"
     else
