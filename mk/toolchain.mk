@@ -52,8 +52,7 @@ TORCHLIB := $B/libyolosens-torch.a
 TOOLS   := $(TOOL_C:tools/%.c=$B/bin/%)
 TESTS   := $(TEST_C:tests/%.c=$B/test/%)
 
-# The tools and tests that load libtorch; the others start without it.
-TORCH_TOOLS := $B/bin/sens-score
+# The tests that load libtorch, which their results are compared with; nothing else does.
 TORCH_TESTS := $(filter $B/test/torch/% $B/test/network/%,$(TESTS))
 
 Q := $(if $(V),,@)
@@ -77,9 +76,9 @@ $(TORCHLIB): $(TORCH_O)
 	$(call say,AR )
 	$(Q)rm -f $@ && ar rcs $@ $^
 
-$(TORCH_TOOLS) $(TORCH_TESTS): $(TORCHLIB)
-$(TORCH_TOOLS) $(TORCH_TESTS): LINK = $(CXX)
-$(TORCH_TOOLS) $(TORCH_TESTS): LINK_LIBS = $(LIB) $(TORCHLIB) $(LIB) $(TORCH_LIBS)
+$(TORCH_TESTS): $(TORCHLIB)
+$(TORCH_TESTS): LINK = $(CXX)
+$(TORCH_TESTS): LINK_LIBS = $(LIB) $(TORCHLIB) $(LIB) $(TORCH_LIBS)
 LINK = $(CC)
 LINK_LIBS = $(LIB)
 

@@ -71,27 +71,22 @@ void layer_scorer_free(struct layer_scorer **scorer) {
     *scorer = NULL;
 }
 
-/* g2, and the output of the last call. */
-static int square_gradients(struct layer_scorer *s, struct conv_call *const *calls, size_t n_calls,
-                            const float **y, size_t *n_y, struct err *err) {
+static size_t numel(const int64_t shape[4]) {
+    return (size_t)(shape[0] * shape[1] * shape[2] * shape[3]);
+}
+
+/* g2 of an output of n elements. */
+static int square_gradients(struct layer_scorer *s, struct conv_call *const *calls, size_t n_calls, size_t n,
+                            struct err *err) {
     const float **g = calloc(n_calls, sizeof *g);
-    size_t n_g;
     int ret = -1;
     if (!g)
         return err_nomem(err);
-    if (tc_floats(calls[n_calls - 1]->y, y, n_y, err))
+    for (size_t i = 0; i < n_calls; i++)
+        g[i] = calls[i]->g;
+    if (grow(&s->g2, &s->g2_size, n, sizeof *s->g2, err))
         goto out;
-    for (size_t i = 0; i < n_calls; i++) {
-        if (tc_floats(calls[i]->g, &g[i], &n_g, err))
-            goto out;
-        if (n_g != *n_y) {
-            err_set(err, ERR_UNSUPPORTED, "it runs %zu times with outputs of different sizes", n_calls);
-            goto out;
-        }
-    }
-    if (grow(&s->g2, &s->g2_size, *n_y, sizeof *s->g2, err))
-        goto out;
-    square_sum(s->pool, g, n_calls, *n_y, s->g2);
+    square_sum(s->pool, g, n_calls, n, s->g2);
     ret = 0;
 out:
     free(g);
@@ -131,19 +126,17 @@ int layer_score(struct layer_scorer *s, size_t conv, struct conv_call *const *ca
                 const bool *wanted, double *sums, size_t stride, struct err *err) {
     const struct conv *c = &s->graph->convs[conv];
     const struct plan *plan = s->plan;
-    const float *x, *y;
-    size_t n_x, n_y;
-    int64_t shape[TC_DIMS_MAX];
-    int ndim, ret = -1;
+    const float *x = calls[n_calls - 1]->x, *y = calls[n_calls - 1]->y;
+    const int64_t *shape = calls[n_calls - 1]->x_shape;
+    size_t n_x = numel(shape), n_y = numel(calls[n_calls - 1]->y_shape);
+    int ret = -1;
     const struct conv_weight **weights = calloc((size_t)plan->n_pairs, sizeof *weights);
     double *found = calloc((size_t)plan->n_pairs, sizeof *found);
     if (!weights || !found) {
         err_nomem(err);
         goto out;
     }
-    if (square_gradients(s, calls, n_calls, &y, &n_y, err) ||
-        tc_floats(calls[n_calls - 1]->x, &x, &n_x, err) ||
-        tc_shape(calls[n_calls - 1]->x, shape, &ndim, err) || grow(&s->q, &s->q_size, n_x, sizeof *s->q, err))
+    if (square_gradients(s, calls, n_calls, n_y, err) || grow(&s->q, &s->q_size, n_x, sizeof *s->q, err))
         goto out;
     const struct conv_input in = {s->q, (int)shape[0], (int)shape[2], (int)shape[3]};
     for (int first = 0, end; first < plan->n_pairs; first = end) {

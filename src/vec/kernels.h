@@ -12,6 +12,7 @@ struct vec_kernels {
     void (*sigmoid_grad)(const float *s, const float *d, size_t n, float *out);
     void (*softmax_grad)(const float *s, size_t lds, const float *d, size_t ldd, size_t rows, size_t cols,
                          float *out, size_t ldo);
+    double (*sum_squares)(const float *v, size_t n);
     void (*interleave)(const float *a, const float *b, size_t n, bool add, float *out);
 };
 

@@ -28,6 +28,10 @@ void vec_softmax_grad(const float *s, size_t lds, const float *d, size_t ldd, si
     kernels()->softmax_grad(s, lds, d, ldd, rows, cols, out, ldo);
 }
 
+double vec_sum_squares(const float *v, size_t n) {
+    return kernels()->sum_squares(v, n);
+}
+
 void vec_interleave(const float *a, const float *b, size_t n, bool add, float *out) {
     kernels()->interleave(a, b, n, add, out);
 }

@@ -29,6 +29,9 @@ void vec_sigmoid_grad(const float *s, const float *d, size_t n, float *out);
 void vec_softmax_grad(const float *s, size_t lds, const float *d, size_t ldd, size_t rows, size_t cols,
                       float *out, size_t ldo);
 
+/* Sum of v[i]^2, in float32 by lanes and in double over these. */
+double vec_sum_squares(const float *v, size_t n);
+
 /* out[2 i] = a[i], out[2 i + 1] = b[i] for i below n; with add, both are added to out. */
 void vec_interleave(const float *a, const float *b, size_t n, bool add, float *out);
 

@@ -56,6 +56,13 @@ static void softmax_grad(const float *s, size_t lds, const float *d, size_t ldd,
     }
 }
 
+static double sum_squares(const float *v, size_t n) {
+    double sum = 0;
+    for (size_t i = 0; i < n; i++)
+        sum += (double)v[i] * v[i];
+    return sum;
+}
+
 static void interleave(const float *a, const float *b, size_t n, bool add, float *out) {
     for (size_t i = 0; i < n; i++) {
         out[2 * i] = add ? out[2 * i] + a[i] : a[i];
@@ -69,5 +76,6 @@ const struct vec_kernels vec_ref = {
     .sigmoid = sigmoid,
     .sigmoid_grad = sigmoid_grad,
     .softmax_grad = softmax_grad,
+    .sum_squares = sum_squares,
     .interleave = interleave,
 };

@@ -129,6 +129,18 @@ static void softmax_grad(const float *s, size_t lds, const float *d, size_t ldd,
     }
 }
 
+static double sum_squares(const float *v, size_t n) {
+    V lanes = {0};
+    double sum = 0;
+    for (size_t i = 0; i < n; i += VL) {
+        V part = load_part(v + i, part_of(n, i));
+        lanes += part * part;
+    }
+    for (int i = 0; i < VL; i++)
+        sum += (double)lanes[i];
+    return sum;
+}
+
 static void interleave(const float *a, const float *b, size_t n, bool add, float *out) {
     size_t i = 0;
     for (; i + VL <= n; i += VL) {
@@ -149,5 +161,6 @@ const struct vec_kernels KERNELS = {
     .sigmoid = sigmoid,
     .sigmoid_grad = sigmoid_grad,
     .softmax_grad = softmax_grad,
+    .sum_squares = sum_squares,
     .interleave = interleave,
 };
