@@ -1,7 +1,7 @@
 # Compilers, flags and the rules that turn src/, tools/ and tests/ into build/.
 #
 #   SAN=1      everything under AddressSanitizer and UndefinedBehaviorSanitizer, in build/san
-#   TORCH_HOME a libtorch 2.x; empty: the system's libtorch (Debian's libtorch-dev)
+#   TORCH_HOME a libtorch 2.x for the tests; empty: the system's libtorch (Debian's libtorch-dev)
 
 CC  ?= gcc
 CXX ?= g++

@@ -1,4 +1,4 @@
-/* Runs a graph with libtorch, forward and backward, for scoring.
+/* Runs a graph with libtorch, forward and backward: what tests compare src/gradient and src/forward with.
  *
  *     struct network *net = NULL;
  *     if (network_new(graph, &net, &err)) ...

@@ -80,7 +80,7 @@ static void test_traces(void) {
     char calib[] = "/tmp/yolosens-gradient-XXXXXX", command[512], checkpoint[512], trace[512];
     int fd = mkstemp(calib);
     snprintf(command, sizeof command,
-             "%s/bin/calib-prep --list calib/quant100.txt --count 1 --size 640 -o %s",
+             "%s/bin/calib-prep --list calib/quant100.txt --count 10 --size 640 -o %s",
              build ? build : "build", calib);
     CHECK(fd >= 0 && system(command) == 0, "calib-prep");
     test_trace("yolov10n", "calib/models/yolov10n.pt", "tests/reference/trace/yolov10n.json", calib);
