@@ -25,10 +25,10 @@ static void store_run(const struct pass *p, const float *from, size_t at, size_t
 static void store_block(void *ctx, size_t i, int worker) {
     const struct job *j = ctx;
     const struct pass *p = &j->pass;
-    const struct block b = block_of(p, i);
+    const struct block b = block_open(p, i, worker);
     size_t panel = (size_t)p->kernels->panel, plane = p->g.oh * p->g.ow;
     bool dense = p->cols == p->g.ow;
-    float *tile = p->scratch->rooms.of[worker];
+    float *tile = p->scratch->rooms.of[worker] + block_room(p);
     for (size_t t = 0; t < p->tiles; t++) {
         size_t row = b.group * p->g.cout + t * (size_t)p->kernels->tile_rows;
         for (size_t at = b.first; at < b.end; at += panel) {
@@ -61,15 +61,14 @@ static void store_tiles(const struct pass *p, const float *from, size_t apart, s
 static void store_winograd(void *ctx, size_t i, int worker) {
     const struct job *j = ctx;
     const struct pass *p = &j->pass;
-    const struct block b = block_of(p, i);
+    const struct block b = block_open(p, i, worker);
     size_t panel = (size_t)p->kernels->panel, plane = p->g.oh * p->g.ow, ld = 2 * panel;
-    const float *v = winograd_inputs(p, &b, worker);
-    float *tile = p->scratch->rooms.of[worker] + p->panels * WINOGRAD * p->channels * panel;
+    float *tile = p->scratch->rooms.of[worker] + block_room(p);
     for (size_t t = 0; t < p->tiles; t++) {
         size_t row = t * (size_t)p->kernels->tile_rows;
         const struct store_target target = {j->scale + row, j->shift + row, j->act, tile, ld};
         for (size_t at = b.first; at < b.end; at += panel) {
-            const struct winograd_product product = winograd_of(p, &b, j->weight, t, at, v);
+            const struct winograd_product product = winograd_of(p, &b, j->weight, t, at);
             p->kernels->winograd_store(&product, &target);
             for (int r = 0; r < product.rows; r++)
                 store_tiles(p, tile + (size_t)r * 2 * ld, ld, at, (size_t)product.positions,
@@ -99,8 +98,7 @@ int conv_forward(struct conv_scratch *scratch, struct pool *pool, const struct c
         pass_open(p, scratch, conv, scratch->planes, weight->form, err))
         return -1;
     size_t panel = (size_t)p->kernels->panel, rows = (size_t)p->kernels->tile_rows;
-    size_t v = p->form == FORM_WINOGRAD ? p->panels * WINOGRAD * p->channels * panel : 0;
-    int ret = rooms_grow(&scratch->rooms, v + 4 * rows * panel, err);
+    int ret = rooms_grow(&scratch->rooms, block_room(p) + 4 * rows * panel, err);
     if (!ret)
         pool_run(pool, p->tasks,
                  p->form == FORM_WINOGRAD    ? store_winograd

@@ -44,16 +44,14 @@ static struct score_target target_of(const struct job *j, const struct block *b,
 static void score_block(void *ctx, size_t i, int worker) {
     const struct job *j = ctx;
     const struct pass *p = &j->pass;
-    const struct block b = block_of(p, i);
-    bool winograd = p->form == FORM_WINOGRAD;
-    const float *v = winograd ? winograd_inputs(p, &b, worker) : NULL;
+    const struct block b = block_open(p, i, worker);
     for (size_t w = 0; w < j->n_weights; w++) {
         double lanes[LANES_MAX] = {0};
         for (size_t t = 0; t < p->tiles; t++)
             for (size_t at = b.first; at < b.end; at += (size_t)p->kernels->panel) {
                 const struct score_target target = target_of(j, &b, w, t, at);
-                if (winograd) {
-                    const struct winograd_product product = winograd_of(p, &b, j->weights[w], t, at, v);
+                if (p->form == FORM_WINOGRAD) {
+                    const struct winograd_product product = winograd_of(p, &b, j->weights[w], t, at);
                     p->kernels->winograd_score(&product, &target, lanes);
                 } else {
                     const struct tile_product product = product_of(p, &b, j->weights[w], t, at);

@@ -72,32 +72,30 @@ static void winograd_input(const float *x, size_t plane, size_t cols, int positi
 
 typedef float winograd_sums[WINOGRAD][ROWS][VECS * VL];
 
-INLINE void winograd_multiply(int vecs, const struct winograd_product *p, winograd_sums m) {
-    static const size_t tap = 0;
-    for (size_t i = 0; i < WINOGRAD; i++) {
-        const struct tile_product product = {.w = p->u + i * p->channels * ROWS,
-                                             .x = p->v + i * p->channels * VECS * VL,
-                                             .channels = p->channels,
-                                             .stride = VECS * VL,
-                                             .tap = &tap,
-                                             .taps = 1};
-        I acc[ROWS][VECS];
-        multiply(CONV_F32, vecs, false, &product, acc);
+/* One of the 16 products of a panel of `vecs` vectors. */
+INLINE void multiply_element(int vecs, size_t channels, const float *u, const float *v,
+                             float out[ROWS][VECS * VL]) {
+    I acc[ROWS][VECS];
+    clear(vecs, acc);
+    for (size_t c = 0; c < channels; c++, u += ROWS, v += VECS * VL)
+        add_products(CONV_F32, vecs, VL, u, v, acc);
 #pragma GCC unroll 16
-        for (int r = 0; r < ROWS; r++)
+    for (int r = 0; r < ROWS; r++)
 #pragma GCC unroll 16
-            for (int v = 0; v < vecs; v++)
-                store(&m[i][r][v * VL], as_float(acc[r][v]));
-    }
+        for (int k = 0; k < vecs; k++)
+            store(&out[r][k * VL], as_float(acc[r][k]));
 }
 
 static void winograd_products(const struct winograd_product *p, winograd_sums m) {
-    if (p->positions > 2 * VL)
-        winograd_multiply(3, p, m);
-    else if (p->positions > VL)
-        winograd_multiply(2, p, m);
-    else
-        winograd_multiply(1, p, m);
+    for (size_t i = 0; i < WINOGRAD; i++) {
+        const float *u = p->u + i * p->channels * ROWS, *v = p->v + i * p->channels * VECS * VL;
+        if (p->positions > 2 * VL)
+            multiply_element(3, p->channels, u, v, m[i]);
+        else if (p->positions > VL)
+            multiply_element(2, p->channels, u, v, m[i]);
+        else
+            multiply_element(1, p->channels, u, v, m[i]);
+    }
 }
 
 /* A^T m A of row r at position `at`. */

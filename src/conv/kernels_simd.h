@@ -57,32 +57,44 @@ static inline int part_of(int positions, int v) {
     return left < 0 ? 0 : left < VL ? left : VL;
 }
 
-/* acc = the product over `vecs` vectors of the panel; the last vector is read whole unless `partly`. */
-INLINE void multiply(int mode, int vecs, bool partly, const struct tile_product *p, I acc[ROWS][VECS]) {
+INLINE void clear(int vecs, I acc[ROWS][VECS]) {
 #pragma GCC unroll 16
     for (int r = 0; r < ROWS; r++)
 #pragma GCC unroll 16
         for (int v = 0; v < vecs; v++)
             acc[r][v] = as_int(zero());
-    const float *w = p->w;
-    for (size_t c = 0; c < p->channels; c++) {
-        const float *row = (const float *)p->x + c * p->stride;
-        for (size_t t = 0; t < p->taps; t++, w += ROWS) {
-            const float *from = row + p->tap[t];
-            I x[VECS];
+}
+
+/* The same value; GCC 12 otherwise keeps two copies of accumulators, and half of them in memory. */
+INLINE I in_place(I v) {
+    __asm__("" : "+v"(v));
+    return v;
+}
+
+/* acc += the products of one element of each row with `vecs` vectors of a panel; the last vector has `part`
+ * lanes. */
+INLINE void add_products(int mode, int vecs, int part, const float *w, const float *from, I acc[ROWS][VECS]) {
+    I x[VECS];
 #pragma GCC unroll 16
-            for (int v = 0; v < vecs; v++)
-                x[v] = as_int(partly && v == vecs - 1 ? load_part(from + v * VL, part_of(p->positions, v))
-                                                      : load(from + v * VL));
+    for (int v = 0; v < vecs; v++)
+        x[v] = as_int(v == vecs - 1 ? load_part(from + v * VL, part) : load(from + v * VL));
 #pragma GCC unroll 16
-            for (int r = 0; r < ROWS; r++) {
-                I s = broadcast(w + r);
+    for (int r = 0; r < ROWS; r++) {
+        I s = broadcast(w + r);
 #pragma GCC unroll 16
-                for (int v = 0; v < vecs; v++)
-                    acc[r][v] = dot(mode, acc[r][v], s, x[v]);
-            }
-        }
+        for (int v = 0; v < vecs; v++)
+            acc[r][v] = in_place(dot(mode, acc[r][v], s, x[v]));
     }
+}
+
+/* acc = the product over `vecs` vectors of the panel; the last vector is read whole unless `partly`. */
+INLINE void multiply(int mode, int vecs, bool partly, const struct tile_product *p, I acc[ROWS][VECS]) {
+    int part = partly ? part_of(p->positions, vecs - 1) : VL;
+    const float *w = p->w, *row = p->x;
+    clear(vecs, acc);
+    for (size_t c = 0; c < p->channels; c++, row += p->stride)
+        for (size_t t = 0; t < p->taps; t++, w += ROWS)
+            add_products(mode, vecs, part, w, row + p->tap[t], acc);
 }
 
 INLINE V number_of(int mode, I acc, const struct score_target *t, int r) {

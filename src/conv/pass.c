@@ -1,6 +1,7 @@
 #include "conv/pass.h"
 
 #include <stdlib.h>
+#include <string.h>
 
 int conv_scratch_new(const struct pool *pool, struct conv_scratch **out, struct err *err) {
     struct conv_scratch *s = calloc(1, sizeof *s);
@@ -54,8 +55,7 @@ int pass_open(struct pass *p, struct conv_scratch *scratch, const struct conv *c
     p->panels = panels_of(p);
     p->blocks = (p->positions + p->panels * panel - 1) / (p->panels * panel);
     p->tasks = planes->n * (form == FORM_DEPTHWISE ? (size_t)conv->cin : p->g.groups * p->blocks);
-    if (form == FORM_WINOGRAD &&
-        rooms_grow(&scratch->rooms, p->panels * WINOGRAD * p->channels * panel, err)) {
+    if (rooms_grow(&scratch->rooms, block_room(p), err)) {
         pass_close(p);
         return -1;
     }
@@ -67,10 +67,39 @@ void pass_close(struct pass *p) {
     p->tap = NULL;
 }
 
-struct block block_of(const struct pass *p, size_t i) {
+size_t block_room(const struct pass *p) {
+    size_t positions = p->panels * (size_t)p->kernels->panel;
+    if (p->form == FORM_WINOGRAD)
+        return WINOGRAD * p->channels * positions;
+    return p->form < CONV_MODES && p->g.taps == 1 ? p->channels * (positions + LANES_MAX) : 0;
+}
+
+static void winograd_inputs(const struct pass *p, const struct block *b, const float *x, float *v) {
+    const struct layout *l = &p->x->layout;
+    size_t panel = (size_t)p->kernels->panel, ld = p->channels * panel;
+    for (size_t at = b->first; at < b->end; at += panel, v += WINOGRAD * ld)
+        for (size_t c = 0; c < p->channels; c++)
+            p->kernels->winograd_input(x + c * l->channel + at, l->plane, l->cols, panel_of(p, b, at),
+                                       v + c * panel, ld);
+}
+
+struct block block_open(const struct pass *p, size_t i, int worker) {
     size_t size = p->panels * (size_t)p->kernels->panel, first = i % p->blocks * size;
-    size_t end = first + size < p->positions ? first + size : p->positions;
-    return (struct block){i / p->blocks / p->g.groups, i / p->blocks % p->g.groups, first, end};
+    size_t end = first + size < p->positions ? first + size : p->positions, stride = p->x->layout.channel;
+    struct block b = {i / p->blocks / p->g.groups, i / p->blocks % p->g.groups, first, end, NULL, stride};
+    const float *x = p->x->data + (b.image * p->x->channels + b.group * p->channels) * stride;
+    float *room = p->scratch->rooms.of[worker];
+    b.x = x + first;
+    if (p->form == FORM_WINOGRAD) {
+        winograd_inputs(p, &b, x, room);
+        b.x = room;
+    } else if (p->g.taps == 1) {
+        b.stride = size + LANES_MAX;
+        for (size_t c = 0; c < p->channels; c++)
+            memcpy(room + c * b.stride, x + c * stride + first, (end - first) * sizeof *room);
+        b.x = room;
+    }
+    return b;
 }
 
 int rows_of(const struct pass *p, size_t t) {
@@ -83,19 +112,14 @@ int panel_of(const struct pass *p, const struct block *b, size_t at) {
     return (int)(b->end - at < panel ? b->end - at : panel);
 }
 
-/* The first channel of a block's group. */
-static const float *group_of(const struct pass *p, const struct block *b) {
-    return p->x->data + (b->image * p->x->channels + b->group * p->channels) * p->x->layout.channel;
-}
-
 struct tile_product product_of(const struct pass *p, const struct block *b, const struct conv_weight *w,
                                size_t t, size_t at) {
     size_t k = p->channels * p->g.taps * (size_t)p->kernels->tile_rows;
     return (struct tile_product){
         .w = (const float *)w->values + (b->group * p->tiles + t) * k,
-        .x = group_of(p, b) + at,
+        .x = b->x + (at - b->first),
         .channels = p->channels,
-        .stride = p->x->layout.channel,
+        .stride = b->stride,
         .tap = p->tap,
         .taps = p->g.taps,
         .rows = rows_of(p, t),
@@ -103,22 +127,12 @@ struct tile_product product_of(const struct pass *p, const struct block *b, cons
     };
 }
 
-const float *winograd_inputs(const struct pass *p, const struct block *b, int worker) {
-    size_t panel = (size_t)p->kernels->panel, ld = p->channels * panel;
-    float *room = p->scratch->rooms.of[worker], *v = room;
-    for (size_t at = b->first; at < b->end; at += panel, v += WINOGRAD * ld)
-        for (size_t c = 0; c < p->channels; c++)
-            p->kernels->winograd_input(group_of(p, b) + c * p->x->layout.channel + at, p->x->layout.plane,
-                                       p->x->layout.cols, panel_of(p, b, at), v + c * panel, ld);
-    return room;
-}
-
 struct winograd_product winograd_of(const struct pass *p, const struct block *b, const struct conv_weight *w,
-                                    size_t t, size_t at, const float *v) {
+                                    size_t t, size_t at) {
     size_t rows = (size_t)p->kernels->tile_rows;
     return (struct winograd_product){
         .u = (const float *)w->values + t * WINOGRAD * p->channels * rows,
-        .v = v + (at - b->first) * WINOGRAD * p->channels,
+        .v = b->x + (at - b->first) * WINOGRAD * p->channels,
         .channels = p->channels,
         .rows = rows_of(p, t),
         .positions = panel_of(p, b, at),

@@ -37,8 +37,16 @@ void pass_close(struct pass *p);
 /* Task i: a block of positions of one group of one image. */
 struct block {
     size_t image, group, first, end;
+    const float *x; /* position `first` of the group's first channel; by Winograd, V of the block's panels */
+    size_t stride;  /* from one channel to the next */
 };
-struct block block_of(const struct pass *p, size_t i);
+
+/* Its input, made in the worker's room where that is better than to read it where it lies: V by Winograd; for
+ * a 1x1 kernel, whose channels' positions are far apart and each in a page of its own, a copy. */
+struct block block_open(const struct pass *p, size_t i, int worker);
+
+/* Floats of a worker's room that block_open fills. */
+size_t block_room(const struct pass *p);
 
 /* Output channels of tile t of a group. */
 int rows_of(const struct pass *p, size_t t);
@@ -50,12 +58,8 @@ int panel_of(const struct pass *p, const struct block *b, size_t at);
 struct tile_product product_of(const struct pass *p, const struct block *b, const struct conv_weight *w,
                                size_t t, size_t at);
 
-/* V of a block's panels, one after the other, in the worker's room. */
-const float *winograd_inputs(const struct pass *p, const struct block *b, int worker);
-
-/* Tile t of a weight against the panel at position `at`, v as winograd_inputs gave it. */
 struct winograd_product winograd_of(const struct pass *p, const struct block *b, const struct conv_weight *w,
-                                    size_t t, size_t at, const float *v);
+                                    size_t t, size_t at);
 
 /* Channel i of n cin of a depthwise convolution. */
 struct depthwise_product depthwise_of(const struct pass *p, size_t i, const float *const *w, size_t n);
