@@ -159,29 +159,57 @@ static void winograd_store(const struct winograd_product *p, const struct store_
     }
 }
 
-static void depthwise_score(const struct depthwise_product *p, const struct score_target *t,
-                            double (*lanes)[LANES_MAX]) {
+/* The same for each of n weights, whatever n is. */
+INLINE void score_channel(size_t n, const struct depthwise_product *p, const struct score_target *t,
+                          double (*lanes)[LANES_MAX]) {
     V bias = set1(t->bias ? t->bias[0] : 0);
     for (int oy = 0; oy < p->oh; oy++) {
-        V sum[DEPTHWISE_WEIGHTS_MAX] = {zero(), zero(), zero(), zero()};
+        V sum[DEPTHWISE_WEIGHTS_MAX];
+#pragma GCC unroll 16
+        for (size_t w = 0; w < n; w++)
+            sum[w] = zero();
         for (int ox = 0; ox < p->ow; ox += VL) {
             const float *x = p->x + (size_t)oy * p->pitch + ox;
-            V acc[DEPTHWISE_WEIGHTS_MAX] = {zero(), zero(), zero(), zero()};
+            V acc[DEPTHWISE_WEIGHTS_MAX];
+#pragma GCC unroll 16
+            for (size_t w = 0; w < n; w++)
+                acc[w] = zero();
             for (size_t i = 0; i < p->taps; i++) {
                 V v = load(x + p->tap[i]);
-                for (size_t w = 0; w < p->n_weights; w++)
+#pragma GCC unroll 16
+                for (size_t w = 0; w < n; w++)
                     acc[w] = fmadd(set1(p->w[w][i]), v, acc[w]);
             }
             int part = p->ow - ox < VL ? p->ow - ox : VL;
             size_t at = (size_t)oy * (size_t)p->ow + (size_t)ox;
             V y = load_part(t->y + at, part), g2 = load_part(t->g2 + at, part);
-            for (size_t w = 0; w < p->n_weights; w++) {
+#pragma GCC unroll 16
+            for (size_t w = 0; w < n; w++) {
                 V d = sub(add(acc[w], bias), y);
                 sum[w] = fmadd(g2, mul(d, d), sum[w]);
             }
         }
-        for (size_t w = 0; w < p->n_weights; w++)
+#pragma GCC unroll 16
+        for (size_t w = 0; w < n; w++)
             widen_add(lanes[w], sum[w]);
+    }
+}
+
+static void depthwise_score(const struct depthwise_product *p, const struct score_target *t,
+                            double (*lanes)[LANES_MAX]) {
+    _Static_assert(DEPTHWISE_WEIGHTS_MAX == 4, "the cases below");
+    switch (p->n_weights) {
+    case 1:
+        score_channel(1, p, t, lanes);
+        break;
+    case 2:
+        score_channel(2, p, t, lanes);
+        break;
+    case 3:
+        score_channel(3, p, t, lanes);
+        break;
+    default:
+        score_channel(4, p, t, lanes);
     }
 }
 
