@@ -1,7 +1,7 @@
 # Compilers, flags and the rules that turn src/, tools/ and tests/ into build/.
 #
 #   SAN=1      everything under AddressSanitizer and UndefinedBehaviorSanitizer, in build/san
-#   TORCH_HOME a libtorch 2.x; empty: the system's libtorch (Debian's libtorch-dev)
+#   TORCH_HOME a libtorch 2.x for the tests; empty: the system's libtorch (Debian's libtorch-dev)
 
 CC  ?= gcc
 CXX ?= g++
@@ -37,6 +37,8 @@ endif
 # Kernels for one instruction set are files named *_<isa>.c; only these are compiled for more than baseline.
 ISA_FLAGS_avx2   := -mavx2 -mfma -mf16c
 ISA_FLAGS_avx512 := -mavx512f -mavx512bw -mavx512vl -mavx512dq -mfma -mf16c
+ISA_FLAGS_avx512vnni := $(ISA_FLAGS_avx512) -mavx512vnni
+ISA_FLAGS_avx512bf16 := $(ISA_FLAGS_avx512vnni) -mavx512bf16
 isa = $(lastword $(subst _, ,$(basename $(notdir $1))))
 
 LIB_C   := $(filter-out src/torch/%,$(wildcard src/*/*.c))
@@ -52,8 +54,7 @@ TORCHLIB := $B/libyolosens-torch.a
 TOOLS   := $(TOOL_C:tools/%.c=$B/bin/%)
 TESTS   := $(TEST_C:tests/%.c=$B/test/%)
 
-# The tools and tests that load libtorch; the others start without it.
-TORCH_TOOLS := $B/bin/sens-score
+# The tests that load libtorch, which their results are compared with; nothing else does.
 TORCH_TESTS := $(filter $B/test/torch/% $B/test/network/%,$(TESTS))
 
 Q := $(if $(V),,@)
@@ -77,9 +78,9 @@ $(TORCHLIB): $(TORCH_O)
 	$(call say,AR )
 	$(Q)rm -f $@ && ar rcs $@ $^
 
-$(TORCH_TOOLS) $(TORCH_TESTS): $(TORCHLIB)
-$(TORCH_TOOLS) $(TORCH_TESTS): LINK = $(CXX)
-$(TORCH_TOOLS) $(TORCH_TESTS): LINK_LIBS = $(LIB) $(TORCHLIB) $(LIB) $(TORCH_LIBS)
+$(TORCH_TESTS): $(TORCHLIB)
+$(TORCH_TESTS): LINK = $(CXX)
+$(TORCH_TESTS): LINK_LIBS = $(LIB) $(TORCHLIB) $(LIB) $(TORCH_LIBS)
 LINK = $(CC)
 LINK_LIBS = $(LIB)
 
