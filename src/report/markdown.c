@@ -142,8 +142,12 @@ static void put_choice(FILE *f, const struct report_cell *cell, const struct fin
         return;
     }
     fprintf(f,
-            "Under the limit of %.4g effective bits, %zu of %zu layers stay in 16 bits (%.4f effective bits)",
+            "Under the limit of %.4g effective bits, %zu of %zu layers stay in 16 bits (%.4f effective bits",
             cell->limit, found->n_kept, cell->n_layers, cell->best_bits);
+    if (found->n_kept > found->n_kept_exported)
+        fprintf(f, "; %zu of the %zu are in the one2many head, which an export drops",
+                found->n_kept - found->n_kept_exported, found->n_kept);
+    fputc(')', f);
     size_t quantized = cell->n_layers - found->n_kept;
     if (found->n_kept && found->n_kept <= quantized) {
         fputs(", the most sensitive first: ", f);
@@ -152,9 +156,6 @@ static void put_choice(FILE *f, const struct report_cell *cell, const struct fin
         fputs(": all but ", f);
         put_layers(f, cell, found, 0, quantized, is_quantized);
     }
-    if (found->n_kept > found->n_kept_exported)
-        fprintf(f, " (%zu of them in the one2many head, which an export drops)",
-                found->n_kept - found->n_kept_exported);
     fputs(".\n", f);
 }
 
