@@ -125,7 +125,7 @@ function drawLegend(state) {
     const key = (name, text) => el("span", {className: "key"}, el("span", {className: name}), text);
     replaceChildren(
         "legend", el("span", {className: "scale"}, ramp, ticks),
-        key("training-key", "one2many: only training uses it"),
+        map.rows.every(row => row.exported) ? null : key("training-key", "one2many: only training uses it"),
         map.cells.some(c => c.kernel_blocks) ?
             key("artefact-key", "artefact: the weight's blocks hold one element") :
             null,
@@ -133,7 +133,9 @@ function drawLegend(state) {
 }
 
 function drawMap(data, state, cells, rows) {
-    byId("empty").hidden = cells.length > 0 && rows.length > 0;
+    const empty = !cells.length || !rows.length;
+    byId("empty").hidden = !empty;
+    byId("scroll").hidden = byId("legend").hidden = empty;
     const room = byId("scroll").clientWidth - byId("names").offsetWidth - 2;
     map = {cells, rows, ...layOut(cells, room)};
     state.scale =

@@ -1,7 +1,7 @@
 # A run of 96 cells for lib.sh's unpack: three models of 142, 112 and 108 layers. Scores cover eight decades. Names, reasons, paths
 # and settings hold what HTML, a script or a URL could take for its own.
 def file($path): "@" + $path, " " + tojson;
-def hostile: "</script><img src=x onerror=pwned=1><!--&amp;\"'`\\ ";
+def hostile: "</script><img src=x onerror=pwned=1><!--&amp;\"'`\\\u001b[31m ";
 def models: [["first", 142], ["<i>second\"'&</i>", 112], ["__proto__", 108]];
 def granularities: ["per_channel", "per_layer"];
 def formats: ["int4", "int8", "fp4", "fp8"];

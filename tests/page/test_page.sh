@@ -30,6 +30,13 @@ check "and holds all scores" sh -c "sed -n '/id=\"data\"/{n;p}' '$page' | jq -e 
 jq -r '.layers | keys[0]' "$RUN/outputs/m0/int8-int8/per_layer/scores.json" >"$dir/name"
 sed -n '/id="data"/{n;p}' "$page" | jq -r '.layers.first.name[0]' >"$dir/shown"
 check "with names as they are" cmp "$dir/name" "$dir/shown"
+# The same words on the terminal, at a sweep's end.
+jq -r '(.successes + .failures)[].out_dir | ltrimstr("outputs/") | sub("/"; "\t")' "$RUN/sweep_index.json" >"$dir/plan"
+jq -r -f mk/closing.jq --rawfile plan "$dir/plan" "$RUN/sweep_index.json" >"$dir/closing"
+check "a line for each scored cell" test "$(grep -c '^  ' "$dir/closing")" -eq "$(jq '.successes | length' "$RUN/sweep_index.json")"
+check "each with five layers" test "$(grep '^  ' "$dir/closing" | grep -o '[0-9]e[-+][0-9][0-9]' | wc -l)" -eq "$(($(grep -c '^  ' "$dir/closing") * 5))"
+check "a line for each reason, which steers no terminal: $(grep -c '^unsupported' "$dir/closing")" \
+    sh -c "grep -q '^unsupported: .*blocks' '$dir/closing' && ! grep -q '$(printf '\033')' '$dir/closing'"
 # A cell of an older checkpoint with another set of layers.
 jq '.layers |= (del(.["model.5.conv"]) + {"new.conv": {score: 3}})' "$RUN/outputs/m0/int8-int8/per_layer/scores.json" >"$dir/other.json"
 mkdir -p "$dir/mixed/outputs/m/w-a"
