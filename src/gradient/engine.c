@@ -141,13 +141,16 @@ static int make_affine(struct gradient *e, size_t step, struct err *err) {
     return 0;
 }
 
-/* Zeroed, in huge pages where the system gives them: planes are walked at strides of many pages. */
+/* Fresh pages, which are zeros, and huge ones where the system gives them: planes are walked at strides of
+ * many pages. */
 static int make_arena(struct gradient *e, struct err *err) {
-    size_t bytes = (e->plan.arena * sizeof *e->arena + HUGE_PAGE - 1) / HUGE_PAGE * HUGE_PAGE;
-    if (!(e->arena = aligned_alloc(HUGE_PAGE, bytes)))
+    void *arena;
+    e->arena_bytes = (e->plan.arena * sizeof *e->arena + HUGE_PAGE - 1) / HUGE_PAGE * HUGE_PAGE;
+    arena = mmap(NULL, e->arena_bytes, PROT_READ | PROT_WRITE, MAP_PRIVATE | MAP_ANONYMOUS, -1, 0);
+    if (arena == MAP_FAILED)
         return err_nomem(err);
-    (void)madvise(e->arena, bytes, MADV_HUGEPAGE);
-    memset(e->arena, 0, bytes);
+    e->arena = arena;
+    (void)madvise(arena, e->arena_bytes, MADV_HUGEPAGE); /* refused by kernels without them */
     return 0;
 }
 
@@ -216,7 +219,8 @@ void gradient_free(struct gradient **gradient) {
     free(e->call_list);
     free(e->dense);
     free(e->squares);
-    free(e->arena);
+    if (e->arena)
+        munmap(e->arena, e->arena_bytes);
     free(e);
     *gradient = NULL;
 }

@@ -49,18 +49,25 @@ void plane_max_pool_grad(const struct op *op, const float *from, struct chw in, 
 }
 
 void plane_upsample(const struct op *op, const float *from, struct chw in, float *to, struct chw out) {
-    for (int64_t y = 0; y < out.h; y++)
-        for (int64_t x = 0; x < out.w; x++)
-            *to++ = from[y / op->scale * in.w + x / op->scale];
+    size_t row = (size_t)out.w;
+    for (int64_t y = 0; y < in.h; y++) {
+        float *first = to;
+        for (int64_t x = 0; x < in.w; x++, from++)
+            for (int k = 0; k < op->scale; k++)
+                *to++ = *from;
+        for (int k = 1; k < op->scale; k++, to += row)
+            memcpy(to, first, row * sizeof *to);
+    }
 }
 
 void plane_upsample_grad(const struct op *op, const float *d, struct chw in, bool add, float *to) {
-    int64_t s = op->scale;
-    for (int64_t y = 0; y < in.h; y++)
+    int64_t s = op->scale, row = in.w * s;
+    for (int64_t y = 0; y < in.h; y++, d += s * row)
         for (int64_t x = 0; x < in.w; x++, to++) {
             float sum = 0;
-            for (int64_t k = 0; k < s * s; k++)
-                sum += d[(y * s + k / s) * in.w * s + x * s + k % s];
+            for (int64_t ky = 0; ky < s; ky++)
+                for (int64_t kx = 0; kx < s; kx++)
+                    sum += d[ky * row + x * s + kx];
             *to = add ? *to + sum : sum;
         }
 }
