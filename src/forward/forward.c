@@ -15,11 +15,15 @@ struct fused {
     float *scale, *shift;
 };
 
-struct forward {
+struct forward_net {
     const struct graph *graph;
-    struct pool *pool;
     struct forward_plan plan;
     struct fused *fused; /* of each step; empty for other operations */
+};
+
+struct forward {
+    const struct forward_net *net;
+    struct pool *pool;
     struct conv_scratch *scratch;
     const float *image;
     float *arena;
@@ -29,7 +33,7 @@ struct forward {
 };
 
 static struct chw shape(const struct forward *f, int v) {
-    return f->plan.shapes[v];
+    return f->net->plan.shapes[v];
 }
 
 static size_t plane(const struct forward *f, int v) {
@@ -38,12 +42,12 @@ static size_t plane(const struct forward *f, int v) {
 }
 
 static const float *value(const struct forward *f, int v) {
-    const struct place *p = &f->plan.places[v];
+    const struct place *p = &f->net->plan.places[v];
     return p->root == 0 ? f->image + p->channel * plane(f, 0) : f->arena + p->offset;
 }
 
 static float *target(struct forward *f, int v) {
-    return f->arena + f->plan.places[v].offset;
+    return f->arena + f->net->plan.places[v].offset;
 }
 
 /* Channel c of y = (v - mean) / sqrt(var + eps) * weight + bias as *scale and *shift, where v is already
@@ -70,29 +74,67 @@ static int fuse(const struct graph *g, const struct step *s, struct fused *out, 
     return conv_weight_new(c, c->weight, &out->weight, err);
 }
 
-int forward_new(const struct graph *graph, int size, struct pool *pool, struct forward **out,
-                struct err *err) {
+int forward_net_new(const struct graph *graph, int size, struct forward_net **out, struct err *err) {
+    struct forward_net *net = calloc(1, sizeof *net);
+    if (!net)
+        return err_nomem(err);
+    net->graph = graph;
+    if (forward_plan_make(graph, size, &net->plan, err))
+        goto fail;
+    if (!(net->fused = calloc(net->plan.n_steps + 1, sizeof *net->fused))) {
+        err_nomem(err);
+        goto fail;
+    }
+    for (size_t i = 0; i < net->plan.n_steps; i++)
+        if (net->plan.steps[i].op->kind == OP_CONV && fuse(graph, &net->plan.steps[i], &net->fused[i], err))
+            goto fail;
+    *out = net;
+    return 0;
+fail:
+    forward_net_free(&net);
+    return -1;
+}
+
+void forward_net_free(struct forward_net **forward_net) {
+    struct forward_net *net = *forward_net;
+    if (!net)
+        return;
+    for (size_t i = 0; net->fused && i < net->plan.n_steps; i++) {
+        conv_weight_free(&net->fused[i].weight);
+        free(net->fused[i].scale);
+        free(net->fused[i].shift);
+    }
+    forward_plan_free(&net->plan);
+    free(net->fused);
+    free(net);
+    *forward_net = NULL;
+}
+
+size_t forward_bytes(const struct forward_net *net) {
+    size_t largest = 0;
+    for (size_t i = 0; i < net->plan.n_steps; i++) {
+        size_t room = value_room(net->plan.shapes[net->plan.steps[i].op->in[0]]);
+        largest = room > largest ? room : largest;
+    }
+    return (net->plan.arena + largest) * sizeof(float);
+}
+
+int forward_new(const struct forward_net *net, struct pool *pool, struct forward **out, struct err *err) {
     struct forward *f = calloc(1, sizeof *f);
     if (!f)
         return err_nomem(err);
-    f->graph = graph;
+    f->net = net;
     f->pool = pool;
-    if (forward_plan_make(graph, size, &f->plan, err))
-        goto fail;
-    f->fused = calloc(f->plan.n_steps + 1, sizeof *f->fused);
-    f->arena = calloc(f->plan.arena, sizeof *f->arena);
-    f->amax = calloc((size_t)graph->n_values, sizeof(float *));
-    if (!f->fused || !f->arena || !f->amax) {
+    f->arena = calloc(net->plan.arena, sizeof *f->arena);
+    f->amax = calloc((size_t)net->graph->n_values, sizeof(float *));
+    if (!f->arena || !f->amax) {
         err_nomem(err);
         goto fail;
     }
     if (conv_scratch_new(pool, &f->scratch, err))
         goto fail;
-    for (size_t i = 0; i < f->plan.n_steps; i++)
-        if (f->plan.steps[i].op->kind == OP_CONV && fuse(graph, &f->plan.steps[i], &f->fused[i], err))
-            goto fail;
-    for (int v = 0; v < graph->n_values; v++) {
-        const struct place *p = &f->plan.places[v];
+    for (int v = 0; v < net->graph->n_values; v++) {
+        const struct place *p = &net->plan.places[v];
         if (!p->made)
             continue;
         if (p->root != v)
@@ -113,17 +155,10 @@ void forward_free(struct forward **forward) {
     struct forward *f = *forward;
     if (!f)
         return;
-    for (int v = 0; f->amax && v < f->graph->n_values; v++)
-        if (f->plan.places[v].root == v)
+    for (int v = 0; f->amax && v < f->net->graph->n_values; v++)
+        if (f->net->plan.places[v].root == v)
             free(f->amax[v]);
-    for (size_t i = 0; f->fused && i < f->plan.n_steps; i++) {
-        conv_weight_free(&f->fused[i].weight);
-        free(f->fused[i].scale);
-        free(f->fused[i].shift);
-    }
     conv_scratch_free(&f->scratch);
-    forward_plan_free(&f->plan);
-    free(f->fused);
     free(f->arena);
     free(f->amax);
     free(f->attention);
@@ -165,7 +200,7 @@ static void bn_plane(void *ctx, size_t c, int worker) {
     const struct task *t = ctx;
     size_t n = plane(t->f, t->out);
     double scale, shift = 0;
-    bn_affine(&t->f->graph->bns[t->op->bn], c, &scale, &shift);
+    bn_affine(&t->f->net->graph->bns[t->op->bn], c, &scale, &shift);
     conv_affine(t->a + c * n, n, (float)scale, (float)shift, &t->act, t->to + c * n);
 }
 
@@ -206,13 +241,13 @@ static void amax_plane(void *ctx, size_t c, int worker) {
 }
 
 static int run_conv(struct forward *f, size_t i, struct err *err) {
-    const struct step *s = &f->plan.steps[i];
-    const struct conv *c = &f->graph->convs[s->op->conv];
+    const struct step *s = &f->net->plan.steps[i];
+    const struct conv *c = &f->net->graph->convs[s->op->conv];
     struct chw in = shape(f, s->op->in[0]);
     const struct conv_input x = {value(f, s->op->in[0]), 1, (int)in.h, (int)in.w};
     const struct conv_act act = act_of(s->act);
-    return conv_forward(f->scratch, f->pool, c, &x, f->fused[i].weight, f->fused[i].scale, f->fused[i].shift,
-                        &act, target(f, s->out), err);
+    return conv_forward(f->scratch, f->pool, c, &x, f->net->fused[i].weight, f->net->fused[i].scale,
+                        f->net->fused[i].shift, &act, target(f, s->out), err);
 }
 
 /* out (cout, positions) = w (cout, cin) x (cin, positions) * scale, a 1x1 convolution. */
@@ -265,7 +300,7 @@ static void copy_values(struct forward *f, const struct op *op, float *out) {
 
 /* (R, 4, A): for each side and cell, softmax over the R bins. */
 static void box_softmax(struct forward *f, const struct op *op, float *out) {
-    size_t cells = (size_t)shape(f, op->out).w, bins = (size_t)f->graph->reg_max, first = 0;
+    size_t cells = (size_t)shape(f, op->out).w, bins = (size_t)f->net->graph->reg_max, first = 0;
     for (int level = 0; level < op->n_in; level++) {
         size_t n = plane(f, op->in[level]);
         for (size_t side = 0; side < 4; side++)
@@ -276,7 +311,7 @@ static void box_softmax(struct forward *f, const struct op *op, float *out) {
 }
 
 static int run_step(struct forward *f, size_t i, struct err *err) {
-    const struct step *s = &f->plan.steps[i];
+    const struct step *s = &f->net->plan.steps[i];
     const struct op *op = s->op;
     float *to = target(f, s->out);
     size_t channels = (size_t)shape(f, s->out).c;
@@ -333,11 +368,11 @@ int forward_run(struct forward *f, const float *image, forward_input_fn *see, vo
     f->image = image;
     for (int c = 0; c < 3; c++)
         f->amax[0][c] = amax_of(image + (size_t)c * plane(f, 0), plane(f, 0));
-    for (size_t i = 0; i < f->plan.n_steps; i++) {
-        const struct step *s = &f->plan.steps[i];
+    for (size_t i = 0; i < f->net->plan.n_steps; i++) {
+        const struct step *s = &f->net->plan.steps[i];
         if (s->op->kind == OP_CONV && see(ctx, (size_t)s->op->conv, f->amax[s->op->in[0]], err))
             return -1;
-        if (f->plan.places[s->out].made && run_step(f, i, err))
+        if (f->net->plan.places[s->out].made && run_step(f, i, err))
             return -1;
     }
     return 0;
