@@ -1,5 +1,6 @@
 #include "score/calibrate.h"
 
+#include "base/json.h"
 #include "base/progress.h"
 #include "forward/forward.h"
 
@@ -9,7 +10,7 @@
 #include <unistd.h>
 
 enum {
-    SAVE_EVERY = 10,         /* images */
+    SAVE_EVERY = 20,         /* images */
     MEMORY_BYTES = 1u << 30, /* of all passes under way */
 };
 
@@ -32,6 +33,7 @@ struct calibration {
     struct amax *amax; /* done: all images before this one are in */
     bool *finished;    /* of each image */
     int next, n_finished, saved;
+    bool saving;
     int failed; /* the first image that failed; the number of images if none did */
     struct err *err;
     struct progress progress;
@@ -59,41 +61,60 @@ static int take_image(struct calibration *c) {
     return image;
 }
 
-/* Images end in any order. A state says that all before `done` are in; the maxima of some that come later do
- * no harm, as going on from it takes them once more. */
-static void finish_image(struct calibration *c, int image, int ret, const struct err *why) {
-    struct amax *a = c->amax;
-    struct err err = ret ? *why : (struct err){0};
+static void fail_image(struct calibration *c, int image, const struct err *why) {
     pthread_mutex_lock(&c->lock);
-    if (!ret) {
-        c->finished[image] = true;
-        while (a->done < a->images && c->finished[a->done])
-            a->done++;
-        progress_step(&c->progress, ++c->n_finished);
-        if (c->state && c->failed == a->images && a->done < a->images && a->done - c->saved >= SAVE_EVERY) {
-            ret = amax_write(a, c->graph, c->state, false, &err);
-            c->saved = a->done;
-        }
-    }
-    if (ret && image < c->failed) {
+    if (image < c->failed) {
         c->failed = image;
-        *c->err = err;
+        *c->err = *why;
     }
     pthread_mutex_unlock(&c->lock);
+}
+
+/* Images end in any order. A state says that all before `done` are in; the maxima of some that come later do
+ * no harm, as going on from it takes them once more. What is to be saved now, or NULL. */
+static cJSON *finish_image(struct calibration *c, int image) {
+    struct amax *a = c->amax;
+    cJSON *state = NULL;
+    pthread_mutex_lock(&c->lock);
+    c->finished[image] = true;
+    while (a->done < a->images && c->finished[a->done])
+        a->done++;
+    progress_step(&c->progress, ++c->n_finished);
+    if (c->state && !c->saving && a->done < a->images && a->done - c->saved >= SAVE_EVERY) {
+        state = amax_to_json(a, c->graph);
+        c->saving = true;
+        c->saved = a->done;
+    }
+    pthread_mutex_unlock(&c->lock);
+    return state;
+}
+
+/* Outside of the lock: printing takes as long as an image's first layers. */
+static int save(struct calibration *c, cJSON *state, struct err *err) {
+    int ret = json_write_sealed(c->state, state, false, err);
+    cJSON_Delete(state);
+    pthread_mutex_lock(&c->lock);
+    c->saving = false;
+    pthread_mutex_unlock(&c->lock);
+    return ret;
+}
+
+static int run_image(struct calibration *c, struct lane *l, int image, struct err *err) {
+    struct seer seer = {c, image < c->amax->awq_images};
+    cJSON *state;
+    calib_to_float(c->images->images[image], c->images->image_bytes, l->pixels);
+    if (forward_run(l->forward, l->pixels, see_input, &seer, err))
+        return err_wrap(err, "%s", c->images->names[image]);
+    return (state = finish_image(c, image)) ? save(c, state, err) : 0;
 }
 
 static void run_lane(void *ctx, size_t i, int worker) {
     (void)worker;
     struct calibration *c = ctx;
-    struct lane *l = &c->lanes[i];
     for (int image; (image = take_image(c)) >= 0;) {
-        struct seer seer = {c, image < c->amax->awq_images};
         struct err err = {0};
-        calib_to_float(c->images->images[image], c->images->image_bytes, l->pixels);
-        int ret = forward_run(l->forward, l->pixels, see_input, &seer, &err);
-        if (ret)
-            err_wrap(&err, "%s", c->images->names[image]);
-        finish_image(c, image, ret, &err);
+        if (run_image(c, &c->lanes[i], image, &err))
+            fail_image(c, image, &err);
     }
 }
 
