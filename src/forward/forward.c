@@ -133,16 +133,16 @@ int forward_new(const struct forward_net *net, struct pool *pool, struct forward
     }
     if (conv_scratch_new(pool, &f->scratch, err))
         goto fail;
-    for (int v = 0; v < net->graph->n_values; v++) {
-        const struct place *p = &net->plan.places[v];
-        if (!p->made)
-            continue;
-        if (p->root != v)
-            f->amax[v] = f->amax[p->root] + p->channel;
-        else if (!(f->amax[v] = calloc((size_t)shape(f, v).c, sizeof(float)))) {
+    for (int v = 0; v < net->graph->n_values; v++)
+        if (net->plan.places[v].made && net->plan.places[v].root == v &&
+            !(f->amax[v] = calloc((size_t)shape(f, v).c, sizeof(float)))) {
             err_nomem(err);
             goto fail;
         }
+    for (int v = 0; v < net->graph->n_values; v++) {
+        const struct place *p = &net->plan.places[v];
+        if (p->made && p->root != v)
+            f->amax[v] = f->amax[p->root] + p->channel;
     }
     *out = f;
     return 0;
@@ -310,6 +310,21 @@ static void box_softmax(struct forward *f, const struct op *op, float *out) {
     }
 }
 
+/* Copies what does not lie there already. The channels' amax are known. */
+static void concat(struct forward *f, const struct op *op, float *out) {
+    float *amax = f->amax[op->out];
+    for (int k = 0; k < op->n_in; k++) {
+        int in = op->in[k];
+        size_t c = (size_t)shape(f, in).c, n = c * plane(f, in);
+        if (value(f, in) != out) {
+            memcpy(out, value(f, in), n * sizeof *out);
+            memcpy(amax, f->amax[in], c * sizeof *amax);
+        }
+        out += n;
+        amax += c;
+    }
+}
+
 static int run_step(struct forward *f, size_t i, struct err *err) {
     const struct step *s = &f->net->plan.steps[i];
     const struct op *op = s->op;
@@ -333,12 +348,8 @@ static int run_step(struct forward *f, size_t i, struct err *err) {
         pool_run(f->pool, channels, add_plane, &t);
         break;
     case OP_CONCAT:
-        for (int k = 0; k < op->n_in; k++) {
-            size_t c = (size_t)shape(f, op->in[k]).c, n = c * plane(f, op->in[k]);
-            memcpy(to, value(f, op->in[k]), n * sizeof *to);
-            to += n;
-        }
-        break;
+        concat(f, op, to);
+        return 0;
     case OP_MAXPOOL:
         pool_run(f->pool, channels, pool_plane, &t);
         break;

@@ -67,36 +67,73 @@ static void make_steps(const struct graph *g, const bool *needed, const int *use
     }
 }
 
+/* Everything in root becomes a part of value `whole`, from its channel `at` on. */
+static void move_root(struct forward_plan *p, int n_values, int root, int whole, size_t at) {
+    struct place to = p->places[whole];
+    for (int v = 0; v < n_values; v++)
+        if (p->places[v].made && p->places[v].root == root) {
+            p->places[v].root = to.root;
+            p->places[v].channel += to.channel + at;
+        }
+}
+
+/* Inputs of a concatenation are made where it wants them, so that it has nothing to copy: roots whose
+ * channels are all there, in order (C2f's two slices side by side), and that no other concatenation has.
+ * Later ones come first, as an earlier one may be an input. */
+static void place_in_concats(struct forward_plan *p, int n_values) {
+    for (size_t i = p->n_steps; i-- > 0;) {
+        const struct op *op = p->steps[i].op;
+        if (op->kind != OP_CONCAT)
+            continue;
+        size_t at = 0;
+        for (int k = 0, end; k < op->n_in; k = end) {
+            int root = p->places[op->in[k]].root;
+            int64_t found = 0;
+            for (end = k; end < op->n_in && p->places[op->in[end]].root == root &&
+                          (int64_t)p->places[op->in[end]].channel == found && found < p->shapes[root].c;
+                 end++)
+                found += p->shapes[op->in[end]].c;
+            if (root != 0 && root != p->places[op->out].root && found == p->shapes[root].c)
+                move_root(p, n_values, root, op->out, at);
+            end = end > k ? end : k + 1;
+            for (int j = k; j < end; j++)
+                at += (size_t)p->shapes[op->in[j]].c;
+        }
+    }
+}
+
 /* A stretch of the arena that is in use. */
 struct block {
     size_t at, size;
     int value;
 };
 
-/* First fit: each value gets the lowest stretch that is free from the step that makes it to the last that
- * reads it. */
+/* First fit: each root gets the lowest stretch that is free from the first step that makes a part of it to
+ * the last that reads one. */
 static int allocate(struct forward_plan *p, int n_values, struct err *err) {
     int *last = calloc((size_t)n_values, sizeof *last);
+    bool *placed = calloc((size_t)n_values, sizeof *placed);
     struct block *used = calloc(p->n_steps + 2, sizeof *used);
     size_t n_used = 0;
-    if (!last || !used) {
-        free(last);
-        free(used);
-        return err_nomem(err);
+    int ret = -1;
+    if (!last || !placed || !used) {
+        err_nomem(err);
+        goto out;
     }
     for (size_t i = 0; i < p->n_steps; i++)
         for (int k = 0; k < p->steps[i].op->n_in; k++)
             last[p->places[p->steps[i].op->in[k]].root] = (int)i;
     for (size_t i = 0; i < p->n_steps; i++) {
-        struct place *out = &p->places[p->steps[i].out];
-        if (out->made) {
-            size_t size = value_room(p->shapes[p->steps[i].out]), at = 0, k = 0;
+        const struct place *out = &p->places[p->steps[i].out];
+        if (out->made && !placed[out->root]) {
+            size_t size = value_room(p->shapes[out->root]), at = 0, k = 0;
             for (; k < n_used && used[k].at < at + size; k++) /* used is sorted by address */
                 at = used[k].at + used[k].size;
             memmove(used + k + 1, used + k, (n_used - k) * sizeof *used);
-            used[k] = (struct block){at, size, p->steps[i].out};
+            used[k] = (struct block){at, size, out->root};
             n_used++;
-            out->offset = at;
+            p->places[out->root].offset = at;
+            placed[out->root] = true;
             p->arena = at + size > p->arena ? at + size : p->arena;
         }
         size_t kept = 0;
@@ -105,9 +142,12 @@ static int allocate(struct forward_plan *p, int n_values, struct err *err) {
                 used[kept++] = used[k];
         n_used = kept;
     }
+    ret = 0;
+out:
     free(last);
+    free(placed);
     free(used);
-    return 0;
+    return ret;
 }
 
 int forward_plan_make(const struct graph *g, int size, struct forward_plan *out, struct err *err) {
@@ -126,6 +166,7 @@ int forward_plan_make(const struct graph *g, int size, struct forward_plan *out,
     mark(g, needed, uses);
     p.places[0] = (struct place){.root = 0, .made = true}; /* the image stays where the caller has it */
     make_steps(g, needed, uses, &p);
+    place_in_concats(&p, g->n_values);
     if (allocate(&p, g->n_values, err))
         goto out;
     for (int v = 1; v < g->n_values; v++) { /* parts lie in their roots */
