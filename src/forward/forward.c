@@ -28,6 +28,8 @@ struct forward {
     const float *image;
     float *arena;
     float **amax; /* of each value: max |v| of its channels; a part's points into its root's */
+    float *row;   /* of each thread: room for the widest value's row */
+    size_t row_room;
     float *attention;
     size_t attention_room;
 };
@@ -127,7 +129,11 @@ int forward_new(const struct forward_net *net, struct pool *pool, struct forward
     f->pool = pool;
     f->arena = calloc(net->plan.arena, sizeof *f->arena);
     f->amax = calloc((size_t)net->graph->n_values, sizeof(float *));
-    if (!f->arena || !f->amax) {
+    for (int v = 0; v < net->graph->n_values; v++)
+        if (net->plan.places[v].made && (size_t)shape(f, v).w > f->row_room)
+            f->row_room = (size_t)shape(f, v).w;
+    f->row = calloc((size_t)pool_threads(pool) * f->row_room, sizeof *f->row);
+    if (!f->arena || !f->amax || !f->row) {
         err_nomem(err);
         goto fail;
     }
@@ -161,6 +167,7 @@ void forward_free(struct forward **forward) {
     conv_scratch_free(&f->scratch);
     free(f->arena);
     free(f->amax);
+    free(f->row);
     free(f->attention);
     free(f);
     *forward = NULL;
@@ -180,12 +187,26 @@ static struct conv_act act_of(const struct op *op) {
     return op ? (struct conv_act){true, op->act, op->slope} : (struct conv_act){0};
 }
 
+/* Channel c of t->out is made: its amax, while it is in the cache. */
+static void made_plane(const struct task *t, size_t c) {
+    size_t n = plane(t->f, t->out);
+    t->f->amax[t->out][c] = amax_of(t->to + c * n, n);
+}
+
+static void amax_plane(void *ctx, size_t c, int worker) {
+    (void)worker;
+    made_plane(ctx, c);
+}
+
 static void add_plane(void *ctx, size_t c, int worker) {
     (void)worker;
     const struct task *t = ctx;
     size_t n = plane(t->f, t->out), at = c * n;
-    for (size_t i = at; i < at + n; i++)
-        t->to[i] = t->a[i] + t->b[i];
+    const float *restrict a = t->a + at, *restrict b = t->b + at;
+    float *restrict to = t->to + at;
+    for (size_t i = 0; i < n; i++)
+        to[i] = a[i] + b[i];
+    made_plane(t, c);
 }
 
 static void act_plane(void *ctx, size_t c, int worker) {
@@ -193,6 +214,7 @@ static void act_plane(void *ctx, size_t c, int worker) {
     const struct task *t = ctx;
     size_t n = plane(t->f, t->out);
     conv_affine(t->a + c * n, n, 1, 0, &t->act, t->to + c * n);
+    made_plane(t, c);
 }
 
 static void bn_plane(void *ctx, size_t c, int worker) {
@@ -202,24 +224,40 @@ static void bn_plane(void *ctx, size_t c, int worker) {
     double scale, shift = 0;
     bn_affine(&t->f->net->graph->bns[t->op->bn], c, &scale, &shift);
     conv_affine(t->a + c * n, n, (float)scale, (float)shift, &t->act, t->to + c * n);
+    made_plane(t, c);
 }
 
+static int64_t at_least(int64_t a, int64_t b) {
+    return a > b ? a : b;
+}
+
+static int64_t at_most(int64_t a, int64_t b) {
+    return a < b ? a : b;
+}
+
+/* For each row of the output the maxima of the columns under it, then of their runs. */
 static void pool_plane(void *ctx, size_t c, int worker) {
-    (void)worker;
     const struct task *t = ctx;
     struct chw in = shape(t->f, t->in), out = shape(t->f, t->out);
     const float *from = t->a + c * (size_t)(in.h * in.w);
-    float *to = t->to + c * (size_t)(out.h * out.w);
+    float *to = t->to + c * (size_t)(out.h * out.w), *columns = t->f->row + (size_t)worker * t->f->row_room;
     const struct op *op = t->op;
-    for (int64_t y = 0; y < out.h; y++)
+    for (int64_t y = 0; y < out.h; y++) {
+        int64_t top = y * op->stride - op->pad;
+        for (int64_t x = 0; x < in.w; x++)
+            columns[x] = -INFINITY;
+        for (int64_t iy = at_least(top, 0); iy < at_most(top + op->kernel, in.h); iy++)
+            for (int64_t x = 0; x < in.w; x++)
+                columns[x] = from[iy * in.w + x] > columns[x] ? from[iy * in.w + x] : columns[x];
         for (int64_t x = 0; x < out.w; x++) {
+            int64_t left = x * op->stride - op->pad, end = at_most(left + op->kernel, in.w);
             float m = -INFINITY;
-            for (int64_t iy = y * op->stride - op->pad, ky = 0; ky < op->kernel; ky++, iy++)
-                for (int64_t ix = x * op->stride - op->pad, kx = 0; kx < op->kernel; kx++, ix++)
-                    if (iy >= 0 && iy < in.h && ix >= 0 && ix < in.w && from[iy * in.w + ix] > m)
-                        m = from[iy * in.w + ix];
+            for (int64_t ix = at_least(left, 0); ix < end; ix++)
+                m = columns[ix] > m ? columns[ix] : m;
             *to++ = m;
         }
+    }
+    made_plane(t, c);
 }
 
 static void upsample_plane(void *ctx, size_t c, int worker) {
@@ -228,16 +266,15 @@ static void upsample_plane(void *ctx, size_t c, int worker) {
     struct chw in = shape(t->f, t->in), out = shape(t->f, t->out);
     const float *from = t->a + c * (size_t)(in.h * in.w);
     float *to = t->to + c * (size_t)(out.h * out.w);
-    for (int64_t y = 0; y < out.h; y++)
-        for (int64_t x = 0; x < out.w; x++)
-            *to++ = from[y / t->op->scale * in.w + x / t->op->scale];
-}
-
-static void amax_plane(void *ctx, size_t c, int worker) {
-    (void)worker;
-    const struct task *t = ctx;
-    size_t n = plane(t->f, t->out);
-    t->f->amax[t->out][c] = amax_of(t->to + c * n, n);
+    for (int64_t y = 0; y < in.h; y++, from += in.w) {
+        const float *row = to;
+        for (int64_t x = 0; x < in.w; x++)
+            for (int k = 0; k < t->op->scale; k++)
+                *to++ = from[x];
+        for (int k = 1; k < t->op->scale; k++, to += out.w)
+            memcpy(to, row, (size_t)out.w * sizeof *to);
+    }
+    t->f->amax[t->out][c] = t->f->amax[t->in][c];
 }
 
 static int run_conv(struct forward *f, size_t i, struct err *err) {
@@ -339,23 +376,23 @@ static int run_step(struct forward *f, size_t i, struct err *err) {
         break;
     case OP_BN:
         pool_run(f->pool, channels, bn_plane, &t);
-        break;
+        return 0;
     case OP_ACT:
         t.act = act_of(op);
         pool_run(f->pool, channels, act_plane, &t);
-        break;
+        return 0;
     case OP_ADD:
         pool_run(f->pool, channels, add_plane, &t);
-        break;
+        return 0;
     case OP_CONCAT:
         concat(f, op, to);
         return 0;
     case OP_MAXPOOL:
         pool_run(f->pool, channels, pool_plane, &t);
-        break;
+        return 0;
     case OP_UPSAMPLE:
         pool_run(f->pool, channels, upsample_plane, &t);
-        break;
+        return 0;
     case OP_ATTN_V:
         copy_values(f, op, to);
         break;
