@@ -37,6 +37,8 @@ endif
 # Kernels for one instruction set are files named *_<isa>.c; only these are compiled for more than baseline.
 ISA_FLAGS_avx2   := -mavx2 -mfma -mf16c
 ISA_FLAGS_avx512 := -mavx512f -mavx512bw -mavx512vl -mavx512dq -mfma -mf16c
+ISA_FLAGS_avx512vnni := $(ISA_FLAGS_avx512) -mavx512vnni
+ISA_FLAGS_avx512bf16 := $(ISA_FLAGS_avx512vnni) -mavx512bf16
 isa = $(lastword $(subst _, ,$(basename $(notdir $1))))
 
 LIB_C   := $(filter-out src/torch/%,$(wildcard src/*/*.c))

@@ -5,6 +5,7 @@
 #include <stdint.h>
 
 #define V __m256
+#define I __m256i
 #define KERNELS conv_avx2
 enum { VL = 8, ROWS = 4, VECS = 3 };
 
@@ -68,4 +69,57 @@ static inline void widen_add(double *lanes, V v) {
     _mm256_storeu_pd(lanes + 4, _mm256_add_pd(_mm256_loadu_pd(lanes + 4), hi));
 }
 
+static inline I broadcast(const void *p) {
+    return _mm256_castps_si256(_mm256_broadcast_ss(p));
+}
+static inline I as_int(V v) {
+    return _mm256_castps_si256(v);
+}
+static inline V as_float(I v) {
+    return _mm256_castsi256_ps(v);
+}
+static inline I to_int(V v) {
+    return _mm256_cvtps_epi32(v);
+}
+static inline V to_float(I v) {
+    return _mm256_cvtepi32_ps(v);
+}
+static inline I set1_int(int v) {
+    return _mm256_set1_epi32(v);
+}
+static inline I add_int(I a, I b) {
+    return _mm256_add_epi32(a, b);
+}
+static inline I sub_int(I a, I b) {
+    return _mm256_sub_epi32(a, b);
+}
+static inline I and_int(I a, I b) {
+    return _mm256_and_si256(a, b);
+}
+static inline I or_int(I a, I b) {
+    return _mm256_or_si256(a, b);
+}
+static inline I shift_left(I v, int bits) {
+    return _mm256_slli_epi32(v, bits);
+}
+static inline I shift_right(I v, int bits) {
+    return _mm256_srli_epi32(v, bits);
+}
+static inline V deinterleave(const float *p) {
+    V even = _mm256_shuffle_ps(load(p), load(p + VL), _MM_SHUFFLE(2, 0, 2, 0));
+    return _mm256_castpd_ps(_mm256_permute4x64_pd(_mm256_castps_pd(even), _MM_SHUFFLE(3, 1, 2, 0)));
+}
+static inline void interleave(V a, V b, V *lo, V *hi) {
+    V even = _mm256_unpacklo_ps(a, b), odd = _mm256_unpackhi_ps(a, b);
+    *lo = _mm256_permute2f128_ps(even, odd, 0x20);
+    *hi = _mm256_permute2f128_ps(even, odd, 0x31);
+}
+static inline I dot(int mode, I acc, I w, I x) {
+    if (mode == CONV_I16)
+        return _mm256_add_epi32(acc, _mm256_madd_epi16(w, x));
+    return as_int(fmadd(as_float(w), as_float(x), as_float(acc)));
+}
+
 #include "conv/kernels_simd.h"
+
+#include "conv/kernels_float.h"

@@ -1,63 +1,13 @@
-#include "conv/kernels.h"
+#include "conv/lanes_avx512.h"
 
-#include <immintrin.h>
-#include <stdbool.h>
-
-#define V __m512
 #define KERNELS conv_avx512
-enum { VL = 16, ROWS = 8, VECS = 3 };
 
-static inline V zero(void) {
-    return _mm512_setzero_ps();
-}
-static inline V set1(float v) {
-    return _mm512_set1_ps(v);
-}
-static inline V load(const float *p) {
-    return _mm512_loadu_ps(p);
-}
-static inline V load_part(const float *p, int lanes) {
-    return _mm512_maskz_loadu_ps((__mmask16)((1u << lanes) - 1), p);
-}
-static inline void store(float *p, V v) {
-    _mm512_storeu_ps(p, v);
-}
-static inline V fmadd(V a, V b, V c) {
-    return _mm512_fmadd_ps(a, b, c);
-}
-static inline V add(V a, V b) {
-    return _mm512_add_ps(a, b);
-}
-static inline V sub(V a, V b) {
-    return _mm512_sub_ps(a, b);
-}
-static inline V mul(V a, V b) {
-    return _mm512_mul_ps(a, b);
-}
-static inline void store_part(float *p, V v, int lanes) {
-    _mm512_mask_storeu_ps(p, (__mmask16)((1u << lanes) - 1), v);
-}
-static inline V quot(V a, V b) {
-    return _mm512_div_ps(a, b);
-}
-static inline V max(V a, V b) {
-    return _mm512_max_ps(a, b);
-}
-static inline V min(V a, V b) {
-    return _mm512_min_ps(a, b);
-}
-static inline V round_even(V v) {
-    return _mm512_roundscale_ps(v, _MM_FROUND_TO_NEAREST_INT | _MM_FROUND_NO_EXC);
-}
-static inline V exp2i(V v) {
-    __m512i e = _mm512_add_epi32(_mm512_cvtps_epi32(v), _mm512_set1_epi32(127));
-    return _mm512_castsi512_ps(_mm512_slli_epi32(e, 23));
-}
-static inline void widen_add(double *lanes, V v) {
-    __m512d lo = _mm512_cvtps_pd(_mm512_castps512_ps256(v)),
-            hi = _mm512_cvtps_pd(_mm512_extractf32x8_ps(v, 1));
-    _mm512_storeu_pd(lanes, _mm512_add_pd(_mm512_loadu_pd(lanes), lo));
-    _mm512_storeu_pd(lanes + 8, _mm512_add_pd(_mm512_loadu_pd(lanes + 8), hi));
+static inline I dot(int mode, I acc, I w, I x) {
+    if (mode == CONV_I16)
+        return _mm512_add_epi32(acc, _mm512_madd_epi16(w, x));
+    return as_int(fmadd(as_float(w), as_float(x), as_float(acc)));
 }
 
 #include "conv/kernels_simd.h"
+
+#include "conv/kernels_float.h"

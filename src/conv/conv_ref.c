@@ -22,28 +22,77 @@ static float act_of(float v, const struct conv_act *act) {
     return v / (1 + expf(-v));
 }
 
-static void multiply(const struct tile_product *p, float acc[ROWS][PANEL]) {
-    memset(acc, 0, ROWS * sizeof *acc);
-    for (size_t k = 0; k < p->k; k++)
-        for (int r = 0; r < ROWS; r++)
-            for (int i = 0; i < PANEL; i++)
-                acc[r][i] += p->w[k * ROWS + (size_t)r] * p->b[k * p->ldb + (size_t)i];
+static float float_of(uint32_t u) {
+    union {
+        uint32_t u;
+        float f;
+    } b = {u};
+    return b.f;
 }
 
-static void tile_score(const struct tile_product *p, const struct score_target *t, double lanes[LANES_MAX]) {
+/* acc + the products of two elements. */
+static float add_product(enum conv_mode mode, float acc, uint32_t w, uint32_t x) {
+    if (mode == CONV_F32)
+        return acc + float_of(w) * float_of(x);
+    return acc + float_of(w << 16) * float_of(x << 16) + float_of(w & 0xffff0000) * float_of(x & 0xffff0000);
+}
+
+static int32_t add_integers(enum conv_mode mode, int32_t acc, uint32_t w, uint32_t x) {
+    if (mode == CONV_I16)
+        return acc + (int16_t)(w & 0xffff) * (int16_t)(x & 0xffff) + (int16_t)(w >> 16) * (int16_t)(x >> 16);
+    for (int i = 0; i < 32; i += 8)
+        acc += (int8_t)(w >> i & 0xff) * (int32_t)(x >> i & 0xff);
+    return acc;
+}
+
+static void multiply(enum conv_mode mode, const struct tile_product *p, float out[ROWS][PANEL]) {
+    float acc[ROWS][PANEL] = {{0}};
+    int32_t sum[ROWS][PANEL] = {{0}};
+    const uint32_t *w = p->w;
+    for (size_t c = 0; c < p->channels; c++)
+        for (size_t t = 0; t < p->taps; t++, w += ROWS) {
+            const uint32_t *x = (const uint32_t *)p->x + c * p->stride + p->tap[t];
+            for (int r = 0; r < ROWS; r++)
+                for (int i = 0; i < p->positions; i++)
+                    if (mode == CONV_F32 || mode == CONV_BF16)
+                        acc[r][i] = add_product(mode, acc[r][i], w[r], x[i]);
+                    else
+                        sum[r][i] = add_integers(mode, sum[r][i], w[r], x[i]);
+        }
+    for (int r = 0; r < ROWS; r++)
+        for (int i = 0; i < PANEL; i++)
+            out[r][i] = mode == CONV_F32 || mode == CONV_BF16 ? acc[r][i] : (float)sum[r][i];
+}
+
+static void score(enum conv_mode mode, const struct tile_product *p, const struct score_target *t,
+                  double lanes[LANES_MAX]) {
     float acc[ROWS][PANEL];
-    multiply(p, acc);
+    multiply(mode, p, acc);
     for (int r = 0; r < p->rows; r++)
         for (int i = 0; i < p->positions; i++) {
-            size_t at = (size_t)r * t->ld + (size_t)i;
-            float d = acc[r][i] + (t->bias ? t->bias[r] : 0) - t->y[at];
-            lanes[i] += (double)(t->g2[at] * (d * d));
+            float v = acc[r][i] - (t->offset ? (float)t->offset[r] : 0);
+            float d = v * (t->unit ? t->unit[r] : 1) + (t->bias ? t->bias[r] : 0) -
+                      t->y[(size_t)r * t->ld_y + (size_t)i];
+            lanes[i] += (double)(t->g2[(size_t)r * t->ld_g2 + (size_t)i] * (d * d));
         }
+}
+
+static void score_f32(const struct tile_product *p, const struct score_target *t, double *lanes) {
+    score(CONV_F32, p, t, lanes);
+}
+static void score_bf16(const struct tile_product *p, const struct score_target *t, double *lanes) {
+    score(CONV_BF16, p, t, lanes);
+}
+static void score_i16(const struct tile_product *p, const struct score_target *t, double *lanes) {
+    score(CONV_I16, p, t, lanes);
+}
+static void score_i8(const struct tile_product *p, const struct score_target *t, double *lanes) {
+    score(CONV_I8, p, t, lanes);
 }
 
 static void tile_store(const struct tile_product *p, const struct store_target *t) {
     float acc[ROWS][PANEL];
-    multiply(p, acc);
+    multiply(CONV_F32, p, acc);
     for (int r = 0; r < p->rows; r++)
         for (int i = 0; i < p->positions; i++)
             t->out[(size_t)r * t->ld + (size_t)i] = act_of(acc[r][i] * t->scale[r] + t->shift[r], t->act);
@@ -52,7 +101,7 @@ static void tile_store(const struct tile_product *p, const struct store_target *
 static float taps_of(const struct depthwise_product *p, size_t weight, int oy, int ox) {
     float acc = 0;
     for (size_t i = 0; i < p->taps; i++)
-        acc += p->w[weight][i] * p->x[p->offset[i] + (size_t)oy * p->pitch + (size_t)ox];
+        acc += p->w[weight][i] * p->x[p->tap[i] + (size_t)oy * p->pitch + (size_t)ox];
     return acc;
 }
 
@@ -74,8 +123,28 @@ static void depthwise_store(const struct depthwise_product *p, const struct stor
                 act_of(taps_of(p, 0, oy, ox) * t->scale[0] + t->shift[0], t->act);
 }
 
-static void copy(float *to, const float *from, size_t n) {
-    memcpy(to, from, n * sizeof *to);
+static void every_other(const float *from, size_t n, float *to) {
+    for (size_t i = 0; i < n; i++)
+        to[i] = from[2 * i];
+}
+
+static void encode(enum conv_mode mode, const float *const v[4], float per_unit, size_t n, uint32_t *to) {
+    int bits = mode == CONV_I8 ? 8 : 16;
+    for (size_t i = 0; i < n; i++) {
+        to[i] = 0;
+        for (int k = 0; k * bits < 32; k++) {
+            float code = v[k] ? v[k][i] * per_unit : 0;
+            uint32_t u = mode == CONV_BF16  ? bf16_of(code)
+                         : mode == CONV_I16 ? (uint32_t)lrintf(code) & 0xffff
+                                            : ((uint32_t)lrintf(code) + 128) & 0xff;
+            to[i] |= u << (k * bits);
+        }
+    }
+}
+
+static void square(const float *g, size_t n, bool add, float *g2) {
+    for (size_t i = 0; i < n; i++)
+        g2[i] = (add ? g2[i] : 0) + g[i] * g[i];
 }
 
 static void affine(const float *v, size_t n, float scale, float shift, const struct conv_act *act,
@@ -99,11 +168,14 @@ static void softmax(const float *v, size_t ldv, size_t rows, size_t cols, float 
 const struct conv_kernels conv_ref = {
     .tile_rows = ROWS,
     .panel = PANEL,
-    .tile_score = tile_score,
+    .lanes = PANEL,
+    .tile_score = {score_f32, score_bf16, score_i16, score_i8},
     .tile_store = tile_store,
     .depthwise_score = depthwise_score,
     .depthwise_store = depthwise_store,
-    .copy = copy,
+    .every_other = every_other,
+    .encode = encode,
+    .square = square,
     .affine = affine,
     .softmax = softmax,
 };

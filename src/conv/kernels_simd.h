@@ -1,14 +1,21 @@
-/* The kernels' bodies for vectors of VL floats, included once by each instruction set's file, which defines
- * V, VL, ROWS, VECS, KERNELS and
+/* The kernels' bodies for vectors of VL 32-bit lanes, included once by each instruction set's file, which
+ * defines V (floats), I (integers), VL, ROWS, VECS and
  *
  *     zero() set1(float) load(p) load_part(p, lanes) store(p, v) store_part(p, v, lanes)
  *     fmadd(a, b, c) add sub mul quot max min
  *     round_even(v)                   to integers, ties to even
  *     exp2i(v)                        2^v for integers v in -126 .. 127
  *     widen_add(double *lanes, V)     adds VL floats to as many doubles
+ *     broadcast(const void *)         a 32-bit element in every lane
+ *     as_float(I) as_int(V)           the same bits
+ *     to_float(I) to_int(V)           the same numbers
+ *     dot(mode, I acc, I w, I x)      acc + the products of two elements (kernels.h)
+ *     deinterleave(p)                 p[0], p[2], ... of 2 VL floats
+ *     interleave(a, b, *lo, *hi)      a[0], b[0], a[1], b[1], ...
  *
  * load_part reads the first `lanes` (0 .. VL) floats only and gives 0 for the rest; store_part writes only
  * these. */
+#define INLINE static inline __attribute__((always_inline))
 
 /* e^v to about one unit in the last place: Cody-Waite reduction and a Taylor polynomial of degree 7 on |r| <=
  * ln(2) / 2. */
@@ -44,152 +51,104 @@ static inline V act_of(V v, const struct conv_act *act) {
     return quot(v, add(set1(1), exp_of(sub(zero(), v))));
 }
 
-static inline __attribute__((always_inline)) void multiply(const struct tile_product *p, V acc[ROWS][VECS]) {
-#pragma GCC unroll 16
-    for (int r = 0; r < ROWS; r++)
-#pragma GCC unroll 16
-        for (int v = 0; v < VECS; v++)
-            acc[r][v] = zero();
-    const float *w = p->w, *b = p->b;
-    for (size_t k = 0; k < p->k; k++, w += ROWS, b += p->ldb) {
-        V x[VECS];
-#pragma GCC unroll 16
-        for (int v = 0; v < VECS; v++)
-            x[v] = load(b + v * VL);
-#pragma GCC unroll 16
-        for (int r = 0; r < ROWS; r++) {
-            V s = set1(w[r]);
-#pragma GCC unroll 16
-            for (int v = 0; v < VECS; v++)
-                acc[r][v] = fmadd(s, x[v], acc[r][v]);
-        }
-    }
-}
-
 /* Floats of vector v in a panel of `positions`. */
 static inline int part_of(int positions, int v) {
     int left = positions - v * VL;
     return left < 0 ? 0 : left < VL ? left : VL;
 }
 
-static void tile_score(const struct tile_product *p, const struct score_target *t, double lanes[LANES_MAX]) {
-    V acc[ROWS][VECS];
-    multiply(p, acc);
-    bool whole = p->positions == VECS * VL;
+INLINE void clear(int vecs, I acc[ROWS][VECS]) {
+#pragma GCC unroll 16
+    for (int r = 0; r < ROWS; r++)
+#pragma GCC unroll 16
+        for (int v = 0; v < vecs; v++)
+            acc[r][v] = as_int(zero());
+}
+
+/* The same value; GCC 12 otherwise keeps two copies of accumulators, and half of them in memory. */
+INLINE I in_place(I v) {
+    __asm__("" : "+v"(v));
+    return v;
+}
+
+/* acc += the products of one element of each row with `vecs` vectors of a panel; the last vector has `part`
+ * lanes. */
+INLINE void add_products(int mode, int vecs, int part, const float *w, const float *from, I acc[ROWS][VECS]) {
+    I x[VECS];
+#pragma GCC unroll 16
+    for (int v = 0; v < vecs; v++)
+        x[v] = as_int(v == vecs - 1 ? load_part(from + v * VL, part) : load(from + v * VL));
+#pragma GCC unroll 16
+    for (int r = 0; r < ROWS; r++) {
+        I s = broadcast(w + r);
+#pragma GCC unroll 16
+        for (int v = 0; v < vecs; v++)
+            acc[r][v] = in_place(dot(mode, acc[r][v], s, x[v]));
+    }
+}
+
+/* acc = the product over `vecs` vectors of the panel; the last vector is read whole unless `partly`. */
+INLINE void multiply(int mode, int vecs, bool partly, const struct tile_product *p, I acc[ROWS][VECS]) {
+    int part = partly ? part_of(p->positions, vecs - 1) : VL;
+    const float *w = p->w, *row = p->x;
+    clear(vecs, acc);
+    for (size_t c = 0; c < p->channels; c++, row += p->stride)
+        for (size_t t = 0; t < p->taps; t++, w += ROWS)
+            add_products(mode, vecs, part, w, row + p->tap[t], acc);
+}
+
+INLINE V number_of(int mode, I acc, const struct score_target *t, int r) {
+    switch (mode) {
+    case CONV_F32:
+    case CONV_BF16:
+        return as_float(acc);
+    case CONV_I8:
+        return to_float(sub_int(acc, broadcast(t->offset + r)));
+    }
+    return to_float(acc);
+}
+
+INLINE void score_panel(int mode, int vecs, bool partly, const struct tile_product *p,
+                        const struct score_target *t, double lanes[LANES_MAX]) {
+    I acc[ROWS][VECS];
+    V sum[VECS];
+    multiply(mode, vecs, partly, p, acc);
+#pragma GCC unroll 16
+    for (int v = 0; v < vecs; v++)
+        sum[v] = zero();
 #pragma GCC unroll 16
     for (int r = 0; r < ROWS; r++) {
         if (r >= p->rows)
             break;
-        const float *y = t->y + (size_t)r * t->ld, *g2 = t->g2 + (size_t)r * t->ld;
-        V bias = set1(t->bias ? t->bias[r] : 0), sum = zero();
+        const float *y = t->y + (size_t)r * t->ld_y, *g2 = t->g2 + (size_t)r * t->ld_g2;
+        V bias = set1(t->bias ? t->bias[r] : 0), unit = set1(t->unit ? t->unit[r] : 1);
 #pragma GCC unroll 16
-        for (int v = 0; v < VECS; v++) {
-            int part = part_of(p->positions, v);
-            V yv = whole ? load(y + v * VL) : load_part(y + v * VL, part);
-            V gv = whole ? load(g2 + v * VL) : load_part(g2 + v * VL, part);
-            V d = sub(add(acc[r][v], bias), yv);
-            sum = add(sum, mul(gv, mul(d, d)));
+        for (int v = 0; v < vecs; v++) {
+            bool cut = partly && v == vecs - 1;
+            int part = cut ? part_of(p->positions, v) : VL;
+            V yv = cut ? load_part(y + v * VL, part) : load(y + v * VL);
+            V gv = cut ? load_part(g2 + v * VL, part) : load(g2 + v * VL);
+            V d = sub(fmadd(number_of(mode, acc[r][v], t, r), unit, bias), yv);
+            sum[v] = fmadd(gv, mul(d, d), sum[v]);
         }
-        widen_add(lanes, sum);
     }
-}
-
-static void tile_store(const struct tile_product *p, const struct store_target *t) {
-    V acc[ROWS][VECS];
-    multiply(p, acc);
+    V total = sum[0];
 #pragma GCC unroll 16
-    for (int r = 0; r < ROWS; r++) {
-        if (r >= p->rows)
-            break;
-        float *out = t->out + (size_t)r * t->ld;
-        V scale = set1(t->scale[r]), shift = set1(t->shift[r]);
-#pragma GCC unroll 16
-        for (int v = 0; v < VECS; v++)
-            store_part(out + v * VL, act_of(fmadd(acc[r][v], scale, shift), t->act),
-                       part_of(p->positions, v));
-    }
+    for (int v = 1; v < vecs; v++)
+        total = add(total, sum[v]);
+    widen_add(lanes, total);
 }
 
-static void depthwise_score(const struct depthwise_product *p, const struct score_target *t,
-                            double (*lanes)[LANES_MAX]) {
-    V bias = set1(t->bias ? t->bias[0] : 0);
-    for (int oy = 0; oy < p->oh; oy++)
-        for (int ox = 0; ox < p->ow; ox += VL) {
-            const float *x = p->x + (size_t)oy * p->pitch + ox;
-            V acc[DEPTHWISE_WEIGHTS_MAX] = {zero(), zero(), zero(), zero()};
-            for (size_t i = 0; i < p->taps; i++) {
-                V v = load(x + p->offset[i]);
-                for (size_t w = 0; w < p->n_weights; w++)
-                    acc[w] = fmadd(set1(p->w[w][i]), v, acc[w]);
-            }
-            int part = p->ow - ox < VL ? p->ow - ox : VL;
-            size_t at = (size_t)oy * (size_t)p->ow + (size_t)ox;
-            V y = load_part(t->y + at, part), g2 = load_part(t->g2 + at, part);
-            for (size_t w = 0; w < p->n_weights; w++) {
-                V d = sub(add(acc[w], bias), y);
-                widen_add(lanes[w], mul(g2, mul(d, d)));
-            }
-        }
+/* Panels are cut to the vectors that they fill. */
+INLINE void score_tile(int mode, const struct tile_product *p, const struct score_target *t,
+                       double lanes[LANES_MAX]) {
+    _Static_assert(VECS == 3, "the cases below");
+    if (p->positions == 3 * VL)
+        score_panel(mode, 3, false, p, t, lanes);
+    else if (p->positions > 2 * VL)
+        score_panel(mode, 3, true, p, t, lanes);
+    else if (p->positions > VL)
+        score_panel(mode, 2, true, p, t, lanes);
+    else
+        score_panel(mode, 1, true, p, t, lanes);
 }
-
-static void depthwise_store(const struct depthwise_product *p, const struct store_target *t) {
-    V scale = set1(t->scale[0]), shift = set1(t->shift[0]);
-    for (int oy = 0; oy < p->oh; oy++)
-        for (int ox = 0; ox < p->ow; ox += VL) {
-            const float *x = p->x + (size_t)oy * p->pitch + ox;
-            V even = zero(), odd = zero(); /* two chains hide the latency of an addition */
-            size_t i = 0;
-            for (; i + 1 < p->taps; i += 2) {
-                even = fmadd(set1(p->w[0][i]), load(x + p->offset[i]), even);
-                odd = fmadd(set1(p->w[0][i + 1]), load(x + p->offset[i + 1]), odd);
-            }
-            if (i < p->taps)
-                even = fmadd(set1(p->w[0][i]), load(x + p->offset[i]), even);
-            store_part(t->out + (size_t)oy * (size_t)p->ow + (size_t)ox,
-                       act_of(fmadd(add(even, odd), scale, shift), t->act),
-                       p->ow - ox < VL ? p->ow - ox : VL);
-        }
-}
-
-static void copy(float *to, const float *from, size_t n) {
-    for (size_t i = 0; i < n; i += VL)
-        store(to + i, load(from + i));
-}
-
-static void affine(const float *v, size_t n, float scale, float shift, const struct conv_act *act,
-                   float *out) {
-    V s = set1(scale), b = set1(shift);
-    for (size_t i = 0; i < n; i += VL) {
-        int part = n - i < VL ? (int)(n - i) : VL;
-        store_part(out + i, act_of(fmadd(load_part(v + i, part), s, b), act), part);
-    }
-}
-
-static void softmax(const float *v, size_t ldv, size_t rows, size_t cols, float *out, size_t ldo) {
-    for (size_t c = 0; c < cols; c += VL) {
-        int part = cols - c < VL ? (int)(cols - c) : VL;
-        V top = load_part(v + c, part), sum = zero();
-        for (size_t r = 1; r < rows; r++)
-            top = max(top, load_part(v + r * ldv + c, part));
-        for (size_t r = 0; r < rows; r++) {
-            V e = exp_of(sub(load_part(v + r * ldv + c, part), top));
-            sum = add(sum, e);
-            store_part(out + r * ldo + c, e, part);
-        }
-        V inverse = quot(set1(1), sum);
-        for (size_t r = 0; r < rows; r++)
-            store_part(out + r * ldo + c, mul(load_part(out + r * ldo + c, part), inverse), part);
-    }
-}
-
-const struct conv_kernels KERNELS = {
-    .tile_rows = ROWS,
-    .panel = VECS * VL,
-    .tile_score = tile_score,
-    .tile_store = tile_store,
-    .depthwise_score = depthwise_score,
-    .depthwise_store = depthwise_store,
-    .copy = copy,
-    .affine = affine,
-    .softmax = softmax,
-};

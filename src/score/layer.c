@@ -3,7 +3,6 @@
 #include "base/grow.h"
 #include "conv/conv.h"
 #include "score/operand.h"
-#include "score/square.h"
 
 #include <stdlib.h>
 
@@ -12,26 +11,51 @@ struct layer_scorer {
     struct pool *pool;
     const struct amax *amax;
     const struct plan *plan;
-    struct conv_weight **weights; /* [conv * n_weights + weight] */
+    struct conv_weight **weights; /* [conv][weight][mode], those that some pair asks for */
     struct conv_scratch *scratch;
-    float *q, *g2, *y; /* scratch that grows: a quantized input, squared gradients, an output */
-    size_t q_size, g2_size, y_size;
+    struct conv_planes *planes;
+    struct conv_target *target;
+    float *y; /* an output of our own */
+    size_t y_size;
+    struct err *failures; /* of each convolution's weights */
 };
 
-static struct conv_weight **weight_at(struct layer_scorer *s, size_t conv, int weight) {
-    return &s->weights[conv * (size_t)s->plan->n_weights + (size_t)weight];
+static struct conv_weight **weight_at(const struct layer_scorer *s, size_t conv, int weight,
+                                      enum conv_mode mode) {
+    return &s->weights[(conv * (size_t)s->plan->n_weights + (size_t)weight) * CONV_MODES + mode];
 }
 
+static enum conv_mode mode_of(const struct layer_scorer *s, size_t conv, const struct pair *p) {
+    return operand_mode(&s->plan->inputs[p->input], &s->plan->weights[p->weight], &s->amax->layers[conv],
+                        &s->graph->convs[conv]);
+}
+
+/* The quantized weights of a convolution that pairs ask for, each in the modes that they are multiplied in.
+ */
 static int prepare_weights(struct layer_scorer *s, size_t conv, struct err *err) {
     const struct conv *c = &s->graph->convs[conv];
-    float *values = malloc(conv_numel(c) * sizeof *values);
+    float *values = malloc((conv_numel(c) + (size_t)c->cout) * sizeof *values),
+          *units = values + conv_numel(c);
     int ret = values ? 0 : err_nomem(err);
     for (int w = 0; w < s->plan->n_weights && !ret; w++) {
-        operand_weight(&s->plan->weights[w], &s->amax->layers[conv], c, values);
-        ret = conv_weight_new(c, values, weight_at(s, conv, w), err);
+        operand_weight(&s->plan->weights[w], &s->amax->layers[conv], c, values, units);
+        for (int p = 0; p < s->plan->n_pairs && !ret; p++) {
+            if (s->plan->pairs[p].weight != w)
+                continue;
+            enum conv_mode mode = mode_of(s, conv, &s->plan->pairs[p]);
+            struct conv_weight **at = weight_at(s, conv, w, mode);
+            if (!*at)
+                ret = conv_weight_new_codes(c, mode, values, mode == CONV_F32 ? NULL : units, at, err);
+        }
     }
     free(values);
     return ret;
+}
+
+static void prepare_task(void *ctx, size_t conv, int worker) {
+    (void)worker;
+    struct layer_scorer *s = ctx;
+    prepare_weights(s, conv, &s->failures[conv]);
 }
 
 int layer_scorer_new(const struct graph *graph, struct pool *pool, const struct amax *amax,
@@ -40,15 +64,21 @@ int layer_scorer_new(const struct graph *graph, struct pool *pool, const struct 
     if (!s)
         return err_nomem(err);
     *s = (struct layer_scorer){.graph = graph, .pool = pool, .amax = amax, .plan = plan};
-    if (!(s->weights = calloc(graph->n_convs * (size_t)plan->n_weights, sizeof(struct conv_weight *)))) {
+    s->weights = calloc(graph->n_convs * (size_t)plan->n_weights * CONV_MODES, sizeof(struct conv_weight *));
+    s->failures = calloc(graph->n_convs, sizeof *s->failures);
+    if (!s->weights || !s->failures) {
         err_nomem(err);
         goto fail;
     }
-    if (conv_scratch_new(pool, &s->scratch, err))
+    if (conv_scratch_new(pool, &s->scratch, err) || conv_planes_new(pool, &s->planes, err) ||
+        conv_target_new(pool, &s->target, err))
         goto fail;
+    pool_run(pool, graph->n_convs, prepare_task, s);
     for (size_t i = 0; i < graph->n_convs; i++)
-        if (prepare_weights(s, i, err))
+        if (s->failures[i].code) {
+            *err = s->failures[i];
             goto fail;
+        }
     *out = s;
     return 0;
 fail:
@@ -60,52 +90,58 @@ void layer_scorer_free(struct layer_scorer **scorer) {
     struct layer_scorer *s = *scorer;
     if (!s)
         return;
-    for (size_t i = 0; s->weights && i < s->graph->n_convs * (size_t)s->plan->n_weights; i++)
+    size_t n = s->graph->n_convs * (size_t)s->plan->n_weights * CONV_MODES;
+    for (size_t i = 0; s->weights && i < n; i++)
         conv_weight_free(&s->weights[i]);
     conv_scratch_free(&s->scratch);
+    conv_planes_free(&s->planes);
+    conv_target_free(&s->target);
     free(s->weights);
-    free(s->q);
-    free(s->g2);
+    free(s->failures);
     free(s->y);
     free(s);
     *scorer = NULL;
 }
 
-/* g2, and the output of the last call. */
-static int square_gradients(struct layer_scorer *s, struct conv_call *const *calls, size_t n_calls,
-                            const float **y, size_t *n_y, struct err *err) {
-    const float **g = calloc(n_calls, sizeof *g);
-    size_t n_g;
-    int ret = -1;
-    if (!g)
-        return err_nomem(err);
-    if (tc_floats(calls[n_calls - 1]->y, y, n_y, err))
-        goto out;
+/* A convolution's calls of one step: x and y of the last, the gradients of all. */
+struct record {
+    const float *x;
+    int64_t shape[TC_DIMS_MAX];
+    struct conv_output output;
+    size_t n_y;
+};
+
+static int read_calls(struct conv_call *const *calls, size_t n_calls, const float **g, struct record *r,
+                      struct err *err) {
+    const struct conv_call *last = calls[n_calls - 1];
+    size_t n_x, n_g;
+    int ndim;
+    if (tc_floats(last->x, &r->x, &n_x, err) || tc_shape(last->x, r->shape, &ndim, err) ||
+        tc_floats(last->y, &r->output.y, &r->n_y, err))
+        return -1;
     for (size_t i = 0; i < n_calls; i++) {
         if (tc_floats(calls[i]->g, &g[i], &n_g, err))
-            goto out;
-        if (n_g != *n_y) {
-            err_set(err, ERR_UNSUPPORTED, "it runs %zu times with outputs of different sizes", n_calls);
-            goto out;
-        }
+            return -1;
+        if (n_g != r->n_y)
+            return err_set(err, ERR_UNSUPPORTED, "it runs %zu times with outputs of different sizes",
+                           n_calls);
     }
-    if (grow(&s->g2, &s->g2_size, *n_y, sizeof *s->g2, err))
-        goto out;
-    square_sum(s->pool, g, n_calls, *n_y, s->g2);
-    ret = 0;
-out:
-    free(g);
-    return ret;
+    r->output.n = (int)r->shape[0];
+    r->output.h = (int)r->shape[2];
+    r->output.w = (int)r->shape[3];
+    r->output.g = g;
+    r->output.n_calls = n_calls;
+    return 0;
 }
 
 /* conv(x, w) + bias by the kernels that will convolve x with quantized weights, in s->y: where x itself is
  * not quantized, a weight that its format leaves as it is (int4 blocks of one element) must not score the
  * difference between two libraries' roundings. */
-static int own_output(struct layer_scorer *s, const struct conv *c, const struct conv_input *in, size_t n_y,
-                      struct err *err) {
+static int own_output(struct layer_scorer *s, const struct conv *c, const struct record *r, struct err *err) {
     struct conv_weight *plain = NULL;
     const struct conv_act none = {0};
-    size_t cout = (size_t)c->cout, n = (size_t)in->n, each = (size_t)c->cin * (size_t)in->h * (size_t)in->w;
+    int h = r->output.h, w = r->output.w;
+    size_t cout = (size_t)c->cout, n = (size_t)r->output.n, each = (size_t)c->cin * (size_t)h * (size_t)w;
     float *scale = malloc(cout * sizeof *scale), *shift = calloc(cout, sizeof *shift);
     int ret = scale && shift ? 0 : err_nomem(err);
     for (size_t i = 0; !ret && i < cout; i++) {
@@ -113,13 +149,13 @@ static int own_output(struct layer_scorer *s, const struct conv *c, const struct
         shift[i] = c->bias ? c->bias[i] : 0;
     }
     if (!ret)
-        ret = grow(&s->y, &s->y_size, n_y, sizeof *s->y, err);
+        ret = grow(&s->y, &s->y_size, r->n_y, sizeof *s->y, err);
     if (!ret)
         ret = conv_weight_new(c, c->weight, &plain, err);
     for (size_t i = 0; !ret && i < n; i++) {
-        const struct conv_input one = {in->x + i * each, 1, in->h, in->w};
-        ret =
-            conv_forward(s->scratch, s->pool, c, &one, plain, scale, shift, &none, s->y + i * (n_y / n), err);
+        const struct conv_input one = {r->x + i * each, 1, h, w};
+        ret = conv_forward(s->scratch, s->pool, c, &one, plain, scale, shift, &none, s->y + i * (r->n_y / n),
+                           err);
     }
     conv_weight_free(&plain);
     free(scale);
@@ -127,46 +163,79 @@ static int own_output(struct layer_scorer *s, const struct conv *c, const struct
     return ret;
 }
 
-int layer_score(struct layer_scorer *s, size_t conv, struct conv_call *const *calls, size_t n_calls,
-                const bool *wanted, double *sums, size_t stride, struct err *err) {
+/* The pairs first .. end - 1, all of one input. */
+static int score_input(struct layer_scorer *s, size_t conv, const struct record *r, int first, int end,
+                       const bool *wanted, double *sums, size_t stride, struct err *err) {
     const struct conv *c = &s->graph->convs[conv];
     const struct plan *plan = s->plan;
-    const float *x, *y;
-    size_t n_x, n_y;
-    int64_t shape[TC_DIMS_MAX];
-    int ndim, ret = -1;
-    const struct conv_weight **weights = calloc((size_t)plan->n_pairs, sizeof *weights);
-    double *found = calloc((size_t)plan->n_pairs, sizeof *found);
+    const struct input_spec *input = &plan->inputs[plan->pairs[first].input];
+    const struct conv_weight **weights = calloc((size_t)(end - first), sizeof *weights);
+    double *found = calloc((size_t)(end - first), sizeof *found);
+    struct operand_input operand = {0};
+    struct conv_source source;
+    struct conv_output output = r->output;
+    unsigned modes = 0;
+    size_t n = 0;
+    int ret = -1;
     if (!weights || !found) {
         err_nomem(err);
         goto out;
     }
-    if (square_gradients(s, calls, n_calls, &y, &n_y, err) ||
-        tc_floats(calls[n_calls - 1]->x, &x, &n_x, err) ||
-        tc_shape(calls[n_calls - 1]->x, shape, &ndim, err) || grow(&s->q, &s->q_size, n_x, sizeof *s->q, err))
+    for (int p = first; p < end; p++)
+        if (wanted[p]) {
+            enum conv_mode mode = mode_of(s, conv, &plan->pairs[p]);
+            modes |= 1u << mode;
+            weights[n++] = *weight_at(s, conv, plan->pairs[p].weight, mode);
+        }
+    if (n == 0) {
+        ret = 0;
         goto out;
-    const struct conv_input in = {s->q, (int)shape[0], (int)shape[2], (int)shape[3]};
-    for (int first = 0, end; first < plan->n_pairs; first = end) {
-        int input = plan->pairs[first].input;
-        size_t n = 0;
-        for (end = first; end < plan->n_pairs && plan->pairs[end].input == input; end++)
-            if (wanted[end])
-                weights[n++] = *weight_at(s, conv, plan->pairs[end].weight);
-        if (n == 0)
-            continue;
-        bool plain = plan->inputs[input].q.format == QUANT_OFF;
-        if (operand_input(s->pool, &plan->inputs[input], &s->amax->layers[conv], x, shape, s->q, err) ||
-            (plain && own_output(s, c, &in, n_y, err)) ||
-            conv_score(s->scratch, s->pool, c, &in, weights, n, plain ? s->y : y, s->g2, found, err))
-            goto out;
-        n = 0;
-        for (int p = first; p < end; p++)
-            if (wanted[p])
-                sums[(size_t)p * stride] = found[n++];
     }
+    if (input->q.format == QUANT_OFF) {
+        if (own_output(s, c, r, err))
+            goto out;
+        output.y = s->y;
+        if (conv_target_fill(s->target, s->pool, c, &output, modes, err))
+            goto out;
+    }
+    if (operand_input(&operand, s->pool, input, &s->amax->layers[conv], r->x, r->shape, &source, err) ||
+        conv_planes_fill(s->planes, s->pool, c, &source, modes, err) ||
+        conv_score(s->scratch, s->pool, c, s->planes, weights, n, s->target, found, err))
+        goto out;
+    n = 0;
+    for (int p = first; p < end; p++)
+        if (wanted[p])
+            sums[(size_t)p * stride] = found[n++];
     ret = 0;
 out:
+    operand_input_free(&operand);
     free(weights);
     free(found);
+    return ret;
+}
+
+int layer_score(struct layer_scorer *s, size_t conv, struct conv_call *const *calls, size_t n_calls,
+                const bool *wanted, double *sums, size_t stride, struct err *err) {
+    const struct conv *c = &s->graph->convs[conv];
+    const struct plan *plan = s->plan;
+    const float **g = calloc(n_calls, sizeof *g);
+    struct record r = {0};
+    unsigned modes = 0;
+    int ret = g ? read_calls(calls, n_calls, g, &r, err) : err_nomem(err);
+    for (int p = 0; p < plan->n_pairs; p++)
+        if (wanted[p] && plan->inputs[plan->pairs[p].input].q.format != QUANT_OFF)
+            modes |= 1u << mode_of(s, conv, &plan->pairs[p]);
+    if (!ret && modes)
+        ret = conv_target_fill(s->target, s->pool, c, &r.output, modes, err);
+    /* The inputs that are not quantized come last: they have an output of their own to compare with. */
+    for (int last = 0; last < 2; last++)
+        for (int first = 0, end; first < plan->n_pairs && !ret; first = end) {
+            int input = plan->pairs[first].input;
+            for (end = first; end < plan->n_pairs && plan->pairs[end].input == input;)
+                end++;
+            if ((plan->inputs[input].q.format == QUANT_OFF) == (last == 1))
+                ret = score_input(s, conv, &r, first, end, wanted, sums, stride, err);
+        }
+    free(g);
     return ret;
 }

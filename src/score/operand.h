@@ -1,18 +1,37 @@
-/* Quantized operands of one convolution, as float32 tensors that hold only representable values. */
+/* Quantized operands of one convolution, and how pairs of them are convolved. */
 #ifndef YS_SCORE_OPERAND_H
 #define YS_SCORE_OPERAND_H
 
 #include "base/pool.h"
+#include "conv/conv.h"
 #include "model/graph.h"
 #include "quant/amax.h"
 #include "score/plan.h"
 
-/* q(x) of x (n, cin, h, w) into out, of the same shape, on all threads of pool. Errors: memory. */
-int operand_input(struct pool *pool, const struct input_spec *spec, const struct amax_layer *amax,
-                  const float *x, const int64_t shape[4], float *out, struct err *err);
+/* How q(x) and q(w) of a pair are multiplied: as codes where both lie on a grid that a fast product is exact
+ * for, with scales that come out in front of the sum (one for x, one for each output channel of w); else in
+ * float32. The one place where that is chosen. */
+enum conv_mode operand_mode(const struct input_spec *input, const struct weight_spec *weight,
+                            const struct amax_layer *amax, const struct conv *conv);
 
-/* q(w) of conv's weight into out (conv_numel elements). */
+/* q(x) on its way to a convolution's kernels. */
+struct operand_input {
+    const struct input_spec *spec;
+    const float *x; /* (n, c, h, w) */
+    size_t n, c, h, w;
+    const float *amax; /* one value or one a channel */
+    float *own;        /* amax, where x itself gives it */
+};
+
+/* Fills in *op and *source, which refers to it. Free with operand_input_free. Errors: memory. */
+int operand_input(struct operand_input *op, struct pool *pool, const struct input_spec *spec,
+                  const struct amax_layer *amax, const float *x, const int64_t shape[4],
+                  struct conv_source *source, struct err *err);
+void operand_input_free(struct operand_input *op);
+
+/* q(w) of conv's weight into out (conv_numel elements), and the unit of each output channel's codes into
+ * units. */
 void operand_weight(const struct weight_spec *spec, const struct amax_layer *amax, const struct conv *conv,
-                    float *out);
+                    float *out, float *units);
 
 #endif

@@ -48,6 +48,8 @@ static double naive(const struct conv *c, const float *x, int n, int h, int w, c
     return sum;
 }
 
+static const char *const mode_names[CONV_MODES] = {"f32", "bf16", "i16", "i8"};
+
 struct shape {
     int cin, cout, kernel_h, kernel_w, stride, pad, dilation, groups, n, h, w, weights;
     bool bias;
@@ -72,64 +74,134 @@ static const struct shape shapes[] = {
     {9, 9, 3, 3, 2, 1, 1, 9, 2, 21, 23, 5, true}, /* depthwise, stride 2, more weights than one pass takes */
     {3, 3, 3, 3, 1, 1, 1, 3, 1, 2, 3, 1, false},  /* smaller than a vector */
     {256, 24, 3, 3, 1, 1, 1, 1, 1, 5, 5, 2, false}, /* long sums */
+    {64, 64, 3, 3, 1, 1, 1, 1, 1, 20, 20, 3, false},
+    {48, 20, 3, 3, 1, 1, 1, 1, 2, 40, 24, 2, true}, /* tiles by threes, a batch */
+    {13, 12, 3, 3, 1, 0, 1, 1, 1, 9, 16, 2, true},  /* no border, tails of channels */
+    {16, 16, 3, 3, 1, 2, 1, 1, 1, 1, 2, 1, false},  /* more border than image */
+    {30, 9, 1, 1, 1, 0, 1, 1, 1, 80, 80, 3, true},  /* many panels */
     {8, 8, 3, 3, 1, 1, 1, 1, 1, 3, 100, 1, false},  /* wide rows */
 };
 
-static void test_shape(const struct shape *s, struct pool *const pools[2]) {
-    struct conv c = {.name = "test",
-                     .cin = s->cin,
-                     .cout = s->cout,
-                     .kh = s->kernel_h,
-                     .kw = s->kernel_w,
-                     .stride = {s->stride, s->stride},
-                     .pad = {s->pad, s->pad},
-                     .dilation = {s->dilation, s->dilation},
-                     .groups = s->groups};
+static struct conv conv_of(const struct shape *s) {
+    return (struct conv){.name = "test",
+                         .cin = s->cin,
+                         .cout = s->cout,
+                         .kh = s->kernel_h,
+                         .kw = s->kernel_w,
+                         .stride = {s->stride, s->stride},
+                         .pad = {s->pad, s->pad},
+                         .dilation = {s->dilation, s->dilation},
+                         .groups = s->groups};
+}
+
+/* Codes of a mode times a unit; plain numbers in CONV_F32. The extreme codes are among them. */
+static float *random_codes(enum conv_mode mode, size_t n, const float *units, size_t each) {
+    float *v = random_floats(n);
+    for (size_t i = 0; i < n && mode != CONV_F32; i++) {
+        float code = mode == CONV_BF16 ? ldexpf(rintf(v[i] * 255), (int)(i % 5) - 2) : rintf(v[i] * 128);
+        code = mode == CONV_BF16 ? code : i % 17 == 3 ? -128 : fminf(code, 127);
+        v[i] = code * units[i / each];
+    }
+    return v;
+}
+
+/* What a source with `fill` gives: x, group channels at a time. */
+struct giver {
+    const float *x;
+    size_t cin, h, w, group;
+    bool refused; /* asked for a part of a group */
+};
+
+static void give(void *ctx, size_t image, size_t channel, size_t count, size_t first_row, size_t rows,
+                 float *out) {
+    struct giver *g = ctx;
+    if (channel % g->group || (count % g->group && channel + count != g->cin))
+        g->refused = true;
+    for (size_t c = 0; c < count; c++)
+        memcpy(out + c * rows * g->w, g->x + ((image * g->cin + channel + c) * g->h + first_row) * g->w,
+               rows * g->w * sizeof *out);
+}
+
+enum { WEIGHTS = 8 };
+
+/* What conv_score gives with one pool, for weights first .. first + n - 1. */
+static int score(struct pool *pool, const struct conv *c, const struct conv_source *source, unsigned modes,
+                 const struct conv_output *output, struct conv_weight *const *w, size_t n, double *sums) {
+    struct conv_scratch *scratch = NULL;
+    struct conv_planes *planes = NULL;
+    struct conv_target *target = NULL;
+    struct err err = {0};
+    int ret = -1;
+    if (conv_scratch_new(pool, &scratch, &err) == 0 && conv_planes_new(pool, &planes, &err) == 0 &&
+        conv_target_new(pool, &target, &err) == 0 &&
+        conv_planes_fill(planes, pool, c, source, modes, &err) == 0 &&
+        conv_target_fill(target, pool, c, output, modes, &err) == 0)
+        ret =
+            conv_score(scratch, pool, c, planes, (const struct conv_weight *const *)w, n, target, sums, &err);
+    conv_scratch_free(&scratch);
+    conv_planes_free(&planes);
+    conv_target_free(&target);
+    return ret;
+}
+
+/* Weights of a mode, of CONV_F32 too beside them, against the definition; alone, with other threads, from a
+ * source that is called: the same bits. */
+static void test_shape(const struct shape *s, enum conv_mode mode, struct pool *const pools[2]) {
+    struct conv c = conv_of(s);
     int oh = (s->h + 2 * s->pad - s->dilation * (s->kernel_h - 1) - 1) / s->stride + 1;
     int ow = (s->w + 2 * s->pad - s->dilation * (s->kernel_w - 1) - 1) / s->stride + 1;
     size_t nx = (size_t)(s->n * s->cin * s->h * s->w), ny = (size_t)(s->n * s->cout * oh * ow);
-    float *x = random_floats(nx), *y = random_floats(ny), *g2 = random_floats(ny), *values[8];
-    struct conv_weight *w[8] = {0};
-    struct conv_scratch *scratch[2] = {0};
-    struct conv_input in = {x, s->n, s->h, s->w};
+    float unit = mode == CONV_F32 ? 1 : 0.037f, *units = random_floats((size_t)s->cout);
+    float *x = random_codes(mode, nx, &unit, nx), *y = random_floats(ny), *values[WEIGHTS];
+    float *g[2] = {random_floats(ny), random_floats(ny)}, *g2 = malloc(ny * sizeof *g2);
+    struct giver giver = {x, (size_t)s->cin, (size_t)s->h, (size_t)s->w, s->cin % 2 ? 1 : 8, false};
+    struct conv_source source = {.n = s->n, .h = s->h, .w = s->w, .x = x, .group = 1, .unit = unit};
+    struct conv_source called = source;
+    struct conv_output output = {s->n, s->h, s->w, y, (const float *const *)g, 2};
+    unsigned modes = 1u << mode | 1u << CONV_F32;
+    struct conv_weight *w[WEIGHTS] = {0};
     struct err err = {0};
-    double sums[8], again[8], alone, want, worst = 0;
+    double sums[WEIGHTS], again[WEIGHTS], alone, worst = 0;
     bool same = true, ok = true;
+    called.x = NULL;
+    called.fill = give;
+    called.ctx = &giver;
+    called.group = giver.group;
+    for (int o = 0; o < s->cout; o++)
+        units[o] = fabsf(units[o]) / 100 + 1e-3f;
     for (size_t i = 0; i < ny; i++)
-        g2[i] = fabsf(g2[i]);
+        g2[i] = g[0][i] * g[0][i] + g[1][i] * g[1][i];
     c.bias = s->bias ? random_floats((size_t)s->cout) : NULL;
     for (int i = 0; i < s->weights; i++) {
-        values[i] = random_floats(conv_numel(&c));
-        ok = ok && conv_weight_new(&c, values[i], &w[i], &err) == 0;
+        values[i] = random_codes(mode, conv_numel(&c), units, conv_numel(&c) / (size_t)c.cout);
+        enum conv_mode m = i == 1 ? CONV_F32 : mode;
+        ok = ok && conv_weight_new_codes(&c, m, values[i], m == CONV_F32 ? NULL : units, &w[i], &err) == 0;
     }
-    for (int p = 0; p < 2; p++)
-        ok = ok && conv_scratch_new(pools[p], &scratch[p], &err) == 0;
-    ok = ok &&
-         conv_score(scratch[0], pools[0], &c, &in, (const struct conv_weight *const *)w, (size_t)s->weights,
-                    y, g2, sums, &err) == 0 &&
-         conv_score(scratch[1], pools[1], &c, &in, (const struct conv_weight *const *)w, (size_t)s->weights,
-                    y, g2, again, &err) == 0;
+    ok = ok && score(pools[0], &c, &source, modes, &output, w, (size_t)s->weights, sums) == 0 &&
+         score(pools[1], &c, &called, modes, &output, w, (size_t)s->weights, again) == 0;
     for (int i = 0; ok && i < s->weights; i++) {
-        want = naive(&c, x, s->n, s->h, s->w, values[i], y, g2, oh, ow);
+        double want = naive(&c, x, s->n, s->h, s->w, values[i], y, g2, oh, ow);
         worst = fmax(worst, fabs(sums[i] - want) / want);
         same = same && sums[i] == again[i];
-        ok = conv_score(scratch[0], pools[0], &c, &in, (const struct conv_weight *const *)&w[i], 1, y, g2,
-                        &alone, &err) == 0;
+        ok = score(pools[0], &c, &source, modes, &output, &w[i], 1, &alone) == 0;
         same = same && alone == sums[i];
     }
-    CHECK(ok && worst < 1e-5 && same,
-          "%s: %dx%d %d->%d stride %d pad %d dilation %d groups %d on %dx%dx%d, %d weights: %.1e of 1e-5%s",
-          cpu_level_names[cpu_level()], s->kernel_h, s->kernel_w, s->cin, s->cout, s->stride, s->pad,
-          s->dilation, s->groups, s->n, s->h, s->w, s->weights, worst, same ? "" : ", BITS DIFFER");
+    CHECK(ok && worst < 1e-5 && same && !giver.refused,
+          "%s, %s: %dx%d %d->%d stride %d pad %d dilation %d groups %d on %dx%dx%d, %d weights: %.1e of "
+          "1e-5%s%s",
+          cpu_level_names[cpu_level()], mode_names[mode], s->kernel_h, s->kernel_w, s->cin, s->cout,
+          s->stride, s->pad, s->dilation, s->groups, s->n, s->h, s->w, s->weights, worst,
+          same ? "" : ", BITS DIFFER", giver.refused ? ", A GROUP WAS CUT" : "");
     for (int i = 0; i < s->weights; i++) {
         free(values[i]);
         conv_weight_free(&w[i]);
     }
-    for (int p = 0; p < 2; p++)
-        conv_scratch_free(&scratch[p]);
     free(c.bias);
+    free(units);
     free(x);
     free(y);
+    free(g[0]);
+    free(g[1]);
     free(g2);
 }
 
@@ -140,15 +212,7 @@ static void test_forward(const struct shape *s, struct pool *pool) {
                                            {true, ACT_RELU, 0},
                                            {true, ACT_LEAKY_RELU, 0.1f},
                                            {true, ACT_HARDSWISH, 0}};
-    struct conv c = {.name = "test",
-                     .cin = s->cin,
-                     .cout = s->cout,
-                     .kh = s->kernel_h,
-                     .kw = s->kernel_w,
-                     .stride = {s->stride, s->stride},
-                     .pad = {s->pad, s->pad},
-                     .dilation = {s->dilation, s->dilation},
-                     .groups = s->groups};
+    struct conv c = conv_of(s);
     int oh = (s->h + 2 * s->pad - s->dilation * (s->kernel_h - 1) - 1) / s->stride + 1;
     int ow = (s->w + 2 * s->pad - s->dilation * (s->kernel_w - 1) - 1) / s->stride + 1;
     size_t nx = (size_t)(s->cin * s->h * s->w), plane = (size_t)(oh * ow), ny = (size_t)s->cout * plane;
@@ -228,8 +292,11 @@ int main(void) {
             printf("# skip level %s: this processor lacks it\n", cpu_level_names[level]);
             continue;
         }
-        for (size_t i = 0; i < sizeof shapes / sizeof *shapes; i++)
-            test_shape(&shapes[i], pools);
+        for (int mode = 0; mode < CONV_MODES; mode++)
+            for (size_t i = 0; i < sizeof shapes / sizeof *shapes && conv_mode_runs((enum conv_mode)mode);
+                 i++)
+                if (mode == CONV_F32 || shapes[i].groups == 1)
+                    test_shape(&shapes[i], (enum conv_mode)mode, pools);
         for (size_t i = 0; i < sizeof shapes / sizeof *shapes; i++)
             if (shapes[i].cin * shapes[i].cout * shapes[i].h < 4000)
                 test_forward(&shapes[i], pools[1]);

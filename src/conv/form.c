@@ -1,0 +1,61 @@
+#include "conv/form.h"
+
+#include "base/cpu.h"
+
+const struct conv_kernels *conv_kernels(void) {
+    enum cpu_level level = cpu_level();
+    return level >= CPU_AVX512 ? &conv_avx512 : level >= CPU_AVX2 ? &conv_avx2 : &conv_ref;
+}
+
+tile_score_fn *conv_score_kernel(enum conv_mode mode) {
+    enum cpu_level level = cpu_level();
+    if (mode == CONV_I8 && level >= CPU_AVX512_VNNI)
+        return conv_score_i8_avx512vnni;
+    if (mode == CONV_BF16 && level >= CPU_AVX512_BF16)
+        return conv_score_bf16_avx512bf16;
+    return conv_kernels()->tile_score[mode];
+}
+
+bool conv_mode_runs(enum conv_mode mode) {
+    return conv_score_kernel(mode) != NULL;
+}
+
+/* A sum of products of bytes, 255 * 128 at most, stays in int32. */
+static bool sums_fit(const struct conv *c) {
+    return conv_numel(c) / (size_t)c->cout <= INT32_MAX / (255 * 128);
+}
+
+enum conv_mode conv_mode_for(const struct conv *c, bool integers) {
+    if (c->groups > 1 || cpu_level() == CPU_BASELINE) /* a group's channels might begin within an element */
+        return CONV_F32;
+    if (integers && sums_fit(c))
+        return conv_mode_runs(CONV_I8) ? CONV_I8 : CONV_I16;
+    return conv_mode_runs(CONV_BF16) ? CONV_BF16 : CONV_F32;
+}
+
+/* Fewer channels do not repay the transforms. */
+enum { WINOGRAD_CHANNELS = 12 };
+
+int form_of(const struct conv *c, enum conv_mode mode) {
+    if (is_depthwise(c))
+        return FORM_DEPTHWISE;
+    bool tiles = c->kh == 3 && c->kw == 3 && c->stride[0] == 1 && c->stride[1] == 1 && c->dilation[0] == 1 &&
+                 c->dilation[1] == 1 && c->groups == 1 && c->cin >= WINOGRAD_CHANNELS &&
+                 c->cout >= WINOGRAD_CHANNELS;
+    return mode == CONV_F32 && tiles && conv_kernels()->winograd_input ? (int)FORM_WINOGRAD : (int)mode;
+}
+
+size_t pack_of(int form) {
+    return form == CONV_I8 ? 4 : form == CONV_BF16 || form == CONV_I16 ? 2 : 1;
+}
+
+struct layout input_layout(const struct conv *c, int form, size_t h, size_t w) {
+    return form == FORM_WINOGRAD ? layout_winograd_input(c, h, w) : layout_direct(c, h, w);
+}
+
+struct layout output_layout(const struct conv *c, int form, size_t h, size_t w) {
+    struct geometry g = geometry_of(c, h, w);
+    if (form == FORM_WINOGRAD)
+        return layout_winograd_output(g.oh, g.ow);
+    return layout_output(g.oh, g.ow, form == FORM_DEPTHWISE ? g.ow : layout_direct(c, h, w).cols);
+}

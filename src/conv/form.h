@@ -1,0 +1,57 @@
+/* Inside src/conv: in which of a few forms a convolution's operands are laid out, and the operands
+ * themselves. A mode and a layer decide the form; a weight, an input and a target meet only in the same form.
+ */
+#ifndef YS_CONV_FORM_H
+#define YS_CONV_FORM_H
+
+#include "conv/kernels.h"
+#include "conv/layout.h"
+#include "conv/rooms.h"
+
+/* The first CONV_MODES are the modes, convolved directly. */
+enum form { FORM_WINOGRAD = CONV_MODES, FORM_DEPTHWISE, FORMS };
+
+/* The form that the present level convolves a layer's operands of a mode in. */
+int form_of(const struct conv *conv, enum conv_mode mode);
+
+/* Input channels in one 32-bit element. */
+size_t pack_of(int form);
+
+/* How a form lays out an input (h, w). */
+struct layout input_layout(const struct conv *conv, int form, size_t h, size_t w);
+
+/* How a form lays out an output of an input (h, w). */
+struct layout output_layout(const struct conv *conv, int form, size_t h, size_t w);
+
+struct conv_weight {
+    const struct conv_kernels *kernels;
+    int form;
+    void *values; /* [group][tile][channel][tap][tile_rows], with [16] for [tap] before [channel] by Winograd,
+                     (cout, taps) depthwise */
+    float *units; /* of each output channel, or NULL */
+    int32_t *offset; /* CONV_I8: 128 times the sum of each output channel's codes */
+};
+
+/* One operand in one form: (image, channel, layout). */
+struct laid {
+    struct layout layout;
+    size_t channels;   /* elements of an image */
+    const float *data; /* room's, or the caller's own array */
+    float *room;
+    size_t size;
+};
+
+struct conv_planes {
+    struct laid forms[FORMS];
+    size_t n, h, w;
+    float unit;
+    struct rooms rows; /* what tasks work in */
+};
+
+/* Outputs: y and g2, (image, cout, layout). */
+struct conv_target {
+    struct laid y[FORMS], g2[FORMS];
+    struct rooms rows;
+};
+
+#endif

@@ -1,0 +1,298 @@
+/* The kernels in float32 that every vector instruction set has; see kernels_simd.h, which is included before.
+ */
+
+static void score_f32(const struct tile_product *p, const struct score_target *t, double *lanes) {
+    score_tile(CONV_F32, p, t, lanes);
+}
+
+static void score_i16(const struct tile_product *p, const struct score_target *t, double *lanes) {
+    score_tile(CONV_I16, p, t, lanes);
+}
+
+INLINE void store_panel(int vecs, bool partly, const struct tile_product *p, const struct store_target *t) {
+    I acc[ROWS][VECS];
+    multiply(CONV_F32, vecs, partly, p, acc);
+#pragma GCC unroll 16
+    for (int r = 0; r < ROWS; r++) {
+        if (r >= p->rows)
+            break;
+        float *out = t->out + (size_t)r * t->ld;
+        V scale = set1(t->scale[r]), shift = set1(t->shift[r]);
+#pragma GCC unroll 16
+        for (int v = 0; v < vecs; v++)
+            store_part(out + v * VL, act_of(fmadd(as_float(acc[r][v]), scale, shift), t->act),
+                       partly ? part_of(p->positions, v) : VL);
+    }
+}
+
+static void tile_store(const struct tile_product *p, const struct store_target *t) {
+    if (p->positions == 3 * VL)
+        store_panel(3, false, p, t);
+    else if (p->positions > 2 * VL)
+        store_panel(3, true, p, t);
+    else if (p->positions > VL)
+        store_panel(2, true, p, t);
+    else
+        store_panel(1, true, p, t);
+}
+
+/* Winograd's F(2x2, 3x3) (Lavin and Gray, 2015): with d the 4x4 inputs of a tile and g the kernel,
+ *
+ *     B^T = | 1  0 -1  0 |   G = |  1    0    0  |   A^T = | 1  1  1  0 |
+ *           | 0  1  1  0 |       | 1/2  1/2  1/2 |         | 0  1 -1 -1 |
+ *           | 0 -1  1  0 |       | 1/2 -1/2  1/2 |
+ *           | 0  1  0 -1 |       |  0    0    1  |
+ *
+ * the 2x2 outputs are A^T [(G g G^T) . (B^T d B)] A, the products summed over channels before A. */
+static void winograd_input(const float *x, size_t plane, size_t cols, int positions, float *v, size_t ld) {
+    for (int at = 0; at < positions; at += VL) {
+        V d[4][4], s[4][4];
+#pragma GCC unroll 16
+        for (size_t i = 0; i < 4; i++)
+#pragma GCC unroll 16
+            for (size_t j = 0; j < 4; j++)
+                d[i][j] = load(x + (i % 2 * 2 + j % 2) * plane + i / 2 * cols + j / 2 + at);
+#pragma GCC unroll 16
+        for (int j = 0; j < 4; j++) {
+            s[0][j] = sub(d[0][j], d[2][j]);
+            s[1][j] = add(d[1][j], d[2][j]);
+            s[2][j] = sub(d[2][j], d[1][j]);
+            s[3][j] = sub(d[1][j], d[3][j]);
+        }
+#pragma GCC unroll 16
+        for (size_t i = 0; i < 4; i++) {
+            float *to = v + 4 * i * ld + at;
+            store(to, sub(s[i][0], s[i][2]));
+            store(to + ld, add(s[i][1], s[i][2]));
+            store(to + 2 * ld, sub(s[i][2], s[i][1]));
+            store(to + 3 * ld, sub(s[i][1], s[i][3]));
+        }
+    }
+}
+
+typedef float winograd_sums[WINOGRAD][ROWS][VECS * VL];
+
+/* One of the 16 products of a panel of `vecs` vectors. */
+INLINE void multiply_element(int vecs, size_t channels, const float *u, const float *v,
+                             float out[ROWS][VECS * VL]) {
+    I acc[ROWS][VECS];
+    clear(vecs, acc);
+    for (size_t c = 0; c < channels; c++, u += ROWS, v += VECS * VL)
+        add_products(CONV_F32, vecs, VL, u, v, acc);
+#pragma GCC unroll 16
+    for (int r = 0; r < ROWS; r++)
+#pragma GCC unroll 16
+        for (int k = 0; k < vecs; k++)
+            store(&out[r][k * VL], as_float(acc[r][k]));
+}
+
+static void winograd_products(const struct winograd_product *p, winograd_sums m) {
+    for (size_t i = 0; i < WINOGRAD; i++) {
+        const float *u = p->u + i * p->channels * ROWS, *v = p->v + i * p->channels * VECS * VL;
+        if (p->positions > 2 * VL)
+            multiply_element(3, p->channels, u, v, m[i]);
+        else if (p->positions > VL)
+            multiply_element(2, p->channels, u, v, m[i]);
+        else
+            multiply_element(1, p->channels, u, v, m[i]);
+    }
+}
+
+/* A^T m A of row r at position `at`. */
+INLINE void winograd_outputs(winograd_sums m, int r, int at, V out[2][2]) {
+    V s[2][4];
+#pragma GCC unroll 16
+    for (int j = 0; j < 4; j++) {
+        V a = load(&m[j][r][at]), b = load(&m[4 + j][r][at]), c = load(&m[8 + j][r][at]),
+          d = load(&m[12 + j][r][at]);
+        s[0][j] = add(add(a, b), c);
+        s[1][j] = sub(sub(b, c), d);
+    }
+#pragma GCC unroll 16
+    for (int i = 0; i < 2; i++) {
+        out[i][0] = add(add(s[i][0], s[i][1]), s[i][2]);
+        out[i][1] = sub(sub(s[i][1], s[i][2]), s[i][3]);
+    }
+}
+
+static void winograd_score(const struct winograd_product *p, const struct score_target *t,
+                           double lanes[LANES_MAX]) {
+    winograd_sums m;
+    winograd_products(p, m);
+    V sum[2] = {zero(), zero()};
+    for (int r = 0; r < p->rows; r++) {
+        V bias = set1(t->bias ? t->bias[r] : 0);
+        for (int at = 0; at < p->positions; at += VL) {
+            int part = part_of(p->positions, at / VL);
+            V out[2][2];
+            winograd_outputs(m, r, at, out);
+#pragma GCC unroll 16
+            for (size_t i = 0; i < 4; i++) {
+                const float *y = t->y + (size_t)r * t->ld_y + i * t->plane_y + at;
+                const float *g2 = t->g2 + (size_t)r * t->ld_g2 + i * t->plane_g2 + at;
+                V d = sub(add(out[i / 2][i % 2], bias), load_part(y, part));
+                sum[i % 2] = fmadd(load_part(g2, part), mul(d, d), sum[i % 2]);
+            }
+        }
+    }
+    widen_add(lanes, add(sum[0], sum[1]));
+}
+
+static void winograd_store(const struct winograd_product *p, const struct store_target *t) {
+    winograd_sums m;
+    winograd_products(p, m);
+    for (int r = 0; r < p->rows; r++) {
+        V scale = set1(t->scale[r]), shift = set1(t->shift[r]);
+        for (int at = 0; at < p->positions; at += VL) {
+            V out[2][2];
+            winograd_outputs(m, r, at, out);
+#pragma GCC unroll 16
+            for (int i = 0; i < 2; i++) {
+                float *to = t->out + ((size_t)r * 2 + (size_t)i) * t->ld + 2 * at;
+                V lo, hi;
+                interleave(act_of(fmadd(out[i][0], scale, shift), t->act),
+                           act_of(fmadd(out[i][1], scale, shift), t->act), &lo, &hi);
+                store(to, lo);
+                store(to + VL, hi);
+            }
+        }
+    }
+}
+
+static void depthwise_score(const struct depthwise_product *p, const struct score_target *t,
+                            double (*lanes)[LANES_MAX]) {
+    V bias = set1(t->bias ? t->bias[0] : 0);
+    for (int oy = 0; oy < p->oh; oy++) {
+        V sum[DEPTHWISE_WEIGHTS_MAX] = {zero(), zero(), zero(), zero()};
+        for (int ox = 0; ox < p->ow; ox += VL) {
+            const float *x = p->x + (size_t)oy * p->pitch + ox;
+            V acc[DEPTHWISE_WEIGHTS_MAX] = {zero(), zero(), zero(), zero()};
+            for (size_t i = 0; i < p->taps; i++) {
+                V v = load(x + p->tap[i]);
+                for (size_t w = 0; w < p->n_weights; w++)
+                    acc[w] = fmadd(set1(p->w[w][i]), v, acc[w]);
+            }
+            int part = p->ow - ox < VL ? p->ow - ox : VL;
+            size_t at = (size_t)oy * (size_t)p->ow + (size_t)ox;
+            V y = load_part(t->y + at, part), g2 = load_part(t->g2 + at, part);
+            for (size_t w = 0; w < p->n_weights; w++) {
+                V d = sub(add(acc[w], bias), y);
+                sum[w] = fmadd(g2, mul(d, d), sum[w]);
+            }
+        }
+        for (size_t w = 0; w < p->n_weights; w++)
+            widen_add(lanes[w], sum[w]);
+    }
+}
+
+static void depthwise_store(const struct depthwise_product *p, const struct store_target *t) {
+    V scale = set1(t->scale[0]), shift = set1(t->shift[0]);
+    for (int oy = 0; oy < p->oh; oy++)
+        for (int ox = 0; ox < p->ow; ox += VL) {
+            const float *x = p->x + (size_t)oy * p->pitch + ox;
+            V even = zero(), odd = zero(); /* two chains hide the latency of an addition */
+            size_t i = 0;
+            for (; i + 1 < p->taps; i += 2) {
+                even = fmadd(set1(p->w[0][i]), load(x + p->tap[i]), even);
+                odd = fmadd(set1(p->w[0][i + 1]), load(x + p->tap[i + 1]), odd);
+            }
+            if (i < p->taps)
+                even = fmadd(set1(p->w[0][i]), load(x + p->tap[i]), even);
+            store_part(t->out + (size_t)oy * (size_t)p->ow + (size_t)ox,
+                       act_of(fmadd(add(even, odd), scale, shift), t->act),
+                       p->ow - ox < VL ? p->ow - ox : VL);
+        }
+}
+
+static void every_other(const float *from, size_t n, float *to) {
+    size_t i = 0;
+    for (; i + VL < n; i += VL) /* a whole last vector could lie beyond the source's last element */
+        store(to + i, deinterleave(from + 2 * i));
+    for (; i < n; i++)
+        to[i] = from[2 * i];
+}
+
+/* The low bits of a lane: the code of v / unit. */
+INLINE I code_of(int mode, V v) {
+    if (mode == CONV_BF16) {
+        I u = as_int(v), odd = and_int(shift_right(u, 16), set1_int(1));
+        return shift_right(add_int(u, add_int(odd, set1_int(0x7fff))), 16);
+    }
+    return mode == CONV_I16 ? and_int(to_int(v), set1_int(0xffff))
+                            : and_int(add_int(to_int(v), set1_int(128)), set1_int(0xff));
+}
+
+INLINE void encode_mode(int mode, const float *const v[4], float per_unit, size_t n, uint32_t *to) {
+    int bits = mode == CONV_I8 ? 8 : 16;
+    V scale = set1(per_unit);
+    for (size_t i = 0; i < n; i += VL) {
+        int part = n - i < VL ? (int)(n - i) : VL;
+        I all = as_int(zero());
+        for (int k = 0; k * bits < 32; k++) {
+            V value = v[k] ? mul(load_part(v[k] + i, part), scale) : zero();
+            all = or_int(all, shift_left(code_of(mode, value), k * bits));
+        }
+        store_part((float *)(to + i), as_float(all), part);
+    }
+}
+
+static void encode(enum conv_mode mode, const float *const v[4], float per_unit, size_t n, uint32_t *to) {
+    if (mode == CONV_BF16)
+        encode_mode(CONV_BF16, v, per_unit, n, to);
+    else if (mode == CONV_I16)
+        encode_mode(CONV_I16, v, per_unit, n, to);
+    else
+        encode_mode(CONV_I8, v, per_unit, n, to);
+}
+
+static void square(const float *g, size_t n, bool sum, float *g2) {
+    for (size_t i = 0; i < n; i += VL) {
+        int part = n - i < VL ? (int)(n - i) : VL;
+        V v = load_part(g + i, part), s = mul(v, v);
+        store_part(g2 + i, sum ? add(load_part(g2 + i, part), s) : s, part);
+    }
+}
+
+static void affine(const float *v, size_t n, float scale, float shift, const struct conv_act *act,
+                   float *out) {
+    V s = set1(scale), b = set1(shift);
+    for (size_t i = 0; i < n; i += VL) {
+        int part = n - i < VL ? (int)(n - i) : VL;
+        store_part(out + i, act_of(fmadd(load_part(v + i, part), s, b), act), part);
+    }
+}
+
+static void softmax(const float *v, size_t ldv, size_t rows, size_t cols, float *out, size_t ldo) {
+    for (size_t c = 0; c < cols; c += VL) {
+        int part = cols - c < VL ? (int)(cols - c) : VL;
+        V top = load_part(v + c, part), sum = zero();
+        for (size_t r = 1; r < rows; r++)
+            top = max(top, load_part(v + r * ldv + c, part));
+        for (size_t r = 0; r < rows; r++) {
+            V e = exp_of(sub(load_part(v + r * ldv + c, part), top));
+            sum = add(sum, e);
+            store_part(out + r * ldo + c, e, part);
+        }
+        V inverse = quot(set1(1), sum);
+        for (size_t r = 0; r < rows; r++)
+            store_part(out + r * ldo + c, mul(load_part(out + r * ldo + c, part), inverse), part);
+    }
+}
+
+const struct conv_kernels KERNELS = {
+    .tile_rows = ROWS,
+    .panel = VECS * VL,
+    .lanes = VL,
+    .tile_score = {[CONV_F32] = score_f32, [CONV_I16] = score_i16},
+    .tile_store = tile_store,
+    .winograd_input = winograd_input,
+    .winograd_score = winograd_score,
+    .winograd_store = winograd_store,
+    .depthwise_score = depthwise_score,
+    .depthwise_store = depthwise_store,
+    .every_other = every_other,
+    .encode = encode,
+    .square = square,
+    .affine = affine,
+    .softmax = softmax,
+};
