@@ -3,6 +3,7 @@
 #include "base/grow.h"
 #include "conv/conv.h"
 #include "forward/plan.h"
+#include "ops/plane.h"
 #include "quant/fakequant.h"
 
 #include <math.h>
@@ -129,11 +130,7 @@ int forward_new(const struct forward_net *net, struct pool *pool, struct forward
     f->pool = pool;
     f->arena = calloc(net->plan.arena, sizeof *f->arena);
     f->amax = calloc((size_t)net->graph->n_values, sizeof(float *));
-    for (int v = 0; v < net->graph->n_values; v++)
-        if (net->plan.places[v].made && (size_t)shape(f, v).w > f->row_room)
-            f->row_room = (size_t)shape(f, v).w;
-    f->row = calloc((size_t)pool_threads(pool) * f->row_room, sizeof *f->row);
-    if (!f->arena || !f->amax || !f->row) {
+    if (!f->arena || !f->amax) {
         err_nomem(err);
         goto fail;
     }
@@ -167,7 +164,6 @@ void forward_free(struct forward **forward) {
     conv_scratch_free(&f->scratch);
     free(f->arena);
     free(f->amax);
-    free(f->row);
     free(f->attention);
     free(f);
     *forward = NULL;
@@ -227,53 +223,19 @@ static void bn_plane(void *ctx, size_t c, int worker) {
     made_plane(t, c);
 }
 
-static int64_t at_least(int64_t a, int64_t b) {
-    return a > b ? a : b;
-}
-
-static int64_t at_most(int64_t a, int64_t b) {
-    return a < b ? a : b;
-}
-
-/* For each row of the output the maxima of the columns under it, then of their runs. */
 static void pool_plane(void *ctx, size_t c, int worker) {
+    (void)worker;
     const struct task *t = ctx;
-    struct chw in = shape(t->f, t->in), out = shape(t->f, t->out);
-    const float *from = t->a + c * (size_t)(in.h * in.w);
-    float *to = t->to + c * (size_t)(out.h * out.w), *columns = t->f->row + (size_t)worker * t->f->row_room;
-    const struct op *op = t->op;
-    for (int64_t y = 0; y < out.h; y++) {
-        int64_t top = y * op->stride - op->pad;
-        for (int64_t x = 0; x < in.w; x++)
-            columns[x] = -INFINITY;
-        for (int64_t iy = at_least(top, 0); iy < at_most(top + op->kernel, in.h); iy++)
-            for (int64_t x = 0; x < in.w; x++)
-                columns[x] = from[iy * in.w + x] > columns[x] ? from[iy * in.w + x] : columns[x];
-        for (int64_t x = 0; x < out.w; x++) {
-            int64_t left = x * op->stride - op->pad, end = at_most(left + op->kernel, in.w);
-            float m = -INFINITY;
-            for (int64_t ix = at_least(left, 0); ix < end; ix++)
-                m = columns[ix] > m ? columns[ix] : m;
-            *to++ = m;
-        }
-    }
+    plane_max_pool(t->op, t->a + c * plane(t->f, t->in), shape(t->f, t->in), t->to + c * plane(t->f, t->out),
+                   shape(t->f, t->out));
     made_plane(t, c);
 }
 
 static void upsample_plane(void *ctx, size_t c, int worker) {
     (void)worker;
     const struct task *t = ctx;
-    struct chw in = shape(t->f, t->in), out = shape(t->f, t->out);
-    const float *from = t->a + c * (size_t)(in.h * in.w);
-    float *to = t->to + c * (size_t)(out.h * out.w);
-    for (int64_t y = 0; y < in.h; y++, from += in.w) {
-        const float *row = to;
-        for (int64_t x = 0; x < in.w; x++)
-            for (int k = 0; k < t->op->scale; k++)
-                *to++ = from[x];
-        for (int k = 1; k < t->op->scale; k++, to += out.w)
-            memcpy(to, row, (size_t)out.w * sizeof *to);
-    }
+    plane_upsample(t->op, t->a + c * plane(t->f, t->in), shape(t->f, t->in), t->to + c * plane(t->f, t->out),
+                   shape(t->f, t->out));
     t->f->amax[t->out][c] = t->f->amax[t->in][c];
 }
 
