@@ -8,9 +8,9 @@ elsewhere() { # WHY
     cat >&2 <<EOT
 yolosens: $1. Install these, then make build:
   Debian, Ubuntu  apt-get install --no-install-recommends $missing
-  Fedora          dnf install $FEDORA   (and libtorch from pytorch.org: make build TORCH_HOME=FOLDER)
+  Fedora          dnf install $FEDORA   (and, for the tests, libtorch from pytorch.org: make test TORCH_HOME=FOLDER)
   Arch            pacman -S $ARCH
-  conda-forge     conda install -c conda-forge $CONDA   (make build TORCH_HOME=\$CONDA_PREFIX)
+  conda-forge     conda install -c conda-forge $CONDA   (make test TORCH_HOME=\$CONDA_PREFIX)
 EOT
     exit 1
 }

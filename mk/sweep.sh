@@ -15,8 +15,7 @@ if [ -z "$THREADS" ]; then
     case " ${MAKEFLAGS%% -- *} " in *' -j '*) jobs=$CORES ;; esac
     THREADS=$((CORES / ${jobs:-1}))
 fi
-# With one thread libtorch takes other ways through its convolutions, and other bytes come out.
-[ "$THREADS" -ge 2 ] || THREADS=2
+[ "$THREADS" -ge 1 ] || THREADS=1
 export THREADS
 
 scratch=$(mktemp -d) || exit 1

@@ -1,7 +1,7 @@
 # Compilers, flags and the rules that turn src/, tools/ and tests/ into build/.
 #
 #   SAN=1      everything under AddressSanitizer and UndefinedBehaviorSanitizer, in build/san
-#   TORCH_HOME a libtorch 2.x; empty: the system's libtorch (Debian's libtorch-dev)
+#   TORCH_HOME a libtorch 2.x for the tests; empty: the system's libtorch (Debian's libtorch-dev)
 
 CC  ?= gcc
 CXX ?= g++
@@ -54,8 +54,7 @@ TORCHLIB := $B/libyolosens-torch.a
 TOOLS   := $(TOOL_C:tools/%.c=$B/bin/%)
 TESTS   := $(TEST_C:tests/%.c=$B/test/%)
 
-# The tools and tests that load libtorch; the others start without it.
-TORCH_TOOLS := $B/bin/sens-score
+# The tests that load libtorch, which their results are compared with; nothing else does.
 TORCH_TESTS := $(filter $B/test/torch/% $B/test/network/%,$(TESTS))
 
 Q := $(if $(V),,@)
@@ -79,9 +78,9 @@ $(TORCHLIB): $(TORCH_O)
 	$(call say,AR )
 	$(Q)rm -f $@ && ar rcs $@ $^
 
-$(TORCH_TOOLS) $(TORCH_TESTS): $(TORCHLIB)
-$(TORCH_TOOLS) $(TORCH_TESTS): LINK = $(CXX)
-$(TORCH_TOOLS) $(TORCH_TESTS): LINK_LIBS = $(LIB) $(TORCHLIB) $(LIB) $(TORCH_LIBS)
+$(TORCH_TESTS): $(TORCHLIB)
+$(TORCH_TESTS): LINK = $(CXX)
+$(TORCH_TESTS): LINK_LIBS = $(LIB) $(TORCHLIB) $(LIB) $(TORCH_LIBS)
 LINK = $(CC)
 LINK_LIBS = $(LIB)
 

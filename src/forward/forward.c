@@ -3,10 +3,13 @@
 #include "base/grow.h"
 #include "conv/conv.h"
 #include "forward/plan.h"
+#include "forward/spans.h"
+#include "ops/attention.h"
+#include "ops/bn.h"
+#include "ops/box.h"
 #include "ops/plane.h"
 #include "quant/fakequant.h"
 
-#include <math.h>
 #include <stdlib.h>
 #include <string.h>
 
@@ -31,8 +34,9 @@ struct forward {
     float **amax; /* of each value: max |v| of its channels; a part's points into its root's */
     float *row;   /* of each thread: room for the widest value's row */
     size_t row_room;
-    float *attention;
-    size_t attention_room;
+    struct attention attention;
+    float *softmax; /* of one head */
+    size_t softmax_room;
 };
 
 static struct chw shape(const struct forward *f, int v) {
@@ -51,13 +55,6 @@ static const float *value(const struct forward *f, int v) {
 
 static float *target(struct forward *f, int v) {
     return f->arena + f->net->plan.places[v].offset;
-}
-
-/* Channel c of y = (v - mean) / sqrt(var + eps) * weight + bias as *scale and *shift, where v is already
- * *shift off. */
-static void bn_affine(const struct bn *b, size_t c, double *scale, double *shift) {
-    *scale = (b->weight ? b->weight[c] : 1) / sqrt((double)b->var[c] + b->eps);
-    *shift = (*shift - b->mean[c]) * *scale + (b->bias ? b->bias[c] : 0);
 }
 
 static int fuse(const struct graph *g, const struct step *s, struct fused *out, struct err *err) {
@@ -116,7 +113,7 @@ void forward_net_free(struct forward_net **forward_net) {
 size_t forward_bytes(const struct forward_net *net) {
     size_t largest = 0;
     for (size_t i = 0; i < net->plan.n_steps; i++) {
-        size_t room = value_room(net->plan.shapes[net->plan.steps[i].op->in[0]]);
+        size_t room = value_room(net->plan.shapes[net->plan.steps[i].op->in[0]], 1);
         largest = room > largest ? room : largest;
     }
     return (net->plan.arena + largest) * sizeof(float);
@@ -164,7 +161,8 @@ void forward_free(struct forward **forward) {
     conv_scratch_free(&f->scratch);
     free(f->arena);
     free(f->amax);
-    free(f->attention);
+    free(f->attention.memory);
+    free(f->softmax);
     free(f);
     *forward = NULL;
 }
@@ -249,64 +247,22 @@ static int run_conv(struct forward *f, size_t i, struct err *err) {
                         f->net->fused[i].shift, &act, target(f, s->out), err);
 }
 
-/* out (cout, positions) = w (cout, cin) x (cin, positions) * scale, a 1x1 convolution. */
-static int multiply(struct forward *f, const float *w, int cout, int cin, const float *x, int positions,
-                    float scale, float *out, struct err *err) {
-    const struct conv c = {
-        .cin = cin, .cout = cout, .kh = 1, .kw = 1, .stride = {1, 1}, .dilation = {1, 1}, .groups = 1};
-    const struct conv_input in = {x, 1, 1, positions};
-    const struct conv_act none = {0};
-    struct conv_weight *packed = NULL;
-    float *scales = malloc((size_t)cout * sizeof *scales), *zeros = calloc((size_t)cout, sizeof *zeros);
-    int ret = scales && zeros ? conv_weight_new(&c, w, &packed, err) : err_nomem(err);
-    for (int i = 0; !ret && i < cout; i++)
-        scales[i] = scale;
-    if (!ret)
-        ret = conv_forward(f->scratch, f->pool, &c, &in, packed, scales, zeros, &none, out, err);
-    conv_weight_free(&packed);
-    free(scales);
-    free(zeros);
-    return ret;
-}
-
-/* Per head, with n positions: S (n keys, n queries) = K^T Q / sqrt(kd), softmax over keys, out = V S. */
 static int run_attention(struct forward *f, const struct op *op, float *out, struct err *err) {
-    size_t n = plane(f, op->in[0]), kd = (size_t)op->key_dim, hd = (size_t)op->head_dim;
-    size_t need = n * kd + n * n + 2 * 16;
-    if (grow(&f->attention, &f->attention_room, need, sizeof *f->attention, err))
+    size_t n = plane(f, op->in[0]);
+    f->attention.scratch = f->scratch;
+    f->attention.pool = f->pool;
+    if (grow(&f->softmax, &f->softmax_room, n * n + 16, sizeof *f->softmax, err))
         return -1;
-    float *keys = f->attention, *s = keys + n * kd;
-    const float *q = value(f, op->in[0]);
-    for (int head = 0; head < op->heads; head++, q += (2 * kd + hd) * n, out += hd * n) {
-        for (size_t k = 0; k < kd; k++)
-            for (size_t i = 0; i < n; i++)
-                keys[i * kd + k] = q[(kd + k) * n + i];
-        if (multiply(f, keys, (int)n, op->key_dim, q, (int)n, (float)pow(op->key_dim, -0.5), s, err))
-            return -1;
-        conv_softmax(s, n, n, n, s, n);
-        if (multiply(f, q + 2 * kd * n, op->head_dim, (int)n, s, (int)n, 1, out, err))
-            return -1;
-    }
-    return 0;
+    return attention_mix(&f->attention, op, value(f, op->in[0]), n, f->softmax, 0, out, err);
 }
 
-static void copy_values(struct forward *f, const struct op *op, float *out) {
-    size_t n = plane(f, op->in[0]), kd = (size_t)op->key_dim, hd = (size_t)op->head_dim;
-    const float *qkv = value(f, op->in[0]);
-    for (int head = 0; head < op->heads; head++, out += hd * n)
-        memcpy(out, qkv + ((size_t)head * (2 * kd + hd) + 2 * kd) * n, hd * n * sizeof *out);
-}
-
-/* (R, 4, A): for each side and cell, softmax over the R bins. */
-static void box_softmax(struct forward *f, const struct op *op, float *out) {
-    size_t cells = (size_t)shape(f, op->out).w, bins = (size_t)f->net->graph->reg_max, first = 0;
-    for (int level = 0; level < op->n_in; level++) {
-        size_t n = plane(f, op->in[level]);
-        for (size_t side = 0; side < 4; side++)
-            conv_softmax(value(f, op->in[level]) + side * bins * n, n, bins, n, out + side * cells + first,
-                         4 * cells);
-        first += n;
+static void run_box_softmax(struct forward *f, const struct op *op, float *out) {
+    struct box_levels levels = {.n = op->n_in, .cells = (size_t)shape(f, op->out).w};
+    for (int i = 0; i < op->n_in; i++) {
+        levels.maps[i] = value(f, op->in[i]);
+        levels.shapes[i] = shape(f, op->in[i]);
     }
+    box_softmax(f->net->graph, &levels, out);
 }
 
 /* Copies what does not lie there already. The channels' amax are known. */
@@ -356,14 +312,14 @@ static int run_step(struct forward *f, size_t i, struct err *err) {
         pool_run(f->pool, channels, upsample_plane, &t);
         return 0;
     case OP_ATTN_V:
-        copy_values(f, op, to);
+        attention_values(op, value(f, op->in[0]), plane(f, op->in[0]), to);
         break;
     case OP_ATTN_MIX:
         if (run_attention(f, op, to, err))
             return -1;
         break;
     case OP_BOX_SOFTMAX:
-        box_softmax(f, op, to);
+        run_box_softmax(f, op, to);
         break;
     case OP_SLICE:
     case OP_DETACH:

@@ -1,14 +1,8 @@
 #include "forward/plan.h"
 
+#include "forward/spans.h"
+
 #include <stdlib.h>
-#include <string.h>
-
-enum { LINE = 16 /* floats */ };
-
-size_t value_room(struct chw s) {
-    size_t n = (size_t)(s.c * s.h * s.w) + LINE;
-    return (n + LINE - 1) / LINE * LINE;
-}
 
 static size_t numel(struct chw s) {
     return (size_t)(s.c * s.h * s.w);
@@ -28,42 +22,21 @@ static void mark(const struct graph *g, bool *needed, int *uses) {
     }
 }
 
-/* The only reader of value v if it is the next operation and of this kind. */
-static const struct op *follower(const struct graph *g, size_t i, int v, enum op_kind kind,
-                                 const bool *needed, const int *uses) {
-    if (i + 1 >= g->n_ops)
-        return NULL;
-    const struct op *next = &g->ops[i + 1];
-    return next->kind == kind && next->in[0] == v && uses[v] == 1 && needed[next->out] ? next : NULL;
-}
-
-static bool is_part(const struct op *op) {
-    return op->kind == OP_SLICE || op->kind == OP_DETACH;
-}
-
-static void make_steps(const struct graph *g, const bool *needed, const int *uses, struct forward_plan *p) {
+/* Parts lie in their roots; what a step makes is its own root. */
+static void make_places(const struct graph *g, const bool *needed, struct forward_plan *p) {
+    size_t next = 0;
     for (size_t i = 0; i < g->n_ops; i++) {
         const struct op *op = &g->ops[i];
-        if (op->kind != OP_CONV && !needed[op->out])
-            continue;
-        if (is_part(op)) {
+        if (is_part(op) && needed[op->out]) {
             struct place *part = &p->places[op->out], *whole = &p->places[op->in[0]];
             *part = (struct place){.root = whole->root, .channel = whole->channel, .made = true};
             if (op->kind == OP_SLICE)
                 part->channel += (size_t)op->from;
-            continue;
         }
-        struct step s = {.op = op, .out = op->out};
-        if (op->kind == OP_CONV && (s.bn = follower(g, i, s.out, OP_BN, needed, uses))) {
-            s.out = s.bn->out;
-            i++;
+        if (next < p->n_steps && p->steps[next].op == op) {
+            int out = p->steps[next++].out;
+            p->places[out] = (struct place){.root = out, .made = needed[out]};
         }
-        if (op->kind == OP_CONV && (s.act = follower(g, i, s.out, OP_ACT, needed, uses))) {
-            s.out = s.act->out;
-            i++;
-        }
-        p->places[s.out] = (struct place){.root = s.out, .made = needed[s.out]};
-        p->steps[p->n_steps++] = s;
     }
 }
 
@@ -102,51 +75,23 @@ static void place_in_concats(struct forward_plan *p, int n_values) {
     }
 }
 
-/* A stretch of the arena that is in use. */
-struct block {
-    size_t at, size;
-    int value;
-};
-
-/* First fit: each root gets the lowest stretch that is free from the first step that makes a part of it to
- * the last that reads one. */
+/* A root lives from the first step that makes a part of it to the last that reads one. */
 static int allocate(struct forward_plan *p, int n_values, struct err *err) {
-    int *last = calloc((size_t)n_values, sizeof *last);
-    bool *placed = calloc((size_t)n_values, sizeof *placed);
-    struct block *used = calloc(p->n_steps + 2, sizeof *used);
-    size_t n_used = 0;
-    int ret = -1;
-    if (!last || !placed || !used) {
-        err_nomem(err);
-        goto out;
-    }
-    for (size_t i = 0; i < p->n_steps; i++)
-        for (int k = 0; k < p->steps[i].op->n_in; k++)
-            last[p->places[p->steps[i].op->in[k]].root] = (int)i;
+    struct span *spans = calloc((size_t)n_values, sizeof *spans);
+    if (!spans)
+        return err_nomem(err);
     for (size_t i = 0; i < p->n_steps; i++) {
-        const struct place *out = &p->places[p->steps[i].out];
-        if (out->made && !placed[out->root]) {
-            size_t size = value_room(p->shapes[out->root]), at = 0, k = 0;
-            for (; k < n_used && used[k].at < at + size; k++) /* used is sorted by address */
-                at = used[k].at + used[k].size;
-            memmove(used + k + 1, used + k, (n_used - k) * sizeof *used);
-            used[k] = (struct block){at, size, out->root};
-            n_used++;
-            p->places[out->root].offset = at;
-            placed[out->root] = true;
-            p->arena = at + size > p->arena ? at + size : p->arena;
-        }
-        size_t kept = 0;
-        for (size_t k = 0; k < n_used; k++)
-            if (last[used[k].value] > (int)i)
-                used[kept++] = used[k];
-        n_used = kept;
+        const struct step *s = &p->steps[i];
+        for (int k = 0; k < s->op->n_in; k++)
+            spans[p->places[s->op->in[k]].root].to = (int)i;
+        int root = p->places[s->out].root;
+        if (p->places[s->out].made && !spans[root].size)
+            spans[root] = (struct span){value_room(p->shapes[root], 1), (int)i, (int)i, 0};
     }
-    ret = 0;
-out:
-    free(last);
-    free(placed);
-    free(used);
+    int ret = spans_place(spans, (size_t)n_values, &p->arena, err);
+    for (int v = 0; v < n_values; v++)
+        p->places[v].offset = spans[v].at;
+    free(spans);
     return ret;
 }
 
@@ -165,7 +110,8 @@ int forward_plan_make(const struct graph *g, int size, struct forward_plan *out,
         goto out;
     mark(g, needed, uses);
     p.places[0] = (struct place){.root = 0, .made = true}; /* the image stays where the caller has it */
-    make_steps(g, needed, uses, &p);
+    p.n_steps = steps_make(g, needed, uses, p.steps);
+    make_places(g, needed, &p);
     place_in_concats(&p, g->n_values);
     if (allocate(&p, g->n_values, err))
         goto out;

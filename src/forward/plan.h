@@ -2,18 +2,10 @@
 #ifndef YS_FORWARD_PLAN_H
 #define YS_FORWARD_PLAN_H
 
-#include "model/graph.h"
+#include "forward/steps.h"
 #include "model/shape.h"
 
 #include <stdbool.h>
-
-/* One thing to do: an operation, for a convolution together with the BatchNorm and activation that follow it.
- */
-struct step {
-    const struct op *op;
-    const struct op *bn, *act; /* fused into op, or NULL */
-    int out;                   /* value of the last of them */
-};
 
 /* Where a value lies. A slice and a detached value are parts of another value, and so is what a concatenation
  * joins, where it can be. */
@@ -34,8 +26,5 @@ struct forward_plan {
 
 int forward_plan_make(const struct graph *graph, int size, struct forward_plan *out, struct err *err);
 void forward_plan_free(struct forward_plan *plan);
-
-/* Floats of a value of this shape, rounded up to whole cache lines with room for a vector's overrun. */
-size_t value_room(struct chw s);
 
 #endif

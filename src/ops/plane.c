@@ -42,6 +42,30 @@ void plane_max_pool(const struct op *op, const float *from, struct chw in, float
             run_max(op, from, in, y, x, x + run < out.w ? x + run : out.w, columns, to + y * out.w + x);
 }
 
+void plane_max_pool_grad(const struct op *op, const float *from, struct chw in, const float *d,
+                         struct chw out, float *top, int *where, float *to) {
+    int64_t first, end;
+    for (int64_t iy = 0; iy < in.h; iy++)
+        for (int64_t x = 0; x < out.w; x++) {
+            const float *row = from + iy * in.w;
+            window(op, x, in.w, &first, &end);
+            int64_t best = first;
+            for (int64_t ix = first + 1; ix < end; ix++)
+                best = row[ix] > row[best] ? ix : best;
+            top[iy * out.w + x] = row[best];
+            where[iy * out.w + x] = (int)best;
+        }
+    for (int64_t y = 0; y < out.h; y++) {
+        window(op, y, in.h, &first, &end);
+        for (int64_t x = 0; x < out.w; x++) {
+            int64_t best = first;
+            for (int64_t iy = first + 1; iy < end; iy++)
+                best = top[iy * out.w + x] > top[best * out.w + x] ? iy : best;
+            to[best * in.w + where[best * out.w + x]] += d[y * out.w + x];
+        }
+    }
+}
+
 void plane_upsample(const struct op *op, const float *from, struct chw in, float *to, struct chw out) {
     for (int64_t y = 0; y < in.h; y++, from += in.w) {
         const float *row = to;
@@ -51,4 +75,15 @@ void plane_upsample(const struct op *op, const float *from, struct chw in, float
         for (int k = 1; k < op->scale; k++, to += out.w)
             memcpy(to, row, (size_t)out.w * sizeof *to);
     }
+}
+
+void plane_upsample_grad(const struct op *op, const float *d, struct chw in, bool add, float *to) {
+    int64_t s = op->scale;
+    for (int64_t y = 0; y < in.h; y++)
+        for (int64_t x = 0; x < in.w; x++, to++) {
+            float sum = 0;
+            for (int64_t k = 0; k < s * s; k++)
+                sum += d[(y * s + k / s) * in.w * s + x * s + k % s];
+            *to = add ? *to + sum : sum;
+        }
 }

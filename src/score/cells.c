@@ -46,7 +46,6 @@ int cells_score(struct session *session, const struct cells_options *options, st
     struct request *requests = calloc(n, sizeof *requests);
     struct score_cell *cells = calloc(n, sizeof *cells);
     size_t *request_of = calloc(n, sizeof *request_of);
-    struct network *net = NULL;
     char *name = options->name ? strdup(options->name) : model_name(session->options.model);
     int failed = 0, ret = -1;
     if (!requests || !cells || !request_of || !name) {
@@ -68,12 +67,9 @@ int cells_score(struct session *session, const struct cells_options *options, st
         }
         request_of[n_cells++] = i;
     }
-    if (tc_init(err) || network_new(session->graph, &net, err))
-        goto out;
     int batch = session->options.batch_size;
     const struct score_pass pass = {
         .graph = session->graph,
-        .net = net,
         .pool = session->pool,
         .amax = &session->amax,
         .images = session->images,
@@ -108,7 +104,6 @@ out:
         free(requests[i].qcfg);
     for (size_t i = 0; cells && i < n; i++)
         score_cell_free(&cells[i]);
-    network_free(&net);
     free(requests);
     free(cells);
     free(request_of);

@@ -106,32 +106,20 @@ void layer_scorer_free(struct layer_scorer **scorer) {
 /* A convolution's calls of one step: x and y of the last, the gradients of all. */
 struct record {
     const float *x;
-    int64_t shape[TC_DIMS_MAX];
+    const int64_t *shape;
     struct conv_output output;
     size_t n_y;
 };
 
-static int read_calls(struct conv_call *const *calls, size_t n_calls, const float **g, struct record *r,
-                      struct err *err) {
+static struct record record_of(struct conv_call *const *calls, size_t n_calls, const float **g) {
     const struct conv_call *last = calls[n_calls - 1];
-    size_t n_x, n_g;
-    int ndim;
-    if (tc_floats(last->x, &r->x, &n_x, err) || tc_shape(last->x, r->shape, &ndim, err) ||
-        tc_floats(last->y, &r->output.y, &r->n_y, err))
-        return -1;
-    for (size_t i = 0; i < n_calls; i++) {
-        if (tc_floats(calls[i]->g, &g[i], &n_g, err))
-            return -1;
-        if (n_g != r->n_y)
-            return err_set(err, ERR_UNSUPPORTED, "it runs %zu times with outputs of different sizes",
-                           n_calls);
-    }
-    r->output.n = (int)r->shape[0];
-    r->output.h = (int)r->shape[2];
-    r->output.w = (int)r->shape[3];
-    r->output.g = g;
-    r->output.n_calls = n_calls;
-    return 0;
+    struct record r = {.x = last->x, .shape = last->x_shape, .n_y = 1};
+    for (size_t i = 0; i < n_calls; i++)
+        g[i] = calls[i]->g;
+    for (int i = 0; i < 4; i++)
+        r.n_y *= (size_t)last->y_shape[i];
+    r.output = (struct conv_output){(int)r.shape[0], (int)r.shape[2], (int)r.shape[3], last->y, g, n_calls};
+    return r;
 }
 
 /* conv(x, w) + bias by the kernels that will convolve x with quantized weights, in s->y: where x itself is
@@ -221,7 +209,9 @@ int layer_score(struct layer_scorer *s, size_t conv, struct conv_call *const *ca
     const float **g = calloc(n_calls, sizeof *g);
     struct record r = {0};
     unsigned modes = 0;
-    int ret = g ? read_calls(calls, n_calls, g, &r, err) : err_nomem(err);
+    int ret = g ? 0 : err_nomem(err);
+    if (!ret)
+        r = record_of(calls, n_calls, g);
     for (int p = 0; p < plan->n_pairs; p++)
         if (wanted[p] && plan->inputs[plan->pairs[p].input].q.format != QUANT_OFF)
             modes |= 1u << mode_of(s, conv, &plan->pairs[p]);

@@ -4,9 +4,9 @@
 #define YS_SCORE_LAYER_H
 
 #include "base/pool.h"
+#include "gradient/gradient.h"
 #include "quant/amax.h"
 #include "score/plan.h"
-#include "torch/network.h"
 
 #include <stdbool.h>
 

@@ -28,59 +28,53 @@ void score_cell_free(struct score_cell *cell) {
 /* What a cell's sums depend on, as a digest. */
 static void identity_of(const struct score_pass *pass, const struct score_cell *cell, char hex[DIGEST_HEX]) {
     char text[1024];
-    int n = snprintf(text, sizeof text, "%d %s %s %s %d %d %d %d %s %s", SCORE_REVISION, pass->checkpoint,
+    int n = snprintf(text, sizeof text, "%d %s %s %s %d %d %d %d %s", SCORE_REVISION, pass->checkpoint,
                      pass->images->digest, cell->qcfg_digest, pass->amax->images, pass->amax->awq_images,
-                     pass->batch_size, pass->steps, tc_version(), cpu_level_names[cpu_level()]);
+                     pass->batch_size, pass->steps, cpu_level_names[cpu_level()]);
     digest_bytes(text, (size_t)n, hex);
 }
 
-/* One step: the batch's gradients, then every layer's pairs. add[pair * n_convs + conv] receives the step's
+/* Where a step's layers are scored to as backward comes to them. */
+struct step {
+    const struct graph *graph;
+    struct layer_scorer *scorer;
+    const bool *wanted;
+    double *add; /* [pair * n_convs + conv] */
+};
+
+static int score_conv(void *ctx, size_t conv, struct conv_call *const *calls, size_t n_calls,
+                      struct err *err) {
+    const struct step *s = ctx;
+    const struct graph *g = s->graph;
+    if (layer_score(s->scorer, conv, calls, n_calls, s->wanted, s->add + conv, g->n_convs, err))
+        return err_wrap(err, "%s", g->convs[conv].name);
+    return 0;
+}
+
+/* One step: the batch's gradients, and every layer's pairs; add[pair * n_convs + conv] receives the step's
  * sums. */
-static int run_step(const struct score_pass *pass, struct layer_scorer *scorer, int step, const bool *wanted,
-                    float *batch, double *add, struct err *err) {
-    const struct graph *g = pass->graph;
+static int run_step(const struct score_pass *pass, struct gradient *gradient, struct layer_scorer *scorer,
+                    int step, const bool *wanted, float *batch, double *add, struct err *err) {
     size_t each = pass->images->image_bytes;
     int first = step * pass->batch_size, left = pass->images->count - first;
     int n = left < pass->batch_size ? left : pass->batch_size;
-    struct pass record = {0};
+    struct step s = {pass->graph, scorer, wanted, add};
     for (int i = 0; i < n; i++)
         calib_to_float(pass->images->images[first + i], each, batch + (size_t)i * each);
-    if (network_score_pass(pass->net, batch, n, pass->images->size, &record, err))
-        return -1;
-    int ret = 0;
-    struct conv_call **calls = calloc(record.n_calls + 1, sizeof *calls);
-    if (!calls)
-        ret = err_nomem(err);
-    for (size_t last = 0; last < record.n_calls && !ret; last++) {
-        size_t conv = record.calls[last].conv, n_calls = 0;
-        for (size_t i = 0; i < record.n_calls; i++)
-            if (record.calls[i].conv == conv)
-                calls[n_calls++] = &record.calls[i];
-        if (calls[n_calls - 1] != &record.calls[last])
-            continue;
-        ret = layer_score(scorer, conv, calls, n_calls, wanted, add + conv, g->n_convs, err);
-        if (ret)
-            err_wrap(err, "%s", g->convs[conv].name);
-        for (size_t i = 0; i < n_calls; i++) {
-            tc_free(&calls[i]->x);
-            tc_free(&calls[i]->y);
-            tc_free(&calls[i]->g);
-        }
-    }
-    free(calls);
-    pass_free(&record);
-    return ret;
+    return gradient_run(gradient, batch, n, score_conv, &s, err);
 }
 
 int score_run(const struct score_pass *pass, struct score_cell *cells, size_t n_cells, struct err *err) {
     size_t n_convs = pass->graph->n_convs;
     size_t each = pass->images->image_bytes;
     struct plan plan = {0};
+    struct gradient *gradient = NULL;
     struct layer_scorer *scorer = NULL;
     struct progress progress = {0};
     const struct qcfg **qcfgs = calloc(n_cells + 1, sizeof *qcfgs);
     char(*identities)[DIGEST_HEX] = calloc(n_cells + 1, sizeof *identities);
-    float *batch = malloc((size_t)pass->batch_size * each * sizeof *batch);
+    int batch_size = pass->batch_size < pass->images->count ? pass->batch_size : pass->images->count;
+    float *batch = malloc((size_t)batch_size * each * sizeof *batch);
     double *add = NULL;
     bool *wanted = NULL;
     int ret = -1, first = pass->steps;
@@ -106,7 +100,8 @@ int score_run(const struct score_pass *pass, struct score_cell *cells, size_t n_
         goto out;
     }
     if (plan_make(qcfgs, n_cells, &plan, err) ||
-        layer_scorer_new(pass->graph, pass->pool, pass->amax, &plan, &scorer, err))
+        layer_scorer_new(pass->graph, pass->pool, pass->amax, &plan, &scorer, err) ||
+        gradient_new(pass->graph, pass->images->size, batch_size, pass->pool, &gradient, err))
         goto out;
     add = calloc((size_t)plan.n_pairs * n_convs, sizeof *add);
     wanted = calloc((size_t)plan.n_pairs, sizeof *wanted);
@@ -123,7 +118,7 @@ int score_run(const struct score_pass *pass, struct score_cell *cells, size_t n_
                 any = wanted[plan.pair_of[i]] = true;
         if (!any)
             continue;
-        if (run_step(pass, scorer, step, wanted, batch, add, err)) {
+        if (run_step(pass, gradient, scorer, step, wanted, batch, add, err)) {
             err_wrap(err, "score step %d", step + 1);
             goto out;
         }
@@ -143,6 +138,7 @@ int score_run(const struct score_pass *pass, struct score_cell *cells, size_t n_
 out:
     progress_end(&progress);
     layer_scorer_free(&scorer);
+    gradient_free(&gradient);
     plan_free(&plan);
     free(qcfgs);
     free(identities);

@@ -15,11 +15,10 @@
 #include "image/calib.h"
 #include "quant/amax.h"
 #include "quant/qcfg.h"
-#include "torch/network.h"
 
 /* Changes whenever the scores that this code computes may change in any bit that matters to a user. Part of a
  * run's identity. */
-enum { SCORE_REVISION = 1 };
+enum { SCORE_REVISION = 2 };
 
 struct score_cell {
     struct qcfg qcfg;
@@ -32,7 +31,6 @@ void score_cell_free(struct score_cell *cell);
 
 struct score_pass {
     const struct graph *graph;
-    struct network *net;
     struct pool *pool;
     const struct amax *amax;
     const struct calib_set *images;

@@ -288,7 +288,7 @@ static int run_op(struct network *net, const struct op *op, struct tc_tensor **v
 /* Keeps a convolution's input, by taking the handle, and its output. */
 static int keep_call(struct pass *pass, size_t conv, struct tc_tensor **x, struct tc_tensor *y,
                      struct err *err) {
-    struct conv_call *call = &pass->calls[pass->n_calls];
+    struct network_call *call = &pass->calls[pass->n_calls];
     if (tc_watch(y, err) || tc_contiguous(y, &call->y, err))
         return -1;
     call->conv = conv;

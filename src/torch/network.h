@@ -1,4 +1,4 @@
-/* Runs a graph with libtorch, forward and backward, for scoring.
+/* Runs a graph with libtorch, forward and backward: what tests compare src/gradient and src/forward with.
  *
  *     struct network *net = NULL;
  *     if (network_new(graph, &net, &err)) ...
@@ -19,13 +19,13 @@ int network_new(const struct graph *graph, struct network **out, struct err *err
 void network_free(struct network **net);
 
 /* One run of one convolution during a score pass. */
-struct conv_call {
+struct network_call {
     size_t conv;                 /* index into graph->convs */
     struct tc_tensor *x, *y, *g; /* input, output (bias included), d loss / d output; contiguous */
 };
 
 struct pass {
-    struct conv_call *calls; /* in execution order */
+    struct network_call *calls; /* in execution order */
     size_t n_calls;
     struct tc_tensor **leaves; /* graph->n_leaves outputs, contiguous */
     size_t n_leaves;

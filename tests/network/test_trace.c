@@ -50,7 +50,7 @@ static bool same_shape(const cJSON *want, const struct tc_tensor *t) {
 }
 
 /* amax of x over one image is the pass's own; over 100 it is calibration's, tested with the scores. */
-static void compare_conv(const cJSON *t, const struct conv_call *call, const char *name, struct worst *w,
+static void compare_conv(const cJSON *t, const struct network_call *call, const char *name, struct worst *w,
                          int *bad_shapes) {
     struct err err;
     const float *x, *y, *g;

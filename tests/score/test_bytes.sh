@@ -17,10 +17,10 @@ score() { # OPTIONS AND OPERANDS...
     "$bin/sens-score" -m $model -c "$dir/calib" -a "$dir/amax" -n 8 "$@" || echo "not ok - sens-score: status $?"
 }
 for batch in 1 3; do
-    score -b $batch -t 2 "$dir/a=$dir/a.all" "$dir/b=$dir/b.all" "$dir/c=$dir/c.all"
+    score -b $batch -t 1 "$dir/a=$dir/a.all" "$dir/b=$dir/b.all" "$dir/c=$dir/c.all"
     for cell in a b c; do
         score -b $batch -t 5 -o "$dir/$cell.alone" "$dir/$cell"
-        check "batch $batch, cell $cell: alone with 5 threads, beside others with 2" "$dir/$cell.all" "$dir/$cell.alone"
+        check "batch $batch, cell $cell: alone with 5 threads, beside others with 1" "$dir/$cell.all" "$dir/$cell.alone"
     done
 done
 
