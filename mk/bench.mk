@@ -1,5 +1,27 @@
-# The benchmarks. bench-modelopt: ModelOpt's AutoQuantize and ours on the same cells, images and cores; needs python3's venv.
-BENCH_SETTINGS := MODELS MODEL_DIR IMAGE_LIST CALIB_IMAGES SCORE_SIZE IMGSZ BATCH_SIZE INT4_PRESET BENCH_CELLS
+# The benchmarks, in bench/: a folder each. They are no tests: nothing here is judged by its time.
+
+# The files that MODELS stands for, as mk/plan.sh finds them.
+CHECKPOINTS = $(foreach m,$(MODELS),$(if $(filter %.pt,$m),$m,$(or $(wildcard $(MODEL_DIR)/$m.pt),calib/models/$m.pt)))
+
+# bench: bench/speed, of each model by itself, so that the largest resident set is a model's own.
+SPEED   := $B/bench/speed
+SPEED_O := $(patsubst %.c,$B/obj/%.o,$(wildcard bench/speed/*.c))
+$(SPEED_O): ALL_CFLAGS += -Ibench/speed
+
+$(SPEED): $(SPEED_O) $(LIB)
+	$(call say,LD )
+	@mkdir -p $(@D)
+	$(Q)$(CC) $(ALL_LDFLAGS) -o $@ $(SPEED_O) $(LIB) $(LIBS)
+
+bench: $(SPEED) $B/bin/calib-prep
+	@CHECKPOINTS=$(call quote,$(CHECKPOINTS)) IMAGE_LIST=$(call quote,$(IMAGE_LIST)) CALIB_IMAGES=$(CALIB_IMAGES) \
+	    SCORE_SIZE=$(SCORE_SIZE) IMGSZ=$(IMGSZ) THREADS=$(THREADS) BUILD=$B bench/speed/run.sh
+
+# Built with the tests, so that it cannot rot.
+test: $(SPEED)
+
+# bench-modelopt: ModelOpt's AutoQuantize and ours on the same cells, images and cores; needs python3's venv.
+BENCH_SETTINGS := CHECKPOINTS IMAGE_LIST CALIB_IMAGES SCORE_SIZE IMGSZ BATCH_SIZE INT4_PRESET BENCH_CELLS
 
 # What is timed calls make itself: it must not inherit what this one was given.
 bench-modelopt: $(GRID_TOOLS)

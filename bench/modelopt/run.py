@@ -1,8 +1,8 @@
 """Times ModelOpt's AutoQuantize and yolosens in alternation on the cells that ModelOpt can run on a CPU; make bench-modelopt.
 
-    run.py --bin build/bin --make make --threads 2 -o modelopt.json MODELS="yolov10n" MODEL_DIR=models ... BENCH_CELLS=all
+    run.py --bin build/bin --make make --threads 2 -o modelopt.json CHECKPOINTS="calib/models/yolov10n.pt" ... BENCH_CELLS=all
 
-NAME=VALUE are variables of the Makefile. Each is timed from the start of its process to its last artifact: ours as one make sweep
+NAME=VALUE are variables of the Makefile, but CHECKPOINTS, the files that MODELS stands for. Each is timed from the start of its process to its last artifact: ours as one make sweep
 of all 15 cells into a run that holds nothing yet (the fastest way that ModelOpt has is a process a cell), and as make cell of
 one. Exit status: 0, 1 if a command fails or two scores disagree, 2 for what cannot be run.
 """
@@ -45,13 +45,15 @@ def arguments():
     return o
 
 
-def checkpoint_of(model, folder):
-    """Where the Makefile finds this model."""
-    places = [model] if model.endswith(".pt") else [f"{folder}/{model}.pt", f"calib/models/{model}.pt"]
-    found = next((p for p in places if os.path.isfile(p)), None)
-    if not found:
-        raise ValueError(f"{model}: no checkpoint {' or '.join(places)}")
-    return found
+def checkpoints(paths):
+    """[(name, path)], each name once, so that results do not overwrite each other. Raises ValueError."""
+    named = [(os.path.basename(p).removesuffix(".pt"), p) for p in paths]
+    for name, path in named:
+        if not os.path.isfile(path):
+            raise ValueError(f"{path}: no such checkpoint; make models downloads the official ones")
+        if [n for n, _ in named].count(name) > 1:
+            raise ValueError(f"{path}: another of MODELS has this name; time them one by one")
+    return named
 
 
 def cells_to_time(wanted):
@@ -93,7 +95,7 @@ class Bench:
         subprocess.run([f"{o.bin}/model-dump", "-o", self.dump, checkpoint], check=True)
 
     def _make(self, target, name, *variables):
-        shared = [f"{v}={self.o.settings[v]}" for v in ("MODEL_DIR", "IMAGE_LIST", "CALIB_IMAGES", "SCORE_SIZE", "IMGSZ", "BATCH_SIZE", "INT4_PRESET")]
+        shared = [f"{v}={self.o.settings[v]}" for v in ("IMAGE_LIST", "CALIB_IMAGES", "SCORE_SIZE", "IMGSZ", "BATCH_SIZE", "INT4_PRESET")]
         command = [self.o.make, "--no-print-directory", target, f"SUBDIR={SUBDIR}", f"TIMESTAMP={name}", f"BIN={self.o.bin}", f"THREADS={self.o.threads}",
                    *shared, *variables]
         t = timed.run(command, f"{self.folder}/{name}.log", self.env)
@@ -102,12 +104,12 @@ class Bench:
 
     def sweep(self):
         words = " ".join(DTYPES)
-        self.sweeps.append(self._make("sweep", f"sweep-{len(self.sweeps) + 1}", f"MODELS={self.model}", f"WEIGHT_DTYPES={words}", f"ACT_DTYPES={words}",
+        self.sweeps.append(self._make("sweep", f"sweep-{len(self.sweeps) + 1}", f"MODELS={self.checkpoint}", f"WEIGHT_DTYPES={words}", f"ACT_DTYPES={words}",
                                       "GRANULARITIES=per_channel per_layer"))
 
     def cell(self):
         weight, act, granularity = ONE_CELL.replace("/", "-").split("-")
-        self.cells.append(self._make("cell", f"cell-{len(self.cells) + 1}", f"MODEL={self.model}", f"W={weight}", f"A={act}", f"G={granularity}"))
+        self.cells.append(self._make("cell", f"cell-{len(self.cells) + 1}", f"MODEL={self.checkpoint}", f"W={weight}", f"A={act}", f"G={granularity}"))
 
     def modelopt(self, cell):
         s = self.o.settings
@@ -156,7 +158,7 @@ def main():
     try:
         env = environment(level, o.threads)
         cells = cells_to_time(o.settings["BENCH_CELLS"])
-        models = [(m, checkpoint_of(m, o.settings["MODEL_DIR"])) for m in o.settings["MODELS"].split()]
+        models = checkpoints(o.settings["CHECKPOINTS"].split())
         cores = timed.on_cores(o.threads)
         timed.stop_on_signals()
     except ValueError as e:
@@ -165,7 +167,7 @@ def main():
     results = []
     try:
         for model, checkpoint in models:
-            bench = Bench(o, env, model, checkpoint, f"{os.path.splitext(o.output)[0]}/{os.path.basename(model)}")
+            bench = Bench(o, env, model, checkpoint, f"{os.path.splitext(o.output)[0]}/{model}")
             bench.run(cells)
             results.append(bench.result())
     except (RuntimeError, ValueError, subprocess.CalledProcessError) as e:

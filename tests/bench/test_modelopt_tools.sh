@@ -12,7 +12,7 @@ python3 -B tests/bench/tools_check.py "${BUILD:-build}/bin" "$tmp" 2>"$tmp/err" 
 refused() { # WORDS ARGUMENT...
     words=$1
     shift
-    env "$level" python3 -B bench/modelopt/run.py --bin "${BUILD:-build}/bin" --make false -o "$tmp/out.json" MODEL_DIR=none "$@" >"$tmp/said" 2>&1
+    env "$level" python3 -B bench/modelopt/run.py --bin "${BUILD:-build}/bin" --make false -o "$tmp/out.json" "$@" >"$tmp/said" 2>&1
     status=$?
     if [ "$status" -eq 2 ] && [ "$(wc -l <"$tmp/said")" -eq 1 ] && grep -q -e "$words" "$tmp/said" && [ ! -e "$tmp/out.json" ]; then
         echo "ok - $level $*: refused in one line"
@@ -21,8 +21,9 @@ refused() { # WORDS ARGUMENT...
     fi
 }
 level=YOLOSENS_CPU=
-refused 'none/no-such.pt or calib/models/no-such.pt' --threads 2 MODELS=no-such BENCH_CELLS=all
-refused 'can run 15' --threads 2 MODELS=yolov10n BENCH_CELLS=16
-refused 'cores may be used here' --threads 100000 MODELS=yolov10n BENCH_CELLS=all
+refused 'no such checkpoint' --threads 2 CHECKPOINTS=models/no-such.pt BENCH_CELLS=all
+refused 'another of MODELS' --threads 2 CHECKPOINTS='calib/models/yolov10n.pt ./calib/models/yolov10n.pt' BENCH_CELLS=all
+refused 'can run 15' --threads 2 CHECKPOINTS=calib/models/yolov10n.pt BENCH_CELLS=16
+refused 'cores may be used here' --threads 100000 CHECKPOINTS=calib/models/yolov10n.pt BENCH_CELLS=all
 level=YOLOSENS_CPU=avx3
-refused 'use baseline, avx2' --threads 2 MODELS=yolov10n BENCH_CELLS=1
+refused 'use baseline, avx2' --threads 2 CHECKPOINTS=calib/models/yolov10n.pt BENCH_CELLS=1
