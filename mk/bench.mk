@@ -19,6 +19,9 @@ bench: $(SPEED) $B/bin/calib-prep
 
 # Built with the tests, so that it cannot rot.
 test: $(SPEED)
+ifneq ($(filter deps,$(MAKECMDGOALS)),)
+$(SPEED_O): | deps
+endif
 
 # bench-modelopt: ModelOpt's AutoQuantize and ours on the same cells, images and cores; needs python3's venv.
 BENCH_SETTINGS := CHECKPOINTS IMAGE_LIST CALIB_IMAGES SCORE_SIZE IMGSZ BATCH_SIZE INT4_PRESET BENCH_CELLS

@@ -1,14 +1,6 @@
 #!/bin/sh
 # A cell by ModelOpt over the network that bench-modelopt builds has the reference's scores, and the state file that ModelOpt resumes from.
-env=build/bench/modelopt-env/bin/python
-[ -x "$env" ] || env=python3
-PYTHON=${PYTHON:-$env}
-if ! "$PYTHON" -c 'import torch, cv2, modelopt.torch.quantization' >/dev/null 2>&1; then
-    echo "# skip $PYTHON has no torch, nvidia-modelopt and OpenCV: make bench-modelopt installs them"
-    exit 0
-fi
-tmp=$(mktemp -d) || exit 1
-trap 'rm -rf "$tmp"' EXIT
+. tests/bench/with_modelopt.sh
 "${BUILD:-build}/bin/model-dump" -o "$tmp/dump.json" calib/models/yolov10n.pt || exit 1
 "$PYTHON" -B bench/modelopt/cell.py --dump "$tmp/dump.json" --checkpoint calib/models/yolov10n.pt --list calib/quant100.txt \
     --weight int8 --act int8 --granularity per_layer -o "$tmp/cell" 2>"$tmp/err" || { tail -n 20 "$tmp/err"; exit 1; }
