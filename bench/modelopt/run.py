@@ -28,7 +28,7 @@ CELLS = [ONE_CELL, "fp8-fp8/per_channel", "int4-int4/per_layer", "int8-fp8/per_c
          "fp8-int8/per_channel", "int8-int4/per_layer", "int8-int8/per_channel", "fp8-fp8/per_layer", "int4-int8/per_layer",
          "int8-fp8/per_layer", "fp8-int4/per_channel", "int8-int4/per_channel", "fp8-int8/per_layer"]
 SUBDIR = "bench-modelopt"
-# What holds torch's libraries, on both sides, to the level that YOLOSENS_CPU holds our kernels to: oneDNN, ATen, MKL.
+# What holds torch's libraries to the level that YOLOSENS_CPU holds our kernels to: oneDNN, ATen, MKL.
 LEVELS = {"baseline": ("SSE41", "default", "SSE4_2"), "avx2": ("AVX2", "avx2", "AVX2"), "avx512": ("AVX512_CORE", "avx512", "AVX512"),
           "avx512vnni": ("AVX512_CORE_VNNI", "avx512", "AVX512"), "avx512bf16": ("AVX512_CORE_BF16", "avx512", "AVX512")}
 
