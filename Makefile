@@ -11,4 +11,5 @@ include mk/deps.mk
 include mk/grid.mk
 include mk/models.mk
 include mk/test.mk
+include mk/bench.mk
 include mk/install.mk

@@ -129,7 +129,7 @@ done
 scoring='' cell='' grid=''
 for g in $goals; do
     case $g in
-    sweep | plan) scoring=1 grid=1 ;;
+    sweep | plan | bench | bench-modelopt) scoring=1 grid=1 ;;
     cell) scoring=1 cell=1 ;;
     esac
 done

@@ -11,21 +11,34 @@ function flat(stem) { sub("/", "-", stem); return stem }
 function begin_model() {
     print "\n# " model ": " $4
     print "work/amax/" model ".json: work/model/" model " | work/calib.bin\n\t@exec \"$$STEP\"/amax.sh " model
-    n = group = 0
+    n = n_again = 0
 }
-function end_model(    i, k, stems) {
+# The steps after the scores of cells from[i .. end], which one process each takes together.
+function finish(from, i, end,    k, stems, scores, recipes, results) {
+    for (k = i; k <= end; k++) {
+        stems = stems " " from[k]
+        scores = scores " \\\n  " out(from[k]) "/scores.json"
+        recipes = recipes " \\\n  " out(from[k]) "/recipe.json"
+        results = results " " files(from[k])
+    }
+    print "\n" substr(recipes, 6) " &:" scores "\n\t@exec \"$$STEP\"/solve.sh " model stems
+    print "\n" substr(results, 6) " &:" recipes "\n\t@exec \"$$STEP\"/report.sh " model stems
+}
+function end_model(    i, k, end, targets, stems, qcfgs) {
     if (!model) return
-    for (i = 1; i <= n; i += size) {
-        size = chunk == "all" ? n : chunk + 0
+    for (i = 1; i <= n; i = end + 1) {
+        end = chunk == "all" || i + chunk - 1 > n ? n : i + chunk - 1
         targets = stems = qcfgs = ""
-        for (k = i; k < i + size && k <= n; k++) {
+        for (k = i; k <= end; k++) {
             targets = targets (targets ? " \\\n" : "") out(todo[k]) "/scores.json"
             stems = stems " " todo[k]
             qcfgs = qcfgs " work/qcfg/" flat(todo[k]) ".json"
         }
         print "\n" targets " &: \\\n  work/model/" model " | work/amax/" model ".json work/calib.bin" qcfgs
         print "\t@exec \"$$STEP\"/score.sh " model stems
+        finish(todo, i, end)
     }
+    if (n_again) finish(again, 1, n_again)
     if (made) {
         print "\n.PHONY: record-" model "\nall: record-" model
         print "record-" model ": " made "\n\t@exec \"$$STEP\"/record.sh" made
@@ -53,10 +66,12 @@ $1 != model { end_model(); model = $1; begin_model() }
     if (id in want) {
         made = made " " out(stem)
         print ".PRECIOUS: " out(stem) "/scores.json " out(stem) "/recipe.json " files(stem)
-        if (!scored[id]) todo[++n] = stem
-        else print out(stem) "/scores.json: | work/model/" model
-        print out(stem) "/recipe.json: " out(stem) "/scores.json\n\t@exec \"$$STEP\"/solve.sh " model " " stem
-        print files(stem) " &: " out(stem) "/recipe.json\n\t@exec \"$$STEP\"/report.sh " model " " stem
+        if (!scored[id]) {
+            todo[++n] = stem
+        } else {
+            again[++n_again] = stem
+            print out(stem) "/scores.json: | work/model/" model
+        }
     } else {
         # Finished, or without a checkpoint to make it from.
         print files(stem) ": | " out(stem) "/recipe.json"

@@ -1,6 +1,6 @@
 # make help: the targets, the variables of config.mk with their current values, three examples.
 
-TARGETS := help deps build sweep cell plan index test test-cuda test-long bench fuzz models install uninstall clean
+TARGETS := help deps build sweep cell plan index test test-cuda test-long bench bench-modelopt fuzz models install uninstall clean
 HELP_OF_help      := this
 HELP_OF_deps      := install what a bare Debian 12 lacks; elsewhere name what is missing
 HELP_OF_build     := the tools, into build/bin/
@@ -11,7 +11,8 @@ HELP_OF_index     := the index, failures and page again, from what a run holds
 HELP_OF_test      := every test a CPU can run
 HELP_OF_test-cuda := those that need a GPU (not built yet)
 HELP_OF_test-long := the long ones
-HELP_OF_bench     := the benchmarks (not built yet)
+HELP_OF_bench     := where a sweep of each of MODELS spends its time, against the peak of the machine
+HELP_OF_bench-modelopt := ModelOpt and ours on the same cells: times, ratio, agreement
 HELP_OF_fuzz      := the fuzzers, FUZZ_SECONDS each (not built yet)
 HELP_OF_models    := download the official checkpoints into MODEL_DIR
 HELP_OF_install   := the tools, into DESTDIR and PREFIX
@@ -22,7 +23,7 @@ HELP_OF_clean     := remove build/; never a run
 
 help:
 	@printf 'yolosens: quantization sensitivity of YOLOv10 checkpoints\n\nTargets\n'
-	@printf '  %-10s %s\n' $(foreach t,$(TARGETS),$t $(call quote,$(HELP_OF_$t)))
+	@printf '  %-15s %s\n' $(foreach t,$(TARGETS),$t $(call quote,$(HELP_OF_$t)))
 	@printf '\nVariables, with their current values\n'
 	@printf '  %-17s %-36s %s\n' $(foreach v,$(filter-out $(QUIET_VARIABLES),$(VARIABLES)),$v $(call quote,$($v)) $(call quote,$(HELP_$v)$(call accepts,$(KIND_$v))))
 	@printf '\nExamples\n'

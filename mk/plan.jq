@@ -18,7 +18,7 @@ def state($cell; $status; $altered):
 ($altered | lines) as $altered |
 ($statuses | map({key: .out_dir, value: .}) | from_entries) as $known |
 [$qcfg_files | lines | to_entries[] |
-    {file: (.value | split("/")[-1] | rtrimstr(".json") | split("-")), qcfg: $qcfgs[0][.key]} |
+    {file: (.value | split("/")[-1] | rtrimstr(".json") | split("-")), qcfg: $qcfgs[.key]} |
     {stem: "\(.file[0])-\(.file[1])/\(.file[2])", reason: .qcfg.reason}] as $combinations |
 [$models | lines[] | split("\t") | {model: .[0], path: .[1], sha256: .[2]} as $m | $combinations[] | $m + .] |
 # MAX_RUNS counts the cells that can be scored; the grid ends with the last of them.

@@ -102,8 +102,11 @@ find_models
 make_qcfgs
 read_state
 xargs cat <"$scratch/status" 2>/dev/null >"$scratch/statuses"
-xargs cat <"$scratch/qcfgs" | jq -s . >"$scratch/all-qcfgs" || die 1 "$qcfgs: cannot be read; remove it"
+xargs cat <"$scratch/qcfgs" >"$scratch/all-qcfgs" || die 1 "$qcfgs: cannot be read; remove it"
 jq -n -r -f mk/plan.jq --rawfile models "$scratch/models" --rawfile altered "$scratch/altered" \
     --rawfile qcfg_files "$scratch/qcfgs" --slurpfile qcfgs "$scratch/all-qcfgs" \
     --slurpfile statuses "$scratch/statuses" --arg run "$run" --arg max "$MAX_RUNS" --arg dir "$MODEL_DIR" \
-    >"$scratch/plan" || die 1 "cannot plan the grid"
+    >"$scratch/plan" || {
+    jq empty "$scratch/all-qcfgs" 2>/dev/null || die 1 "$qcfgs: cannot be read; remove it"
+    die 1 "cannot plan the grid"
+}

@@ -11,7 +11,7 @@ def elapsed: split(" ") | if length == 3 then map(tonumber) | [(.[0] - .[1]) / .
 
 ($sums | split("\n") | map(select(. != "") | {sum: .[:64], path: .[66:]})) as $sums |
 $cells | rtrimstr("\n") | split("\n") | to_entries[] |
-$qcfgs[0][.key] as $q |
+$qcfgs[.key] as $q |
 (.value | split("\t")) as [$out, $kind, $checkpoint, $sha256, $times, $text] |
 ($out | split("/")) as [$_, $model, $pair, $granularity] |
 ($pair | split("-")) as [$w, $a] |

@@ -46,7 +46,7 @@ int main(int argc, char **argv) {
         goto out;
     }
     if (session_open(&session, &options, &err) || session_calibrate(&session, &err) ||
-        amax_write(&session.amax, session.graph, output, true, &err))
+        amax_write(&session.amax, session.graph, output, &err))
         goto out;
     ret = 0;
 out:

@@ -11,9 +11,7 @@ trap 'exit 143' TERM HUP
 
 if [ "$1" = - ]; then
     awk -F '\t' -v OFS='\t' '{ print $1, $2, $3, "-", "", $4 }' >"$work/cells"
-    cut -f 1 "$work/cells" >"$work/outs"
 else
-    printf '%s\n' "$@" >"$work/outs"
     for out in "$@"; do
         stem=${out#outputs/} dir=$RUN/$out
         model=${stem%%/*}
@@ -25,23 +23,32 @@ else
         elif [ -s "$dir/scores.json" ] && [ -s "$dir/recipe.json" ] && [ -s "$dir/layer-sensitivity-report.json" ]; then
             began='' cells=''
             [ ! -s "$RUN/work/time/$stem" ] || read -r began cells <"$RUN/work/time/$stem"
-            printf '%s\t%s\t%s\t%s\t%s\t\n' "$out" ok "$checkpoint" "$sum" \
-                "${began:+$(stat -c %.Y "$dir/scores.json") $began $cells}"
+            printf '%s\t%s\t%s\t%s\t%s\t\n' "$out" ok "$checkpoint" "$sum" "${began:+$began $cells}"
         fi
-    done >"$work/cells"
+    done >"$work/begun"
+    # The time of a cell's scores goes before the time at which their pass began.
+    awk -F '\t' -v run="$RUN" '$2 == "ok" { print run "/" $1 "/scores.json" }' "$work/begun" |
+        xargs -r stat -c "%n$tab%.Y" >"$work/scored" || exit 1
+    awk -F '\t' -v OFS='\t' -v run="$RUN" -v scored="$work/scored" '
+        BEGIN { while ((getline line < scored) > 0) { split(line, f, "\t"); at[f[1]] = f[2] } }
+        $5 != "" { $5 = at[run "/" $1 "/scores.json"] " " $5 }
+        { print }' "$work/begun" >"$work/cells"
 fi
 [ -s "$work/cells" ] || exit 0
 
 : >"$work/sums"
-: >"$work/qcfg-files"
+: >"$work/ok"
 while IFS=$tab read -r out kind _; do
-    stem=${out#outputs/*/}
+    stem=${out#outputs/*/} log=logs/${out#outputs/}
     printf '%s\n' "$RUN/work/qcfg/${stem%/*}-${stem#*/}.json" >>"$work/qcfg-files"
-    [ "$kind" != ok ] || (cd "$RUN" && find "$out" -maxdepth 1 -type f ! -name '.*' ! -name status.json) >>"$work/files"
-    mkdir -p "$RUN/$out" "$RUN/logs/${out#outputs/}" && rmdir "$RUN/logs/${out#outputs/}" || exit 1
+    printf '%s\n' "$RUN/$out" "$RUN/${log%/*}" >>"$work/folders"
+    [ "$kind" != ok ] || printf '%s\n' "$out" >>"$work/ok"
 done <"$work/cells"
-[ ! -s "$work/files" ] || (cd "$RUN" && sort | xargs sha256sum) <"$work/files" >"$work/sums" || exit 1
-xargs cat <"$work/qcfg-files" | jq -s . >"$work/qcfgs" || exit 1
+xargs mkdir -p <"$work/folders" || exit 1
+[ ! -s "$work/ok" ] ||
+    (cd "$RUN" && xargs sh -c 'find "$@" -maxdepth 1 -type f ! -name ".*" ! -name status.json' find | sort | xargs sha256sum) \
+        <"$work/ok" >"$work/sums" || exit 1
+xargs cat <"$work/qcfg-files" >"$work/qcfgs" || exit 1
 
 jq -L mk -n -r -f mk/record.jq --rawfile cells "$work/cells" --rawfile sums "$work/sums" --slurpfile qcfgs "$work/qcfgs" \
     --arg now "$(date -u +%Y-%m-%dT%H:%M:%SZ)" >"$work/stream" || exit 1

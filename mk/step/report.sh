@@ -1,11 +1,25 @@
 #!/bin/sh
-# report.sh MODEL W-A/GRANULARITY: state file, manifest and reports of a cell that has scores and a recipe.
+# report.sh MODEL W-A/GRANULARITY...: state file, manifest and reports of those of these cells that have scores and a recipe,
+# in one process.
 cd "$TOP" || exit 1
 . mk/lib.sh
 . mk/step/run-tool.sh
 
-out=$RUN/outputs/$1/$2
-[ -s "$out/scores.json" ] && [ -s "$out/recipe.json" ] || exit 0
+model=$1
+shift
+folders= stems=
+for stem in "$@"; do
+    out=$RUN/outputs/$model/$stem
+    [ -s "$out/scores.json" ] && [ -s "$out/recipe.json" ] || continue
+    rm -f "$out/layer-sensitivity-report.json"
+    stems="$stems $stem" folders="$folders $out"
+done
+[ -n "$folders" ] || exit 0
+pass=$RUN/work/failed/$model/.report.$$
 quiet=1 # sens-score's step has said what there is to say of the model
-run_tool "$RUN/work/failed/$1/$2" "$out/layer-sensitivity-report.json" "$BIN/report-gen" --scores "$out/scores.json" \
-    --recipe "$out/recipe.json" --run "$RUN/run.json" -o "$out"
+# Names hold no spaces.
+# shellcheck disable=SC2086
+{
+    run_tool "$pass" /dev/null "$BIN/report-gen" --run "$RUN/run.json" $folders
+    share_reasons report-gen layer-sensitivity-report.json "$pass" "$model" $stems
+}

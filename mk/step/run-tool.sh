@@ -32,3 +32,20 @@ how_it_ended() { # STATUS
         echo "ended with status $1 and made no result"
     fi
 }
+
+# A pass of TOOL over cells that ended: what it said, in PASS, becomes the reasons of those that have no RESULT, in
+# RUN/work/failed/MODEL/W-A/GRANULARITY. "TOOL: OUT/FILE: reason", or after OUT alone, is one cell's; other words are everybody's.
+share_reasons() { # TOOL RESULT PASS MODEL W-A/GRANULARITY...
+    tool=$1 result=$2 pass=$3 model=$4
+    shift 4
+    for stem in "$@"; do
+        out=$RUN/outputs/$model/$stem why=$RUN/work/failed/$model/$stem
+        [ ! -s "$out/$result" ] || continue
+        {
+            grep -F "$tool: $out/" "$pass" | sed 's|^[^ ]*: [^ ]*: ||'
+            grep -v "^$tool: $RUN/outputs/" "$pass"
+        } >"$why" 2>/dev/null
+        [ -s "$why" ] || echo "$tool made no $result" >"$why"
+    done
+    rm -f "$pass"
+}

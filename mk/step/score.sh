@@ -8,9 +8,13 @@ cd "$TOP" || exit 1
 model=$1
 shift
 began=$(date +%s.%N)
-cells=
+cells= folders=
 for stem in "$@"; do
-    mkdir -p "$RUN/work/time/$model/${stem%/*}" "$RUN/work/failed/$model/${stem%/*}" || exit 1
+    folders="$folders $RUN/work/time/$model/${stem%/*} $RUN/work/failed/$model/${stem%/*}"
+done
+# shellcheck disable=SC2086
+mkdir -p $folders || exit 1
+for stem in "$@"; do
     echo "$began $#" >"$RUN/work/time/$model/$stem"
     cells="$cells $RUN/work/qcfg/${stem%/*}-${stem#*/}.json=$RUN/outputs/$model/$stem/scores.json"
 done
@@ -38,14 +42,4 @@ else
         --batch-size "$BATCH_SIZE" --device cpu --threads "$THREADS" --state "$RUN/work/state/$model" $demonstration $cells
 fi
 
-# Whose reason is whose: "sens-score: OUT: reason" is one cell's, other words are everybody's.
-for stem in "$@"; do
-    out=$RUN/outputs/$model/$stem/scores.json
-    [ ! -s "$out" ] || continue
-    {
-        grep -F "sens-score: $out: " "$pass" | sed "s|^.*/scores\\.json: ||"
-        grep -v "^sens-score: $RUN/outputs/" "$pass"
-    } >"$RUN/work/failed/$model/$stem" 2>/dev/null
-    [ -s "$RUN/work/failed/$model/$stem" ] || echo "sens-score wrote no scores" >"$RUN/work/failed/$model/$stem"
-done
-rm -f "$pass"
+share_reasons sens-score scores.json "$pass" "$model" "$@"

@@ -1,9 +1,25 @@
 #!/bin/sh
-# solve.sh MODEL W-A/GRANULARITY: recipe.json of a cell that has scores.
+# solve.sh MODEL W-A/GRANULARITY...: recipe.json of those of these cells that have scores, in one process.
 cd "$TOP" || exit 1
 . mk/lib.sh
 . mk/step/run-tool.sh
 
-out=$RUN/outputs/$1/$2
-[ -s "$out/scores.json" ] || exit 0
-run_tool "$RUN/work/failed/$1/$2" "$out/recipe.json" "$BIN/recipe-solve" "$out/scores.json" -o "$out/recipe.json"
+model=$1
+shift
+cells= stems=
+for stem in "$@"; do
+    out=$RUN/outputs/$model/$stem
+    [ -s "$out/scores.json" ] || continue
+    stems="$stems $stem" cells="$cells $out/scores.json=$out/recipe.json"
+done
+[ -n "$cells" ] || exit 0
+for cell in $cells; do
+    rm -f "${cell#*=}"
+done
+pass=$RUN/work/failed/$model/.solve.$$
+# Names hold no spaces.
+# shellcheck disable=SC2086
+{
+    run_tool "$pass" /dev/null "$BIN/recipe-solve" $cells
+    share_reasons recipe-solve recipe.json "$pass" "$model" $stems
+}

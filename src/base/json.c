@@ -4,6 +4,7 @@
 #include "base/digest.h"
 #include "base/outfile.h"
 
+#include <float.h>
 #include <math.h>
 #include <stdbool.h>
 #include <stdlib.h>
@@ -14,7 +15,12 @@ static bool reads_back(const char *text, double v, bool single) {
 }
 
 static char *shortest(double v, bool single, char text[JSON_NUMBER]) {
-    for (int precision = 1; precision <= 17; precision++) {
+    /* A decimal of up to DBL_DIG (FLT_DIG) digits survives the way through a normal number and back to as
+     * many digits, and %g drops zeros: if these digits read back, no shorter ones do. */
+    int precision = single ? FLT_DIG : DBL_DIG;
+    if (fabs(v) < (single ? (double)FLT_MIN : DBL_MIN))
+        precision = 1;
+    for (; precision <= 17; precision++) {
         snprintf(text, JSON_NUMBER, "%.*g", precision, v);
         if (reads_back(text, v, single))
             break;

@@ -6,15 +6,26 @@
 #include <stdatomic.h>
 #include <stdbool.h>
 #include <stdlib.h>
+#include <unistd.h>
+
+/* The gate of a loop, in one word: how many threads are inside, whether more may come in, and how often it
+ * was opened. Who does not come in time is not waited for: the loop ends when the indices are taken and those
+ * inside have left. */
+enum { INSIDE = 0xffff, OPEN = 0x10000, ROUND = 0x20000 };
+
+/* A thread that waits looks this often, some tens of microseconds, before it sleeps: most loops follow the
+ * one before at once, and waking a thread takes longer than many a loop. */
+enum { LOOKS = 1000 };
 
 struct pool {
     pthread_mutex_t lock;
     pthread_cond_t start, done;
     pthread_t *threads;
     int n_threads; /* besides the caller */
-    unsigned round;
-    int busy;
+    int looks;     /* 0 where threads outnumber the processors */
+    int sleeping;  /* under the lock, as is stop */
     bool stop;
+    atomic_uint gate;
 
     pool_fn *fn;
     void *ctx;
@@ -27,30 +38,62 @@ struct seat {
     int worker;
 };
 
+static void relax(void) {
+#ifdef __x86_64__
+    __builtin_ia32_pause();
+#endif
+}
+
 static void work(struct pool *p, int worker) {
     size_t i;
     while ((i = atomic_fetch_add(&p->next, 1)) < p->n)
         p->fn(p->ctx, i, worker);
 }
 
+/* Through the gate, if it is open and was opened since *seen. */
+static bool enter(struct pool *p, unsigned *seen) {
+    unsigned gate = atomic_load(&p->gate);
+    while ((gate & OPEN) && (gate & ~(unsigned)INSIDE) != *seen)
+        if (atomic_compare_exchange_weak(&p->gate, &gate, gate + 1)) {
+            *seen = gate & ~(unsigned)INSIDE;
+            return true;
+        }
+    return false;
+}
+
+static void leave(struct pool *p) {
+    unsigned gate = atomic_fetch_sub(&p->gate, 1) - 1;
+    if (gate & (OPEN | INSIDE))
+        return;
+    pthread_mutex_lock(&p->lock);
+    pthread_cond_signal(&p->done);
+    pthread_mutex_unlock(&p->lock);
+}
+
+/* False when the pool is to end. */
+static bool await_round(struct pool *p, unsigned *seen) {
+    for (int i = 0; i < p->looks; i++) {
+        if (enter(p, seen))
+            return true;
+        relax();
+    }
+    bool in = false;
+    pthread_mutex_lock(&p->lock);
+    p->sleeping++;
+    while (!p->stop && !(in = enter(p, seen)))
+        pthread_cond_wait(&p->start, &p->lock);
+    p->sleeping--;
+    pthread_mutex_unlock(&p->lock);
+    return in;
+}
+
 static void *serve(void *arg) {
     struct seat seat = *(struct seat *)arg;
-    struct pool *p = seat.pool;
     free(arg);
-    pthread_mutex_lock(&p->lock);
-    for (unsigned seen = 0;;) {
-        while (p->round == seen && !p->stop)
-            pthread_cond_wait(&p->start, &p->lock);
-        if (p->stop)
-            break;
-        seen = p->round;
-        pthread_mutex_unlock(&p->lock);
-        work(p, seat.worker);
-        pthread_mutex_lock(&p->lock);
-        if (--p->busy == 0)
-            pthread_cond_signal(&p->done);
+    for (unsigned seen = 0; await_round(seat.pool, &seen);) {
+        work(seat.pool, seat.worker);
+        leave(seat.pool);
     }
-    pthread_mutex_unlock(&p->lock);
     return NULL;
 }
 
@@ -61,6 +104,7 @@ int pool_new(int threads, struct pool **out, struct err *err) {
     pthread_mutex_init(&p->lock, NULL);
     pthread_cond_init(&p->start, NULL);
     pthread_cond_init(&p->done, NULL);
+    p->looks = threads <= sysconf(_SC_NPROCESSORS_ONLN) ? LOOKS : 0;
     p->threads = calloc((size_t)threads, sizeof *p->threads);
     sigset_t all, before;
     sigfillset(&all);
@@ -109,22 +153,29 @@ int pool_threads(const struct pool *pool) {
 }
 
 void pool_run(struct pool *p, size_t n, pool_fn *fn, void *ctx) {
+    if (!p->n_threads || n < 2) {
+        for (size_t i = 0; i < n; i++)
+            fn(ctx, i, 0);
+        return;
+    }
     p->fn = fn;
     p->ctx = ctx;
     p->n = n;
     atomic_store(&p->next, 0);
-    if (p->n_threads && n > 1) {
-        pthread_mutex_lock(&p->lock);
-        p->busy = p->n_threads;
-        p->round++;
+    atomic_store(&p->gate, (atomic_load(&p->gate) + ROUND) | OPEN);
+    pthread_mutex_lock(&p->lock);
+    if (p->sleeping)
         pthread_cond_broadcast(&p->start);
-        pthread_mutex_unlock(&p->lock);
-    }
+    pthread_mutex_unlock(&p->lock);
     work(p, 0);
-    if (p->n_threads && n > 1) {
-        pthread_mutex_lock(&p->lock);
-        while (p->busy)
-            pthread_cond_wait(&p->done, &p->lock);
-        pthread_mutex_unlock(&p->lock);
+    atomic_fetch_and(&p->gate, ~(unsigned)OPEN);
+    for (int i = 0; i < p->looks; i++) {
+        if (!(atomic_load(&p->gate) & INSIDE))
+            return;
+        relax();
     }
+    pthread_mutex_lock(&p->lock);
+    while (atomic_load(&p->gate) & INSIDE)
+        pthread_cond_wait(&p->done, &p->lock);
+    pthread_mutex_unlock(&p->lock);
 }

@@ -3,6 +3,7 @@
 #include "base/grow.h"
 #include "conv/conv.h"
 #include "forward/plan.h"
+#include "forward/spans.h"
 #include "ops/attention.h"
 #include "ops/bn.h"
 #include "ops/box.h"
@@ -18,22 +19,28 @@ struct fused {
     float *scale, *shift;
 };
 
-struct forward {
+struct forward_net {
     const struct graph *graph;
-    struct pool *pool;
     struct forward_plan plan;
     struct fused *fused; /* of each step; empty for other operations */
+};
+
+struct forward {
+    const struct forward_net *net;
+    struct pool *pool;
     struct conv_scratch *scratch;
     const float *image;
     float *arena;
     float **amax; /* of each value: max |v| of its channels; a part's points into its root's */
+    float *row;   /* of each thread: room for the widest value's row */
+    size_t row_room;
     struct attention attention;
     float *softmax; /* of one head */
     size_t softmax_room;
 };
 
 static struct chw shape(const struct forward *f, int v) {
-    return f->plan.shapes[v];
+    return f->net->plan.shapes[v];
 }
 
 static size_t plane(const struct forward *f, int v) {
@@ -42,12 +49,12 @@ static size_t plane(const struct forward *f, int v) {
 }
 
 static const float *value(const struct forward *f, int v) {
-    const struct place *p = &f->plan.places[v];
+    const struct place *p = &f->net->plan.places[v];
     return p->root == 0 ? f->image + p->channel * plane(f, 0) : f->arena + p->offset;
 }
 
 static float *target(struct forward *f, int v) {
-    return f->arena + f->plan.places[v].offset;
+    return f->arena + f->net->plan.places[v].offset;
 }
 
 static int fuse(const struct graph *g, const struct step *s, struct fused *out, struct err *err) {
@@ -67,37 +74,75 @@ static int fuse(const struct graph *g, const struct step *s, struct fused *out, 
     return conv_weight_new(c, c->weight, &out->weight, err);
 }
 
-int forward_new(const struct graph *graph, int size, struct pool *pool, struct forward **out,
-                struct err *err) {
+int forward_net_new(const struct graph *graph, int size, struct forward_net **out, struct err *err) {
+    struct forward_net *net = calloc(1, sizeof *net);
+    if (!net)
+        return err_nomem(err);
+    net->graph = graph;
+    if (forward_plan_make(graph, size, &net->plan, err))
+        goto fail;
+    if (!(net->fused = calloc(net->plan.n_steps + 1, sizeof *net->fused))) {
+        err_nomem(err);
+        goto fail;
+    }
+    for (size_t i = 0; i < net->plan.n_steps; i++)
+        if (net->plan.steps[i].op->kind == OP_CONV && fuse(graph, &net->plan.steps[i], &net->fused[i], err))
+            goto fail;
+    *out = net;
+    return 0;
+fail:
+    forward_net_free(&net);
+    return -1;
+}
+
+void forward_net_free(struct forward_net **forward_net) {
+    struct forward_net *net = *forward_net;
+    if (!net)
+        return;
+    for (size_t i = 0; net->fused && i < net->plan.n_steps; i++) {
+        conv_weight_free(&net->fused[i].weight);
+        free(net->fused[i].scale);
+        free(net->fused[i].shift);
+    }
+    forward_plan_free(&net->plan);
+    free(net->fused);
+    free(net);
+    *forward_net = NULL;
+}
+
+size_t forward_bytes(const struct forward_net *net) {
+    size_t largest = 0;
+    for (size_t i = 0; i < net->plan.n_steps; i++) {
+        size_t room = value_room(net->plan.shapes[net->plan.steps[i].op->in[0]], 1);
+        largest = room > largest ? room : largest;
+    }
+    return (net->plan.arena + largest) * sizeof(float);
+}
+
+int forward_new(const struct forward_net *net, struct pool *pool, struct forward **out, struct err *err) {
     struct forward *f = calloc(1, sizeof *f);
     if (!f)
         return err_nomem(err);
-    f->graph = graph;
+    f->net = net;
     f->pool = pool;
-    if (forward_plan_make(graph, size, &f->plan, err))
-        goto fail;
-    f->fused = calloc(f->plan.n_steps + 1, sizeof *f->fused);
-    f->arena = calloc(f->plan.arena, sizeof *f->arena);
-    f->amax = calloc((size_t)graph->n_values, sizeof(float *));
-    if (!f->fused || !f->arena || !f->amax) {
+    f->arena = calloc(net->plan.arena, sizeof *f->arena);
+    f->amax = calloc((size_t)net->graph->n_values, sizeof(float *));
+    if (!f->arena || !f->amax) {
         err_nomem(err);
         goto fail;
     }
     if (conv_scratch_new(pool, &f->scratch, err))
         goto fail;
-    for (size_t i = 0; i < f->plan.n_steps; i++)
-        if (f->plan.steps[i].op->kind == OP_CONV && fuse(graph, &f->plan.steps[i], &f->fused[i], err))
-            goto fail;
-    for (int v = 0; v < graph->n_values; v++) {
-        const struct place *p = &f->plan.places[v];
-        if (!p->made)
-            continue;
-        if (p->root != v)
-            f->amax[v] = f->amax[p->root] + p->channel;
-        else if (!(f->amax[v] = calloc((size_t)shape(f, v).c, sizeof(float)))) {
+    for (int v = 0; v < net->graph->n_values; v++)
+        if (net->plan.places[v].made && net->plan.places[v].root == v &&
+            !(f->amax[v] = calloc((size_t)shape(f, v).c, sizeof(float)))) {
             err_nomem(err);
             goto fail;
         }
+    for (int v = 0; v < net->graph->n_values; v++) {
+        const struct place *p = &net->plan.places[v];
+        if (p->made && p->root != v)
+            f->amax[v] = f->amax[p->root] + p->channel;
     }
     *out = f;
     return 0;
@@ -110,17 +155,10 @@ void forward_free(struct forward **forward) {
     struct forward *f = *forward;
     if (!f)
         return;
-    for (int v = 0; f->amax && v < f->graph->n_values; v++)
-        if (f->plan.places[v].root == v)
+    for (int v = 0; f->amax && v < f->net->graph->n_values; v++)
+        if (f->net->plan.places[v].root == v)
             free(f->amax[v]);
-    for (size_t i = 0; f->fused && i < f->plan.n_steps; i++) {
-        conv_weight_free(&f->fused[i].weight);
-        free(f->fused[i].scale);
-        free(f->fused[i].shift);
-    }
     conv_scratch_free(&f->scratch);
-    forward_plan_free(&f->plan);
-    free(f->fused);
     free(f->arena);
     free(f->amax);
     free(f->attention.memory);
@@ -143,12 +181,26 @@ static struct conv_act act_of(const struct op *op) {
     return op ? (struct conv_act){true, op->act, op->slope} : (struct conv_act){0};
 }
 
+/* Channel c of t->out is made: its amax, while it is in the cache. */
+static void made_plane(const struct task *t, size_t c) {
+    size_t n = plane(t->f, t->out);
+    t->f->amax[t->out][c] = amax_of(t->to + c * n, n);
+}
+
+static void amax_plane(void *ctx, size_t c, int worker) {
+    (void)worker;
+    made_plane(ctx, c);
+}
+
 static void add_plane(void *ctx, size_t c, int worker) {
     (void)worker;
     const struct task *t = ctx;
     size_t n = plane(t->f, t->out), at = c * n;
-    for (size_t i = at; i < at + n; i++)
-        t->to[i] = t->a[i] + t->b[i];
+    const float *restrict a = t->a + at, *restrict b = t->b + at;
+    float *restrict to = t->to + at;
+    for (size_t i = 0; i < n; i++)
+        to[i] = a[i] + b[i];
+    made_plane(t, c);
 }
 
 static void act_plane(void *ctx, size_t c, int worker) {
@@ -156,6 +208,7 @@ static void act_plane(void *ctx, size_t c, int worker) {
     const struct task *t = ctx;
     size_t n = plane(t->f, t->out);
     conv_affine(t->a + c * n, n, 1, 0, &t->act, t->to + c * n);
+    made_plane(t, c);
 }
 
 static void bn_plane(void *ctx, size_t c, int worker) {
@@ -163,8 +216,9 @@ static void bn_plane(void *ctx, size_t c, int worker) {
     const struct task *t = ctx;
     size_t n = plane(t->f, t->out);
     double scale, shift = 0;
-    bn_affine(&t->f->graph->bns[t->op->bn], c, &scale, &shift);
+    bn_affine(&t->f->net->graph->bns[t->op->bn], c, &scale, &shift);
     conv_affine(t->a + c * n, n, (float)scale, (float)shift, &t->act, t->to + c * n);
+    made_plane(t, c);
 }
 
 static void pool_plane(void *ctx, size_t c, int worker) {
@@ -172,6 +226,7 @@ static void pool_plane(void *ctx, size_t c, int worker) {
     const struct task *t = ctx;
     plane_max_pool(t->op, t->a + c * plane(t->f, t->in), shape(t->f, t->in), t->to + c * plane(t->f, t->out),
                    shape(t->f, t->out));
+    made_plane(t, c);
 }
 
 static void upsample_plane(void *ctx, size_t c, int worker) {
@@ -179,23 +234,17 @@ static void upsample_plane(void *ctx, size_t c, int worker) {
     const struct task *t = ctx;
     plane_upsample(t->op, t->a + c * plane(t->f, t->in), shape(t->f, t->in), t->to + c * plane(t->f, t->out),
                    shape(t->f, t->out));
-}
-
-static void amax_plane(void *ctx, size_t c, int worker) {
-    (void)worker;
-    const struct task *t = ctx;
-    size_t n = plane(t->f, t->out);
-    t->f->amax[t->out][c] = amax_of(t->to + c * n, n);
+    t->f->amax[t->out][c] = t->f->amax[t->in][c];
 }
 
 static int run_conv(struct forward *f, size_t i, struct err *err) {
-    const struct step *s = &f->plan.steps[i];
-    const struct conv *c = &f->graph->convs[s->op->conv];
+    const struct step *s = &f->net->plan.steps[i];
+    const struct conv *c = &f->net->graph->convs[s->op->conv];
     struct chw in = shape(f, s->op->in[0]);
     const struct conv_input x = {value(f, s->op->in[0]), 1, (int)in.h, (int)in.w};
     const struct conv_act act = act_of(s->act);
-    return conv_forward(f->scratch, f->pool, c, &x, f->fused[i].weight, f->fused[i].scale, f->fused[i].shift,
-                        &act, target(f, s->out), err);
+    return conv_forward(f->scratch, f->pool, c, &x, f->net->fused[i].weight, f->net->fused[i].scale,
+                        f->net->fused[i].shift, &act, target(f, s->out), err);
 }
 
 static int run_attention(struct forward *f, const struct op *op, float *out, struct err *err) {
@@ -213,11 +262,26 @@ static void run_box_softmax(struct forward *f, const struct op *op, float *out) 
         levels.maps[i] = value(f, op->in[i]);
         levels.shapes[i] = shape(f, op->in[i]);
     }
-    box_softmax(f->graph, &levels, out);
+    box_softmax(f->net->graph, &levels, out);
+}
+
+/* Copies what does not lie there already. The channels' amax are known. */
+static void concat(struct forward *f, const struct op *op, float *out) {
+    float *amax = f->amax[op->out];
+    for (int k = 0; k < op->n_in; k++) {
+        int in = op->in[k];
+        size_t c = (size_t)shape(f, in).c, n = c * plane(f, in);
+        if (value(f, in) != out) {
+            memcpy(out, value(f, in), n * sizeof *out);
+            memcpy(amax, f->amax[in], c * sizeof *amax);
+        }
+        out += n;
+        amax += c;
+    }
 }
 
 static int run_step(struct forward *f, size_t i, struct err *err) {
-    const struct step *s = &f->plan.steps[i];
+    const struct step *s = &f->net->plan.steps[i];
     const struct op *op = s->op;
     float *to = target(f, s->out);
     size_t channels = (size_t)shape(f, s->out).c;
@@ -230,27 +294,23 @@ static int run_step(struct forward *f, size_t i, struct err *err) {
         break;
     case OP_BN:
         pool_run(f->pool, channels, bn_plane, &t);
-        break;
+        return 0;
     case OP_ACT:
         t.act = act_of(op);
         pool_run(f->pool, channels, act_plane, &t);
-        break;
+        return 0;
     case OP_ADD:
         pool_run(f->pool, channels, add_plane, &t);
-        break;
+        return 0;
     case OP_CONCAT:
-        for (int k = 0; k < op->n_in; k++) {
-            size_t c = (size_t)shape(f, op->in[k]).c, n = c * plane(f, op->in[k]);
-            memcpy(to, value(f, op->in[k]), n * sizeof *to);
-            to += n;
-        }
-        break;
+        concat(f, op, to);
+        return 0;
     case OP_MAXPOOL:
         pool_run(f->pool, channels, pool_plane, &t);
-        break;
+        return 0;
     case OP_UPSAMPLE:
         pool_run(f->pool, channels, upsample_plane, &t);
-        break;
+        return 0;
     case OP_ATTN_V:
         attention_values(op, value(f, op->in[0]), plane(f, op->in[0]), to);
         break;
@@ -274,11 +334,11 @@ int forward_run(struct forward *f, const float *image, forward_input_fn *see, vo
     f->image = image;
     for (int c = 0; c < 3; c++)
         f->amax[0][c] = amax_of(image + (size_t)c * plane(f, 0), plane(f, 0));
-    for (size_t i = 0; i < f->plan.n_steps; i++) {
-        const struct step *s = &f->plan.steps[i];
+    for (size_t i = 0; i < f->net->plan.n_steps; i++) {
+        const struct step *s = &f->net->plan.steps[i];
         if (s->op->kind == OP_CONV && see(ctx, (size_t)s->op->conv, f->amax[s->op->in[0]], err))
             return -1;
-        if (f->plan.places[s->out].made && run_step(f, i, err))
+        if (f->net->plan.places[s->out].made && run_step(f, i, err))
             return -1;
     }
     return 0;

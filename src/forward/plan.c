@@ -40,7 +40,42 @@ static void make_places(const struct graph *g, const bool *needed, struct forwar
     }
 }
 
-/* A value lives from the step that makes it to the last that reads it. */
+/* Everything in root becomes a part of value `whole`, from its channel `at` on. */
+static void move_root(struct forward_plan *p, int n_values, int root, int whole, size_t at) {
+    struct place to = p->places[whole];
+    for (int v = 0; v < n_values; v++)
+        if (p->places[v].made && p->places[v].root == root) {
+            p->places[v].root = to.root;
+            p->places[v].channel += to.channel + at;
+        }
+}
+
+/* Inputs of a concatenation are made where it wants them, so that it has nothing to copy: roots whose
+ * channels are all there, in order (C2f's two slices side by side), and that no other concatenation has.
+ * Later ones come first, as an earlier one may be an input. */
+static void place_in_concats(struct forward_plan *p, int n_values) {
+    for (size_t i = p->n_steps; i-- > 0;) {
+        const struct op *op = p->steps[i].op;
+        if (op->kind != OP_CONCAT)
+            continue;
+        size_t at = 0;
+        for (int k = 0, end; k < op->n_in; k = end) {
+            int root = p->places[op->in[k]].root;
+            int64_t found = 0;
+            for (end = k; end < op->n_in && p->places[op->in[end]].root == root &&
+                          (int64_t)p->places[op->in[end]].channel == found && found < p->shapes[root].c;
+                 end++)
+                found += p->shapes[op->in[end]].c;
+            if (root != 0 && root != p->places[op->out].root && found == p->shapes[root].c)
+                move_root(p, n_values, root, op->out, at);
+            end = end > k ? end : k + 1;
+            for (int j = k; j < end; j++)
+                at += (size_t)p->shapes[op->in[j]].c;
+        }
+    }
+}
+
+/* A root lives from the first step that makes a part of it to the last that reads one. */
 static int allocate(struct forward_plan *p, int n_values, struct err *err) {
     struct span *spans = calloc((size_t)n_values, sizeof *spans);
     if (!spans)
@@ -49,8 +84,9 @@ static int allocate(struct forward_plan *p, int n_values, struct err *err) {
         const struct step *s = &p->steps[i];
         for (int k = 0; k < s->op->n_in; k++)
             spans[p->places[s->op->in[k]].root].to = (int)i;
-        if (p->places[s->out].made)
-            spans[s->out] = (struct span){value_room(p->shapes[s->out], 1), (int)i, (int)i, 0};
+        int root = p->places[s->out].root;
+        if (p->places[s->out].made && !spans[root].size)
+            spans[root] = (struct span){value_room(p->shapes[root], 1), (int)i, (int)i, 0};
     }
     int ret = spans_place(spans, (size_t)n_values, &p->arena, err);
     for (int v = 0; v < n_values; v++)
@@ -76,6 +112,7 @@ int forward_plan_make(const struct graph *g, int size, struct forward_plan *out,
     p.places[0] = (struct place){.root = 0, .made = true}; /* the image stays where the caller has it */
     p.n_steps = steps_make(g, needed, uses, p.steps);
     make_places(g, needed, &p);
+    place_in_concats(&p, g->n_values);
     if (allocate(&p, g->n_values, err))
         goto out;
     for (int v = 1; v < g->n_values; v++) { /* parts lie in their roots */

@@ -7,7 +7,8 @@
 
 #include <stdbool.h>
 
-/* Where a value lies. A slice and a detached value are parts of another value. */
+/* Where a value lies. A slice and a detached value are parts of another value, and so is what a concatenation
+ * joins, where it can be. */
 struct place {
     int root;       /* the value that owns the memory; itself if it does */
     size_t offset;  /* floats from the arena's start */

@@ -29,6 +29,7 @@ struct gradient {
     struct conv_scratch *scratch;
     struct attention attention;
     float *arena;
+    size_t arena_bytes;
     struct dense *dense; /* x, y and g of each call of one convolution */
     struct conv_call *calls, **call_list;
     const float *images;

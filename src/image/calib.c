@@ -13,8 +13,11 @@ size_t calib_image_bytes(int size) {
 }
 
 void calib_to_float(const uint8_t *bytes, size_t n, float *out) {
+    float value[256];
+    for (int v = 0; v < 256; v++)
+        value[v] = (float)v / 255.0f;
     for (size_t i = 0; i < n; i++)
-        out[i] = (float)bytes[i] / 255.0f;
+        out[i] = value[bytes[i]];
 }
 
 struct calib {

@@ -100,6 +100,7 @@ static cJSON *conv_to_json(const struct conv *c, struct chw in, struct chw out) 
 static cJSON *bn_to_json(const struct bn *b) {
     size_t n = (size_t)b->channels;
     cJSON *o = cJSON_CreateObject();
+    cJSON_AddStringToObject(o, "name", b->name);
     cJSON_AddNumberToObject(o, "channels", b->channels);
     json_add_real(o, "eps", b->eps, NULL);
     add_digest(o, "weight_sha256", b->weight, n);

@@ -22,6 +22,7 @@ void graph_free(struct graph **graph) {
         free(g->convs[i].bias);
     }
     for (size_t i = 0; i < g->n_bns; i++) {
+        free(g->bns[i].name);
         free(g->bns[i].weight);
         free(g->bns[i].bias);
         free(g->bns[i].mean);

@@ -65,6 +65,7 @@ struct conv {
 
 /* One nn.BatchNorm2d in eval mode; all arrays (channels). */
 struct bn {
+    char *name; /* its path in the module tree: "model.0.bn" */
     int channels;
     float *weight, *bias, *mean, *var;
     double eps;

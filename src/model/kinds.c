@@ -1,5 +1,6 @@
 /* The module kinds of YOLOv10, one row and one function each: what a module computes, as operations of the
  * graph. The definitions are those of the modules' forward methods upstream (ultralytics/nn/modules). */
+#define _GNU_SOURCE
 #include "model/builder.h"
 
 #include <math.h>
@@ -52,6 +53,8 @@ static int batch_norm(struct builder *b, const struct module *m, const int *in, 
     if (!module_is_none(m, "weight") && (module_floats(m, "weight", &n, 1, &bn->weight, err) ||
                                          module_floats(m, "bias", &n, 1, &bn->bias, err)))
         return -1;
+    if (!(bn->name = strdup(m->path)))
+        return err_nomem(err);
     bn->channels = n;
     return builder_add(b, (struct op){.kind = OP_BN, .bn = (int)b->g->n_bns - 1}, in, 1, out, err);
 }

@@ -10,18 +10,36 @@ static void window(const struct op *op, int64_t i, int64_t n, int64_t *first, in
     *first = *first > 0 ? *first : 0;
 }
 
-void plane_max_pool(const struct op *op, const float *from, struct chw in, float *to, struct chw out) {
-    for (int64_t y = 0; y < out.h; y++)
-        for (int64_t x = 0; x < out.w; x++) {
-            int64_t y0, y1, x0, x1;
-            float m = -INFINITY;
-            window(op, y, in.h, &y0, &y1);
-            window(op, x, in.w, &x0, &x1);
-            for (int64_t iy = y0; iy < y1; iy++)
-                for (int64_t ix = x0; ix < x1; ix++)
-                    m = from[iy * in.w + ix] > m ? from[iy * in.w + ix] : m;
-            *to++ = m;
+/* Outputs x .. end-1 of row y: the maxima of the columns under them, then of each output's columns. */
+static void run_max(const struct op *op, const float *from, struct chw in, int64_t y, int64_t x, int64_t end,
+                    float *columns, float *to) {
+    int64_t first, last, left, right, row, row_end;
+    window(op, x, in.w, &left, &right);
+    window(op, end - 1, in.w, &first, &right);
+    window(op, y, in.h, &row, &row_end);
+    for (int64_t i = left; i < right; i++)
+        columns[i - left] = -INFINITY;
+    for (; row < row_end; row++)
+        for (int64_t i = left; i < right; i++) {
+            float v = from[row * in.w + i];
+            columns[i - left] = v > columns[i - left] ? v : columns[i - left];
         }
+    for (; x < end; x++) {
+        float m = -INFINITY;
+        window(op, x, in.w, &first, &last);
+        for (int64_t i = first; i < last; i++)
+            m = columns[i - left] > m ? columns[i - left] : m;
+        *to++ = m;
+    }
+}
+
+void plane_max_pool(const struct op *op, const float *from, struct chw in, float *to, struct chw out) {
+    enum { COLUMNS = 512 };
+    float columns[COLUMNS];
+    int64_t run = (COLUMNS - op->kernel) / op->stride + 1;
+    for (int64_t y = 0; y < out.h; y++)
+        for (int64_t x = 0; x < out.w; x += run)
+            run_max(op, from, in, y, x, x + run < out.w ? x + run : out.w, columns, to + y * out.w + x);
 }
 
 void plane_max_pool_grad(const struct op *op, const float *from, struct chw in, const float *d,
@@ -49,18 +67,24 @@ void plane_max_pool_grad(const struct op *op, const float *from, struct chw in, 
 }
 
 void plane_upsample(const struct op *op, const float *from, struct chw in, float *to, struct chw out) {
-    for (int64_t y = 0; y < out.h; y++)
-        for (int64_t x = 0; x < out.w; x++)
-            *to++ = from[y / op->scale * in.w + x / op->scale];
+    for (int64_t y = 0; y < in.h; y++, from += in.w) {
+        const float *row = to;
+        for (int64_t x = 0; x < in.w; x++)
+            for (int k = 0; k < op->scale; k++)
+                *to++ = from[x];
+        for (int k = 1; k < op->scale; k++, to += out.w)
+            memcpy(to, row, (size_t)out.w * sizeof *to);
+    }
 }
 
 void plane_upsample_grad(const struct op *op, const float *d, struct chw in, bool add, float *to) {
-    int64_t s = op->scale;
-    for (int64_t y = 0; y < in.h; y++)
+    int64_t s = op->scale, row = in.w * s;
+    for (int64_t y = 0; y < in.h; y++, d += s * row)
         for (int64_t x = 0; x < in.w; x++, to++) {
             float sum = 0;
-            for (int64_t k = 0; k < s * s; k++)
-                sum += d[(y * s + k / s) * in.w * s + x * s + k % s];
+            for (int64_t ky = 0; ky < s; ky++)
+                for (int64_t kx = 0; kx < s; kx++)
+                    sum += d[ky * row + x * s + kx];
             *to = add ? *to + sum : sum;
         }
 }

@@ -5,7 +5,8 @@
 
 #include "model/shape.h"
 
-/* Max pooling of a plane of in's size into one of out's; what lies outside counts as absent. */
+/* Max pooling of a plane of in's size into one of out's; what lies outside counts as absent. op's kernel and
+ * stride are at most 64, as the graph's builder has it. */
 void plane_max_pool(const struct op *op, const float *from, struct chw in, float *to, struct chw out);
 
 /* Its backward: d (out's size) is added to `to` (in's size) where each window has its maximum, the first in

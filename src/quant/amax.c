@@ -90,8 +90,7 @@ static cJSON *range_to_json(const struct amax_range *r, int n) {
     return o;
 }
 
-int amax_write(const struct amax *a, const struct graph *graph, const char *path, bool durable,
-               struct err *err) {
+cJSON *amax_to_json(const struct amax *a, const struct graph *graph) {
     cJSON *o = cJSON_CreateObject();
     cJSON_AddStringToObject(o, "format", format_name);
     cJSON_AddStringToObject(o, "checkpoint", a->checkpoint);
@@ -107,7 +106,12 @@ int amax_write(const struct amax *a, const struct graph *graph, const char *path
         cJSON_AddItemToObject(one, "input_awq", range_to_json(&l->input[AMAX_AWQ], graph->convs[i].cin));
         cJSON_AddItemToObject(one, "weight", range_to_json(&l->weight, graph->convs[i].cout));
     }
-    int ret = json_write_sealed(path, o, durable, err);
+    return o;
+}
+
+int amax_write(const struct amax *a, const struct graph *graph, const char *path, struct err *err) {
+    cJSON *o = amax_to_json(a, graph);
+    int ret = json_write_sealed(path, o, true, err);
     cJSON_Delete(o);
     return ret;
 }

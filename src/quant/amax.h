@@ -9,6 +9,8 @@
 #include "base/err.h"
 #include "model/graph.h"
 
+#include <cjson/cJSON.h>
+
 /* What the maximum was taken over: the tensor, and each index of one axis. */
 struct amax_range {
     float tensor;
@@ -46,12 +48,13 @@ void amax_free(struct amax *amax);
 int amax_add_input(struct amax *amax, const struct graph *graph, size_t i, const float *channel, bool awq,
                    struct err *err);
 
-/* As JSON, sealed with a digest. durable: fsync (the result), or not (progress of a calibration under way).
- */
-int amax_write(const struct amax *amax, const struct graph *graph, const char *path, bool durable,
-               struct err *err);
+/* As JSON, the caller's, not sealed yet. A member that memory lacked for is missing, as cJSON has it. */
+cJSON *amax_to_json(const struct amax *amax, const struct graph *graph);
 
-/* Reads what amax_write wrote ("-": stdin) and checks that it fits the graph's layers, that no bit has
+/* The same into a file, sealed with a digest, with fsync. */
+int amax_write(const struct amax *amax, const struct graph *graph, const char *path, struct err *err);
+
+/* Reads sealed JSON ("-": stdin) and checks that it fits the graph's layers, that no bit has
  * changed, and that it was made from this checkpoint and these calibration images: a stale file is an error
  * that says which differs. done may be below images. */
 int amax_read(const char *path, const struct graph *graph, const char *checkpoint, const char *calib,

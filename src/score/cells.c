@@ -2,6 +2,7 @@
 #include "score/cells.h"
 
 #include "base/json.h"
+#include "base/operands.h"
 #include "score/result.h"
 
 #include <stdio.h>
@@ -12,16 +13,7 @@
 int cells_check(const struct cells_options *options, struct err *err) {
     if (options->n_operands == 0)
         return err_set(err, ERR_USAGE, "name a cell's configuration, made by qcfg-build");
-    int from_stdin = 0;
-    for (int i = 0; i < options->n_operands; i++) {
-        const char *o = options->operands[i], *equals = strchr(o, '=');
-        if (options->n_operands > 1 && (!equals || equals == o || !equals[1]))
-            return err_set(err, ERR_USAGE, "%s: several cells are given as QCFG=SCORES each", o);
-        from_stdin += strcmp(o, "-") == 0 || strncmp(o, "-=", 2) == 0;
-    }
-    if (from_stdin > 1)
-        return err_set(err, ERR_USAGE, "only one configuration can come from standard input");
-    return 0;
+    return operands_check(options->operands, options->n_operands, "QCFG=SCORES", err);
 }
 
 /* One operand's paths. */
@@ -29,18 +21,6 @@ struct request {
     char *qcfg;
     const char *scores;
 };
-
-static int parse_request(const struct cells_options *options, int i, struct request *r, struct err *err) {
-    char *equals;
-    if (!(r->qcfg = strdup(options->operands[i])))
-        return err_nomem(err);
-    r->scores = options->output;
-    if ((equals = strchr(r->qcfg, '='))) {
-        *equals = '\0';
-        r->scores = equals + 1;
-    }
-    return 0;
-}
 
 static int read_cell(const struct request *r, const char *state, const char *model, struct score_cell *cell,
                      struct err *err) {
@@ -73,7 +53,7 @@ int cells_score(struct session *session, const struct cells_options *options, st
         goto out;
     }
     for (size_t i = 0; i < n; i++) {
-        if (parse_request(options, (int)i, &requests[i], err))
+        if (operand_split(options->operands[i], options->output, &requests[i].qcfg, &requests[i].scores, err))
             goto out;
         struct err why = {0};
         if (read_cell(&requests[i], session->options.state, name, &cells[n_cells], &why)) {

@@ -1,5 +1,10 @@
 /* The kernels' bodies in the compiler's vectors of VL floats, included once by each instruction set's file,
- * which defines VL and KERNELS; the file's flags decide the instructions. */
+ * which defines VL, KERNELS, LOW_LANES and HIGH_LANES for interleave, and
+ *
+ *     FMA(a, b, c)             a b + c, rounded once
+ *     CLAMP(v, low, high)      NaN stays NaN
+ *
+ * The file's flags decide the instructions. */
 #include "vec/kernels.h"
 
 #include <stdint.h>
@@ -50,17 +55,18 @@ static inline V pick(I mask, V yes, V no) {
  * ln(2) / 2. The sum with 1.5 2^23 rounds to an integer. */
 static inline V exp_of(V v) {
     const V magic = set1(12582912.0f);
-    v = pick(v < -87.0f, set1(-87.0f), pick(v > 88.0f, set1(88.0f), v));
-    V n = (v * 1.44269504f + magic) - magic;
-    V r = (v - n * 0.693359375f) + n * 2.12194440e-4f;
+    v = CLAMP(v, set1(-87.0f), set1(88.0f));
+    V n = FMA(v, set1(1.44269504f), magic) - magic;
+    V r = FMA(n, set1(-0.693359375f), v);
+    r = FMA(n, set1(2.12194440e-4f), r);
     V p = set1(1.0f / 5040);
-    p = p * r + 1.0f / 720;
-    p = p * r + 1.0f / 120;
-    p = p * r + 1.0f / 24;
-    p = p * r + 1.0f / 6;
-    p = p * r + 0.5f;
-    p = p * r + 1.0f;
-    p = p * r + 1.0f;
+    p = FMA(p, r, set1(1.0f / 720));
+    p = FMA(p, r, set1(1.0f / 120));
+    p = FMA(p, r, set1(1.0f / 24));
+    p = FMA(p, r, set1(1.0f / 6));
+    p = FMA(p, r, set1(0.5f));
+    p = FMA(p, r, set1(1.0f));
+    p = FMA(p, r, set1(1.0f));
     return p * (V)((__builtin_convertvector(n, I) + 127) << 23);
 }
 
@@ -82,14 +88,14 @@ static inline V slope_of(V u, const struct conv_act *act) {
         break;
     }
     V s = sigmoid_of(u);
-    return s * (1.0f + u * (1.0f - s));
+    return FMA(s * u, 1.0f - s, s);
 }
 
 static void act_grad(const float *v, const float *d, size_t n, float scale, float shift,
                      const struct conv_act *act, float *out) {
     for (size_t i = 0; i < n; i += VL) {
         size_t part = part_of(n, i);
-        V u = load_part(v + i, part) * scale + shift;
+        V u = FMA(load_part(v + i, part), set1(scale), set1(shift));
         store_part(out + i, load_part(d + i, part) * slope_of(u, act) * scale, part);
     }
 }
@@ -97,7 +103,7 @@ static void act_grad(const float *v, const float *d, size_t n, float scale, floa
 static void add(const float *a, const float *b, float factor, size_t n, float *out) {
     for (size_t i = 0; i < n; i += VL) {
         size_t part = part_of(n, i);
-        store_part(out + i, load_part(a + i, part) + load_part(b + i, part) * factor, part);
+        store_part(out + i, FMA(load_part(b + i, part), set1(factor), load_part(a + i, part)), part);
     }
 }
 
@@ -134,7 +140,7 @@ static double sum_squares(const float *v, size_t n) {
     double sum = 0;
     for (size_t i = 0; i < n; i += VL) {
         V part = load_part(v + i, part_of(n, i));
-        lanes += part * part;
+        lanes = FMA(part, part, lanes);
     }
     for (int i = 0; i < VL; i++)
         sum += (double)lanes[i];

@@ -21,9 +21,23 @@ int main(void) {
                  {1e16, "1e+16"},
                  {123456789012345680.0, "1.2345678901234568e+17"},
                  {9007199254740993, "9007199254740992.0"},
+                 {1e15, "1000000000000000.0"},
+                 {123456789012345.0, "123456789012345.0"},
+                 {0.3, "0.3"},
+                 {0.1 + 0.2, "0.30000000000000004"},
+                 {2.2250738585072014e-308, "2.2250738585072014e-308"},
+                 {1.1e-310, "1.1e-310"},
                  {5e-324, "5e-324"}};
     for (size_t i = 0; i < sizeof cases / sizeof *cases; i++)
         CHECK_STR(json_number(cases[i].v, text), cases[i].python, "number");
+    const struct {
+        float v;
+        const char *shortest;
+    } floats[] = {{0.1f, "0.1"},        {1.5e7f, "15000000.0"},    {16777216, "16777216.0"},
+                  {0.30000001f, "0.3"}, {0.3000001f, "0.3000001"}, {1.17549435e-38f, "1.1754944e-38"},
+                  {1e-44f, "1e-44"},    {1e-45f, "1e-45"}};
+    for (size_t i = 0; i < sizeof floats / sizeof *floats; i++)
+        CHECK_STR(json_number_float(floats[i].v, text), floats[i].shortest, "number of a float");
 
     cJSON *o = cJSON_Parse("{\"a\": [], \"b\": [1, 2.5], \"c\": {\"d\": \"q\\\"\\n\", \"e\": null}}");
     char *s = json_text(o);

@@ -60,6 +60,9 @@ equal() { # WHAT GOT WANTED
 calls() { # TOOL: how often it was called since the last forget
     grep -c "^$1 " "$FAKE_LOG"
 }
+cells() { # TOOL: how many cells it was given since the last forget
+    grep "^$1 " "$FAKE_LOG" | grep -o 'outputs/[^ /]*/[^ /]*/[^ /=]*' | sort -u | wc -l
+}
 forget() {
     : >"$FAKE_LOG"
 }

@@ -70,11 +70,17 @@ forget
 rm $run/outputs/a/int8-int8/per_layer/composed-config.yaml
 echo x >>$run/outputs/a/int8-fp8/per_layer/recipe.json
 small sweep
-equal "lost or altered reports: scoring is not repeated" "$(calls sens-score) $(calls report-gen) $(last_line)" "0 2 6 ok, 2 unsupported, 0 failed: sweep_index.json"
+equal "lost or altered reports: scoring is not repeated" "$(cells sens-score) $(cells recipe-solve) $(cells report-gen) $(last_line)" "0 2 2 6 ok, 2 unsupported, 0 failed: sweep_index.json"
 forget
 echo ' ' >>$run/outputs/a/int8-int8/per_layer/scores.json
 small sweep
-equal "altered scores: that cell alone is" "$(calls sens-score) $(calls report-gen)" "1 1"
+equal "altered scores: that cell alone is" "$(cells sens-score) $(cells recipe-solve) $(cells report-gen)" "1 1 1"
+forget
+rm -r $run/outputs/a/fp4-int8/per_layer
+small sweep
+equal "a cell that is lost costs that cell: processes" "$(cut -d' ' -f1 "$FAKE_LOG" | tr '\n' ' ')" "sens-score recipe-solve report-gen "
+equal "and theirs" "$(cells sens-score) $(cells recipe-solve) $(cells report-gen) $(last_line)" \
+    "1 1 1 6 ok, 2 unsupported, 0 failed: sweep_index.json"
 echo '{' >$run/outputs/a/int8-int8/per_layer/status.json
 small sweep
 equal "an altered status.json" "$status $(last_line)" "0 6 ok, 2 unsupported, 0 failed: sweep_index.json"

@@ -15,11 +15,11 @@ refused() { # EXPECTED-WORDS ARGUMENT...
 
 for v in MODELS MODEL_DIR WEIGHT_DTYPES ACT_DTYPES GRANULARITIES MAX_RUNS IMAGE_LIST CALIB_IMAGES SCORE_SIZE IMGSZ BATCH_SIZE \
     EFFECTIVE_BITS FP4_PRESET INT4_PRESET BLOCK_DIM TOP_K DEVICE TORCH_HOME SUBDIR TIMESTAMP NEW CELLS_PER_PROCESS THREADS LAUNCHER \
-    PREFIX DESTDIR FUZZ_SECONDS; do
+    PREFIX DESTDIR BENCH_CELLS BENCH_ENV FUZZ_SECONDS; do
     make >out 2>err
     ok "help shows $v" grep -q "^  $v " out
 done
-for t in help deps build sweep cell plan index test test-cuda test-long bench fuzz models install uninstall clean; do
+for t in help deps build sweep cell plan index test test-cuda test-long bench bench-modelopt fuzz models install uninstall clean; do
     ok "help shows $t" grep -q "^  $t " out
 done
 make help IMGSZ=320 >out 2>err
@@ -49,6 +49,8 @@ refused 'not a number' sweep EFFECTIVE_BITS=abc
 refused 'not a number' sweep EFFECTIVE_BITS=17
 refused 'nearest: all' sweep CELLS_PER_PROCESS=al
 refused 'not an integer' sweep THREADS=two
+refused 'nearest: all' bench-modelopt BENCH_CELLS=some
+refused 'cannot be read' bench-modelopt IMAGE_LIST=lists/none.txt
 refused 'empty' sweep MODELS=
 refused 'spaces' sweep IMAGE_LIST='my list.txt'
 refused 'spaces' sweep MODEL_DIR='a b'
@@ -71,7 +73,7 @@ mk sweep IMAGE_LIST=lists/gone.txt CALIB_IMAGES=13
 equal "a list that names a missing image: status" "$status" 2
 ok "and says which" grep -q 'lists/gone.txt: images/gone.jpg: no such image' err
 
-for t in test-cuda bench fuzz; do
+for t in test-cuda fuzz; do
     mk $t
     ok "$t says that it is not built yet, status 2" [ "$status" -eq 2 -a -n "$(grep 'not built yet' err)" ]
 done

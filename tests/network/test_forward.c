@@ -90,13 +90,15 @@ static void test_size(const struct graph *g, int size) {
     struct seen want = by_libtorch(g, image, size);
     for (int level = 0; level < CPU_LEVELS; level++) {
         struct pool *pool = NULL;
+        struct forward_net *net = NULL;
         struct forward *f = NULL;
         struct err err = {0};
         if (cpu_level_force((enum cpu_level)level, &err)) {
             printf("# skip level %s: this processor lacks it\n", cpu_level_names[level]);
             continue;
         }
-        bool made = pool_new(2, &pool, &err) == 0 && forward_new(g, size, pool, &f, &err) == 0;
+        bool made = pool_new(2, &pool, &err) == 0 && forward_net_new(g, size, &net, &err) == 0 &&
+                    forward_new(net, pool, &f, &err) == 0;
         CHECK(made, "plan for size %d %s", size, err.msg);
         for (int run = 0; made && run < 2; run++) {
             struct seen got = seen_new(g);
@@ -105,6 +107,7 @@ static void test_size(const struct graph *g, int size) {
             seen_free(&got);
         }
         forward_free(&f);
+        forward_net_free(&net);
         pool_free(&pool);
     }
     seen_free(&want);

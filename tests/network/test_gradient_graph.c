@@ -2,19 +2,17 @@
  * in parts, in every order; a sum of a value with itself; what is concatenated whole, in part and detached; a
  * BatchNorm and activations apart; a convolution that runs twice; a leaf within a leaf. And the graphs that
  * are refused. */
+#include "levels.h"
 #include "record.h"
 
 #include <string.h>
 
 enum { SIZE = 12, CONVS = 6, OPS_MAX = 64 };
 
-static uint32_t state = 5;
-static float *random_floats(int n, float from, float to) {
-    float *v = malloc((size_t)n * sizeof *v);
-    for (int i = 0; i < n; i++) {
-        state = state * 1664525u + 1013904223u;
-        v[i] = from + (to - from) * (float)(state >> 8) / (float)(1 << 24);
-    }
+static float *floats_between(int n, float from, float to) {
+    float *v = random_floats((size_t)n);
+    for (int i = 0; i < n; i++)
+        v[i] = from + (to - from) * (v[i] + 1) / 2;
     return v;
 }
 
@@ -63,16 +61,16 @@ static void make_conv(struct build *b, int i, int cin, int cout, int kernel, int
                                 .pad = {kernel / 2, kernel / 2},
                                 .dilation = {1, 1},
                                 .groups = groups,
-                                .weight = random_floats(cout * cin / groups * kernel * kernel, -0.5f, 0.5f),
-                                .bias = bias ? random_floats(cout, -1, 1) : NULL};
+                                .weight = floats_between(cout * cin / groups * kernel * kernel, -0.5f, 0.5f),
+                                .bias = bias ? floats_between(cout, -1, 1) : NULL};
 }
 
 static void make_bn(struct build *b, int i, int channels) {
     b->bns[i] = (struct bn){.channels = channels,
-                            .weight = random_floats(channels, 0.5f, 1.5f),
-                            .bias = random_floats(channels, -1, 1),
-                            .mean = random_floats(channels, -1, 1),
-                            .var = random_floats(channels, 0.5f, 2),
+                            .weight = floats_between(channels, 0.5f, 1.5f),
+                            .bias = floats_between(channels, -1, 1),
+                            .mean = floats_between(channels, -1, 1),
+                            .var = floats_between(channels, 0.5f, 2),
                             .eps = 1e-3};
 }
 

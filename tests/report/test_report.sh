@@ -46,6 +46,16 @@ check "and in the manifest" jq -e '.provenance.demonstration and (.provenance.de
 check "and in the report" grep -q '^> \*\*Demonstration' a/layer-sensitivity-report.md
 TZ=Asia/Tokyo LC_ALL=C.UTF-8 "$gen" -s - -r recipe.json -R run.json -o b <scores.json 2>/dev/null
 check "the same bytes from a pipe, elsewhere and later" diff -r a b
+mkdir c d e
+cp scores.json recipe.json c
+cp scores.json e
+cp scores.json recipe.json d
+"$gen" --run run.json c e d >out 2>err
+check "folders, one without a recipe: status" test $? -eq 1
+check "what went wrong, and how many" test "$(grep -v demonstration err | tr '\n' ' ')" = \
+    "report-gen: e/recipe.json: No such file or directory report-gen: 1 of 3 cells failed "
+check "the others have the same bytes as alone" sh -c 'rm [cd]/scores.json [cd]/recipe.json; diff -r a c && diff -r a d'
+check "and that one has nothing" test "$(ls -A e)" = scores.json
 jq '.demonstration = false' scores.json >plain.json
 "$gen" -s plain.json -r recipe.json -o b 2>err
 check "another checkpoint: nothing is said" test ! -s err
@@ -150,4 +160,5 @@ check "a missing folder is made" test "$(ls made/here/too | wc -l)" -eq 5
 refused "a file where the folder should be" 1 'scores.json: not a folder' -s scores.json -r recipe.json -o scores.json/deep
 refused "no folder named" 2 '--output is required' -s scores.json -r recipe.json
 refused "two pipes" 2 'only one input can be standard input' -s - -r - -o none
+refused "one run for several, from a pipe" 2 '--run can be standard input for a single cell only' -R - none none
 refused "an operand" 2 'unexpected operand x' -s scores.json -r recipe.json -o none x

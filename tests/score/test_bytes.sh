@@ -10,6 +10,26 @@ check() { # TEXT FILE FILE
 "$bin/calib-stats" -m $model -c "$dir/calib" -t 1 -o "$dir/amax" || exit 1
 "$bin/calib-stats" -m $model -c "$dir/calib" -t 5 -o "$dir/amax5" || exit 1
 check "amax by 1 and by 5 threads" "$dir/amax" "$dir/amax5"
+# A calibration that is killed once it has saved something, and taken up with other threads; images end in any order.
+"$bin/calib-prep" --list calib/quant100.txt --count 64 --size 160 -o "$dir/calib64" || exit 1
+"$bin/calib-stats" -m $model -c "$dir/calib64" -t 1 -o "$dir/amax64" || exit 1
+mkdir "$dir/half"
+saved=0 tries=0
+while [ $saved -eq 0 ] && [ $tries -lt 20 ]; do
+    tries=$((tries + 1))
+    rm -f "$dir/half"/* "$dir/cut"
+    "$bin/calib-stats" -m $model -c "$dir/calib64" -t 3 --state "$dir/half" -o "$dir/cut" &
+    pid=$!
+    until [ -s "$dir/half/yolov10n-amax.json" ] || [ -s "$dir/cut" ]; do sleep 0.01; done
+    kill -KILL $pid 2>/dev/null
+    wait $pid 2>/dev/null
+    [ ! -s "$dir/half/yolov10n-amax.json" ] || saved=$(jq .done "$dir/half/yolov10n-amax.json")
+done
+if [ "$saved" -ge 20 ] && [ "$saved" -lt 64 ]; then echo "ok - killed with $saved of 64 images saved"; else echo "not ok - $saved of 64 images saved"; fi
+"$bin/calib-stats" -m $model -c "$dir/calib64" -t 2 --state "$dir/half" -o "$dir/taken-up" || echo "not ok - calib-stats: status $?"
+check "a killed calibration gives the same bytes" "$dir/amax64" "$dir/taken-up"
+if [ -z "$(ls -A "$dir/half")" ]; then echo "ok - no state of it is left"; else echo "not ok - state is left"; fi
+
 "$bin/qcfg-build" -w int8 -a fp8 -g per_channel -o "$dir/a"
 "$bin/qcfg-build" -w fp4 -a int4 -g per_layer -o "$dir/b"
 "$bin/qcfg-build" -w int4 -a fp16 -g per_layer -o "$dir/c"

@@ -82,8 +82,8 @@ refuses() { # refuses WHAT STATUS WORDS OPTION...
 }
 refuses "a limit below the recipe's bits" 1 \
     "$f: effective_bits 3.9 cannot be met: with every layer in CUSTOM_0(effective-bits: 4.0) it is 4; allow at least that" -e 3.9 "$f"
-refuses "no scores" 2 "one file of scores is needed (- for standard input), not 0"
-refuses "two files" 2 "one file of scores is needed (- for standard input), not 2" "$f" "$f"
+refuses "no scores" 2 "name a file of scores (- for standard input)"
+refuses "two files" 2 "$f: several are given as SCORES=RECIPE each" "$f" "$f"
 refuses "a file that is not there" 1 "$dir/no.json: No such file or directory" "$dir/no.json"
 head -c 2000 "$f" >"$dir/cut.json"
 refuses "a cut file" 1 "$dir/cut.json: line $(($(wc -l <"$dir/cut.json") + 1)) is not JSON; make the file again" "$dir/cut.json"
@@ -93,6 +93,15 @@ refuses "more than JSON" 1 "$dir/more.json: line $(($(wc -l <"$f") + 1)) is not 
 refuses "an empty file" 1 "$dir/empty.json: line 1 is not JSON; make the file again" "$dir/empty.json"
 sed 's/"layers"/"strata"/' "$f" >"$dir/strata.json"
 refuses "scores without layers" 1 "$dir/strata.json: key \"layers\" is missing" "$dir/strata.json"
+
+# Several in one process: each as if it were alone, and one that fails does not keep the others from theirs.
+"$r" "$f" -o "$dir/alone.json"
+cp "$f" "$dir/second.json"
+"$r" "$f=$dir/first.out" "$dir/cut.json=$dir/cut.out" "$dir/second.json=$dir/second.out" 2>"$dir/err"
+check "several: status" $? 1
+check "several: what went wrong" "$(sed 's/line [0-9]*/line N/' "$dir/err" | tr '\n' ' ')" \
+    "recipe-solve: $dir/cut.json: line N is not JSON; make the file again recipe-solve: 1 of 3 cells failed "
+check "several: the others" "$(cmp "$dir/first.out" "$dir/alone.json" 2>&1; cmp "$dir/second.out" "$dir/alone.json" 2>&1; ls "$dir/cut.out" 2>/dev/null)" ""
 
 "$r" --help >"$dir/help"
 check "--help: status" $? 0

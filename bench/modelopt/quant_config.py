@@ -1,0 +1,33 @@
+"""ModelOpt's configuration of a cell of the grid, from ModelOpt's own presets, as the driver that yolosens replaces built it."""
+import copy
+
+import modelopt.torch.quantization as mtq
+
+FP4 = {"nvfp4": "NVFP4_DEFAULT_CFG", "mxfp4": "MXFP4_DEFAULT_CFG"}
+INT4 = {"blockwise": "INT4_BLOCKWISE_WEIGHT_ONLY_CFG", "awq": "INT4_AWQ_CFG"}
+BITS = {"int4": 4.0, "int8": 8.0, "fp4": 4.0, "fp8": 11.0}
+
+
+def preset_name(dtype, fp4, int4):
+    return {"int8": "INT8_DEFAULT_CFG", "fp8": "FP8_DEFAULT_CFG", "fp4": FP4[fp4], "int4": INT4[int4]}[dtype]
+
+
+def build(weight, act, granularity, fp4="nvfp4", int4="blockwise"):
+    """(name of the weights' preset, configuration). Raises ValueError for a granularity that formats with blocks do not have."""
+    base = preset_name(weight, fp4, int4)
+    cfg = copy.deepcopy(getattr(mtq, base))
+    quantizers = cfg["quant_cfg"]
+    quantizers["*weight_quantizer"]["enable"] = True
+    if act == "int4":
+        quantizers["*input_quantizer"] = {"num_bits": 4, "axis": None, "enable": True}
+    elif act == "fp16":
+        quantizers["*input_quantizer"] = {"enable": False}
+    elif act != weight:
+        other = getattr(mtq, preset_name(act, fp4, int4))["quant_cfg"]["*input_quantizer"]
+        quantizers["*input_quantizer"] = copy.deepcopy(other) | {"enable": True}
+    for key, axis in (("*weight_quantizer", 0), ("*input_quantizer", 1)):
+        if "block_sizes" not in quantizers[key]:
+            quantizers[key]["axis"] = axis if granularity == "per_channel" else None
+        elif granularity == "per_channel":
+            raise ValueError(f"per_channel requires axis-based quantization but {key} uses block_sizes")
+    return base, cfg

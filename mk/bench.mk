@@ -1,0 +1,34 @@
+# The benchmarks, in bench/: a folder each. They are no tests: nothing here is judged by its time.
+
+# The files that MODELS stands for, as mk/plan.sh finds them.
+CHECKPOINTS = $(foreach m,$(MODELS),$(if $(filter %.pt,$m),$m,$(or $(wildcard $(MODEL_DIR)/$m.pt),calib/models/$m.pt)))
+
+# bench: bench/speed, of each model by itself, so that the largest resident set is a model's own.
+SPEED   := $B/bench/speed
+SPEED_O := $(patsubst %.c,$B/obj/%.o,$(wildcard bench/speed/*.c))
+$(SPEED_O): ALL_CFLAGS += -Ibench/speed
+
+$(SPEED): $(SPEED_O) $(LIB)
+	$(call say,LD )
+	@mkdir -p $(@D)
+	$(Q)$(CC) $(ALL_LDFLAGS) -o $@ $(SPEED_O) $(LIB) $(LIBS)
+
+bench: $(SPEED) $B/bin/calib-prep
+	@CHECKPOINTS=$(call quote,$(CHECKPOINTS)) IMAGE_LIST=$(call quote,$(IMAGE_LIST)) CALIB_IMAGES=$(CALIB_IMAGES) \
+	    SCORE_SIZE=$(SCORE_SIZE) IMGSZ=$(IMGSZ) THREADS=$(THREADS) BUILD=$B bench/speed/run.sh
+
+# Built with the tests, so that it cannot rot.
+test: $(SPEED)
+ifneq ($(filter deps,$(MAKECMDGOALS)),)
+$(SPEED_O): | deps
+endif
+
+# bench-modelopt: ModelOpt's AutoQuantize and ours on the same cells, images and cores; needs python3's venv.
+BENCH_SETTINGS := CHECKPOINTS IMAGE_LIST CALIB_IMAGES SCORE_SIZE IMGSZ BATCH_SIZE INT4_PRESET BENCH_CELLS
+
+# What is timed calls make itself: it must not inherit what this one was given.
+bench-modelopt: $(GRID_TOOLS)
+	@bench/modelopt/install.sh $(call quote,$(BENCH_ENV))
+	@exec env -u MAKEFLAGS -u MFLAGS -u MAKELEVEL -u MAKEOVERRIDES $(foreach v,$(call on_command_line,$(VARIABLES)),-u $v) \
+	    $(call quote,$(BENCH_ENV)/bin/python) -B bench/modelopt/run.py --bin $(call quote,$(BIN)) --make $(call quote,$(MAKE)) \
+	    --threads $(or $(THREADS),2) -o $B/bench/modelopt.json $(foreach v,$(BENCH_SETTINGS),$v=$(call quote,$($v)))

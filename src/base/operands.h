@@ -1,0 +1,23 @@
+/* Operands of tools that serve many files in one process: IN=OUT each, or a single IN, whose result goes
+ * where
+ * --output says. */
+#ifndef YS_BASE_OPERANDS_H
+#define YS_BASE_OPERANDS_H
+
+#include "base/err.h"
+
+/* Judges n operands before any file is opened; form: "SCORES=RECIPE", as messages name it. Errors: ERR_USAGE.
+ */
+int operands_check(char *const *operands, int n, const char *form, struct err *err);
+
+/* One operand as two paths: up to its first '=', the caller's, and the rest, which points into operand;
+ * output where there is no '='. Errors: memory. */
+int operand_split(const char *operand, const char *output, char **in, const char **out, struct err *err);
+
+/* Calls one(ctx, i, err) for every operand i below n. Of a single one its error is the error. With several,
+ * one that fails does not keep the others from their results: complain hears why, and err tells how many
+ * failed. */
+typedef int operand_fn(void *ctx, int i, struct err *err);
+int operands_each(int n, operand_fn *one, void *ctx, void (*complain)(const char *message), struct err *err);
+
+#endif
