@@ -30,38 +30,55 @@ static float float_of(uint32_t u) {
     return b.f;
 }
 
-/* acc + the products of two elements. */
-static float add_product(enum conv_mode mode, float acc, uint32_t w, uint32_t x) {
-    if (mode == CONV_F32)
-        return acc + float_of(w) * float_of(x);
-    return acc + float_of(w << 16) * float_of(x << 16) + float_of(w & 0xffff0000) * float_of(x & 0xffff0000);
-}
-
-static int32_t add_integers(enum conv_mode mode, int32_t acc, uint32_t w, uint32_t x) {
+static int32_t integers(enum conv_mode mode, uint32_t w, uint32_t x) {
     if (mode == CONV_I16)
-        return acc + (int16_t)(w & 0xffff) * (int16_t)(x & 0xffff) + (int16_t)(w >> 16) * (int16_t)(x >> 16);
+        return (int16_t)(w & 0xffff) * (int16_t)(x & 0xffff) + (int16_t)(w >> 16) * (int16_t)(x >> 16);
+    int32_t sum = 0;
     for (int i = 0; i < 32; i += 8)
-        acc += (int8_t)(w >> i & 0xff) * (int32_t)(x >> i & 0xff);
-    return acc;
+        sum += (int8_t)(w >> i & 0xff) * (int32_t)(x >> i & 0xff);
+    return sum;
 }
 
-static void multiply(enum conv_mode mode, const struct tile_product *p, float out[ROWS][PANEL]) {
-    float acc[ROWS][PANEL] = {{0}};
+/* acc += the products of one element of each row with a panel's positions. */
+static void add_products(enum conv_mode mode, const uint32_t *w, const uint32_t *x, int n,
+                         float acc[ROWS][PANEL], int32_t sum[ROWS][PANEL]) {
+    for (int r = 0; r < ROWS; r++)
+        for (int i = 0; i < n; i++)
+            switch (mode) {
+            case CONV_F32:
+                acc[r][i] += float_of(w[r]) * float_of(x[i]);
+                break;
+            case CONV_BF16:
+                acc[r][i] += float_of(w[r] << 16) * float_of(x[i] << 16) +
+                             float_of(w[r] & 0xffff0000) * float_of(x[i] & 0xffff0000);
+                break;
+            default:
+                sum[r][i] += integers(mode, w[r], x[i]);
+            }
+}
+
+/* The same in float32 with a whole panel: what a processor without AVX2 spends its time in. */
+static void add_panel(const float *w, const float *x, float acc[ROWS][PANEL]) {
+    for (int r = 0; r < ROWS; r++)
+        for (int i = 0; i < PANEL; i++)
+            acc[r][i] += w[r] * x[i];
+}
+
+static void multiply(enum conv_mode mode, const struct tile_product *p, float acc[ROWS][PANEL]) {
     int32_t sum[ROWS][PANEL] = {{0}};
     const uint32_t *w = p->w;
+    memset(acc, 0, ROWS * sizeof *acc);
     for (size_t c = 0; c < p->channels; c++)
         for (size_t t = 0; t < p->taps; t++, w += ROWS) {
             const uint32_t *x = (const uint32_t *)p->x + c * p->stride + p->tap[t];
-            for (int r = 0; r < ROWS; r++)
-                for (int i = 0; i < p->positions; i++)
-                    if (mode == CONV_F32 || mode == CONV_BF16)
-                        acc[r][i] = add_product(mode, acc[r][i], w[r], x[i]);
-                    else
-                        sum[r][i] = add_integers(mode, sum[r][i], w[r], x[i]);
+            if (mode == CONV_F32 && p->positions == PANEL)
+                add_panel((const float *)w, (const float *)x, acc);
+            else
+                add_products(mode, w, x, p->positions, acc, sum);
         }
-    for (int r = 0; r < ROWS; r++)
+    for (int r = 0; r < ROWS && (mode == CONV_I16 || mode == CONV_I8); r++)
         for (int i = 0; i < PANEL; i++)
-            out[r][i] = mode == CONV_F32 || mode == CONV_BF16 ? acc[r][i] : (float)sum[r][i];
+            acc[r][i] = (float)sum[r][i];
 }
 
 static void score(enum conv_mode mode, const struct tile_product *p, const struct score_target *t,

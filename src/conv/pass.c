@@ -67,11 +67,17 @@ void pass_close(struct pass *p) {
     p->tap = NULL;
 }
 
+/* With a short panel, reading a 1x1 kernel's channels where they lie costs more than a copy. */
+static bool copies(const struct pass *p) {
+    enum { LONG_PANEL = 48 };
+    return p->form < CONV_MODES && p->g.taps == 1 && p->kernels->panel < LONG_PANEL;
+}
+
 size_t block_room(const struct pass *p) {
     size_t positions = p->panels * (size_t)p->kernels->panel;
     if (p->form == FORM_WINOGRAD)
         return WINOGRAD * p->channels * positions;
-    return p->form < CONV_MODES && p->g.taps == 1 ? p->channels * (positions + LANES_MAX) : 0;
+    return copies(p) ? p->channels * (positions + LANES_MAX) : 0;
 }
 
 static void winograd_inputs(const struct pass *p, const struct block *b, const float *x, float *v) {
@@ -93,7 +99,7 @@ struct block block_open(const struct pass *p, size_t i, int worker) {
     if (p->form == FORM_WINOGRAD) {
         winograd_inputs(p, &b, x, room);
         b.x = room;
-    } else if (p->g.taps == 1) {
+    } else if (copies(p)) {
         b.stride = size + LANES_MAX;
         for (size_t c = 0; c < p->channels; c++)
             memcpy(room + c * b.stride, x + c * stride + first, (end - first) * sizeof *room);

@@ -41,7 +41,8 @@ struct job {
     size_t step, steps; /* channels that a task takes; such steps of an image */
     size_t band, bands; /* rows that a task takes; such bands of a channel */
     bool lay[FORMS];    /* wanted, and not the caller's own array */
-    size_t line;        /* floats of a row with its phases */
+    bool straight; /* the source fills rows of CONV_F32 itself, and the other forms are made from there */
+    size_t line;   /* floats of a row with its phases */
 };
 
 /* Rows of `count` channels as elements of a form with pack channels each. from[k]: rows of channel k. */
@@ -84,15 +85,21 @@ static void fill_task(void *ctx, size_t i, int worker) {
     size_t image = i / j->bands / j->steps, channel = i / j->bands % j->steps * j->step;
     size_t first = band * j->band, rows = h - first < j->band ? h - first : j->band;
     size_t count = j->cin - channel < j->step ? j->cin - channel : j->step;
-    float *made = p->rows.of[worker], *lines = made + (s->x ? 0 : j->step * j->band * w);
-    if (!s->x)
+    float *made = p->rows.of[worker], *lines = made + (s->x || j->straight ? 0 : j->step * j->band * w);
+    const struct laid *dense = &p->forms[CONV_F32];
+    float *straight =
+        j->straight ? dense->room + (image * dense->channels + channel) * dense->layout.channel : NULL;
+    for (size_t c = 0; c < count && straight; c++)
+        s->fill(s->ctx, image, channel + c, 1, first, rows, straight + c * dense->layout.channel + first * w);
+    if (!s->x && !straight)
         s->fill(s->ctx, image, channel, count, first, rows, made);
     for (size_t c = 0; c < count; c += PACK_MAX) {
         const float *from[PACK_MAX];
         size_t n = count - c < PACK_MAX ? count - c : PACK_MAX;
         for (size_t k = 0; k < n; k++)
-            from[k] = s->x ? s->x + ((image * j->cin + channel + c + k) * h + first) * w
-                           : made + (c + k) * rows * w;
+            from[k] = s->x       ? s->x + ((image * j->cin + channel + c + k) * h + first) * w
+                      : straight ? straight + (c + k) * dense->layout.channel + first * w
+                                 : made + (c + k) * rows * w;
         for (int form = 0; form < FORMS; form++) {
             struct laid *laid = &p->forms[form];
             if (!j->lay[form])
@@ -105,7 +112,7 @@ static void fill_task(void *ctx, size_t i, int worker) {
                                 to + k / pack * laid->layout.channel);
             if (pack > 1)
                 lay_codes(j, form, from, n, first, rows, lines, to);
-            else
+            else if (form != CONV_F32 || !straight)
                 for (size_t k = 0; k < n; k++)
                     lay_rows(j->kernels, &laid->layout, first, rows, from[k], to + k * laid->layout.channel);
         }
@@ -150,6 +157,7 @@ int conv_planes_fill(struct conv_planes *p, struct pool *pool, const struct conv
         any = any || j.lay[f];
     if (!any)
         return 0;
+    j.straight = !source->x && source->group == 1 && j.lay[CONV_F32] && p->forms[CONV_F32].layout.dense;
     j.step = source->x || source->group < PACK_MAX ? PACK_MAX : source->group;
     j.steps = (j.cin + j.step - 1) / j.step;
     j.band = BAND_FLOATS / (j.step * p->w);
