@@ -55,13 +55,6 @@ static inline V max(V a, V b) {
 static inline V min(V a, V b) {
     return _mm256_min_ps(a, b);
 }
-static inline V round_even(V v) {
-    return _mm256_round_ps(v, _MM_FROUND_TO_NEAREST_INT | _MM_FROUND_NO_EXC);
-}
-static inline V exp2i(V v) {
-    __m256i e = _mm256_add_epi32(_mm256_cvtps_epi32(v), _mm256_set1_epi32(127));
-    return _mm256_castsi256_ps(_mm256_slli_epi32(e, 23));
-}
 static inline void widen_add(double *lanes, V v) {
     __m256d lo = _mm256_cvtps_pd(_mm256_castps256_ps128(v)),
             hi = _mm256_cvtps_pd(_mm256_extractf128_ps(v, 1));
@@ -105,9 +98,12 @@ static inline I shift_left(I v, int bits) {
 static inline I shift_right(I v, int bits) {
     return _mm256_srli_epi32(v, bits);
 }
-static inline V deinterleave(const float *p) {
-    V even = _mm256_shuffle_ps(load(p), load(p + VL), _MM_SHUFFLE(2, 0, 2, 0));
-    return _mm256_castpd_ps(_mm256_permute4x64_pd(_mm256_castps_pd(even), _MM_SHUFFLE(3, 1, 2, 0)));
+static inline V in_order(V v) { /* pairs 0, 2, 1, 3 */
+    return _mm256_castpd_ps(_mm256_permute4x64_pd(_mm256_castps_pd(v), _MM_SHUFFLE(3, 1, 2, 0)));
+}
+static inline void split(V a, V b, V *even, V *odd) {
+    *even = in_order(_mm256_shuffle_ps(a, b, _MM_SHUFFLE(2, 0, 2, 0)));
+    *odd = in_order(_mm256_shuffle_ps(a, b, _MM_SHUFFLE(3, 1, 3, 1)));
 }
 static inline void interleave(V a, V b, V *lo, V *hi) {
     V even = _mm256_unpacklo_ps(a, b), odd = _mm256_unpackhi_ps(a, b);

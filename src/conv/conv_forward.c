@@ -1,7 +1,5 @@
 #include "conv/pass.h"
 
-#include <string.h>
-
 struct job {
     struct pass pass;
     const struct conv_weight *weight;
@@ -16,8 +14,7 @@ static void store_run(const struct pass *p, const float *from, size_t at, size_t
         size_t y = (at + i) / p->cols, x = (at + i) % p->cols,
                run = p->cols - x < n - i ? p->cols - x : n - i;
         if (x < p->g.ow)
-            memcpy(channel + y * p->g.ow + x, from + i,
-                   (p->g.ow - x < run ? p->g.ow - x : run) * sizeof *from);
+            p->kernels->copy(from + i, p->g.ow - x < run ? p->g.ow - x : run, channel + y * p->g.ow + x);
         i += run;
     }
 }
@@ -53,7 +50,7 @@ static void store_tiles(const struct pass *p, const float *from, size_t apart, s
         size_t width = col < p->g.ow ? p->g.ow - col : 0;
         width = width < 2 * run ? width : 2 * run;
         for (size_t k = 0; k < 2 && y + k < p->g.oh; k++)
-            memcpy(channel + (y + k) * p->g.ow + col, from + k * apart + 2 * i, width * sizeof *from);
+            p->kernels->copy(from + k * apart + 2 * i, width, channel + (y + k) * p->g.ow + col);
         i += run;
     }
 }

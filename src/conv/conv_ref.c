@@ -140,9 +140,16 @@ static void depthwise_store(const struct depthwise_product *p, const struct stor
                 act_of(taps_of(p, 0, oy, ox) * t->scale[0] + t->shift[0], t->act);
 }
 
-static void every_other(const float *from, size_t n, float *to) {
-    for (size_t i = 0; i < n; i++)
-        to[i] = from[2 * i];
+static void copy(const float *from, size_t n, float *to) {
+    memcpy(to, from, n * sizeof *to);
+}
+
+static void split_row(const float *from, size_t n, float *even, size_t n_even, float *odd, size_t n_odd) {
+    (void)n;
+    for (size_t i = 0; i < n_even; i++)
+        even[i] = from[2 * i];
+    for (size_t i = 0; i < n_odd; i++)
+        odd[i] = from[2 * i + 1];
 }
 
 static void encode(enum conv_mode mode, const float *const v[4], float per_unit, size_t n, uint32_t *to) {
@@ -190,7 +197,8 @@ const struct conv_kernels conv_ref = {
     .tile_store = tile_store,
     .depthwise_score = depthwise_score,
     .depthwise_store = depthwise_store,
-    .every_other = every_other,
+    .copy = copy,
+    .split_row = split_row,
     .encode = encode,
     .square = square,
     .affine = affine,

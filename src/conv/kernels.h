@@ -81,8 +81,10 @@ struct conv_kernels {
     void (*depthwise_score)(const struct depthwise_product *p, const struct score_target *t,
                             double (*lanes)[LANES_MAX]);
     void (*depthwise_store)(const struct depthwise_product *p, const struct store_target *t);
-    /* to[i] = from[2 i] for n floats. */
-    void (*every_other)(const float *from, size_t n, float *to);
+    void (*copy)(const float *from, size_t n, float *to);
+    /* even[i] = from[2 i] and odd[i] = from[2 i + 1] for the n_even and n_odd that are asked for, of n
+     * floats. */
+    void (*split_row)(const float *from, size_t n, float *even, size_t n_even, float *odd, size_t n_odd);
     /* Codes of v[channel] / unit as elements of a mode, n of them; channels beyond the last are NULL: 0. */
     void (*encode)(enum conv_mode mode, const float *const v[4], float per_unit, size_t n, uint32_t *to);
     /* g2[i] (+)= g[i]^2 */

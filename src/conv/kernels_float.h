@@ -232,12 +232,27 @@ static void depthwise_store(const struct depthwise_product *p, const struct stor
         }
 }
 
-static void every_other(const float *from, size_t n, float *to) {
+static void copy(const float *from, size_t n, float *to) {
     size_t i = 0;
-    for (; i + VL < n; i += VL) /* a whole last vector could lie beyond the source's last element */
-        store(to + i, deinterleave(from + 2 * i));
-    for (; i < n; i++)
-        to[i] = from[2 * i];
+    for (; i + VL <= n; i += VL)
+        store(to + i, load(from + i));
+    if (i < n)
+        store_part(to + i, load_part(from + i, (int)(n - i)), (int)(n - i));
+}
+
+static int at_most(size_t n, size_t i) {
+    return n < i ? 0 : n - i < VL ? (int)(n - i) : VL;
+}
+
+static void split_row(const float *from, size_t n, float *even, size_t n_even, float *odd, size_t n_odd) {
+    for (size_t i = 0; i < n_even || i < n_odd; i += VL) {
+        V a = load_part(from + 2 * i, at_most(n, 2 * i)),
+          b = load_part(from + 2 * i + VL, at_most(n, 2 * i + VL));
+        V e, o;
+        split(a, b, &e, &o);
+        store_part(even + i, e, at_most(n_even, i));
+        store_part(odd + i, o, at_most(n_odd, i));
+    }
 }
 
 /* The low bits of a lane: the code of v / unit. */
@@ -318,7 +333,8 @@ const struct conv_kernels KERNELS = {
     .winograd_store = winograd_store,
     .depthwise_score = depthwise_score,
     .depthwise_store = depthwise_store,
-    .every_other = every_other,
+    .copy = copy,
+    .split_row = split_row,
     .encode = encode,
     .square = square,
     .affine = affine,

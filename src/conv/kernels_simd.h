@@ -3,37 +3,19 @@
  *
  *     zero() set1(float) load(p) load_part(p, lanes) store(p, v) store_part(p, v, lanes)
  *     fmadd(a, b, c) add sub mul quot max min
- *     round_even(v)                   to integers, ties to even
- *     exp2i(v)                        2^v for integers v in -126 .. 127
  *     widen_add(double *lanes, V)     adds VL floats to as many doubles
  *     broadcast(const void *)         a 32-bit element in every lane
  *     as_float(I) as_int(V)           the same bits
  *     to_float(I) to_int(V)           the same numbers
  *     dot(mode, I acc, I w, I x)      acc + the products of two elements (kernels.h)
- *     deinterleave(p)                 p[0], p[2], ... of 2 VL floats
+ *     split(a, b, *even, *odd)        a[0], a[2], ... b[0], b[2], ... and those between
  *     interleave(a, b, *lo, *hi)      a[0], b[0], a[1], b[1], ...
  *
  * load_part reads the first `lanes` (0 .. VL) floats only and gives 0 for the rest; store_part writes only
  * these. */
-#define INLINE static inline __attribute__((always_inline))
+#include "vec/exp_simd.h"
 
-/* e^v to about one unit in the last place: Cody-Waite reduction and a Taylor polynomial of degree 7 on |r| <=
- * ln(2) / 2. */
-static inline V exp_of(V v) {
-    v = min(max(v, set1(-87.0f)), set1(88.0f));
-    V n = round_even(mul(v, set1(1.44269504f)));
-    V r = fmadd(n, set1(-0.693359375f), v);
-    r = fmadd(n, set1(2.12194440e-4f), r);
-    V p = set1(1.0f / 5040);
-    p = fmadd(p, r, set1(1.0f / 720));
-    p = fmadd(p, r, set1(1.0f / 120));
-    p = fmadd(p, r, set1(1.0f / 24));
-    p = fmadd(p, r, set1(1.0f / 6));
-    p = fmadd(p, r, set1(0.5f));
-    p = fmadd(p, r, set1(1.0f));
-    p = fmadd(p, r, set1(1.0f));
-    return mul(p, exp2i(n));
-}
+#define INLINE static inline __attribute__((always_inline))
 
 static inline V act_of(V v, const struct conv_act *act) {
     if (!act->on)
@@ -48,7 +30,7 @@ static inline V act_of(V v, const struct conv_act *act) {
     case ACT_SILU:
         break;
     }
-    return quot(v, add(set1(1), exp_of(sub(zero(), v))));
+    return mul(v, sigmoid_of(v));
 }
 
 /* Floats of vector v in a panel of `positions`. */

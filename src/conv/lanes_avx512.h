@@ -48,13 +48,6 @@ static inline V max(V a, V b) {
 static inline V min(V a, V b) {
     return _mm512_min_ps(a, b);
 }
-static inline V round_even(V v) {
-    return _mm512_roundscale_ps(v, _MM_FROUND_TO_NEAREST_INT | _MM_FROUND_NO_EXC);
-}
-static inline V exp2i(V v) {
-    __m512i e = _mm512_add_epi32(_mm512_cvtps_epi32(v), _mm512_set1_epi32(127));
-    return _mm512_castsi512_ps(_mm512_slli_epi32(e, 23));
-}
 static inline void widen_add(double *lanes, V v) {
     __m512d lo = _mm512_cvtps_pd(_mm512_castps512_ps256(v)),
             hi = _mm512_cvtps_pd(_mm512_extractf32x8_ps(v, 1));
@@ -98,9 +91,10 @@ static inline I shift_left(I v, int bits) {
 static inline I shift_right(I v, int bits) {
     return _mm512_srli_epi32(v, (unsigned)bits);
 }
-static inline V deinterleave(const float *p) {
-    const I even = _mm512_setr_epi32(0, 2, 4, 6, 8, 10, 12, 14, 16, 18, 20, 22, 24, 26, 28, 30);
-    return _mm512_permutex2var_ps(load(p), even, load(p + VL));
+static inline void split(V a, V b, V *even, V *odd) {
+    const I first = _mm512_setr_epi32(0, 2, 4, 6, 8, 10, 12, 14, 16, 18, 20, 22, 24, 26, 28, 30);
+    *even = _mm512_permutex2var_ps(a, first, b);
+    *odd = _mm512_permutex2var_ps(a, _mm512_add_epi32(first, _mm512_set1_epi32(1)), b);
 }
 static inline void interleave(V a, V b, V *lo, V *hi) {
     const I first = _mm512_setr_epi32(0, 16, 1, 17, 2, 18, 3, 19, 4, 20, 5, 21, 6, 22, 7, 23);

@@ -85,23 +85,43 @@ size_t positions_of(const struct layout *l, size_t rows, size_t cols) {
     return (rows - 1) * l->cols + cols;
 }
 
+/* Columns first .. first + n - 1 of a phase's row hold source columns x, x + sw, ... */
+struct run {
+    size_t first, n, x;
+};
+
+static struct run run_of(const struct layout *l, size_t phase) {
+    size_t first = l->pw > phase ? (l->pw - phase + l->sw - 1) / l->sw : 0, x = first * l->sw + phase - l->pw;
+    first = first < l->cols ? first : l->cols;
+    size_t n = x < l->w ? (l->w - x + l->sw - 1) / l->sw : 0;
+    return (struct run){first, n < l->cols - first ? n : l->cols - first, x};
+}
+
+static void zero_outside(const struct layout *l, const struct run *r, float *to) {
+    for (size_t i = 0; i < r->first; i++)
+        to[i] = 0;
+    for (size_t i = r->first + r->n; i < l->cols; i++)
+        to[i] = 0;
+}
+
 void lay_row(const struct conv_kernels *k, const struct layout *l, const float *from, float *to,
              size_t apart) {
+    if (l->sw == 2) {
+        size_t even = l->pw % 2, odd = 1 - even; /* phases of the source's even and odd columns */
+        struct run e = run_of(l, even), o = run_of(l, odd);
+        k->split_row(from, l->w, to + even * apart + e.first, e.n, to + odd * apart + o.first, o.n);
+        zero_outside(l, &e, to + even * apart);
+        zero_outside(l, &o, to + odd * apart);
+        return;
+    }
     for (size_t phase = 0; phase < l->sw; phase++, to += apart) {
-        /* Columns col .. end - 1 of this phase hold source columns x, x + sw, ... */
-        size_t col = l->pw > phase ? (l->pw - phase + l->sw - 1) / l->sw : 0, x = col * l->sw + phase - l->pw;
-        col = col < l->cols ? col : l->cols;
-        size_t n = x < l->w ? (l->w - x + l->sw - 1) / l->sw : 0;
-        n = n < l->cols - col ? n : l->cols - col;
-        memset(to, 0, col * sizeof *to);
-        if (n && l->sw == 1)
-            memcpy(to + col, from + x, n * sizeof *to);
-        else if (n && l->sw == 2)
-            k->every_other(from + x, n, to + col);
+        struct run r = run_of(l, phase);
+        if (l->sw == 1)
+            k->copy(from + r.x, r.n, to + r.first);
         else
-            for (size_t i = 0; i < n; i++)
-                to[col + i] = from[x + i * l->sw];
-        memset(to + col + n, 0, (l->cols - col - n) * sizeof *to);
+            for (size_t i = 0; i < r.n; i++)
+                to[r.first + i] = from[r.x + i * l->sw];
+        zero_outside(l, &r, to);
     }
 }
 

@@ -3,8 +3,6 @@
 #define VL 8
 #define KERNELS vec_avx2
 #define FMA(a, b, c) _mm256_fmadd_ps(a, b, c)
-/* Of two operands, one a NaN, the second is returned. */
-#define CLAMP(v, low, high) _mm256_min_ps(high, _mm256_max_ps(low, v))
 /* Lanes of two vectors side by side, alternating. */
 #define LOW_LANES ((I){0, 8, 1, 9, 2, 10, 3, 11})
 #define HIGH_LANES ((I){4, 12, 5, 13, 6, 14, 7, 15})

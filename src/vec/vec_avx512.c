@@ -3,8 +3,6 @@
 #define VL 16
 #define KERNELS vec_avx512
 #define FMA(a, b, c) _mm512_fmadd_ps(a, b, c)
-/* Of two operands, one a NaN, the second is returned. */
-#define CLAMP(v, low, high) _mm512_min_ps(high, _mm512_max_ps(low, v))
 /* Lanes of two vectors side by side, alternating. */
 #define LOW_LANES ((I){0, 16, 1, 17, 2, 18, 3, 19, 4, 20, 5, 21, 6, 22, 7, 23})
 #define HIGH_LANES ((I){8, 24, 9, 25, 10, 26, 11, 27, 12, 28, 13, 29, 14, 30, 15, 31})

@@ -2,9 +2,9 @@
  * which defines VL, KERNELS, LOW_LANES and HIGH_LANES for interleave, and
  *
  *     FMA(a, b, c)             a b + c, rounded once
- *     CLAMP(v, low, high)      NaN stays NaN
  *
  * The file's flags decide the instructions. */
+#include "vec/exp_simd.h"
 #include "vec/kernels.h"
 
 #include <stdint.h>
@@ -49,29 +49,6 @@ static inline V set1(float v) {
 
 static inline V pick(I mask, V yes, V no) {
     return (V)((mask & (I)yes) | (~mask & (I)no));
-}
-
-/* e^v to about one unit in the last place: Cody-Waite reduction and a Taylor polynomial of degree 7 on |r| <=
- * ln(2) / 2. The sum with 1.5 2^23 rounds to an integer. */
-static inline V exp_of(V v) {
-    const V magic = set1(12582912.0f);
-    v = CLAMP(v, set1(-87.0f), set1(88.0f));
-    V n = FMA(v, set1(1.44269504f), magic) - magic;
-    V r = FMA(n, set1(-0.693359375f), v);
-    r = FMA(n, set1(2.12194440e-4f), r);
-    V p = set1(1.0f / 5040);
-    p = FMA(p, r, set1(1.0f / 720));
-    p = FMA(p, r, set1(1.0f / 120));
-    p = FMA(p, r, set1(1.0f / 24));
-    p = FMA(p, r, set1(1.0f / 6));
-    p = FMA(p, r, set1(0.5f));
-    p = FMA(p, r, set1(1.0f));
-    p = FMA(p, r, set1(1.0f));
-    return p * (V)((__builtin_convertvector(n, I) + 127) << 23);
-}
-
-static inline V sigmoid_of(V v) {
-    return 1.0f / (1.0f + exp_of(-v));
 }
 
 static inline V slope_of(V u, const struct conv_act *act) {
