@@ -26,10 +26,19 @@ struct geometry geometry_of(const struct conv *c, size_t h, size_t w) {
     return g;
 }
 
+static struct run run_of(const struct layout *l, size_t phase) {
+    size_t first = l->pw > phase ? (l->pw - phase + l->sw - 1) / l->sw : 0, x = first * l->sw + phase - l->pw;
+    first = first < l->cols ? first : l->cols;
+    size_t n = x < l->w ? (l->w - x + l->sw - 1) / l->sw : 0;
+    return (struct run){first, n < l->cols - first ? n : l->cols - first, x};
+}
+
 /* Fills in what follows from the other fields. `reach`: positions that taps add. */
 static void finish(struct layout *l, size_t reach) {
     l->dense = l->sh == 1 && l->sw == 1 && !l->ph && !l->pw && l->rows == l->h && l->cols == l->w;
     l->plane = l->rows * l->cols;
+    for (size_t phase = 0; phase < RUNS && phase < l->sw; phase++)
+        l->runs[phase] = run_of(l, phase);
     size_t room = l->plane * l->sh * l->sw + reach + SLACK;
     l->channel = (room + LINE - 1) / LINE * LINE;
     if (l->channel % PAGE < 2 * LINE) /* channels at the same place of every page share cache sets */
@@ -85,18 +94,6 @@ size_t positions_of(const struct layout *l, size_t rows, size_t cols) {
     return (rows - 1) * l->cols + cols;
 }
 
-/* Columns first .. first + n - 1 of a phase's row hold source columns x, x + sw, ... */
-struct run {
-    size_t first, n, x;
-};
-
-static struct run run_of(const struct layout *l, size_t phase) {
-    size_t first = l->pw > phase ? (l->pw - phase + l->sw - 1) / l->sw : 0, x = first * l->sw + phase - l->pw;
-    first = first < l->cols ? first : l->cols;
-    size_t n = x < l->w ? (l->w - x + l->sw - 1) / l->sw : 0;
-    return (struct run){first, n < l->cols - first ? n : l->cols - first, x};
-}
-
 static void zero_outside(const struct layout *l, const struct run *r, float *to) {
     for (size_t i = 0; i < r->first; i++)
         to[i] = 0;
@@ -108,14 +105,14 @@ void lay_row(const struct conv_kernels *k, const struct layout *l, const float *
              size_t apart) {
     if (l->sw == 2) {
         size_t even = l->pw % 2, odd = 1 - even; /* phases of the source's even and odd columns */
-        struct run e = run_of(l, even), o = run_of(l, odd);
-        k->split_row(from, l->w, to + even * apart + e.first, e.n, to + odd * apart + o.first, o.n);
-        zero_outside(l, &e, to + even * apart);
-        zero_outside(l, &o, to + odd * apart);
+        const struct run *e = &l->runs[even], *o = &l->runs[odd];
+        k->split_row(from, l->w, to + even * apart + e->first, e->n, to + odd * apart + o->first, o->n);
+        zero_outside(l, e, to + even * apart);
+        zero_outside(l, o, to + odd * apart);
         return;
     }
     for (size_t phase = 0; phase < l->sw; phase++, to += apart) {
-        struct run r = run_of(l, phase);
+        struct run r = phase < RUNS ? l->runs[phase] : run_of(l, phase);
         if (l->sw == 1)
             k->copy(from + r.x, r.n, to + r.first);
         else

@@ -11,16 +11,24 @@
 #include <stddef.h>
 #include <stdint.h>
 
+/* Columns first .. first + n - 1 of a phase's row hold source columns x, x + sw, ...; the others are zero. */
+struct run {
+    size_t first, n, x;
+};
+
+enum { RUNS = 2 };
+
 /* How one channel (h, w) is laid out. */
 struct layout {
     size_t h, w;
-    size_t sh, sw;     /* phases */
-    size_t ph, pw;     /* rows above and columns left of it */
-    size_t rows, cols; /* of a phase plane */
-    size_t plane;      /* elements from one phase plane to the next */
-    size_t channel;    /* elements from one channel to the next: not a multiple of 4 KiB, and what kernels
-                          read beyond the last plane is zero */
-    bool dense;        /* one phase without borders: the layout is the channel itself */
+    size_t sh, sw;         /* phases */
+    size_t ph, pw;         /* rows above and columns left of it */
+    size_t rows, cols;     /* of a phase plane */
+    size_t plane;          /* elements from one phase plane to the next */
+    size_t channel;        /* elements from one channel to the next: not a multiple of 4 KiB, and what kernels
+                              read beyond the last plane is zero */
+    struct run runs[RUNS]; /* of the first phases */
+    bool dense;            /* one phase without borders: the layout is the channel itself */
 };
 
 /* Geometry of a convolution of an input (h, w). */

@@ -43,6 +43,10 @@ static inline vu larger_bits(vu a, vu b) {
     return (vu)_mm256_max_epu32((__m256i)a, (__m256i)b);
 }
 
+static inline vf fused(vf a, vf b, vf c) {
+    return _mm256_fmadd_ps(a, b, c);
+}
+
 static inline vf nearest(vf v) {
     return _mm256_round_ps(v, _MM_FROUND_TO_NEAREST_INT | _MM_FROUND_NO_EXC);
 }

@@ -43,6 +43,10 @@ static inline vu larger_bits(vu a, vu b) {
     return (vu)_mm512_max_epu32((__m512i)a, (__m512i)b);
 }
 
+static inline vf fused(vf a, vf b, vf c) {
+    return _mm512_fmadd_ps(a, b, c);
+}
+
 static inline vf nearest(vf v) {
     return _mm512_roundscale_ps(v, _MM_FROUND_TO_NEAREST_INT | _MM_FROUND_NO_EXC);
 }

@@ -7,6 +7,7 @@
  * as zeros splat                       a float in every lane smaller, larger (a, b)      b where either is
  * NaN larger_bits                 unsigned maximum nearest                     to an integer, ties to even
  *     largest_bits                unsigned maximum over the lanes
+ *     fused (a, b, c)             a b + c, rounded once
  *
  * Comparisons of vectors give all bits or none in each lane. Everything is static: no code for this
  * instruction set may be shared with another object. */
@@ -14,6 +15,7 @@
 
 #include <float.h>
 #include <math.h>
+#include <stdbool.h>
 #include <stdint.h>
 #include <string.h>
 
@@ -55,13 +57,21 @@ INLINE vf e2m1(vf x) {
     return minifloat(x, 1, 0, 6);
 }
 
+/* code / s, correctly rounded like a division (Markstein, 1990): the quotient by 1 / s is off by an ulp at
+ * most, and its remainder, which is exact, mends it. An infinite 1 / s, or one that is not normal, leaves the
+ * division. */
+INLINE vf over_scale(vf code, vf s, vf inverse) {
+    vf q = code * inverse;
+    return (vf)((vu)fused(fused(-q, s, code), inverse, q) | ((vu)code & SIGN)); /* -0 stays */
+}
+
 static void integers(const float *v, size_t n, float bound, float s, float *out) {
-    vf scale = splat(s);
-    size_t i = 0;
-    for (; i + LANES <= n; i += LANES)
-        store(out + i, int_code(load(v + i), scale, bound) / scale);
-    if (i < n)
-        store_first(out + i, n - i, int_code(load_first(v + i, n - i), scale, bound) / scale);
+    vf scale = splat(s), inverse = splat(1 / s);
+    bool normal = s >= 0x1p-100f && s <= 0x1p100f;
+    for (size_t i = 0; i < n; i += LANES) {
+        vf code = int_code(load_some(v + i, n - i), scale, bound);
+        store_some(out + i, n - i, normal ? over_scale(code, scale, inverse) : code / scale);
+    }
 }
 
 static void e4m3_run(const float *v, size_t n, float s, float inverse, float *out) {
