@@ -57,25 +57,32 @@ static void add_products(enum conv_mode mode, const uint32_t *w, const uint32_t 
             }
 }
 
-/* The same in float32 with a whole panel: what a processor without AVX2 spends its time in. */
-static void add_panel(const float *w, const float *x, float acc[ROWS][PANEL]) {
-    for (int r = 0; r < ROWS; r++)
-        for (int i = 0; i < PANEL; i++)
-            acc[r][i] += w[r] * x[i];
+/* The product in float32 of a whole panel: what a processor without AVX2 spends its time in. */
+static void multiply_f32(const struct tile_product *p, float out[ROWS][PANEL]) {
+    float acc[ROWS][PANEL] = {{0}};
+    const float *w = p->w;
+    for (size_t c = 0; c < p->channels; c++)
+        for (size_t t = 0; t < p->taps; t++, w += ROWS) {
+            const float *x = (const float *)p->x + c * p->stride + p->tap[t];
+#pragma GCC unroll 8
+            for (int r = 0; r < ROWS; r++)
+                for (int i = 0; i < PANEL; i++)
+                    acc[r][i] += w[r] * x[i];
+        }
+    memcpy(out, acc, sizeof acc);
 }
 
 static void multiply(enum conv_mode mode, const struct tile_product *p, float acc[ROWS][PANEL]) {
     int32_t sum[ROWS][PANEL] = {{0}};
     const uint32_t *w = p->w;
+    if (mode == CONV_F32 && p->positions == PANEL) {
+        multiply_f32(p, acc);
+        return;
+    }
     memset(acc, 0, ROWS * sizeof *acc);
     for (size_t c = 0; c < p->channels; c++)
-        for (size_t t = 0; t < p->taps; t++, w += ROWS) {
-            const uint32_t *x = (const uint32_t *)p->x + c * p->stride + p->tap[t];
-            if (mode == CONV_F32 && p->positions == PANEL)
-                add_panel((const float *)w, (const float *)x, acc);
-            else
-                add_products(mode, w, x, p->positions, acc, sum);
-        }
+        for (size_t t = 0; t < p->taps; t++, w += ROWS)
+            add_products(mode, w, (const uint32_t *)p->x + c * p->stride + p->tap[t], p->positions, acc, sum);
     for (int r = 0; r < ROWS && (mode == CONV_I16 || mode == CONV_I8); r++)
         for (int i = 0; i < PANEL; i++)
             acc[r][i] = (float)sum[r][i];

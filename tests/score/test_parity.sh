@@ -1,9 +1,10 @@
 #!/bin/sh
 # Scores of every reference cell, all layers: yolov10n's are in tests/reference, those of s and m beside the developers'
-# checkpoints.
+# checkpoints; and yolov10n's at every lower processor level that this machine has, but the slow baseline (long_parity.sh).
+bin=${BUILD:-build}/bin
 calib=$(mktemp) || exit 1
 trap 'rm -f "$calib"' EXIT
-"${BUILD:-build}/bin/calib-prep" --list calib/quant100.txt -o "$calib" || exit 1
+"$bin/calib-prep" --list calib/quant100.txt -o "$calib" || exit 1
 tests/score/parity.sh calib/models/yolov10n.pt tests/reference/yolov10n "$calib" || echo "not ok - yolov10n: exit $?"
 for model in yolov10s yolov10m; do
     if [ -r "$SHARED/models/$model.pt" ] && [ -d "$SHARED/reference/$model" ]; then
@@ -13,3 +14,11 @@ for model in yolov10s yolov10m; do
         echo "# skip $model: its checkpoint and reference scores are not here"
     fi
 done
+for level in avx2 avx512 avx512vnni; do
+    if YOLOSENS_CPU=$level "$bin/calib-stats" -m calib/models/yolov10n.pt -c /dev/null 2>&1 | grep -q 'this machine has no'; then
+        echo "# skip level $level: this processor lacks it"
+        continue
+    fi
+    YOLOSENS_CPU=$level tests/score/parity.sh calib/models/yolov10n.pt tests/reference/yolov10n "$calib" ||
+        echo "not ok - yolov10n at level $level: exit $?"
+done | sed "s/^\(ok\|not ok\) - /&lower level: /"
