@@ -56,6 +56,7 @@ static double *operations_of(const struct graph *g, const double *macs, struct e
 int phase_calibration(struct session *s, struct phases *p, struct err *err) {
     const struct calib_set *images = s->images;
     struct effort *total = &p->total[PHASE_CALIBRATION];
+    struct forward_net *net = NULL;
     struct forward *forward = NULL;
     float *pixels = malloc(images->image_bytes * sizeof *pixels);
     double *operations = operations_of(s->graph, p->macs, err);
@@ -63,7 +64,7 @@ int phase_calibration(struct session *s, struct phases *p, struct err *err) {
     if (!pixels)
         err_nomem(err);
     if (!pixels || !operations || amax_new(s->graph, images->count, s->options.batch_size, &s->amax, err) ||
-        forward_new(s->graph, images->size, s->pool, &forward, err))
+        forward_net_new(s->graph, images->size, &net, err) || forward_new(net, s->pool, &forward, err))
         goto out;
     for (int i = 0; i < images->count; i++) {
         struct watch w = {s, p->layers[PHASE_CALIBRATION], operations, s->graph->n_convs,
@@ -84,6 +85,7 @@ int phase_calibration(struct session *s, struct phases *p, struct err *err) {
     ret = 0;
 out:
     forward_free(&forward);
+    forward_net_free(&net);
     free(operations);
     free(pixels);
     return ret;
