@@ -9,10 +9,10 @@
  * bits do not depend on the threads or on which other weights are convolved beside; they may on the processor
  * level (base/cpu.h).
  *
- *     conv_weight_new_codes(conv, CONV_I8, values, units, &w[0], &err);           // once for a pass
- *     conv_target_fill(target, pool, conv, &output, 1u << CONV_I8, &err);         // once for an image
- *     conv_planes_fill(planes, pool, conv, &source, 1u << CONV_I8, &err);         // once for a quantized
- * input conv_score(scratch, pool, conv, planes, w, 2, target, sums, &err);
+ *     conv_weight_new_codes(conv, CONV_I8, values, units, &w[0], &err);     // once for a pass
+ *     conv_target_fill(target, pool, conv, &output, 1u << CONV_I8, &err);   // once for an image
+ *     conv_planes_fill(planes, pool, conv, &source, 1u << CONV_I8, &err);   // once for a quantized input
+ *     conv_score(scratch, pool, conv, planes, w, 2, target, sums, &err);
  *
  * conv_ref.c defines what is computed; the faster equals are chosen at run time. */
 #ifndef YS_CONV_CONV_H

@@ -199,7 +199,6 @@ static void softmax(const float *v, size_t ldv, size_t rows, size_t cols, float 
 const struct conv_kernels conv_ref = {
     .tile_rows = ROWS,
     .panel = PANEL,
-    .lanes = PANEL,
     .tile_score = {score_f32, score_bf16, score_i16, score_i8},
     .tile_store = tile_store,
     .depthwise_score = depthwise_score,

@@ -65,7 +65,6 @@ typedef void tile_score_fn(const struct tile_product *p, const struct score_targ
 struct conv_kernels {
     int tile_rows; /* output channels of a tile; weights are padded to a multiple */
     int panel;     /* positions of a tile */
-    int lanes;     /* of a vector */
     /* Adds g2 (unit (w x - offset) + bias - y)^2 over the tile to the lanes, which are summed once at the
      * end. NULL where the instruction set has no such product. */
     tile_score_fn *tile_score[CONV_MODES];

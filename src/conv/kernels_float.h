@@ -325,7 +325,6 @@ static void softmax(const float *v, size_t ldv, size_t rows, size_t cols, float 
 const struct conv_kernels KERNELS = {
     .tile_rows = ROWS,
     .panel = VECS * VL,
-    .lanes = VL,
     .tile_score = {[CONV_F32] = score_f32, [CONV_I16] = score_i16},
     .tile_store = tile_store,
     .winograd_input = winograd_input,
