@@ -1,6 +1,6 @@
 # make help: the targets, the variables of config.mk with their current values, three examples.
 
-TARGETS := help deps build sweep cell plan index test test-cuda test-long bench bench-modelopt fuzz models install uninstall clean
+TARGETS := help deps build sweep cell plan index test test-cuda test-long bench bench-modelopt fuzz models man install uninstall clean
 HELP_OF_help      := this
 HELP_OF_deps      := install what a bare Debian 12 lacks; elsewhere name what is missing
 HELP_OF_build     := the tools, into build/bin/
@@ -15,7 +15,8 @@ HELP_OF_bench     := where a sweep of each of MODELS spends its time, against th
 HELP_OF_bench-modelopt := ModelOpt and ours on the same cells: times, ratio, agreement
 HELP_OF_fuzz      := the fuzzers, FUZZ_SECONDS each (not built yet)
 HELP_OF_models    := download the official checkpoints into MODEL_DIR
-HELP_OF_install   := the tools, into DESTDIR and PREFIX
+HELP_OF_man       := the man pages of the tools, into build/man/
+HELP_OF_install   := the tools and their man pages, into DESTDIR and PREFIX
 HELP_OF_uninstall := take them away again
 HELP_OF_clean     := remove build/; never a run
 
