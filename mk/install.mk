@@ -8,6 +8,10 @@ $(MAN): $B/man/%.1: $B/bin/% mk/man.sh
 	$(call say,MAN)
 	$(Q)mk/man.sh $< $@ $(sort $(notdir $(TOOLS)))
 
+ifneq ($(filter deps,$(MAKECMDGOALS)),)
+$(MAN): | deps
+endif
+
 install: build man
 	@install -d $(DESTDIR)$(PREFIX)/bin $(DESTDIR)$(PREFIX)/share/man/man1
 	$(Q)install -m 755 $(TOOLS) $(DESTDIR)$(PREFIX)/bin

@@ -5,7 +5,7 @@
 
 tool=$1 page=$2
 shift 2
-command -v help2man >/dev/null || die 1 "help2man is missing, which makes the man pages: make deps"
+command -v help2man >/dev/null || die 1 "help2man is missing, which makes the man pages: make deps man"
 mkdir -p "${page%/*}" || die 1 "${page%/*}: cannot be made"
 scratch=$(mktemp -d) || die 1 "no temporary folder can be made"
 trap 'rm -rf "$scratch"' EXIT

@@ -61,7 +61,7 @@ ok "make uninstall where nothing is: status 0" [ $? -eq 0 ]
 
 PATH=/nowhere /bin/sh mk/man.sh build/bin/qcfg-build ./page.1 qcfg-build >out 2>err
 ok "without help2man: status 1, one line that says what to do, no page" \
-    [ $? -eq 1 -a "$(cat err)" = "yolosens: help2man is missing, which makes the man pages: make deps" -a ! -e ./page.1 ]
+    [ $? -eq 1 -a "$(cat err)" = "yolosens: help2man is missing, which makes the man pages: make deps man" -a ! -e ./page.1 ]
 printf '#!/bin/sh\nexit 1\n' >broken && chmod +x broken
 mk/man.sh ./broken ./page.1 broken >out 2>err
 ok "a tool that does not run makes no page" [ $? -eq 1 -a ! -e ./page.1 -a "$(cat err)" = "yolosens: ./broken --help does not say what it is for" ]
