@@ -2,8 +2,9 @@
 
 #include "base/cpu.h"
 #include "base/progress.h"
-#include "score/layer.h"
+#include "cuda/cuda.h"
 #include "score/plan.h"
+#include "score/scorer.h"
 #include "score/sums.h"
 
 #include <math.h>
@@ -30,119 +31,116 @@ static void identity_of(const struct score_pass *pass, const struct score_cell *
     char text[1024];
     int n = snprintf(text, sizeof text, "%d %s %s %s %d %d %d %d %s", SCORE_REVISION, pass->checkpoint,
                      pass->images->digest, cell->qcfg_digest, pass->amax->images, pass->amax->awq_images,
-                     pass->batch_size, pass->steps, cpu_level_names[cpu_level()]);
+                     pass->batch_size, pass->steps,
+                     pass->cuda ? cuda_name(pass->cuda) : cpu_level_names[cpu_level()]);
     digest_bytes(text, (size_t)n, hex);
 }
 
-/* Where a step's layers are scored to as backward comes to them. */
-struct step {
-    const struct graph *graph;
-    struct layer_scorer *scorer;
-    const bool *wanted;
-    double *add; /* [pair * n_convs + conv] */
-};
-
-static int score_conv(void *ctx, size_t conv, struct conv_call *const *calls, size_t n_calls,
-                      struct err *err) {
-    const struct step *s = ctx;
-    const struct graph *g = s->graph;
-    if (layer_score(s->scorer, conv, calls, n_calls, s->wanted, s->add + conv, g->n_convs, err))
-        return err_wrap(err, "%s", g->convs[conv].name);
-    return 0;
-}
-
-/* One step: the batch's gradients, and every layer's pairs; add[pair * n_convs + conv] receives the step's
- * sums. */
-static int run_step(const struct score_pass *pass, struct gradient *gradient, struct layer_scorer *scorer,
-                    int step, const bool *wanted, float *batch, double *add, struct err *err) {
-    size_t each = pass->images->image_bytes;
-    int first = step * pass->batch_size, left = pass->images->count - first;
-    int n = left < pass->batch_size ? left : pass->batch_size;
-    struct step s = {pass->graph, scorer, wanted, add};
-    for (int i = 0; i < n; i++)
-        calib_to_float(pass->images->images[first + i], each, batch + (size_t)i * each);
-    return gradient_run(gradient, batch, n, score_conv, &s, err);
-}
-
-int score_run(const struct score_pass *pass, struct score_cell *cells, size_t n_cells, struct err *err) {
+/* Of each cell: its sums so far. The steps that all have. */
+static int take_up(const struct score_pass *pass, struct score_cell *cells, size_t n_cells,
+                   char (*identities)[DIGEST_HEX], int *first, struct err *err) {
     size_t n_convs = pass->graph->n_convs;
-    size_t each = pass->images->image_bytes;
-    struct plan plan = {0};
-    struct gradient *gradient = NULL;
-    struct layer_scorer *scorer = NULL;
-    struct progress progress = {0};
-    const struct qcfg **qcfgs = calloc(n_cells + 1, sizeof *qcfgs);
-    char(*identities)[DIGEST_HEX] = calloc(n_cells + 1, sizeof *identities);
-    int batch_size = pass->batch_size < pass->images->count ? pass->batch_size : pass->images->count;
-    float *batch = malloc((size_t)batch_size * each * sizeof *batch);
-    double *add = NULL;
-    bool *wanted = NULL;
-    int ret = -1, first = pass->steps;
-    if (!qcfgs || !identities || !batch) {
-        err_nomem(err);
-        goto out;
-    }
+    *first = pass->steps;
     for (size_t i = 0; i < n_cells; i++) {
         struct score_cell *c = &cells[i];
-        qcfgs[i] = &c->qcfg;
-        if (!(c->sums = calloc(n_convs, sizeof *c->sums))) {
-            err_nomem(err);
-            goto out;
-        }
+        if (!(c->sums = calloc(n_convs, sizeof *c->sums)))
+            return err_nomem(err);
         identity_of(pass, c, identities[i]);
         c->done = c->state ? sums_read(c->state, identities[i], c->sums, n_convs) : 0;
         if (c->done > pass->steps)
             c->done = 0;
-        first = c->done < first ? c->done : first;
+        *first = c->done < *first ? c->done : *first;
     }
+    return 0;
+}
+
+/* The pairs that cells at `step` need; how many steps need the very same. */
+static int wanted_at(const struct score_pass *pass, const struct score_cell *cells, size_t n_cells,
+                     const struct plan *plan, int step, bool *wanted) {
+    int end = pass->steps;
+    memset(wanted, 0, (size_t)plan->n_pairs * sizeof *wanted);
+    for (size_t i = 0; i < n_cells; i++)
+        if (cells[i].done == step)
+            wanted[plan->pair_of[i]] = true;
+        else
+            end = cells[i].done < end ? cells[i].done : end;
+    return end - step;
+}
+
+/* A step's sums into the cells that wait for them. */
+static void add_step(const struct score_pass *pass, struct score_cell *cells, size_t n_cells,
+                     const struct plan *plan, int step, const double *add) {
+    size_t n_convs = pass->graph->n_convs;
+    for (size_t i = 0; i < n_cells; i++) {
+        struct score_cell *c = &cells[i];
+        if (c->done != step)
+            continue;
+        for (size_t k = 0; k < n_convs; k++)
+            c->sums[k] += add[(size_t)plan->pair_of[i] * n_convs + k];
+        c->done++;
+    }
+}
+
+/* Keeps what the cells at `step` have. */
+static int save(const struct score_pass *pass, const struct score_cell *cells, size_t n_cells,
+                char (*identities)[DIGEST_HEX], int step, struct err *err) {
+    for (size_t i = 0; i < n_cells; i++)
+        if (cells[i].state && cells[i].done == step &&
+            sums_write(cells[i].state, identities[i], step, cells[i].sums, pass->graph->n_convs, err))
+            return -1;
+    return 0;
+}
+
+int score_run(const struct score_pass *pass, struct score_cell *cells, size_t n_cells, struct err *err) {
+    struct plan plan = {0};
+    struct scorer *scorer = NULL;
+    struct progress progress = {0};
+    const struct qcfg **qcfgs = calloc(n_cells + 1, sizeof *qcfgs);
+    char(*identities)[DIGEST_HEX] = calloc(n_cells + 1, sizeof *identities);
+    double *add = NULL;
+    bool *wanted = NULL;
+    int ret = -1, first;
+    if (!qcfgs || !identities) {
+        err_nomem(err);
+        goto out;
+    }
+    for (size_t i = 0; i < n_cells; i++)
+        qcfgs[i] = &cells[i].qcfg;
+    if (take_up(pass, cells, n_cells, identities, &first, err))
+        goto out;
     if (first == pass->steps) {
         ret = 0;
         goto out;
     }
-    if (plan_make(qcfgs, n_cells, &plan, err) ||
-        layer_scorer_new(pass->graph, pass->pool, pass->amax, &plan, &scorer, err) ||
-        gradient_new(pass->graph, pass->images->size, batch_size, pass->pool, &gradient, err))
+    if (plan_make(qcfgs, n_cells, &plan, err) || scorer_new(pass, &plan, &scorer, err))
         goto out;
-    add = calloc((size_t)plan.n_pairs * n_convs, sizeof *add);
+    size_t each = (size_t)plan.n_pairs * pass->graph->n_convs;
+    add = calloc(each * (size_t)pass->steps, sizeof *add);
     wanted = calloc((size_t)plan.n_pairs, sizeof *wanted);
     if (!add || !wanted) {
         err_nomem(err);
         goto out;
     }
     progress_start(&progress, pass->batch_size > 1 ? "scoring batch" : "scoring image", pass->steps, first);
-    for (int step = first; step < pass->steps; step++) {
-        memset(wanted, 0, (size_t)plan.n_pairs * sizeof *wanted);
-        bool any = false;
-        for (size_t i = 0; i < n_cells; i++)
-            if (cells[i].done == step)
-                any = wanted[plan.pair_of[i]] = true;
-        if (!any)
-            continue;
-        if (run_step(pass, gradient, scorer, step, wanted, batch, add, err)) {
-            err_wrap(err, "score step %d", step + 1);
+    for (int step = first, n; step < pass->steps; step += n) {
+        n = wanted_at(pass, cells, n_cells, &plan, step, wanted);
+        n = scorer_batch(scorer, step, n);
+        if (scorer_run(scorer, step, n, wanted, add, err))
             goto out;
-        }
-        for (size_t i = 0; i < n_cells; i++) {
-            struct score_cell *c = &cells[i];
-            if (c->done != step)
-                continue;
-            for (size_t k = 0; k < n_convs; k++)
-                c->sums[k] += add[(size_t)plan.pair_of[i] * n_convs + k];
-            c->done++;
-            if (c->state && sums_write(c->state, identities[i], c->done, c->sums, n_convs, err))
-                goto out;
-        }
-        progress_step(&progress, step + 1);
+        for (int k = 0; k < n; k++)
+            add_step(pass, cells, n_cells, &plan, step + k, add + (size_t)k * each);
+        /* A GPU does all at once: the results come next, and remaking them is faster than this. */
+        if (!(pass->cuda && step + n == pass->steps) && save(pass, cells, n_cells, identities, step + n, err))
+            goto out;
+        progress_step(&progress, step + n);
     }
     ret = 0;
 out:
     progress_end(&progress);
-    layer_scorer_free(&scorer);
-    gradient_free(&gradient);
+    scorer_free(&scorer);
     plan_free(&plan);
     free(qcfgs);
     free(identities);
-    free(batch);
     free(add);
     free(wanted);
     return ret;

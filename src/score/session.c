@@ -2,6 +2,7 @@
 #include "score/session.h"
 
 #include "base/cpu.h"
+#include "cuda/cuda.h"
 #include "pt/checkpoint.h"
 #include "score/calibrate.h"
 
@@ -9,13 +10,20 @@
 #include <stdlib.h>
 #include <string.h>
 
-static int check_device(const char *device, struct err *err) {
-    if (strcmp(device, "cpu") == 0 || strcmp(device, "auto") == 0)
+/* The GPU that device names, or NULL for the processor: auto takes it where a GPU cannot be had, and says
+ * why. */
+static int open_device(const struct session_options *o, struct cuda **cuda, struct err *err) {
+    struct err why = {0};
+    if (strcmp(o->device, "cpu") == 0 || (strcmp(o->device, "auto") == 0 && !cuda_is_built()))
         return 0;
-    if (strncmp(device, "cuda", 4) == 0 && (!device[4] || device[4] == ':'))
-        return err_set(err, ERR_UNSUPPORTED,
-                       "--device %s: this build computes on the CPU only; use --device cpu", device);
-    return err_set(err, ERR_USAGE, "--device: \"%s\" is not one of auto, cpu, cuda, cuda:N", device);
+    if (strcmp(o->device, "auto") == 0) {
+        if (cuda_open("cuda", o->say, cuda, &why) && o->say)
+            o->say("computing on the CPU: no usable GPU");
+        return 0;
+    }
+    if (strncmp(o->device, "cuda", 4) || (o->device[4] && o->device[4] != ':'))
+        return err_set(err, ERR_USAGE, "--device: \"%s\" is not one of auto, cpu, cuda, cuda:N", o->device);
+    return cuda_open(o->device, o->say, cuda, err);
 }
 
 /* The graph of a checkpoint file, and the file's digest. */
@@ -34,7 +42,7 @@ static int read_model(const char *path, struct graph **graph, char digest[DIGEST
 
 int session_open(struct session *s, const struct session_options *options, struct err *err) {
     s->options = *options;
-    if (check_device(options->device, err) || cpu_level_init(err) ||
+    if (open_device(options, &s->cuda, err) || cpu_level_init(err) ||
         read_model(options->model, &s->graph, s->checkpoint, err) ||
         calib_load(options->calib, &s->images, err))
         return -1;
@@ -48,8 +56,8 @@ int session_calibrate(struct session *s, struct err *err) {
         free(name);
         return err_nomem(err);
     }
-    int ret = calibrate(s->graph, s->pool, s->images, s->images->count, s->options.batch_size, s->checkpoint,
-                        state, &s->amax, err);
+    int ret = calibrate(s->graph, s->pool, s->cuda, s->images, s->images->count, s->options.batch_size,
+                        s->checkpoint, state, &s->amax, err);
     free(name);
     free(state);
     return ret ? err_wrap(err, "%s", s->options.model) : 0;
@@ -70,6 +78,7 @@ void session_close(struct session *s) {
     graph_free(&s->graph);
     pool_free(&s->pool);
     calib_set_free(&s->images);
+    cuda_close(&s->cuda);
 }
 
 char *model_name(const char *path) {

@@ -18,12 +18,14 @@ struct session_options {
     const char *state;         /* folder for the progress of interrupted passes, or NULL */
     int threads;
     int batch_size;
+    void (*say)(const char *message); /* hears what a user should know but that is no error; or NULL */
 };
 
 struct session {
     struct session_options options;
     struct graph *graph;
     struct pool *pool;
+    struct cuda *cuda; /* NULL: on pool */
     struct calib_set *images;
     struct amax amax;
     char checkpoint[DIGEST_HEX];
