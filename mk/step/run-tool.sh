@@ -11,6 +11,7 @@ run_tool() { # ERR RESULT COMMAND...
     shift 2
     heard=$err.heard
     mkdir -p "${err%/*}" || exit 1
+    [ -z "$V" ] || note "$*"
     interruptible "$@" 3>&2 2>"$heard"
     status=$?
     [ -n "$quiet" ] && [ "$status" -eq 0 ] || cat "$heard" >&2
