@@ -98,7 +98,7 @@ int main(int argc, char **argv) {
             : calib_create(output, list->count, size, &d.calib, &err))
         goto out;
     d.list = list;
-    progress_start(&d.progress, "preparing images", list->count, 0);
+    progress_start(&d.progress, "preparing images", list->count, 0, NULL);
     int failed = image_prepare(list, size, threads < list->count ? threads : list->count, put, &d, &err);
     progress_end(&d.progress);
     if (failed || (npy ? npy_finish(&d.npy, &err) : calib_finish(&d.calib, NULL, &err)))

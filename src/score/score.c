@@ -71,6 +71,7 @@ int score_run(const struct score_pass *pass, struct score_cell *cells, size_t n_
     struct gradient *gradient = NULL;
     struct layer_scorer *scorer = NULL;
     struct progress progress = {0};
+    char of[32];
     const struct qcfg **qcfgs = calloc(n_cells + 1, sizeof *qcfgs);
     char(*identities)[DIGEST_HEX] = calloc(n_cells + 1, sizeof *identities);
     int batch_size = pass->batch_size < pass->images->count ? pass->batch_size : pass->images->count;
@@ -109,7 +110,9 @@ int score_run(const struct score_pass *pass, struct score_cell *cells, size_t n_
         err_nomem(err);
         goto out;
     }
-    progress_start(&progress, pass->batch_size > 1 ? "scoring batch" : "scoring image", pass->steps, first);
+    snprintf(of, sizeof of, "%zu cell%s", n_cells, n_cells == 1 ? "" : "s");
+    progress_start(&progress, pass->batch_size > 1 ? "scoring batch" : "scoring image", pass->steps, first,
+                   of);
     for (int step = first; step < pass->steps; step++) {
         memset(wanted, 0, (size_t)plan.n_pairs * sizeof *wanted);
         bool any = false;
