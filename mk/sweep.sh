@@ -19,7 +19,7 @@ fi
 export THREADS
 
 scratch=$(mktemp -d) || exit 1
-trap 'close_board; rm -rf "$scratch"' EXIT
+trap 'at_exit' EXIT
 trap 'exit 130' INT
 trap 'exit 143' TERM HUP
 
@@ -93,7 +93,9 @@ do_sweep() {
         open_board
         # This shell must not hold the board's pipe by 1 or 2, or it would wait for itself.
         # shellcheck disable=SC2016
+        running=1
         interruptible sh -c 'exec "$@" >&8 2>&8 8>&-' sh "$MAKE" -s -k --no-print-directory -C "$RUN" -f grid.mk all || interrupted=1
+        running=
         close_board
         find "$RUN/work/state" "$RUN/work/failed" -mindepth 1 -type d -empty -delete
         mk/plan.sh "$RUN" "$scratch" || exit 2
@@ -125,6 +127,12 @@ open_board() {
     fi
 }
 
+at_exit() {
+    close_board
+    rm -rf "$scratch"
+    [ -z "$running" ] || note "$RUN: not finished; make sweep goes on where it was"
+}
+
 close_board() {
     exec 8>&-
     [ -z "$board" ] || wait "$board"
@@ -137,7 +145,7 @@ point_latest() {
         die 1 "tmp/$SUBDIR/latest: cannot be made"
 }
 
-interrupted='' board=''
+interrupted='' board='' running=''
 unset BOARD
 case $1 in
 sweep | plan | index) "do_$1" ;;
