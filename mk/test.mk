@@ -11,6 +11,13 @@ run_tests = @env -u MAKEFLAGS -u MFLAGS -u MAKELEVEL -u MAKEOVERRIDES $(foreach 
 test: $(TOOLS) $(TESTS)
 	$(run_tests) $(TESTS) $(TEST_SCRIPTS)
 
+# One line rather than the compiler's.
+$(TORCH_O): | libtorch
+.PHONY: libtorch
+libtorch: $(if $(filter deps,$(MAKECMDGOALS)),deps)
+	@echo '#include <torch/version.h>' | $(CXX) $(CXXFLAGS) $(TORCH_INC) -E -x c++ - >/dev/null 2>&1 || { \
+	    echo "make test needs libtorch 2.x: make deps test installs it where apt has it; else TORCH_HOME=its folder" >&2; exit 1; }
+
 test-long: $(TOOLS)
 	$(run_tests) $(LONG_SCRIPTS)
 

@@ -100,6 +100,7 @@ static int take_up(struct progress_of_cells *p, int *first, struct err *err) {
 int score_run(const struct score_pass *pass, struct score_cell *cells, size_t n_cells, struct err *err) {
     struct plan plan = {0};
     struct progress_of_cells p = {.pass = pass, .plan = &plan, .cells = cells, .n_cells = n_cells};
+    char of[32];
     const struct qcfg **qcfgs = calloc(n_cells + 1, sizeof *qcfgs);
     int *from = NULL;
     int ret = -1, first;
@@ -122,7 +123,9 @@ int score_run(const struct score_pass *pass, struct score_cell *cells, size_t n_
         err_nomem(err);
         goto out;
     }
-    progress_start(&p.progress, pass->batch_size > 1 ? "scoring batch" : "scoring image", pass->steps, first);
+    snprintf(of, sizeof of, "%zu cell%s", n_cells, n_cells == 1 ? "" : "s");
+    progress_start(&p.progress, pass->batch_size > 1 ? "scoring batch" : "scoring image", pass->steps, first,
+                   of);
     ret = (pass->cuda ? steps_run_cuda : steps_run)(pass, &plan, first, from, take_step, &p, err);
 out:
     progress_end(&p.progress);
