@@ -15,7 +15,7 @@ test-long: $(TOOLS)
 	$(run_tests) $(LONG_SCRIPTS)
 
 # Said rather than pretended.
-test-cuda fuzz:
+test-cuda:
 	@echo "make $@: not built yet" >&2; exit 2
 
 # With deps in the same call, nothing is compiled before it is done.
