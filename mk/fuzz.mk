@@ -6,10 +6,12 @@
 F          := build/fuzz
 FUZZ_CC    ?= clang
 FUZZ_NAMES := $(patsubst tests/fuzz/fuzz_%.c,%,$(wildcard tests/fuzz/fuzz_*.c))
-FUZZ_FLAGS := -std=c11 -O1 -g -ffp-contract=off $(WARN) -Isrc -Itests -fno-omit-frame-pointer \
-    -fsanitize=fuzzer-no-link,address,undefined -fno-sanitize-recover=undefined
+FUZZ_SAN   := -fsanitize=address,undefined -fno-sanitize-recover=undefined -fno-omit-frame-pointer
+FUZZ_FLAGS  = -std=c11 -O2 -g -ffp-contract=off $(WARN) -Isrc -Itests $(FUZZ_SAN)
 FUZZ_O     := $(LIB_C:%.c=$F/obj/%.o)
 
+# What is fuzzed counts for libFuzzer, the fuzzers themselves do not.
+$(FUZZ_O): FUZZ_FLAGS += -fsanitize=fuzzer-no-link
 $F/obj/%.o: %.c
 	$(call say,FUZ)
 	@mkdir -p $(@D)
@@ -18,7 +20,7 @@ $F/obj/%.o: %.c
 $(FUZZ_NAMES:%=$F/bin/%): $F/bin/%: $F/obj/tests/fuzz/fuzz_%.o $(FUZZ_O)
 	$(call say,LD )
 	@mkdir -p $(@D)
-	$(Q)$(FUZZ_CC) -fsanitize=fuzzer,address,undefined -o $@ $^ $(LIBS)
+	$(Q)$(FUZZ_CC) $(FUZZ_SAN) -fsanitize=fuzzer -o $@ $^ $(LIBS)
 
 FUZZ_RUNS := $(FUZZ_NAMES:%=fuzz-%)
 .PHONY: $(FUZZ_RUNS)

@@ -13,10 +13,12 @@
 
 #include <math.h>
 
-enum { EDIT_BYTES = 3, PLACES = 2048, STORAGE_FLOATS = 1024 };
+enum { EDIT_BYTES = 3, PLACES = 2048, STORAGE_FLOATS = 1024, WORDS = 1000 };
 
 struct net {
     struct buf p;
+    const char *words[128]; /* that are in the memo, from WORDS on */
+    unsigned n_words;
     const uint8_t *edits;
     size_t n_edits;
     unsigned place, modules;
@@ -29,6 +31,34 @@ static inline unsigned net_edit(struct net *n) {
         if (((unsigned)n->edits[i] | (unsigned)n->edits[i + 1] << 8) % PLACES == place)
             what = n->edits[i + 2];
     return what;
+}
+
+/* Whether the thing that this text is the name of is in the memo and now on the stack; if not, it is to be
+ * made, and pk_put is to follow with *at. */
+static inline bool net_known(struct net *n, const char *word, unsigned *at) {
+    for (*at = 0; *at < n->n_words; ++*at)
+        if (n->words[*at] == word) {
+            pk_get(&n->p, WORDS + *at);
+            return true;
+        }
+    n->words[n->n_words++] = word;
+    return false;
+}
+
+static inline void net_str(struct net *n, const char *text) {
+    unsigned at;
+    if (net_known(n, text, &at))
+        return;
+    pk_str(&n->p, text);
+    pk_put(&n->p, WORDS + at);
+}
+
+static inline void net_global(struct net *n, const char *module, const char *name) {
+    unsigned at;
+    if (net_known(n, name, &at))
+        return;
+    pk_global(&n->p, module, name);
+    pk_put(&n->p, WORDS + at);
 }
 
 static inline int64_t net_number(struct net *n, int64_t v) {
@@ -61,15 +91,21 @@ static inline int64_t net_number(struct net *n, int64_t v) {
     return odd[net_edit(n) % (sizeof odd / sizeof *odd)];
 }
 
+static inline void net_dict(struct net *n, const char *key) {
+    net_str(n, key);
+    op(&n->p, OP_EMPTY_DICT);
+    op(&n->p, OP_MARK);
+}
+
 /* An attribute: a number, or something that is none. */
 static inline void net_int(struct net *n, const char *name, int64_t v) {
     unsigned what = net_edit(n);
-    pk_str(&n->p, name);
+    net_str(n, name);
     v = net_number(n, v);
     if (what % 8 == 1)
         op(&n->p, OP_NONE);
     else if (what % 8 == 2)
-        pk_str(&n->p, "nearest");
+        net_str(n, "nearest");
     else if (what % 8 == 3)
         op(&n->p, what & 8 ? OP_NEWTRUE : OP_NEWFALSE);
     else if (what % 8 == 4)
@@ -79,7 +115,7 @@ static inline void net_int(struct net *n, const char *name, int64_t v) {
 }
 
 static inline void net_pair(struct net *n, const char *name, int64_t v) {
-    pk_str(&n->p, name);
+    net_str(n, name);
     pk_ints(&n->p, 2, (int64_t[]){net_number(n, v), net_number(n, v)});
 }
 
@@ -89,7 +125,7 @@ static inline void net_real(struct net *n, const char *name, double v) {
     unsigned what = net_edit(n);
     v = what ? odd[what % (sizeof odd / sizeof *odd)] : v;
     memcpy(&bits, &v, sizeof bits);
-    pk_str(&n->p, name);
+    net_str(n, name);
     op(&n->p, OP_BINFLOAT);
     for (int i = 56; i >= 0; i -= 8)
         put_number(&n->p, bits >> i & 0xff, 1);
@@ -98,27 +134,46 @@ static inline void net_real(struct net *n, const char *name, double v) {
 static inline void net_word(struct net *n, const char *name, const char *word) {
     static const char *const odd[] = {"", "zeros", "reflect", "nearest", "bilinear", "same"};
     unsigned what = net_edit(n);
-    pk_str(&n->p, name);
-    pk_str(&n->p, what ? odd[what % (sizeof odd / sizeof *odd)] : word);
+    net_str(n, name);
+    net_str(n, what ? odd[what % (sizeof odd / sizeof *odd)] : word);
+}
+
+static inline void net_storage(struct net *n, const char *class, unsigned key, int64_t numel) {
+    static char names[2][32][1]; /* addresses to know storages by */
+    unsigned at;
+    if (net_known(n, names[key][class[0] - 'A'], &at))
+        return;
+    pk_storage(&n->p, class, key ? "1" : "0", numel);
+    pk_put(&n->p, WORDS + at);
 }
 
 /* A tensor of the first floats of storage 0 (finite numbers), or of 1 (not all finite). */
 static inline void net_tensor(struct net *n, const char *name, int dims, const int64_t *shape) {
     static const char *const classes[] = {"FloatStorage", "HalfStorage", "IntStorage", "BFloat16Storage",
                                           "ComplexFloatStorage"};
-    int64_t size[4], none[4] = {0}, numel = STORAGE_FLOATS;
+    int64_t size[4], stride[4], none[4] = {0}, numel = STORAGE_FLOATS;
     unsigned what = net_edit(n);
     for (int i = 0; i < dims; i++)
         size[i] = net_number(n, shape[i]);
-    pk_str(&n->p, name);
+    for (int i = dims - 1; i >= 0; i--)
+        stride[i] = i == dims - 1 ? 1 : (int64_t)((uint64_t)stride[i + 1] * (uint64_t)size[i + 1]);
+    net_str(n, name);
     if (what == 1) {
         op(&n->p, OP_NONE);
         return;
     }
     if (what % 5 == 1 || what % 5 == 3)
         numel *= 2;
-    pk_tensor(&n->p, classes[what % 5], what & 64 ? "1" : "0", numel, what >> 7, dims, size,
-              what & 32 ? none : NULL);
+    net_global(n, "torch._utils", "_rebuild_tensor_v2");
+    op(&n->p, OP_MARK);
+    net_storage(n, classes[what % 5], what >> 6 & 1, numel);
+    pk_int(&n->p, what >> 7);
+    pk_ints(&n->p, dims, size);
+    pk_ints(&n->p, dims, what & 32 ? none : stride);
+    op(&n->p, OP_NEWFALSE);
+    op(&n->p, OP_EMPTY_DICT);
+    op(&n->p, OP_TUPLE);
+    op(&n->p, OP_REDUCE);
 }
 
 /* -- Modules. -- */
@@ -171,23 +226,23 @@ enum {
  * net_children, children, net_end. */
 static inline void net_begin(struct net *n, int class) {
     const struct net_class *c = &net_classes[(class + net_edit(n)) % NET_CLASSES];
-    pk_global(&n->p, c->module, c->name);
+    net_global(n, c->module, c->name);
     op(&n->p, OP_EMPTY_TUPLE);
     op(&n->p, OP_NEWOBJ);
     pk_put(&n->p, n->modules++);
     op(&n->p, OP_EMPTY_DICT);
     op(&n->p, OP_MARK);
-    pk_dict(&n->p, "_parameters");
+    net_dict(n, "_parameters");
 }
 
 static inline void net_attributes(struct net *n) {
     pk_dict_end(&n->p);
-    pk_dict(&n->p, "_buffers");
+    net_dict(n, "_buffers");
     pk_dict_end(&n->p);
 }
 
 static inline void net_children(struct net *n) {
-    pk_dict(&n->p, "_modules");
+    net_dict(n, "_modules");
 }
 
 /* Closes the module, and puts another in its place if the edits say so. */
@@ -206,7 +261,7 @@ static inline void net_end(struct net *n) {
 static inline void net_child(struct net *n, const char *name) {
     static const char *const odd[] = {"bn", "act", "conv1", "m", "a b", ""};
     unsigned what = net_edit(n);
-    pk_str(&n->p, what ? odd[what % (sizeof odd / sizeof *odd)] : name);
+    net_str(n, what ? odd[what % (sizeof odd / sizeof *odd)] : name);
 }
 
 /* A module without children. */
@@ -249,7 +304,7 @@ static inline void net_bn(struct net *n, int channels) {
     net_tensor(n, "weight", 1, &size);
     net_tensor(n, "bias", 1, &size);
     pk_dict_end(&n->p);
-    pk_dict(&n->p, "_buffers");
+    net_dict(n, "_buffers");
     net_tensor(n, "running_mean", 1, &size);
     net_tensor(n, "running_var", 1, &size);
     pk_dict_end(&n->p);
@@ -282,7 +337,7 @@ static inline void net_block(struct net *n, int class, int f, int c) {
         net_int(n, "f", f);
     if (c)
         net_int(n, "c", c);
-    pk_str(&n->p, "add");
+    net_str(n, "add");
     op(&n->p, net_edit(n) % 2 ? OP_NEWFALSE : OP_NEWTRUE);
 }
 
@@ -398,7 +453,7 @@ static inline void net_upsample_concat(struct net *n) {
     net_begin(n, NET_CONCAT);
     net_attributes(n);
     net_int(n, "d", 1);
-    pk_str(&n->p, "f");
+    net_str(n, "f");
     pk_ints(&n->p, 2, (int64_t[]){net_number(n, -1), net_number(n, 1)});
     net_children(n);
     net_end(n);
@@ -432,7 +487,7 @@ static inline void net_head(struct net *n, int c) {
     net_int(n, "reg_max", BINS);
     net_int(n, "nl", 2);
     net_tensor(n, "stride", 1, (int64_t[]){2});
-    pk_str(&n->p, "f");
+    net_str(n, "f");
     pk_ints(&n->p, 2, (int64_t[]){net_number(n, 8), net_number(n, 5)});
     net_children(n);
     net_branch(n, "cv2", c, 4 * BINS);

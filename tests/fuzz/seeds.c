@@ -187,15 +187,17 @@ static void jsons(void) {
     qcfgs("fp4", "fp16", "per_layer", "mxfp4", "blockwise");
     qcfgs("int4", "int8", "per_layer", "nvfp4", "awq");
     qcfgs("fp4", "int8", "per_channel", "nvfp4", "blockwise");
-    json(
-        "amax", 1,
-        "{\"format\": \"yolosens-amax 1\", \"checkpoint\": \"c\", \"calib\": \"d\", \"images\": 15, "
+    snprintf(
+        text, sizeof text,
+        "{\"format\": \"yolosens-amax 1\", \"checkpoint\": \"%064d\", \"calib\": \"%064d\", \"images\": 15, "
         "\"awq_images\": 3, "
         "\"done\": 15, \"layers\": {\"a\": {\"input\": {\"amax\": 1.5, \"channels\": [1.5]}, \"input_awq\": "
         "{\"amax\": 1.0, \"channels\": [1.0]}, \"weight\": {\"amax\": 2.0, \"channels\": [1, 2.0]}}, "
         "\"b.c\": "
         "{\"input\": {\"amax\": 1.5, \"channels\": [1.5, 0.5]}, \"input_awq\": {\"amax\": 1.0, \"channels\": "
-        "[1.0, 0.5]}, \"weight\": {\"amax\": 2.0, \"channels\": [2.0]}}}}");
+        "[1.0, 0.5]}, \"weight\": {\"amax\": 2.0, \"channels\": [2.0]}}}}",
+        0, 0);
+    json("amax", 1, text);
     snprintf(
         text, sizeof text,
         "{\"model\": \"m\", \"weight\": \"fp8\", \"activation\": \"fp8\", \"granularity\": \"per_layer\", "
