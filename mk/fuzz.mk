@@ -11,7 +11,7 @@ FUZZ_FLAGS  = -std=c11 -O2 -g -ffp-contract=off $(WARN) -Isrc -Itests $(FUZZ_SAN
 FUZZ_O     := $(LIB_C:%.c=$F/obj/%.o)
 
 # What is fuzzed counts for libFuzzer, the fuzzers themselves do not.
-$(FUZZ_O): FUZZ_FLAGS += -fsanitize=fuzzer-no-link
+$(FUZZ_O): FUZZ_FLAGS += -fsanitize=fuzzer-no-link -fno-sanitize-coverage=trace-cmp
 $F/obj/%.o: %.c
 	$(call say,FUZ)
 	@mkdir -p $(@D)

@@ -9,7 +9,7 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t n) {
     cJSON *tree = NULL;
     fuzz_judge(checkpoint_open_bytes("t.pt", data, n, &c, &err), &err);
     if (c)
-        fuzz_judge(pt_tree_json(checkpoint_root(c), &tree, &err), &err);
+        fuzz_judge(pt_tree_json(c, &tree, &err), &err);
     cJSON_Delete(tree);
     checkpoint_free(&c);
     return 0;
