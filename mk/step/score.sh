@@ -41,7 +41,7 @@ else
     # shellcheck disable=SC2086
     run_tool "$label" "$pass" /dev/null $LAUNCHER "$BIN/sens-score" --model "$checkpoint" --name "$model" \
         --calib "$RUN/work/calib.bin" --amax "$RUN/work/amax/$model.json" --score-size "$SCORE_SIZE" \
-        --batch-size "$BATCH_SIZE" --device cpu --threads "$THREADS" --state "$RUN/work/state/$model" $demonstration $cells
+        --batch-size "$BATCH_SIZE" --device "$DEVICE" --threads "$THREADS" --state "$RUN/work/state/$model" $demonstration $cells
 fi
 
 share_reasons sens-score scores.json "$pass" "$model" "$@"
