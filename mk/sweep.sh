@@ -38,11 +38,11 @@ lock() {
 
 # auto: what it was when the run began. A GPU's models go side by side, unless -j says otherwise: it waits for none of them.
 use_device() {
-    kind=$(jq -r .device "$RUN/run.json")
-    [ "$DEVICE" != auto ] || DEVICE=$kind
-    export DEVICE
+    KIND=$(jq -r .device "$RUN/run.json")
+    [ "$DEVICE" != auto ] || DEVICE=$KIND
+    export DEVICE KIND
     side_by_side=
-    [ "$kind" = cpu ] || [ -n "$given_jobs" ] || side_by_side=-j$CORES
+    [ "$KIND" = cpu ] || [ -n "$given_jobs" ] || side_by_side=-j$CORES
 }
 
 count() { # STATE...: cells of the plan in these states
