@@ -90,7 +90,7 @@ for file in README.md CONTRIBUTING.md CHANGELOG.md calib/README.md; do
         ok "$file: make $t is a target" grep -q "^  $t " help
     done
     missing=
-    for path in $(sed -n 's/.*`/&/p' "$here/$file" | grep -o '`\(src\|mk\|tests\|tools\|bench\|calib\)/[A-Za-z0-9_./]*`' | tr -d '`' | sort -u) \
+    for path in $(sed -n 's/.*`/&/p' "$here/$file" | grep -o '`\(src\|mk\|tests\|tools\|bench\|calib\)/[A-Za-z0-9_./]*`' | tr -d '`' | grep -v FOLDER | sort -u) \
         $(grep -o '](\([A-Za-z][A-Za-z0-9_./-]*\))' "$here/$file" | tr -d '](' | tr -d ')' | grep -v '^https*:'); do
         [ -e "$here/$path" ] || [ -e "$here/${file%/*}/$path" ] || missing="$missing $path"
     done
