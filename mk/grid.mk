@@ -11,7 +11,8 @@ settings = $(foreach v,$(GRID_SETTINGS),$v=$(call quote,$($v))) MAKE=$(call quot
 
 # `exec`: what make tells its child to do, stop for one, must reach the script and not a shell before it.
 # `+`: the second make shares this one's jobs. Not where make only shows (-n), asks (-q) or touches (-t).
-JOBS := $(if $(findstring n,$(firstword -$(MAKEFLAGS)))$(findstring q,$(firstword -$(MAKEFLAGS)))$(findstring t,$(firstword -$(MAKEFLAGS))),,+)
+LETTERS := $(filter-out --%,$(firstword -$(MAKEFLAGS)))
+JOBS := $(if $(findstring n,$(LETTERS))$(findstring q,$(LETTERS))$(findstring t,$(LETTERS)),,+)
 
 sweep: $(GRID_TOOLS)
 	$(JOBS)@exec env $(settings) mk/sweep.sh sweep

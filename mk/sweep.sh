@@ -19,11 +19,11 @@ fi
 export THREADS
 
 scratch=$(mktemp -d) || exit 1
-trap 'rm -rf "$scratch"' EXIT
+trap 'at_exit' EXIT
 trap 'exit 130' INT
 trap 'exit 143' TERM HUP
 
-for tool in calib-prep calib-stats qcfg-build sens-score recipe-solve report-gen; do
+for tool in calib-prep calib-stats qcfg-build sens-score recipe-solve report-gen progress-board; do
     [ "$1" = index ] || [ -x "$BIN/$tool" ] || die 2 "$BIN/$tool: not built; make build"
 done
 
@@ -90,7 +90,13 @@ do_sweep() {
     if [ "$(count todo stale failed)" -gt 0 ]; then
         mk/grid.sh "$RUN" "$scratch/plan" || exit 1
         # MAKEFLAGS hands -j and its job server on; -k: what fails takes nothing else with it.
-        interruptible "$MAKE" -s -k --no-print-directory -C "$RUN" -f grid.mk all || interrupted=1
+        open_board
+        # This shell must not hold the board's pipe by 1 or 2, or it would wait for itself.
+        # shellcheck disable=SC2016
+        running=1
+        interruptible sh -c 'exec "$@" >&8 2>&8 8>&-' sh "$MAKE" -s -k --no-print-directory -C "$RUN" -f grid.mk all || interrupted=1
+        running=
+        close_board
         find "$RUN/work/state" "$RUN/work/failed" -mindepth 1 -type d -empty -delete
         mk/plan.sh "$RUN" "$scratch" || exit 2
     fi
@@ -105,13 +111,42 @@ do_sweep() {
     [ "$failed" -eq 0 ] || exit 2
 }
 
+# The steps' words go to descriptor 8 (make's job server has low ones): standard error, or on a terminal a board, which
+# also shows how far each step is.
+open_board() {
+    if [ -t 2 ] && [ "${TERM:-dumb}" != dumb ]; then
+        mkfifo "$scratch/board" || die 1 "$scratch: no pipe can be made there"
+        # What ends the steps must not end it: it goes when the last of them has gone.
+        (trap '' INT TERM HUP && exec "$BIN/progress-board" <"$scratch/board" >&2 9>&-) &
+        board=$!
+        BOARD=1
+        export BOARD
+        exec 8>"$scratch/board"
+    else
+        exec 8>&2
+    fi
+}
+
+at_exit() {
+    close_board
+    rm -rf "$scratch"
+    [ -z "$running" ] || note "$RUN: not finished; make sweep goes on where it was"
+}
+
+close_board() {
+    exec 8>&-
+    [ -z "$board" ] || wait "$board"
+    board=
+}
+
 point_latest() {
     [ "$(readlink "tmp/$SUBDIR/latest")" != "${RUN##*/}" ] || return 0
     ln -s "${RUN##*/}" "tmp/$SUBDIR/.latest.$$" && mv -fT "tmp/$SUBDIR/.latest.$$" "tmp/$SUBDIR/latest" ||
         die 1 "tmp/$SUBDIR/latest: cannot be made"
 }
 
-interrupted=
+interrupted='' board='' running=''
+unset BOARD
 case $1 in
 sweep | plan | index) "do_$1" ;;
 *) die 2 "sweep.sh: sweep, plan or index" ;;

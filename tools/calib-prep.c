@@ -55,7 +55,7 @@ static int write_images(const struct request *r, const struct image_list *list, 
     if (r->npy ? npy_create(r->output, n, r->size, &d.npy, err)
                : calib_create(r->output, n, r->size, &d.calib, err))
         goto out;
-    progress_start(&d.progress, "preparing images", n, 0);
+    progress_start(&d.progress, "preparing images", n, 0, NULL);
     int failed = image_prepare(list, r->size, r->threads < n ? r->threads : n, put, &d, err);
     progress_end(&d.progress);
     if (failed || (r->npy ? npy_finish(&d.npy, err) : calib_finish(&d.calib, NULL, err)))

@@ -15,7 +15,7 @@ static int dump(const struct checkpoint *c, const char *path, int size, cJSON *o
     if (graph_build(checkpoint_root(c), &graph, err) || graph_to_json(graph, size, &net, err))
         goto out;
     cJSON_AddItemToObject(o, "graph", net);
-    if (pt_tree_json(checkpoint_root(c), &tree, err))
+    if (pt_tree_json(c, &tree, err))
         goto out;
     cJSON_AddItemToObject(o, "tree", tree);
     ret = 0;

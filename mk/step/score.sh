@@ -35,9 +35,11 @@ else
     fi
     mkdir -p "$RUN/work/state/$model" || exit 1
     note "$model: scoring $# cells"
+    label=$model
+    [ $# -gt 1 ] || label="$model $1"
     # LAUNCHER and the cells are lists of words: names hold no spaces.
     # shellcheck disable=SC2086
-    run_tool "$pass" /dev/null $LAUNCHER "$BIN/sens-score" --model "$checkpoint" --name "$model" \
+    run_tool "$label" "$pass" /dev/null $LAUNCHER "$BIN/sens-score" --model "$checkpoint" --name "$model" \
         --calib "$RUN/work/calib.bin" --amax "$RUN/work/amax/$model.json" --score-size "$SCORE_SIZE" \
         --batch-size "$BATCH_SIZE" --device cpu --threads "$THREADS" --state "$RUN/work/state/$model" $demonstration $cells
 fi

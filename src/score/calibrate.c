@@ -186,7 +186,7 @@ static int run_images(const struct graph *graph, struct pool *pool, const struct
     }
     if (forward_net_new(graph, images->size, &net, err) || make_lanes(&c, net, pool_threads(pool), err))
         goto out;
-    progress_start(&c.progress, "calibrating", amax->images, amax->done);
+    progress_start(&c.progress, "calibrating", amax->images, amax->done, NULL);
     pool_run(pool, c.n_lanes, run_lane, &c);
     progress_end(&c.progress);
     ret = c.failed == amax->images ? 0 : -1;

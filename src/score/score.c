@@ -3,8 +3,7 @@
 #include "base/cpu.h"
 #include "base/progress.h"
 #include "cuda/cuda.h"
-#include "score/plan.h"
-#include "score/scorer.h"
+#include "score/steps.h"
 #include "score/sums.h"
 
 #include <math.h>
@@ -36,113 +35,104 @@ static void identity_of(const struct score_pass *pass, const struct score_cell *
     digest_bytes(text, (size_t)n, hex);
 }
 
-/* Of each cell: its sums so far. The steps that all have. */
-static int take_up(const struct score_pass *pass, struct score_cell *cells, size_t n_cells,
-                   char (*identities)[DIGEST_HEX], int *first, struct err *err) {
-    size_t n_convs = pass->graph->n_convs;
-    *first = pass->steps;
-    for (size_t i = 0; i < n_cells; i++) {
-        struct score_cell *c = &cells[i];
+/* The cells that steps are scored for. */
+struct progress_of_cells {
+    const struct score_pass *pass;
+    const struct plan *plan;
+    struct score_cell *cells;
+    size_t n_cells;
+    char (*identities)[DIGEST_HEX];
+    struct progress progress;
+};
+
+/* A GPU remakes this many steps sooner than the disk keeps what comes before. */
+enum { CUDA_SAVE_EVERY = 256 };
+
+/* Adds a step to the cells that lack it. */
+static int take_step(void *ctx, int step, const double *add, struct err *err) {
+    struct progress_of_cells *p = ctx;
+    size_t n_convs = p->pass->graph->n_convs;
+    for (size_t i = 0; i < p->n_cells; i++) {
+        struct score_cell *c = &p->cells[i];
+        if (c->done != step)
+            continue;
+        for (size_t k = 0; k < n_convs; k++)
+            c->sums[k] += add[(size_t)p->plan->pair_of[i] * n_convs + k];
+        c->done++;
+        if (p->pass->cuda && c->done % CUDA_SAVE_EVERY)
+            continue;
+        if (c->state && sums_write(c->state, p->identities[i], c->done, c->sums, n_convs, err))
+            return -1;
+    }
+    progress_step(&p->progress, step + 1);
+    return 0;
+}
+
+/* The step from which on some cell wants each pair. Caller frees; NULL when out of memory. */
+static int *wanted_from(const struct plan *plan, const struct score_cell *cells, size_t n_cells, int steps) {
+    int *from = malloc((size_t)plan->n_pairs * sizeof *from);
+    for (int p = 0; from && p < plan->n_pairs; p++)
+        from[p] = steps;
+    for (size_t i = 0; from && i < n_cells; i++) {
+        int *at = &from[plan->pair_of[i]];
+        *at = cells[i].done < *at ? cells[i].done : *at;
+    }
+    return from;
+}
+
+/* Takes the cells up from their states. *first: the first step that one of them lacks. */
+static int take_up(struct progress_of_cells *p, int *first, struct err *err) {
+    size_t n_convs = p->pass->graph->n_convs;
+    *first = p->pass->steps;
+    for (size_t i = 0; i < p->n_cells; i++) {
+        struct score_cell *c = &p->cells[i];
         if (!(c->sums = calloc(n_convs, sizeof *c->sums)))
             return err_nomem(err);
-        identity_of(pass, c, identities[i]);
-        c->done = c->state ? sums_read(c->state, identities[i], c->sums, n_convs) : 0;
-        if (c->done > pass->steps)
+        identity_of(p->pass, c, p->identities[i]);
+        c->done = c->state ? sums_read(c->state, p->identities[i], c->sums, n_convs) : 0;
+        if (c->done > p->pass->steps)
             c->done = 0;
         *first = c->done < *first ? c->done : *first;
     }
     return 0;
 }
 
-/* The pairs that cells at `step` need; how many steps need the very same. */
-static int wanted_at(const struct score_pass *pass, const struct score_cell *cells, size_t n_cells,
-                     const struct plan *plan, int step, bool *wanted) {
-    int end = pass->steps;
-    memset(wanted, 0, (size_t)plan->n_pairs * sizeof *wanted);
-    for (size_t i = 0; i < n_cells; i++)
-        if (cells[i].done == step)
-            wanted[plan->pair_of[i]] = true;
-        else
-            end = cells[i].done < end ? cells[i].done : end;
-    return end - step;
-}
-
-/* A step's sums into the cells that wait for them. */
-static void add_step(const struct score_pass *pass, struct score_cell *cells, size_t n_cells,
-                     const struct plan *plan, int step, const double *add) {
-    size_t n_convs = pass->graph->n_convs;
-    for (size_t i = 0; i < n_cells; i++) {
-        struct score_cell *c = &cells[i];
-        if (c->done != step)
-            continue;
-        for (size_t k = 0; k < n_convs; k++)
-            c->sums[k] += add[(size_t)plan->pair_of[i] * n_convs + k];
-        c->done++;
-    }
-}
-
-/* Keeps what the cells at `step` have. */
-static int save(const struct score_pass *pass, const struct score_cell *cells, size_t n_cells,
-                char (*identities)[DIGEST_HEX], int step, struct err *err) {
-    for (size_t i = 0; i < n_cells; i++)
-        if (cells[i].state && cells[i].done == step &&
-            sums_write(cells[i].state, identities[i], step, cells[i].sums, pass->graph->n_convs, err))
-            return -1;
-    return 0;
-}
-
 int score_run(const struct score_pass *pass, struct score_cell *cells, size_t n_cells, struct err *err) {
     struct plan plan = {0};
-    struct scorer *scorer = NULL;
-    struct progress progress = {0};
+    struct progress_of_cells p = {.pass = pass, .plan = &plan, .cells = cells, .n_cells = n_cells};
+    char of[32];
     const struct qcfg **qcfgs = calloc(n_cells + 1, sizeof *qcfgs);
-    char(*identities)[DIGEST_HEX] = calloc(n_cells + 1, sizeof *identities);
-    double *add = NULL;
-    bool *wanted = NULL;
+    int *from = NULL;
     int ret = -1, first;
-    if (!qcfgs || !identities) {
+    p.identities = calloc(n_cells + 1, sizeof *p.identities);
+    if (!qcfgs || !p.identities) {
         err_nomem(err);
         goto out;
     }
     for (size_t i = 0; i < n_cells; i++)
         qcfgs[i] = &cells[i].qcfg;
-    if (take_up(pass, cells, n_cells, identities, &first, err))
+    if (take_up(&p, &first, err))
         goto out;
     if (first == pass->steps) {
         ret = 0;
         goto out;
     }
-    if (plan_make(qcfgs, n_cells, &plan, err) || scorer_new(pass, &plan, &scorer, err))
+    if (plan_make(qcfgs, n_cells, &plan, err))
         goto out;
-    size_t each = (size_t)plan.n_pairs * pass->graph->n_convs;
-    add = calloc(each * (size_t)pass->steps, sizeof *add);
-    wanted = calloc((size_t)plan.n_pairs, sizeof *wanted);
-    if (!add || !wanted) {
+    if (!(from = wanted_from(&plan, cells, n_cells, pass->steps))) {
         err_nomem(err);
         goto out;
     }
-    progress_start(&progress, pass->batch_size > 1 ? "scoring batch" : "scoring image", pass->steps, first);
-    for (int step = first, n; step < pass->steps; step += n) {
-        n = wanted_at(pass, cells, n_cells, &plan, step, wanted);
-        n = scorer_batch(scorer, step, n);
-        if (scorer_run(scorer, step, n, wanted, add, err))
-            goto out;
-        for (int k = 0; k < n; k++)
-            add_step(pass, cells, n_cells, &plan, step + k, add + (size_t)k * each);
-        /* A GPU does all at once: the results come next, and remaking them is faster than this. */
-        if (!(pass->cuda && step + n == pass->steps) && save(pass, cells, n_cells, identities, step + n, err))
-            goto out;
-        progress_step(&progress, step + n);
-    }
-    ret = 0;
+    snprintf(of, sizeof of, "%zu cell%s", n_cells, n_cells == 1 ? "" : "s");
+    progress_start(&p.progress, pass->batch_size > 1 ? "scoring batch" : "scoring image", pass->steps, first,
+                   of);
+    ret = (pass->cuda ? steps_run_cuda : steps_run)(pass, &plan, first, from, take_step, &p, err);
 out:
-    progress_end(&progress);
-    scorer_free(&scorer);
+    progress_end(&p.progress);
     plan_free(&plan);
     free(qcfgs);
-    free(identities);
-    free(add);
-    free(wanted);
+    free(p.identities);
+    free(from);
     return ret;
 }
 

@@ -107,6 +107,7 @@ ok "index makes what is gone" [ -s $index -a -s $run/sweep_index.csv -a -s $run/
 tree $run >reference
 mk sweep NEW=1 -j2 CELLS_PER_PROCESS=1 LAUNCHER="env WRAPPED=1" MODELS='a demo b' WEIGHT_DTYPES='int8 fp4' ACT_DTYPES='int8 fp8 fp16'
 equal "-j2 CELLS_PER_PROCESS=1: last line" "$(last_line)" "27 ok, 9 unsupported, 0 failed: sweep_index.json"
+equal "-j2 reaches the second make" "$(grep -c jobserver err)" 0
 tree $run | grep -F -f reference >both
 ok "the same bytes for each cell that both have: $(wc -l <both)" [ "$(wc -l <both)" -eq "$(grep -c . reference)" ]
 half=$(($(nproc) / 2))
