@@ -22,7 +22,10 @@ static int run(void *ctx, const struct operands *operands, struct err *err) {
 }
 
 int main(int argc, char **argv) {
-    struct request r = {{.device = "auto", .threads = (int)sysconf(_SC_NPROCESSORS_ONLN), .batch_size = 1},
+    struct request r = {{.device = "auto",
+                         .threads = (int)sysconf(_SC_NPROCESSORS_ONLN),
+                         .batch_size = 1,
+                         .say = opt_complain},
                         .output = "-"};
     struct opt rows[] = {
         {"model", 'm', OPT_STRING, &r.options.model, "FILE", "YOLOv10 checkpoint", .required = true},

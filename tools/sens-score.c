@@ -11,7 +11,7 @@ struct request {
     struct session_options options;
     struct cells_options cells;
     const char *amax;
-    bool revision;
+    bool revision, probe;
 };
 
 static int score(struct request *r, struct err *err) {
@@ -32,6 +32,13 @@ static int run(void *ctx, const struct operands *operands, struct err *err) {
         printf("%d\n", SCORE_REVISION);
         return 0;
     }
+    if (r->probe) {
+        const char *kind;
+        if (session_device(&r->options, &kind, err))
+            return -1;
+        puts(kind);
+        return 0;
+    }
     if (!r->options.model || !r->options.calib)
         return err_set(err, ERR_USAGE, "--%s is required", r->options.model ? "calib" : "model");
     r->cells.operands = operands->word;
@@ -41,7 +48,10 @@ static int run(void *ctx, const struct operands *operands, struct err *err) {
 
 int main(int argc, char **argv) {
     struct request r = {
-        {.device = "auto", .threads = (int)sysconf(_SC_NPROCESSORS_ONLN), .batch_size = 1},
+        {.device = "auto",
+         .threads = (int)sysconf(_SC_NPROCESSORS_ONLN),
+         .batch_size = 1,
+         .say = opt_complain},
         {.score_size = 16, .output = "-", .complain = opt_complain},
     };
     struct opt rows[] = {
@@ -63,6 +73,7 @@ int main(int argc, char **argv) {
          "keep the sums of a killed pass here and go on from them"},
         {"output", 'o', OPT_STRING, &r.cells.output, "FILE", "where the scores of a single cell go"},
         {"revision", 0, OPT_FLAG, &r.revision, NULL, "print the revision of the scoring code and exit"},
+        {"probe", 0, OPT_FLAG, &r.probe, NULL, "print what --device stands for here, cpu or cuda, and exit"},
         OPT_END,
     };
     struct opt_tool tool = {

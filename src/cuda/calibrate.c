@@ -116,7 +116,7 @@ int cuda_calibrate(struct cuda *cuda, const struct graph *graph, const struct ca
                    struct amax *amax, struct err *err) {
     struct calibration c = {.size = images->size};
     int ret = -1;
-    if (forward_plan_make(graph, images->size, &c.plan, err) ||
+    if (device_enter(cuda, err) || forward_plan_make(graph, images->size, &c.plan, err) ||
         net_new(cuda, graph, c.plan.steps, c.plan.n_steps, true, false, &c.net, err) ||
         make_room(&c, images, amax->images, err) || make_amax(&c, err))
         goto out;

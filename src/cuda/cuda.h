@@ -31,6 +31,8 @@ bool cuda_is_built(void);
  * no driver, no card or no such card, with what to do. say, which may be NULL, hears what a user should know
  * but that is no error: batches that were made smaller because memory is short. */
 int cuda_open(const char *device, void (*say)(const char *message), struct cuda **out, struct err *err);
+/* Whether cuda_open would find the device, with its errors, without opening it. */
+int cuda_probe(const char *device, struct err *err);
 void cuda_close(struct cuda **cuda);
 
 /* The card's name, "NVIDIA H200"; lasts as long as cuda. */

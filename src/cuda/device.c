@@ -25,19 +25,33 @@ static int index_of(const char *device, int *index, struct err *err) {
     return 0;
 }
 
-int cuda_open(const char *device, void (*say)(const char *message), struct cuda **out, struct err *err) {
-    struct cudaDeviceProp properties;
-    struct cuda *cuda = NULL;
+/* *index of a device that is there. */
+static int find_device(const char *device, int *index, struct err *err) {
     cudaError_t status;
-    int index, count = 0;
-    if (index_of(device, &index, err))
+    int count = 0;
+    if (index_of(device, index, err))
         return -1;
     if ((status = cudaGetDeviceCount(&count)) != cudaSuccess || count == 0)
         return err_set(err, ERR_FAILED, "--device %s: no usable GPU (%s); see nvidia-smi, or use the cpu",
                        device, status == cudaSuccess ? "none found" : cudaGetErrorString(status));
-    if (index >= count)
+    if (*index >= count)
         return err_set(err, ERR_FAILED, "--device %s: this machine has %d GPU%s, cuda:0%s", device, count,
                        count > 1 ? "s" : "", count > 1 ? " and on" : "");
+    return 0;
+}
+
+int cuda_probe(const char *device, struct err *err) {
+    int index;
+    return find_device(device, &index, err);
+}
+
+int cuda_open(const char *device, void (*say)(const char *message), struct cuda **out, struct err *err) {
+    struct cudaDeviceProp properties;
+    struct cuda *cuda = NULL;
+    cudaError_t status;
+    int index;
+    if (find_device(device, &index, err))
+        return -1;
     if (!(cuda = calloc(1, sizeof *cuda)))
         return err_nomem(err);
     cuda->index = index;
@@ -62,6 +76,11 @@ void cuda_close(struct cuda **cuda) {
         cudaStreamDestroy((*cuda)->stream);
     free(*cuda);
     *cuda = NULL;
+}
+
+int device_enter(const struct cuda *cuda, struct err *err) {
+    cudaError_t status = cudaSetDevice(cuda->index);
+    return status == cudaSuccess ? 0 : device_error(err, status, cuda->name);
 }
 
 const char *cuda_name(const struct cuda *cuda) {

@@ -14,6 +14,9 @@ struct cuda {
     void (*say)(const char *message);
 };
 
+/* Makes the card this thread's: another may have opened it. */
+int device_enter(const struct cuda *cuda, struct err *err);
+
 /* err from a CUDA status: ERR_FAILED. Returns -1. */
 int device_error(struct err *err, cudaError_t status, const char *what);
 

@@ -11,11 +11,15 @@ bool cuda_is_built(void) {
     return false;
 }
 
+int cuda_probe(const char *device, struct err *err) {
+    unsupported(err);
+    return err_wrap(err, "--device %s", device);
+}
+
 int cuda_open(const char *device, void (*say)(const char *message), struct cuda **out, struct err *err) {
     (void)say;
     (void)out;
-    unsupported(err);
-    return err_wrap(err, "--device %s", device);
+    return cuda_probe(device, err);
 }
 
 void cuda_close(struct cuda **cuda) {

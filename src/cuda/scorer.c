@@ -34,6 +34,10 @@ int cuda_scorer_new(struct cuda *cuda, const struct graph *graph, const struct a
     int most = IMAGES / batch_size > 1 ? IMAGES / batch_size : 1, ret;
     if (!s)
         return err_nomem(err);
+    if (device_enter(cuda, err)) {
+        free(s);
+        return -1;
+    }
     *s = (struct cuda_scorer){.images = images, .plan = plan, .batch_size = batch_size};
     most = most < steps ? most : steps;
     s->together = most;
