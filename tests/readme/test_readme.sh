@@ -1,8 +1,8 @@
 #!/bin/sh
 # README.md's examples, as they stand there, in its order: each block of ```sh is run by a shell that stops at the first command
-# that fails. What the word after sh means:
+# that fails. What a line <!-- example: WORD --> before the block means:
 #
-#   (nothing)   run, on less than it says: few images, a small input
+#   (none)      run, on less than it says: few images, a small input
 #   help2man    run where help2man is
 #   network     needs the network, minutes and gigabytes: counted, not run
 #   tests       these tests themselves
@@ -39,13 +39,14 @@ chmod +x path/make
 PATH=$sandbox/path:$PATH
 
 awk '/^```/ && open { open = 0; next }
-    /^```/ { open = 1; n++; file = sprintf("block.%02d", n); print substr($0, 4) >file ".kind"; printf "" >file; next }
-    open { print >file }' README.md
+    /^```/ { open = 1; n++; file = sprintf("block.%02d", n); print substr($0, 4) word >file ".kind"; printf "" >file; next }
+    open { print >file; next }
+    { word = /^<!-- example: [a-z0-9]+ -->$/ ? " " $3 : "" }' README.md
 
 ran=0
 for block in block.??; do
     kind=$(cat "$block.kind")
-    title=$(sed -n '1{s/  *#.*//;p}' "$block")
+    title=$(sed -n '/^#/d; s/  *#.*//; p; q' "$block")
     began=$(date +%s%N)
     case $kind in
     sh | 'sh help2man')
