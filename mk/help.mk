@@ -9,12 +9,12 @@ HELP_OF_cell      := one of them: MODEL, W, A, G
 HELP_OF_plan      := the cells of sweep, one a line: done, to do, failed, unsupported
 HELP_OF_index     := the index, failures and page again, from what a run holds
 HELP_OF_test      := every test a CPU can run
-HELP_OF_test-cuda := those that need a GPU (not built yet)
+HELP_OF_test-cuda := those that need a GPU, after make build DEVICE=cuda
 HELP_OF_test-long := the long ones
 HELP_OF_bless     := the golden files of the tests, from what the tools write now: read git diff then
 HELP_OF_bench     := where a sweep of each of MODELS spends its time, against the peak of the machine
 HELP_OF_bench-modelopt := ModelOpt and ours on the same cells: times, ratio, agreement
-HELP_OF_fuzz      := the fuzzers, FUZZ_SECONDS each (not built yet)
+HELP_OF_fuzz      := the fuzzers, FUZZ_SECONDS each; needs clang
 HELP_OF_models    := download the official checkpoints into MODEL_DIR
 HELP_OF_man       := the man pages of the tools, into build/man/
 HELP_OF_install   := the tools and their man pages, into DESTDIR and PREFIX

@@ -14,8 +14,11 @@ const char *const qcfg_fp4_presets[] = {"nvfp4", "mxfp4", NULL};
 const char *const qcfg_int4_presets[] = {"blockwise", "awq", NULL};
 const char *const qcfg_block_dims[] = {"modelopt", "reduction", NULL};
 
-static const char *const format_names[] = {"off", "int8", "int4", "fp8", "nvfp4", "mxfp4"};
-static const int format_bits[] = {16, 8, 4, 8, 4, 4};
+static const char *const format_names[] = {
+    [QUANT_OFF] = "off", [QUANT_INT8] = "int8",   [QUANT_INT4] = "int4",
+    [QUANT_FP8] = "fp8", [QUANT_NVFP4] = "nvfp4", [QUANT_MXFP4] = "mxfp4"};
+static const int format_bits[] = {[QUANT_OFF] = 16, [QUANT_INT8] = 8,  [QUANT_INT4] = 4,
+                                  [QUANT_FP8] = 8,  [QUANT_NVFP4] = 4, [QUANT_MXFP4] = 4};
 static const char *const calib_names[] = {"max", "awq", "none"};
 
 /* One quantizer's entry of a ModelOpt quant_cfg. Whether a key is there at all matters: the artifacts repeat

@@ -1,0 +1,99 @@
+#!/bin/sh
+# README.md's examples, as they stand there, in its order: each block of ```sh is run by a shell that stops at the first command
+# that fails. What a line <!-- example: WORD --> before the block means:
+#
+#   (none)      run, on less than it says: few images, a small input
+#   help2man    run where help2man is
+#   network     needs the network, minutes and gigabytes: counted, not run
+#   tests       these tests themselves
+#
+# and what files README.md, CONTRIBUTING.md and CHANGELOG.md name is there. BUILD is the build folder.
+here=$PWD
+build=$(realpath "${BUILD:-build}")
+sandbox=$(mktemp -d) || exit 1
+trap 'rm -rf "$sandbox"' EXIT
+unset MAKEFLAGS MFLAGS MAKELEVEL
+for f in Makefile mk src tools tests bench calib README.md; do ln -s "$here/$f" "$sandbox/"; done
+ln -s "$build" "$sandbox/build"
+cd "$sandbox" || exit 1
+
+# What the examples take for granted: s and m in models/, a model and a list of one's own, a home.
+mkdir models runs my home
+for m in models/yolov10s models/yolov10m runs/best; do ln -s "$here/calib/models/yolov10n.pt" $m.pt; done
+head -n 10 "$here/calib/quant100.txt" | sed "s|^|$here/calib/|" >my/list.txt
+HOME=$sandbox/home
+export HOME
+
+# make, on less; and nothing is installed on the machine that runs the tests.
+small='IMGSZ=32 CALIB_IMAGES=10 SCORE_SIZE=1'
+mkdir path
+cat >path/make <<EOT
+#!/bin/sh
+for word in "\$@"; do
+    shift
+    [ "\$word" = deps ] || set -- "\$@" "\$word"
+done
+exec $(command -v make) "\$@" $small
+EOT
+chmod +x path/make
+PATH=$sandbox/path:$PATH
+
+awk '/^```/ && open { open = 0; next }
+    /^```/ { open = 1; n++; file = sprintf("block.%02d", n); print substr($0, 4) word >file ".kind"; printf "" >file; next }
+    open { print >file; next }
+    { word = /^<!-- example: [a-z0-9]+ -->$/ ? " " $3 : "" }' README.md
+
+ran=0
+for block in block.??; do
+    kind=$(cat "$block.kind")
+    title=$(sed -n '/^#/d; s/  *#.*//; p; q' "$block")
+    began=$(date +%s%N)
+    case $kind in
+    sh | 'sh help2man')
+        if [ "$kind" != sh ] && ! command -v help2man >/dev/null; then
+            echo "# skip $title: no help2man here"
+            continue
+        fi
+        if bash -eo pipefail "$block" >"$block.out" 2>"$block.err" </dev/null; then
+            echo "ok - README: $title ($((($(date +%s%N) - began) / 1000000)) ms)"
+            ran=$((ran + 1))
+        else
+            echo "not ok - README: $title: status $?"
+            sed 's/^/#   /' "$block"
+            tail -n 12 "$block.err" | sed 's/^/#   err: /'
+        fi
+        ;;
+    'sh network' | 'sh tests') echo "ok - README: not run (${kind#sh }): $title" ;;
+    text) ;;
+    *) echo "not ok - README: a block of the unknown kind \"$kind\": $title" ;;
+    esac
+done
+[ $ran -ge 7 ] && echo "ok - $ran blocks were run" || echo "not ok - only $ran blocks were run"
+
+ok() { # WHAT COMMAND...
+    what=$1
+    shift
+    if "$@"; then echo "ok - $what"; else echo "not ok - $what: $*"; fi
+}
+claim=$(sed -n 's/^It ends with `\([^:]*\): .*/\1/p' README.md)
+ok "the first command ends as it says: $claim" [ -n "$claim" -a "$(tail -n 1 block.01.out | cut -d: -f1)" = "$claim" ]
+ok "and names the page" grep -q '^page: tmp/.*/index.html$' block.01.err
+ok "a pipeline shows a layer and its score" grep -q '"score": [0-9.e-]*[1-9]' "$(grep -l max_by block.?? | head -n 1).out"
+ok "step by step: the reports are there" [ -s fp8-fp8/layer-sensitivity-report.md ]
+
+# Every option of the table's right side is a variable, every target is one of make's.
+make help >help
+for v in $(sed -n '/^## Coming/,/^## /p' README.md | grep '^|' | cut -d'|' -f3 | grep -o '\b[A-Z][A-Z0-9]*_[A-Z_]*\b\|\b[A-Z]\{5,\}\b'); do
+    ok "README: $v is a variable" grep -q "^  $v " help
+done
+for file in README.md CONTRIBUTING.md CHANGELOG.md calib/README.md; do
+    for t in $(grep -o '`make [a-z][a-z-]*' "$here/$file" | cut -d' ' -f2 | sort -u); do
+        ok "$file: make $t is a target" grep -q "^  $t " help
+    done
+    missing=
+    for path in $(sed -n 's/.*`/&/p' "$here/$file" | grep -o '`\(src\|mk\|tests\|tools\|bench\|calib\)/[A-Za-z0-9_./]*`' | tr -d '`' | grep -v FOLDER | sort -u) \
+        $(grep -o '](\([A-Za-z][A-Za-z0-9_./-]*\))' "$here/$file" | tr -d '](' | tr -d ')' | grep -v '^https*:'); do
+        [ -e "$here/$path" ] || [ -e "$here/${file%/*}/$path" ] || missing="$missing $path"
+    done
+    ok "$file: what it names is there" [ -z "$missing" ]
+done
