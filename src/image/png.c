@@ -11,6 +11,9 @@
 /* No byte of deflate data stands for more than 1032 bytes. */
 enum { INFLATION_MAX = 1032 };
 
+/* What a chunk that is compressed, a colour profile, may take beyond the length of the file. */
+enum { CHUNK_SLACK = 1 << 20 };
+
 struct decoder {
     const uint8_t *bytes;
     size_t n, at;
@@ -54,7 +57,8 @@ static bool inflated_too_far(const struct decoder *d, png_uint_32 width, png_uin
 static int decode(struct decoder *d, struct image *im) {
     png_structp png = d->png;
     png_set_read_fn(png, d, take);
-    png_set_user_limits(png, 0x7fffffff, 0x7fffffff); /* image_alloc judges */
+    png_set_user_limits(png, 0x7fffffff, 0x7fffffff);  /* image_alloc judges */
+    png_set_chunk_malloc_max(png, d->n + CHUNK_SLACK); /* a chunk is as long as it says, before it is read */
     png_read_info(png, d->info);
 
     const png_uint_32 width = png_get_image_width(png, d->info), height = png_get_image_height(png, d->info);
