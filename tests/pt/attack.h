@@ -42,18 +42,20 @@
 enum { LIBRARIES = 4 << 20 };
 
 /* What an attack would make, if it ran: command is what its payload says. */
-static char marker[] = "/tmp/yolosens-hostile-XXXXXX", command[64];
+static char marker[4096] = "/tmp/yolosens-hostile-XXXXXX", command[4200];
 static const char *folder; /* where files go; NULL: they are opened */
 static int n_files;
 
 static void attack_begin(int argc, char **argv) {
     char hex[DIGEST_HEX];
-    int fd = mkstemp(marker);
+    folder = argc > 1 ? argv[1] : NULL;
+    int fd = folder ? -1 : mkstemp(marker);
     if (fd >= 0)
         close(fd);
+    if (folder)
+        snprintf(marker, sizeof marker, "%s/ran", folder);
     unlink(marker);
     snprintf(command, sizeof command, "touch %s", marker);
-    folder = argc > 1 ? argv[1] : NULL;
     digest_bytes("", 0, hex); /* libcrypto reads its settings at the first call, */
     tzset();                  /* libc the time zone that libzip asks for */
     if (UNDER_ASAN && !folder)
