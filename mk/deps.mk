@@ -5,6 +5,8 @@ ARCH_PACKAGES   := base-devel python-pytorch cjson libyaml libzip libjpeg-turbo 
 CONDA_PACKAGES  := c-compiler cxx-compiler make libtorch cjson yaml libzip libjpeg-turbo libpng glpk openssl jq
 # What the tests use if they find it: the page's a browser. Installed for `make deps test` only, since it is large.
 DEBIAN_TEST_PACKAGES := chromium
+# What `make deps fuzz` needs beside.
+DEBIAN_FUZZ_PACKAGES := clang libclang-rt-dev
 
 deps:
-	@DEBIAN="$(DEBIAN_PACKAGES)" OPTIONAL="$(if $(filter test,$(MAKECMDGOALS)),$(DEBIAN_TEST_PACKAGES))" FEDORA="$(FEDORA_PACKAGES)" ARCH="$(ARCH_PACKAGES)" CONDA="$(CONDA_PACKAGES)" mk/deps.sh
+	@DEBIAN="$(DEBIAN_PACKAGES)$(if $(filter fuzz,$(MAKECMDGOALS)), $(DEBIAN_FUZZ_PACKAGES))" OPTIONAL="$(if $(filter test,$(MAKECMDGOALS)),$(DEBIAN_TEST_PACKAGES))" FEDORA="$(FEDORA_PACKAGES)" ARCH="$(ARCH_PACKAGES)" CONDA="$(CONDA_PACKAGES)" mk/deps.sh

@@ -4,7 +4,6 @@
 # make test needs no clang: tests/fuzz/test_replay.sh gives the same inputs, and those that were once findings, to the same
 # functions, built by the ordinary compiler with a main that reads files.
 F          := build/fuzz
-FUZZ_CC    ?= clang
 FUZZ_NAMES := $(patsubst tests/fuzz/fuzz_%.c,%,$(wildcard tests/fuzz/fuzz_*.c))
 FUZZ_SAN   := -fsanitize=address,undefined -fno-sanitize-recover=undefined -fno-omit-frame-pointer
 FUZZ_FLAGS  = -std=c11 -O2 -g -ffp-contract=off $(WARN) -Isrc -Itests $(FUZZ_SAN)
@@ -41,7 +40,11 @@ $B/fuzz/seeds: $B/obj/tests/fuzz/seeds.o $(LIB)
 	@mkdir -p $(@D)
 	$(Q)$(CC) $(ALL_LDFLAGS) -o $@ $< $(LIB) $(LIBS)
 
+.PHONY: fuzz-compiler
+fuzz-compiler:
+	@command -v $(firstword $(FUZZ_CC)) >/dev/null || { echo "make fuzz: needs $(FUZZ_CC); make deps fuzz installs it" >&2; exit 2; }
+$(FUZZ_O) $(FUZZ_NAMES:%=$F/obj/tests/fuzz/fuzz_%.o): | fuzz-compiler
 ifneq ($(filter deps,$(MAKECMDGOALS)),)
-$(FUZZ_O) $(FUZZ_NAMES:%=$F/obj/tests/fuzz/fuzz_%.o): | deps
+fuzz-compiler: deps
 endif
 -include $(shell find $F/obj -name '*.d' 2>/dev/null)

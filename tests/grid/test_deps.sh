@@ -51,6 +51,9 @@ ok "for a user, through sudo" grep -q '^sudo .*apt-get.*install -y' "$APT_LOG"
 
 # What only tests use: taken where apt has it, done without where not.
 equal "deps alone asks for nothing more" "$(make -n deps | grep -o 'OPTIONAL="[^"]*"')" 'OPTIONAL=""'
+clang() { make -n deps "$@" | grep -c 'DEBIAN="[^"]* clang libclang-rt-dev"'; }
+equal "nor for clang" "$(clang) $(clang test)" "0 0"
+equal "which deps for the fuzzers does" "$(clang fuzz)" 1
 equal "deps for the tests asks for a browser" "$(make -n deps test | grep -o 'OPTIONAL="[^"]*"')" 'OPTIONAL="chromium"'
 optional() { PATH=$sandbox/apt:$PATH DEBIAN=$everything OPTIONAL=$1 mk/deps.sh >out 2>err; status=$?; }
 HAVE=$everything
