@@ -21,10 +21,13 @@ $(FUZZ_NAMES:%=$F/bin/%): $F/bin/%: $F/obj/tests/fuzz/fuzz_%.o $(FUZZ_O)
 	@mkdir -p $(@D)
 	$(Q)$(FUZZ_CC) $(FUZZ_SAN) -fsanitize=fuzzer -o $@ $^ $(LIBS)
 
+# What tests/fuzz/inputs.sh runs.
+FUZZ_INPUTS := $B/fuzz/seeds $B/test/pt/test_hostile $B/test/pt/test_hostile_tree
+
 FUZZ_RUNS := $(FUZZ_NAMES:%=fuzz-%)
 .PHONY: $(FUZZ_RUNS)
-$(FUZZ_RUNS): fuzz-%: $F/bin/% $B/fuzz/seeds
-	@mk/fuzz.sh $* $F $B/fuzz/seeds $(FUZZ_SECONDS)
+$(FUZZ_RUNS): fuzz-%: $F/bin/% $(FUZZ_INPUTS)
+	@BUILD=$B mk/fuzz.sh $* $F $(FUZZ_SECONDS)
 
 fuzz: $(FUZZ_RUNS)
 

@@ -8,7 +8,7 @@ LONG_SCRIPTS := $(sort $(wildcard tests/*/long_*.sh))
 run_tests = @env -u MAKEFLAGS -u MFLAGS -u MAKELEVEL -u MAKEOVERRIDES $(foreach v,$(call on_command_line,$(VARIABLES)),-u $v) \
     BUILD=$B SHARED=$(abspath $(SHARED)) V=$V tests/run
 
-test: $(TOOLS) $(TESTS) $(REPLAYS) $B/fuzz/seeds
+test: $(TOOLS) $(TESTS) $(REPLAYS) $(FUZZ_INPUTS)
 	$(run_tests) $(TESTS) $(TEST_SCRIPTS)
 
 test-long: $(TOOLS)
