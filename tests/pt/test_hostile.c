@@ -330,7 +330,7 @@ static void test_shapes(void) {
         {0, 1, {2}, {-1}, "-1 is not an integer"},
         {0, 1, {2}, {4}, "beyond storage"},
         {0, 2, {2, 2}, {1LL << 62, 1LL << 62}, "beyond storage"},
-        {0, 2, {3, 3}, {1LL << 63 >> 1, 1}, "is not an integer"},
+        {0, 2, {3, 3}, {INT64_MIN, 1}, "is not an integer"},
         {0, 3, {1LL << 21, 1LL << 21, 1LL << 21}, {0, 0, 0}, "beyond storage"},
         {0, 4, {1LL << 31, 1LL << 31, 1LL << 31, 1LL << 31}, {0, 0, 0, 0}, "beyond storage"},
         {0, 2, {1LL << 32, 1LL << 31}, {1, 1}, "beyond storage"},
@@ -354,36 +354,31 @@ static void holder(struct buf *b, const char *name) {
     pk_get(b, 1);
 }
 
+/* A module that is in the memo, at 1, before it is given its attributes, up to its children. */
+static void loop_begin(struct buf *b) {
+    pk_global(b, "pkg", "Loop");
+    op(b, OP_EMPTY_TUPLE);
+    op(b, OP_NEWOBJ);
+    pk_put(b, 1);
+    op(b, OP_EMPTY_DICT);
+    op(b, OP_MARK);
+    pk_dict(b, "_parameters");
+    pk_dict_end(b);
+    pk_dict(b, "_buffers");
+    pk_dict_end(b);
+    pk_dict(b, "_modules");
+}
+
 static void test_modules(void) {
     struct buf b = {0};
-    pk_begin(&b, 2); /* the instance is in the memo before it is given its attributes */
-    pk_global(&b, "pkg", "Loop");
-    op(&b, OP_EMPTY_TUPLE);
-    op(&b, OP_NEWOBJ);
-    pk_put(&b, 1);
-    op(&b, OP_EMPTY_DICT);
-    op(&b, OP_MARK);
-    pk_dict(&b, "_parameters");
-    pk_dict_end(&b);
-    pk_dict(&b, "_buffers");
-    pk_dict_end(&b);
-    pk_dict(&b, "_modules");
+    pk_begin(&b, 2);
+    loop_begin(&b);
     holder(&b, "self");
     pk_module_end(&b);
     expect("a module that contains itself", zipped(&b, NULL), "contains itself");
 
     pk_begin(&b, 2); /* a holds b, which holds a */
-    pk_global(&b, "pkg", "Loop");
-    op(&b, OP_EMPTY_TUPLE);
-    op(&b, OP_NEWOBJ);
-    pk_put(&b, 1);
-    op(&b, OP_EMPTY_DICT);
-    op(&b, OP_MARK);
-    pk_dict(&b, "_parameters");
-    pk_dict_end(&b);
-    pk_dict(&b, "_buffers");
-    pk_dict_end(&b);
-    pk_dict(&b, "_modules");
+    loop_begin(&b);
     pk_str(&b, "b");
     pk_module(&b, "pkg", "Other");
     holder(&b, "a");
