@@ -43,11 +43,11 @@ $B/fuzz/seeds: $B/obj/tests/fuzz/seeds.o $(LIB)
 	@mkdir -p $(@D)
 	$(Q)$(CC) $(ALL_LDFLAGS) -o $@ $< $(LIB) $(LIBS)
 
-.PHONY: fuzz-compiler
-fuzz-compiler:
-	@command -v $(firstword $(FUZZ_CC)) >/dev/null || { echo "make fuzz: needs $(FUZZ_CC); make deps fuzz installs it" >&2; exit 2; }
+# One line rather than the compiler's.
 $(FUZZ_O) $(FUZZ_NAMES:%=$F/obj/tests/fuzz/fuzz_%.o): | fuzz-compiler
-ifneq ($(filter deps,$(MAKECMDGOALS)),)
-fuzz-compiler: deps
-endif
+.PHONY: fuzz-compiler
+fuzz-compiler: $(if $(filter deps,$(MAKECMDGOALS)),deps)
+	@echo 'int LLVMFuzzerTestOneInput(void) { return 0; }' | $(FUZZ_CC) -fsanitize=fuzzer,address -x c - -o /dev/null 2>/dev/null || { \
+	    echo "make fuzz needs clang with libFuzzer: make deps fuzz installs it where apt has it; else FUZZ_CC=its name" >&2; exit 1; }
+
 -include $(shell find $F/obj -name '*.d' 2>/dev/null)
