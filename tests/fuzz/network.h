@@ -565,8 +565,9 @@ static inline struct buf network_pickle(const uint8_t *edits, size_t n_edits) {
 static inline struct buf network_build(const uint8_t *edits, size_t n_edits) {
     static float numbers[2][STORAGE_FLOATS];
     struct buf pickle = network_pickle(edits, n_edits);
+    /* Positive where variances lie, small and of both signs where most weights do. */
     for (int i = 0; i < STORAGE_FLOATS; i++) {
-        numbers[0][i] = (float)(i % 7 + 1) / 8;
+        numbers[0][i] = i < 16 ? (float)(i % 7 + 1) / 32 : (float)(i * 7 % 13 - 6) / 64;
         numbers[1][i] = i % 3 ? 1 : i % 2 ? NAN : INFINITY;
     }
     numbers[0][0] = 2; /* the head's strides */

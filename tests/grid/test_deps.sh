@@ -107,7 +107,9 @@ equal "a browser that apt has not is done without" "$status $(tail -n 2 out | he
     "0 deps: the page's tests will do without chromium (apt-get cannot install it)"
 : >apt_cannot
 equal "make deps fuzz asks for the fuzzers' compiler" "$(make -n deps fuzz 2>/dev/null | grep -o 'mk/deps.sh .*' | sed 's/  */ /g; s/ $//')" "mk/deps.sh build fuzz"
+rm plain/clang
 deps_for_tests fuzz
+rm plain/chromium
 equal "which is" "$status $(sed -n 's/^apt-get .* install -y --no-install-recommends //p' "$APT_LOG")" "0 clang libclang-rt-dev"
 
 # Where nothing can be installed: what to install, and how; nothing else happens.
