@@ -16,7 +16,11 @@ $F/obj/%.o: %.c
 	@mkdir -p $(@D)
 	$(Q)$(FUZZ_CC) $(FUZZ_FLAGS) $(ISA_FLAGS_$(call isa,$*)) -MMD -MP -c -o $@ $<
 
-$(FUZZ_NAMES:%=$F/bin/%): $F/bin/%: $F/obj/tests/fuzz/fuzz_%.o $(FUZZ_O)
+$F/libyolosens.a: $(FUZZ_O)
+	$(call say,AR )
+	$(Q)rm -f $@ && ar rcs $@ $^
+
+$(FUZZ_NAMES:%=$F/bin/%): $F/bin/%: $F/obj/tests/fuzz/fuzz_%.o $F/libyolosens.a
 	$(call say,LD )
 	@mkdir -p $(@D)
 	$(Q)$(FUZZ_CC) $(FUZZ_SAN) -fsanitize=fuzzer -o $@ $^ $(LIBS)
