@@ -35,6 +35,11 @@ $(FUZZ_RUNS): fuzz-%: $F/bin/% $(FUZZ_INPUTS)
 
 fuzz: $(FUZZ_RUNS)
 
+# What the corpora cover, by as few inputs as that takes, into tests/fuzz/corpus, where make test replays it.
+.PHONY: fuzz-keep
+fuzz-keep: $(FUZZ_NAMES:%=$F/bin/%)
+	@for name in $(FUZZ_NAMES); do mk/fuzz-keep.sh $$name $F || exit 1; done
+
 # The same functions with a main, for make test.
 REPLAYS := $(FUZZ_NAMES:%=$B/fuzz/replay-%)
 $(REPLAYS): $B/fuzz/replay-%: $B/obj/tests/fuzz/fuzz_%.o $B/obj/tests/fuzz/replay.o $(LIB)

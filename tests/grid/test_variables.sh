@@ -74,7 +74,7 @@ equal "a list that names a missing image: status" "$status" 2
 ok "and says which" grep -q 'lists/gone.txt: images/gone.jpg: no such image' err
 
 mk test-cuda
-ok "test-cuda says that it is not built yet, status 2" [ "$status" -eq 2 -a -n "$(grep 'not built yet' err)" ]
+ok "test-cuda says that this build has no CUDA, status 2" [ "$status" -eq 2 -a -n "$(grep 'no CUDA' err)" ]
 MODELS=b
 export MODELS
 mk plan WEIGHT_DTYPES=int8 ACT_DTYPES=int8 GRANULARITIES=per_layer
