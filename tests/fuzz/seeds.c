@@ -66,7 +66,7 @@ static void pickle(const char *name, const void *opcodes, size_t n) {
     buf_free(&p);
 }
 
-/* Every storage class, one tensor twice, and a parameter that is none. */
+/* Every storage class, one tensor and one module twice, and None for a buffer and a module. */
 static void tensors(void) {
     static const char *const classes[] = {"Half",   "BFloat16", "Float", "Double",      "Byte",
                                           "Char",   "UInt16",   "Short", "UInt32",      "Int",
@@ -82,7 +82,6 @@ static void tensors(void) {
         op(&p, OP_NONE);
         pk_str(&p, "a");
         pk_object(&p, "torch.nn.modules.linear", "Linear");
-        pk_put(&p, 1);
         pk_dict(&p, "_modules");
         pk_dict_end(&p);
         pk_dict(&p, "_buffers");
@@ -97,6 +96,9 @@ static void tensors(void) {
         pk_get(&p, 2);
         pk_dict_end(&p);
         pk_object_end(&p);
+        pk_put(&p, 1);
+        pk_str(&p, "b");
+        pk_get(&p, 1);
         pk_module_end(&p);
         op(&p, OP_STOP);
         seed(class, p.p, p.n);
@@ -119,7 +121,7 @@ static void pickles(void) {
                      "\x96\x01\x00\x00\x00\x00\x00\x00\x00ql"),
         ROW("lists", "](]K\x01"
                      "aK\x02\x94"
-                     "e(K\x01K\x02\x86\x85\x87h\x00l"),
+                     "e(K\x01K\x02\x86\x85h\x00l"),
         ROW("sets", "\x8f(K\x01K\x02\x90(K\x03\x91\x86"),
         ROW("dicts", "}(K\x01K\x02U\x01"
                      "aNu(K\x01Nd\x86"),
