@@ -121,7 +121,7 @@ static void pickles(void) {
                      "\x96\x01\x00\x00\x00\x00\x00\x00\x00ql"),
         ROW("lists", "](]K\x01"
                      "aK\x02\x94"
-                     "e(K\x01K\x02\x86\x85h\x00l"),
+                     "e(K\x01K\x02\x86\x85h\x00l\x86"),
         ROW("sets", "\x8f(K\x01K\x02\x90(K\x03\x91\x86"),
         ROW("dicts", "}(K\x01K\x02U\x01"
                      "aNu(K\x01Nd\x86"),
