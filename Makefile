@@ -10,7 +10,7 @@ include mk/help.mk
 include mk/deps.mk
 include mk/grid.mk
 include mk/models.mk
-include mk/test.mk
 include mk/fuzz.mk
+include mk/test.mk
 include mk/bench.mk
 include mk/install.mk

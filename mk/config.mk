@@ -59,7 +59,8 @@ $(call declare,SAN,,?command,1: build with ASan and UBSan)
 $(call declare,BIN,$$B/bin,path,folder of the tools)
 $(call declare,SHARED,$$(wildcard ../shared),?path,reference data of the tests)
 $(call declare,MODELS_URL,https://github.com/jameslahm/yolov10/releases/download/v1.0,path,where make models downloads from)
-QUIET_VARIABLES := BIN SHARED MODELS_URL
+$(call declare,FUZZ_CC,clang,command,compiler of make fuzz: a clang with libFuzzer)
+QUIET_VARIABLES := FUZZ_CC BIN SHARED MODELS_URL
 TOOL_VARIABLES := CC CXX AR CFLAGS CXXFLAGS CPPFLAGS LDFLAGS LDLIBS MAKEFLAGS MAKE SHELL
 
 IDENTITY := IMAGE_LIST CALIB_IMAGES SCORE_SIZE IMGSZ BATCH_SIZE EFFECTIVE_BITS FP4_PRESET INT4_PRESET BLOCK_DIM DEVICE

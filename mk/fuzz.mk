@@ -4,7 +4,6 @@
 # make test needs no clang: tests/fuzz/test_replay.sh gives the same inputs, and those that were once findings, to the same
 # functions, built by the ordinary compiler with a main that reads files.
 F          := build/fuzz
-FUZZ_CC    ?= clang
 FUZZ_NAMES := $(patsubst tests/fuzz/fuzz_%.c,%,$(wildcard tests/fuzz/fuzz_*.c))
 FUZZ_SAN   := -fsanitize=address,undefined -fno-sanitize-recover=undefined -fno-omit-frame-pointer
 FUZZ_FLAGS  = -std=c11 -O2 -g -ffp-contract=off $(WARN) -Isrc -Itests $(FUZZ_SAN)
@@ -17,17 +16,29 @@ $F/obj/%.o: %.c
 	@mkdir -p $(@D)
 	$(Q)$(FUZZ_CC) $(FUZZ_FLAGS) $(ISA_FLAGS_$(call isa,$*)) -MMD -MP -c -o $@ $<
 
-$(FUZZ_NAMES:%=$F/bin/%): $F/bin/%: $F/obj/tests/fuzz/fuzz_%.o $(FUZZ_O)
+$F/libyolosens.a: $(FUZZ_O)
+	$(call say,AR )
+	$(Q)rm -f $@ && ar rcs $@ $^
+
+$(FUZZ_NAMES:%=$F/bin/%): $F/bin/%: $F/obj/tests/fuzz/fuzz_%.o $F/libyolosens.a
 	$(call say,LD )
 	@mkdir -p $(@D)
 	$(Q)$(FUZZ_CC) $(FUZZ_SAN) -fsanitize=fuzzer -o $@ $^ $(LIBS)
 
+# What tests/fuzz/inputs.sh runs.
+FUZZ_INPUTS := $B/fuzz/seeds $B/test/pt/test_hostile $B/test/pt/test_hostile_tree
+
 FUZZ_RUNS := $(FUZZ_NAMES:%=fuzz-%)
 .PHONY: $(FUZZ_RUNS)
-$(FUZZ_RUNS): fuzz-%: $F/bin/% $B/fuzz/seeds
-	@mk/fuzz.sh $* $F $B/fuzz/seeds $(FUZZ_SECONDS)
+$(FUZZ_RUNS): fuzz-%: $F/bin/% $(FUZZ_INPUTS)
+	@BUILD=$B mk/fuzz.sh $* $F $(FUZZ_SECONDS)
 
 fuzz: $(FUZZ_RUNS)
+
+# What the corpora cover, by as few inputs as that takes, into tests/fuzz/corpus, where make test replays it.
+.PHONY: fuzz-keep
+fuzz-keep: $(FUZZ_NAMES:%=$F/bin/%)
+	@for name in $(FUZZ_NAMES); do mk/fuzz-keep.sh $$name $F || exit 1; done
 
 # The same functions with a main, for make test.
 REPLAYS := $(FUZZ_NAMES:%=$B/fuzz/replay-%)
@@ -41,7 +52,11 @@ $B/fuzz/seeds: $B/obj/tests/fuzz/seeds.o $(LIB)
 	@mkdir -p $(@D)
 	$(Q)$(CC) $(ALL_LDFLAGS) -o $@ $< $(LIB) $(LIBS)
 
-ifneq ($(filter deps,$(MAKECMDGOALS)),)
-$(FUZZ_O) $(FUZZ_NAMES:%=$F/obj/tests/fuzz/fuzz_%.o): | deps
-endif
+# One line rather than the compiler's.
+$(FUZZ_O) $(FUZZ_NAMES:%=$F/obj/tests/fuzz/fuzz_%.o): | fuzz-compiler
+.PHONY: fuzz-compiler
+fuzz-compiler: $(if $(filter deps,$(MAKECMDGOALS)),deps)
+	@echo 'int LLVMFuzzerTestOneInput(void) { return 0; }' | $(FUZZ_CC) -fsanitize=fuzzer,address -x c - -o /dev/null 2>/dev/null || { \
+	    echo "make fuzz needs clang with libFuzzer: make deps fuzz installs it where apt has it; else FUZZ_CC=its name" >&2; exit 1; }
+
 -include $(shell find $F/obj -name '*.d' 2>/dev/null)

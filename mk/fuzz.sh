@@ -1,18 +1,16 @@
 #!/bin/sh
-# fuzz.sh NAME FOLDER SEEDS SECONDS: runs the fuzzer FOLDER/bin/NAME so long over its corpus, FOLDER/corpus/NAME, which grows from
+# fuzz.sh NAME FOLDER SECONDS: runs the fuzzer FOLDER/bin/NAME so long over its corpus, FOLDER/corpus/NAME, which grows from
 # call to call, and prints one line: executions, edges, findings. An input that crashes, leaks, takes over 5 seconds or 1 GB of memory
-# is a finding: it is kept in FOLDER/found, and the exit status is 1.
+# is a finding: it is kept in FOLDER/found, and the exit status is 1. BUILD: the folder with what tests/fuzz/inputs.sh needs.
 LC_ALL=C
 # A small quarantine and short stacks of allocations: twice the executions.
 ASAN_OPTIONS=quarantine_size_mb=16:malloc_context_size=4:detect_stack_use_after_return=0
 export LC_ALL ASAN_OPTIONS
-name=$1 folder=$2 seeds=$3 seconds=$4
+name=$1 folder=$2 seconds=$3
 corpus=$folder/corpus/$name found=$folder/found log=$folder/$name.log
-mkdir -p "$corpus" "$found" && "$seeds" "$name" "$corpus" || exit 1
+mkdir -p "$corpus" "$found" && tests/fuzz/inputs.sh "$name" "$corpus" || exit 1
 
 set -- "$corpus"
-[ ! -d "tests/fuzz/found/$name" ] || set -- "$@" "tests/fuzz/found/$name"
-[ "$name" != image ] || set -- "$@" tests/image/fixtures
 case $name in
 checkpoint | pickle) set -- -dict=tests/fuzz/pickle.dict "$@" ;;
 json | report) set -- -dict=tests/fuzz/json.dict "$@" ;;

@@ -9,7 +9,7 @@ LONG_SCRIPTS := $(sort $(wildcard tests/*/long_*.sh))
 run_tests = @env -u MAKEFLAGS -u MFLAGS -u MAKELEVEL -u MAKEOVERRIDES $(foreach v,$(call on_command_line,$(VARIABLES)),-u $v) \
     BUILD=$B SHARED=$(abspath $(SHARED)) V=$V tests/run
 
-test: $(TOOLS) $(TESTS)
+test: $(TOOLS) $(TESTS) $(REPLAYS) $(FUZZ_INPUTS)
 	$(run_tests) $(TESTS) $(TEST_SCRIPTS)
 
 # One line rather than the compiler's.
@@ -37,5 +37,5 @@ endif
 
 # With deps in the same call, nothing is compiled before it is done.
 ifneq ($(filter deps,$(MAKECMDGOALS)),)
-$(LIB_O) $(TORCH_O) $(TOOL_C:%.c=$B/obj/%.o) $(TEST_C:%.c=$B/obj/%.o): | deps
+$(LIB_O) $(TORCH_O) $(TOOL_C:%.c=$B/obj/%.o) $(TEST_C:%.c=$B/obj/%.o) $(patsubst %.c,$B/obj/%.o,$(wildcard tests/fuzz/*.c)): | deps
 endif

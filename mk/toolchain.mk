@@ -14,17 +14,20 @@ ifneq ($(TORCH_HOME),)
 B := $(B)/torch2
 endif
 
+# Hardening, which tests/base/test_hardening.sh reads back from the tools.
+HARDEN  := -fPIE -fstack-protector-strong -fstack-clash-protection
+HARDEN_LD := -pie -Wl,-z,relro,-z,now,-z,noexecstack
+ifndef SAN
+HARDEN  += -U_FORTIFY_SOURCE -D_FORTIFY_SOURCE=2
+endif
+
 # Rounding is the product: no contraction of a*b+c, no fast-math. Baseline x86-64; faster kernels are
 # separate objects, chosen at run time.
 WARN       := -Wall -Wextra -Werror -Wno-missing-field-initializers
-ALL_CFLAGS   = -std=c11 -O2 -g -ffp-contract=off $(WARN) -Isrc -Itests -fPIE -fstack-protector-strong $(SAN_FLAGS) $(CFLAGS)
-ALL_CXXFLAGS = -std=c++17 -O2 -g $(WARN) -Isrc -fPIE -fstack-protector-strong $(SAN_FLAGS) $(CXXFLAGS)
-ALL_LDFLAGS  = -pie -Wl,-z,relro,-z,now -Wl,--as-needed $(SAN_FLAGS) $(LDFLAGS)
+ALL_CFLAGS   = -std=c11 -O2 -g -ffp-contract=off $(WARN) -Isrc -Itests $(HARDEN) $(SAN_FLAGS) $(CFLAGS)
+ALL_CXXFLAGS = -std=c++17 -O2 -g $(WARN) -Isrc $(HARDEN) $(SAN_FLAGS) $(CXXFLAGS)
+ALL_LDFLAGS  = $(HARDEN_LD) -Wl,--as-needed $(SAN_FLAGS) $(LDFLAGS)
 LIBS         = -lcjson -lyaml -lzip -ljpeg -lpng -lglpk -lcrypto -lm -lpthread
-ifndef SAN
-ALL_CFLAGS   += -D_FORTIFY_SOURCE=2
-ALL_CXXFLAGS += -D_FORTIFY_SOURCE=2
-endif
 
 ifeq ($(TORCH_HOME),)
 TORCH_INC  := -isystem /usr/include/torch/csrc/api/include

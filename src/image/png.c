@@ -11,6 +11,11 @@
 /* No byte of deflate data stands for more than 1032 bytes. */
 enum { INFLATION_MAX = 1032 };
 
+/* What a compressed chunk, a colour profile, may unpack to beyond the length of the file. */
+enum { CHUNK_SLACK = 1 << 20 };
+
+enum { SIGNATURE = 8, CHUNK_HEADER = 8, CHUNK_CRC = 4 };
+
 struct decoder {
     const uint8_t *bytes;
     size_t n, at;
@@ -42,6 +47,22 @@ static void take(png_structp png, png_bytep out, size_t n) {
     d->at += n;
 }
 
+/* Whether every chunk up to the last ends within the file. libpng takes memory for what a chunk says of its
+ * length before it reads it. */
+static bool is_whole(const uint8_t *p, size_t n) {
+    size_t left = n - SIGNATURE;
+    for (p += SIGNATURE; left >= CHUNK_HEADER + CHUNK_CRC;) {
+        size_t length = (size_t)p[0] << 24 | (size_t)p[1] << 16 | (size_t)p[2] << 8 | p[3];
+        if (length > left - CHUNK_HEADER - CHUNK_CRC)
+            return false;
+        if (memcmp(p + 4, "IEND", 4) == 0)
+            return true;
+        p += length + CHUNK_HEADER + CHUNK_CRC;
+        left -= length + CHUNK_HEADER + CHUNK_CRC;
+    }
+    return false;
+}
+
 /* Whether the file is too short for its dimensions. Those beyond image_alloc's limit are left to it. */
 static bool inflated_too_far(const struct decoder *d, png_uint_32 width, png_uint_32 height) {
     if ((int64_t)width * height > IMAGE_PIXELS_MAX)
@@ -55,6 +76,7 @@ static int decode(struct decoder *d, struct image *im) {
     png_structp png = d->png;
     png_set_read_fn(png, d, take);
     png_set_user_limits(png, 0x7fffffff, 0x7fffffff); /* image_alloc judges */
+    png_set_chunk_malloc_max(png, d->n + CHUNK_SLACK);
     png_read_info(png, d->info);
 
     const png_uint_32 width = png_get_image_width(png, d->info), height = png_get_image_height(png, d->info);
@@ -89,6 +111,8 @@ static int decode(struct decoder *d, struct image *im) {
 
 int png_decode(const uint8_t *bytes, size_t n, struct image *im, struct err *err) {
     *im = (struct image){0};
+    if (!is_whole(bytes, n))
+        return err_set(err, ERR_FAILED, "damaged PNG: the file ends too early");
     struct decoder *d = calloc(1, sizeof *d);
     if (!d)
         return err_nomem(err);

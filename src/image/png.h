@@ -7,7 +7,7 @@
 
 #include "image/image.h"
 
-/* Decodes the n bytes of a PNG file. Errors: ERR_FAILED, saying what is wrong; dimensions are judged before
+/* Decodes the n bytes, at least 8, of a PNG file. Errors: ERR_FAILED, saying what is wrong; dimensions are judged before
  * memory is taken (image.h's limit, and no more pixels than n bytes could hold). */
 int png_decode(const uint8_t *bytes, size_t n, struct image *im, struct err *err);
 

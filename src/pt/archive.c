@@ -1,3 +1,4 @@
+#define _GNU_SOURCE
 #include "pt/archive.h"
 
 #include "pt/tensor.h"
@@ -39,7 +40,21 @@ static int not_zip(const void *bytes, size_t n, struct err *err) {
     return err_set(err, ERR_FAILED, "not a checkpoint: it is not a zip file, as torch.save writes");
 }
 
+/* Whether there are more directory headers than entries that are taken. To be known before libzip opens the
+ * file: it keeps names in a table by a hash for which anybody can find names alike, and then looks each up
+ * among all. */
+static bool has_too_many(const char *bytes, size_t n) {
+    static const char header[] = "PK\1\2";
+    size_t count = 0;
+    for (const char *p = bytes; (p = memmem(p, n - (size_t)(p - bytes), header, sizeof header - 1)); p++)
+        count++;
+    return count > ARCHIVE_ENTRIES;
+}
+
 static int open_zip(struct archive *a, const void *bytes, size_t n, struct err *err) {
+    if (has_too_many(bytes, n))
+        return err_set(err, ERR_FAILED, "it has more than %d entries, far more than a model has tensors",
+                       ARCHIVE_ENTRIES);
     zip_error_t why;
     zip_error_init(&why);
     zip_source_t *source = zip_source_buffer_create(bytes, n, 0, &why);

@@ -8,8 +8,9 @@
  *
  * Through libzip, which checks each entry's CRC. Refused: duplicate names, absolute ones and ones with "..",
  * entries outside of the folder, overlapping entries, encryption, methods other than stored and deflate,
- * entries that together unpack to more than ARCHIVE_FACTOR times the file, big-endian storages, TorchScript.
- * The archive borrows the file's bytes and owns its entries and their contents. */
+ * more than ARCHIVE_ENTRIES entries, ones that together unpack to more than ARCHIVE_FACTOR times the file,
+ * big-endian storages, TorchScript. The archive borrows the file's bytes and owns its entries and their
+ * contents. */
 #ifndef YS_PT_ARCHIVE_H
 #define YS_PT_ARCHIVE_H
 
@@ -20,6 +21,7 @@
 #include <stdint.h>
 
 enum {
+    ARCHIVE_ENTRIES = 1 << 13, /* a checkpoint with its optimizer has some 4000 */
     ARCHIVE_FACTOR = 32,
     ARCHIVE_SLACK = 1 << 20, /* bytes that any file may unpack to */
 };

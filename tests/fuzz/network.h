@@ -13,11 +13,14 @@
 
 #include <math.h>
 
-enum { EDIT_BYTES = 3, PLACES = 2048, STORAGE_FLOATS = 1024, WORDS = 1000 };
+enum { EDIT_BYTES = 3, PLACES = 2048, STORAGE_FLOATS = 1024 };
+
+/* Where the memo holds what: words from 0 on. */
+enum { WORDS = 192, MODULES = WORDS };
 
 struct net {
     struct buf p;
-    const char *words[128]; /* that are in the memo, from WORDS on */
+    const char *words[WORDS]; /* that are in the memo */
     unsigned n_words;
     const uint8_t *edits;
     size_t n_edits;
@@ -38,9 +41,11 @@ static inline unsigned net_edit(struct net *n) {
 static inline bool net_known(struct net *n, const char *word, unsigned *at) {
     for (*at = 0; *at < n->n_words; ++*at)
         if (n->words[*at] == word) {
-            pk_get(&n->p, WORDS + *at);
+            pk_get(&n->p, *at);
             return true;
         }
+    if (n->n_words == WORDS)
+        abort();
     n->words[n->n_words++] = word;
     return false;
 }
@@ -50,7 +55,7 @@ static inline void net_str(struct net *n, const char *text) {
     if (net_known(n, text, &at))
         return;
     pk_str(&n->p, text);
-    pk_put(&n->p, WORDS + at);
+    pk_put(&n->p, at);
 }
 
 static inline void net_global(struct net *n, const char *module, const char *name) {
@@ -58,7 +63,7 @@ static inline void net_global(struct net *n, const char *module, const char *nam
     if (net_known(n, name, &at))
         return;
     pk_global(&n->p, module, name);
-    pk_put(&n->p, WORDS + at);
+    pk_put(&n->p, at);
 }
 
 static inline int64_t net_number(struct net *n, int64_t v) {
@@ -144,7 +149,7 @@ static inline void net_storage(struct net *n, const char *class, unsigned key, i
     if (net_known(n, names[key][class[0] - 'A'], &at))
         return;
     pk_storage(&n->p, class, key ? "1" : "0", numel);
-    pk_put(&n->p, WORDS + at);
+    pk_put(&n->p, at);
 }
 
 /* A tensor of the first floats of storage 0 (finite numbers), or of 1 (not all finite). */
@@ -229,7 +234,7 @@ static inline void net_begin(struct net *n, int class) {
     net_global(n, c->module, c->name);
     op(&n->p, OP_EMPTY_TUPLE);
     op(&n->p, OP_NEWOBJ);
-    pk_put(&n->p, n->modules++);
+    pk_put(&n->p, MODULES + n->modules++);
     op(&n->p, OP_EMPTY_DICT);
     op(&n->p, OP_MARK);
     net_dict(n, "_parameters");
@@ -245,6 +250,11 @@ static inline void net_children(struct net *n) {
     net_dict(n, "_modules");
 }
 
+/* A module that was begun before, by its number. */
+static inline void net_again(struct net *n, unsigned module) {
+    pk_get(&n->p, MODULES + module);
+}
+
 /* Closes the module, and puts another in its place if the edits say so. */
 static inline void net_end(struct net *n) {
     unsigned what = net_edit(n);
@@ -255,7 +265,7 @@ static inline void net_end(struct net *n) {
     if (what == 1)
         op(&n->p, OP_NONE);
     else
-        pk_get(&n->p, (what - 2) % n->modules);
+        net_again(n, (what - 2) % n->modules);
 }
 
 static inline void net_child(struct net *n, const char *name) {
@@ -555,8 +565,9 @@ static inline struct buf network_pickle(const uint8_t *edits, size_t n_edits) {
 static inline struct buf network_build(const uint8_t *edits, size_t n_edits) {
     static float numbers[2][STORAGE_FLOATS];
     struct buf pickle = network_pickle(edits, n_edits);
+    /* Positive where variances lie, small and of both signs where most weights do. */
     for (int i = 0; i < STORAGE_FLOATS; i++) {
-        numbers[0][i] = (float)(i % 7 + 1) / 8;
+        numbers[0][i] = i < 16 ? (float)(i % 7 + 1) / 32 : (float)(i * 7 % 13 - 6) / 64;
         numbers[1][i] = i % 3 ? 1 : i % 2 ? NAN : INFINITY;
     }
     numbers[0][0] = 2; /* the head's strides */

@@ -66,6 +66,46 @@ static void pickle(const char *name, const void *opcodes, size_t n) {
     buf_free(&p);
 }
 
+/* Every storage class, one tensor and one module twice, and None for a buffer and a module. */
+static void tensors(void) {
+    static const char *const classes[] = {"Half",   "BFloat16", "Float", "Double",      "Byte",
+                                          "Char",   "UInt16",   "Short", "UInt32",      "Int",
+                                          "UInt64", "Long",     "Bool",  "ComplexFloat"};
+    static const int bytes[] = {2, 2, 4, 8, 1, 1, 2, 2, 4, 4, 8, 8, 1, 8};
+    for (size_t i = 0; i < sizeof classes / sizeof *classes; i++) {
+        struct buf p = {0};
+        char class[32];
+        snprintf(class, sizeof class, "%sStorage", classes[i]);
+        pk_begin(&p, 2);
+        pk_module(&p, "torch.nn.modules.container", "Sequential");
+        pk_str(&p, "none");
+        op(&p, OP_NONE);
+        pk_str(&p, "a");
+        pk_object(&p, "torch.nn.modules.linear", "Linear");
+        pk_dict(&p, "_modules");
+        pk_dict_end(&p);
+        pk_dict(&p, "_buffers");
+        pk_str(&p, "x");
+        op(&p, OP_NONE);
+        pk_dict_end(&p);
+        pk_dict(&p, "_parameters");
+        pk_str(&p, "x");
+        pk_tensor(&p, class, "0", 256 / bytes[i], 2, 2, (int64_t[]){3, 2}, NULL);
+        pk_put(&p, 2);
+        pk_str(&p, "y");
+        pk_get(&p, 2);
+        pk_dict_end(&p);
+        pk_object_end(&p);
+        pk_put(&p, 1);
+        pk_str(&p, "b");
+        pk_get(&p, 1);
+        pk_module_end(&p);
+        op(&p, OP_STOP);
+        seed(class, p.p, p.n);
+        buf_free(&p);
+    }
+}
+
 static void pickles(void) {
     static const struct {
         const char *name, *opcodes;
@@ -81,7 +121,7 @@ static void pickles(void) {
                      "\x96\x01\x00\x00\x00\x00\x00\x00\x00ql"),
         ROW("lists", "](]K\x01"
                      "aK\x02\x94"
-                     "e(K\x01K\x02\x86\x85\x87h\x00l"),
+                     "e(K\x01K\x02\x86\x85h\x00l\x86"),
         ROW("sets", "\x8f(K\x01K\x02\x90(K\x03\x91\x86"),
         ROW("dicts", "}(K\x01K\x02U\x01"
                      "aNu(K\x01Nd\x86"),
@@ -89,10 +129,13 @@ static void pickles(void) {
         ROW("calls", "(cbuiltins\nset\n](K\x01"
                      "e\x85Rcbuiltins\nlist\n)Rc_codecs\nencode\nX\x02\x00\x00\x00\xc3\xbfU\x06"
                      "latin1\x86Rccollections\nOrderedDict\n](K\x01K\x02\x86"
-                     "e\x85Rctorch\nSize\n(K\x01K\x02t\x85Rl"),
-        ROW("objects",
-            "(cpkg\nThing\n)\x81}b\x8c\x03pkg\x8c\x05Other\x93)}\x92(}}ttbccopyreg\n_reconstructor\n"
-            "(cpkg\nA\ncbuiltins\nobject\nNtRcfunctools\npartial\ncpkg\nf\n\x85Rl"),
+                     "e\x85Rctorch\nSize\n(K\x01K\x02t\x85Rcbuiltins\nbytes\nC\x01q\x85R"
+                     "cbuiltins\ndict\n}(K\x01Nu\x85Rccollections\ndefaultdict\ncpkg\nf\n}\x86Rl"),
+        ROW("objects", "(cpkg\nThing\n)\x81}b\x8c\x03pkg\x8c\x05Other\x93)}\x92(}}tbl"),
+        ROW("instances", "(ccopyreg\n_reconstructor\n(cpkg\nA\ncbuiltins\nobject\nNtR"
+                         "cfunctools\npartial\ncpkg\nf\n\x85Rcnumpy\ndtype\nU\x02"
+                         "f4\x89\x88\x87Rl"),
+        ROW("twice", "ctorch\nSize\n)R\x94h\x00h\x00\x87"),
         ROW("methods", "cbuiltins\ngetattr\ncpkg\nA\n)\x81U\x01m\x86R2\x86"),
         ROW("parameter", "ctorch._utils\n_rebuild_parameter\ncpkg\nA\n)\x81\x89}\x87R"),
         ROW("third-tensor", "ctorch._utils\n_rebuild_tensor_v3\n((U\x07storagectorch\nUntypedStorage\nU\x01"
@@ -106,6 +149,7 @@ static void pickles(void) {
     };
     for (size_t i = 0; i < sizeof rows / sizeof *rows; i++)
         pickle(rows[i].name, rows[i].opcodes, rows[i].n);
+    tensors();
 }
 
 static void graphs(void) {

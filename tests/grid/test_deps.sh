@@ -31,6 +31,7 @@ case "$*" in
     : >lacks
     ln -sf /bin/true plain/jq
     ln -sf /bin/true plain/chromium
+    ln -sf /bin/true plain/clang
     ;;
 esac
 EOT
@@ -96,7 +97,7 @@ rm plain/chromium
 deps
 equal "without what only tests need nothing is missing" "$(cat out)" "deps: nothing is missing"
 equal "make deps sweep asks for no more" "$(make -n deps sweep IMAGE_LIST=lists/list.txt 2>/dev/null | grep -o 'mk/deps.sh .*' | sed 's/ *$//')" "mk/deps.sh build"
-equal "make deps test asks for all" "$(make -n deps test 2>/dev/null | grep -o 'mk/deps.sh .*' | sed 's/ *$//')" "mk/deps.sh build test page man"
+equal "make deps test asks for all" "$(make -n deps test 2>/dev/null | grep -o 'mk/deps.sh .*' | sed 's/  */ /g; s/ $//')" "mk/deps.sh build test page man"
 deps_for_tests test page
 equal "for the tests: what is installed" "$(sed -n 's/^apt-get .* install -y --no-install-recommends //p' "$APT_LOG" | tr '\n' ' ')" "g++ libtorch-dev chromium "
 rm plain/chromium
@@ -105,6 +106,11 @@ deps_for_tests test page
 equal "a browser that apt has not is done without" "$status $(tail -n 2 out | head -n 1)" \
     "0 deps: the page's tests will do without chromium (apt-get cannot install it)"
 : >apt_cannot
+equal "make deps fuzz asks for the fuzzers' compiler" "$(make -n deps fuzz 2>/dev/null | grep -o 'mk/deps.sh .*' | sed 's/  */ /g; s/ $//')" "mk/deps.sh build fuzz"
+rm plain/clang
+deps_for_tests fuzz
+rm plain/chromium
+equal "which is" "$status $(sed -n 's/^apt-get .* install -y --no-install-recommends //p' "$APT_LOG")" "0 clang libclang-rt-dev"
 
 # Where nothing can be installed: what to install, and how; nothing else happens.
 listed() { # WHAT WHY

@@ -152,6 +152,28 @@ static void check_png_dimensions(void) {
     free(b.p);
 }
 
+/* The most address space that this process ever had, KiB. */
+static long peak(void) {
+    char line[256];
+    long kib = 0;
+    FILE *f = fopen("/proc/self/status", "r");
+    while (f && fgets(line, sizeof line, f))
+        sscanf(line, "VmPeak: %ld", &kib);
+    if (f)
+        fclose(f);
+    return kib;
+}
+
+/* A chunk that says it has 1.5 GB, for which libpng would take memory before it looks for them. */
+static void check_png_chunk(void) {
+    struct bytes b = load("exif-6.png");
+    put_be(b.p + 8 + 25, 0x5d00fe19); /* the length of the chunk after IHDR */
+    long before = peak();
+    check_message(b.p, b.n, "damaged PNG: the file ends too early");
+    CHECK(before && peak() - before < 1 << 18, "it took %ld KiB", peak() - before);
+    free(b.p);
+}
+
 static void check_file(const char *path, const char *want) {
     struct image im;
     struct err err = {0};
@@ -195,6 +217,7 @@ int main(void) {
     check_jpeg_dimensions();
     check_scans();
     check_png_dimensions();
+    check_png_chunk();
     check_files();
     struct image im;
     struct err err = {0};

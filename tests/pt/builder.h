@@ -182,6 +182,7 @@ struct entry {
     uint64_t size;          /* unpacked, if fixed_size */
     const char *local_name; /* NULL: name */
     int same_offset_as;     /* 1 + the entry whose local header this one claims; 0: its own */
+    int inside; /* 1 + the entry at whose contents this one's header is said to be; 0: it has its own */
 };
 
 /* Of the zip format, byte by byte from a table. */
@@ -237,7 +238,9 @@ static inline struct buf zip_build(const struct entry *e, int n) {
     size_t *at = calloc((size_t)n + 1, sizeof *at);
     for (int i = 0; i < n; i++) {
         const char *name = e[i].local_name ? e[i].local_name : e[i].name;
-        at[i] = z.n;
+        at[i] = e[i].inside ? at[e[i].inside - 1] + 30 + strlen(e[e[i].inside - 1].name) : z.n;
+        if (e[i].inside)
+            continue;
         put(&z, "PK\3\4", 4);
         zip_fields(&z, &e[i], name);
         put(&z, name, strlen(name));
