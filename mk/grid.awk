@@ -1,4 +1,5 @@
-# grid.mk from a plan (plan.sh); -v missing=FILE: the cells to make (model, stem, 1 if scored already), -v chunk=N|all.
+# grid.mk from a plan (plan.sh), -v chunk=N|all. Environment: missing, a file of the cells to make (model, stem, 1 if scored already);
+# awk would read escapes in a file's name that it got by -v.
 function out(stem) { return "outputs/" model "/" stem }
 function files(stem,    o, run, wag) {
     split(stem, wag, "[-/]")
@@ -47,7 +48,7 @@ function end_model(    i, k, end, targets, stems, qcfgs) {
 }
 BEGIN {
     FS = "\t"
-    while ((getline line < missing) > 0) {
+    while ((getline line < ENVIRON["missing"]) > 0) {
         split(line, f, "\t")
         want[f[1] "/" f[2]] = 1
         scored[f[1] "/" f[2]] = f[3]

@@ -53,6 +53,8 @@ LIB     := $B/libyolosens.a
 TORCHLIB := $B/libyolosens-torch.a
 TOOLS   := $(TOOL_C:tools/%.c=$B/bin/%)
 TESTS   := $(TEST_C:tests/%.c=$B/test/%)
+# What scripts among the tests make their inputs with.
+EDITORS := $(patsubst tests/%.c,$B/test/%,$(wildcard tests/*/edit_*.c))
 
 # The tests that load libtorch, which their results are compared with; nothing else does.
 TORCH_TESTS := $(filter $B/test/torch/% $B/test/network/%,$(TESTS))
@@ -89,7 +91,7 @@ $(TOOLS): $B/bin/%: $B/obj/tools/%.o $(LIB)
 	@mkdir -p $(@D)
 	$(Q)$(LINK) $(ALL_LDFLAGS) -o $@ $< $(LINK_LIBS) $(LIBS)
 
-$(TESTS): $B/test/%: $B/obj/tests/%.o $(LIB)
+$(TESTS) $(EDITORS): $B/test/%: $B/obj/tests/%.o $(LIB)
 	$(call say,LD )
 	@mkdir -p $(@D)
 	$(Q)$(LINK) $(ALL_LDFLAGS) -o $@ $< $(LINK_LIBS) $(LIBS)

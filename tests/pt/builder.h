@@ -185,12 +185,16 @@ struct entry {
 };
 
 static inline uint32_t crc32_of(const void *bytes, size_t n) {
-    uint32_t crc = 0xffffffff;
-    for (const unsigned char *p = bytes; n--; p++) {
-        crc ^= *p;
+    static uint32_t of_byte[256];
+    for (uint32_t i = 0; i < 256 && !of_byte[255]; i++) {
+        uint32_t crc = i;
         for (int k = 0; k < 8; k++)
             crc = crc >> 1 ^ (crc & 1 ? 0xedb88320 : 0);
+        of_byte[i] = crc;
     }
+    uint32_t crc = 0xffffffff;
+    for (const unsigned char *p = bytes; n--; p++)
+        crc = crc >> 8 ^ of_byte[(crc ^ *p) & 0xff];
     return ~crc;
 }
 
