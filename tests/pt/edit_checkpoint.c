@@ -128,16 +128,14 @@ static void set(struct file *f, const struct checkpoint *c, const char *pattern,
 static void rename_string(struct file *f, const char *old, const char *new) {
     struct entry *e = find(f, "data.pkl");
     struct buf from = {0}, to = {0}, out = {0};
-    const char *at = e->bytes, *end = at + e->n;
     pk_str(&from, old);
     pk_str(&to, new);
-    for (const char *hit; (hit = memmem(at, (size_t)(end - at), from.p, from.n)); at = hit + from.n) {
-        put(&out, at, (size_t)(hit - at));
-        put(&out, to.p, to.n);
-    }
-    if (!out.n)
+    const char *bytes = e->bytes, *hit = memmem(bytes, e->n, from.p, from.n);
+    if (!hit)
         give_up("no such string", old);
-    put(&out, at, (size_t)(end - at));
+    put(&out, bytes, (size_t)(hit - bytes));
+    put(&out, to.p, to.n);
+    put(&out, hit + from.n, e->n - (size_t)(hit - bytes) - from.n);
     free((void *)e->bytes);
     e->bytes = out.p;
     e->n = out.n;
