@@ -116,6 +116,10 @@ equal "with their digests" "$(jq -r '[.images[].sha256] | unique | length' $run/
 "$build/bin/calib-prep" --list $list --size 32 --count 99 -o calib.bin 2>err
 equal "calib-prep reads the same files" "$?" 0
 ok "no canary" no_canary
+{ sed 's|^|images/|' lists/names | head -n 9; echo -; } >lists/dash.txt
+echo "not standard input" >./-
+mk sweep IMAGE_LIST=lists/dash.txt CALIB_IMAGES=10 MODELS=a WEIGHT_DTYPES=int8 ACT_DTYPES=int8
+equal "an image of the name - is that file" "$(jq -r '.images[9].sha256' $run/run.json)" "$(sha256sum <./- | cut -d' ' -f1)"
 printf 'images/gone%s.jpg\n' "$esc]0;x" >>$list
 mk sweep IMAGE_LIST=$list CALIB_IMAGES=99 MODELS=a
 ok "a missing image's name steers no terminal" [ "$status" -eq 2 -a -z "$(grep "$esc" err)" ]
