@@ -1,5 +1,6 @@
-# grid.mk from a plan (plan.sh), -v chunk=N|all. Environment: missing, a file of the cells to make (model, stem, 1 if scored already);
-# awk would read escapes in a file's name that it got by -v.
+# grid.mk from a plan (plan.sh); -v chunk=N|all, -v kind=cpu|cuda: what scores the cells. A GPU calibrates in the scoring process.
+# Environment: missing, a file of the cells to make (model, stem, 1 if scored already); awk would read escapes in a name that it got
+# by -v.
 function out(stem) { return "outputs/" model "/" stem }
 function files(stem,    o, run, wag) {
     split(stem, wag, "[-/]")
@@ -11,7 +12,7 @@ function files(stem,    o, run, wag) {
 function flat(stem) { sub("/", "-", stem); return stem }
 function begin_model() {
     print "\n# " model ": " $4
-    print "work/amax/" model ".json: work/model/" model " | work/calib.bin\n\t@exec \"$$STEP\"/amax.sh " model
+    if (kind == "cpu") print "work/amax/" model ".json: work/model/" model " | work/calib.bin\n\t@exec \"$$STEP\"/amax.sh " model
     n = n_again = 0
 }
 # The steps after the scores of cells from[i .. end], which one process each takes together.
@@ -35,7 +36,7 @@ function end_model(    i, k, end, targets, stems, qcfgs) {
             stems = stems " " todo[k]
             qcfgs = qcfgs " work/qcfg/" flat(todo[k]) ".json"
         }
-        print "\n" targets " &: \\\n  work/model/" model " | work/amax/" model ".json work/calib.bin" qcfgs
+        print "\n" targets " &: \\\n  work/model/" model " |" (kind == "cpu" ? " work/amax/" model ".json" : "") " work/calib.bin" qcfgs
         print "\t@exec \"$$STEP\"/score.sh " model stems
         finish(todo, i, end)
     }

@@ -184,17 +184,18 @@ struct entry {
     int same_offset_as;     /* 1 + the entry whose local header this one claims; 0: its own */
 };
 
+/* Of the zip format, byte by byte from a table. */
 static inline uint32_t crc32_of(const void *bytes, size_t n) {
-    static uint32_t of_byte[256];
-    for (uint32_t i = 0; i < 256 && !of_byte[255]; i++) {
-        uint32_t crc = i;
-        for (int k = 0; k < 8; k++)
-            crc = crc >> 1 ^ (crc & 1 ? 0xedb88320 : 0);
-        of_byte[i] = crc;
-    }
+    static uint32_t table[256];
     uint32_t crc = 0xffffffff;
+    for (uint32_t i = 0; i < 256 && !table[255]; i++) {
+        uint32_t row = i;
+        for (int k = 0; k < 8; k++)
+            row = row >> 1 ^ (row & 1 ? 0xedb88320 : 0);
+        table[i] = row;
+    }
     for (const unsigned char *p = bytes; n--; p++)
-        crc = crc >> 8 ^ of_byte[(crc ^ *p) & 0xff];
+        crc = crc >> 8 ^ table[(crc ^ *p) & 0xff];
     return ~crc;
 }
 
