@@ -14,7 +14,7 @@ refused() { # EXPECTED-WORDS ARGUMENT...
 }
 
 for v in MODELS MODEL_DIR WEIGHT_DTYPES ACT_DTYPES GRANULARITIES MAX_RUNS IMAGE_LIST CALIB_IMAGES SCORE_SIZE IMGSZ BATCH_SIZE \
-    EFFECTIVE_BITS FP4_PRESET INT4_PRESET BLOCK_DIM TOP_K DEVICE TORCH_HOME SUBDIR TIMESTAMP NEW CELLS_PER_PROCESS THREADS LAUNCHER \
+    EFFECTIVE_BITS FP4_PRESET INT4_PRESET BLOCK_DIM TOP_K DEVICE TORCH_HOME CUDA_HOME SUBDIR TIMESTAMP NEW CELLS_PER_PROCESS THREADS LAUNCHER \
     PREFIX DESTDIR BENCH_CELLS BENCH_ENV FUZZ_SECONDS; do
     make >out 2>err
     ok "help shows $v" grep -q "^  $v " out
@@ -36,8 +36,6 @@ refused 'nearest: nvfp4' sweep FP4_PRESET=nvfp
 refused 'nearest: awq' sweep INT4_PRESET=aqw
 refused 'nearest: reduction' sweep BLOCK_DIM=reduce
 refused 'nearest: cuda' sweep DEVICE=cud
-refused 'not built yet' sweep DEVICE=cuda
-refused 'not built yet' sweep DEVICE=cuda:1
 refused '608 or 640' sweep IMGSZ=639
 refused 'at least 32' sweep IMGSZ=0
 refused 'at least 10' sweep CALIB_IMAGES=9
@@ -73,10 +71,10 @@ mk sweep IMAGE_LIST=lists/gone.txt CALIB_IMAGES=13
 equal "a list that names a missing image: status" "$status" 2
 ok "and says which" grep -q 'lists/gone.txt: images/gone.jpg: no such image' err
 
-for t in test-cuda fuzz; do
-    mk $t
-    ok "$t says that it is not built yet, status 2" [ "$status" -eq 2 -a -n "$(grep 'not built yet' err)" ]
-done
+mk test-cuda
+ok "test-cuda says that this build has no CUDA, status 2" [ "$status" -eq 2 -a -n "$(grep 'has no CUDA' err)" ]
+mk sweep MODELS=a DEVICE=cuda:1
+ok "a device that is not there: status 2, its reason, no run" [ "$status" -eq 2 -a "$(head -n 1 err)" = "sens-score: the fake has no GPU" -a ! -e tmp ]
 MODELS=b
 export MODELS
 mk plan WEIGHT_DTYPES=int8 ACT_DTYPES=int8 GRANULARITIES=per_layer
