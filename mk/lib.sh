@@ -16,7 +16,10 @@ die() { # STATUS MESSAGE...
 
 # One line for the terminal, which no control character of a name steers.
 note() {
-    printf '%s\n' "$(printf %s "$*" | tr '\000-\037\177' '?')" >&2
+    case $* in
+    *[[:cntrl:]]*) printf '%s\n' "$(printf %s "$*" | tr '\000-\037\177' '?')" ;;
+    *) printf '%s\n' "$*" ;;
+    esac >&2
 }
 
 # Standard input becomes FILE, whole or not at all.
