@@ -1,9 +1,10 @@
 #!/bin/sh
-# check.sh goals='sweep' unknown='FOO' known='...' typed='...' NAME='KIND=value'...: prints the first complaint about
-# names or values in one line, or nothing. KINDs are listed in config.mk.
+# check.sh goals='sweep' unknown='FOO' broken='BAR' known='...' typed='...' NAME='KIND=value'...: prints the first complaint
+# about names or values in one line, or nothing. KINDs are listed in config.mk; broken ones hold a newline.
 LC_ALL=C
 export LC_ALL
 here=${0%/*}
+set -f
 
 complain() {
     printf '%s\n' "$*" | tr '\n\t' '  '
@@ -22,21 +23,19 @@ shown() {
 }
 
 integer() { # NAME VALUE MIN
-    case $2 in *[!0-9]* | '' | ??????????*) complain "$1=$(shown "$2"): not an integer of at least $3" ;; esac
+    case $2 in *[!0-9]* | '' | ??????????* | 0?*) complain "$1=$(shown "$2"): not an integer of at least $3" ;; esac
     [ "$2" -ge "$3" ] || complain "$1=$2: at least $3 is needed"
 }
 
 words() { # NAME VALUE A|B...
     allowed=$(printf %s "$3" | tr '|' ' ')
     some=
-    set -f
     for w in $2; do
         some=1
         case " $allowed " in *" $w "*) continue ;; esac
         complain "$1: $(shown "$w") is not one of $allowed; the nearest: $(nearest "$w" "$allowed")"
     done
     [ -n "$some" ] || complain "$1 is empty: name one or more of $allowed"
-    set +f
 }
 
 path() { # NAME VALUE
@@ -50,18 +49,16 @@ path() { # NAME VALUE
 
 models() { # NAME VALUE
     some=
-    set -f
     for m in $2; do
         some=1
         case $m in
-        -* | *[!A-Za-z0-9_./@+,~=-]*) complain "$1: $(shown "$m"): a name or path of a model may hold letters, digits and _ . / @ + , = - and does not begin with -; rename or link it" ;;
+        -* | *[!A-Za-z0-9_./@+,~-]*) complain "$1: $(shown "$m"): a name or path of a model may hold letters, digits and _ . / @ + , - and does not begin with -; rename or link it" ;;
         *.pt) ;;
         */*) complain "$1: $(shown "$m") is neither a name nor a path that ends in .pt (a path with spaces cannot be carried by make: rename or link it)" ;;
         esac
-        case ${m##*/} in .*) complain "$1: $(shown "$m"): a model's name does not begin with a dot" ;; esac
+        case ${m##*/} in .* | -*) complain "$1: $(shown "$m"): a model's name does not begin with a dot or -" ;; esac
     done
     [ -n "$some" ] || complain "$1 is empty: name one or more models"
-    set +f
 }
 
 check() { # NAME KIND VALUE
@@ -95,13 +92,13 @@ check() { # NAME KIND VALUE
     path) path "$1" "$3" ;;
     name)
         path "$1" "$3"
-        case $3 in */* | . | .. | latest) complain "$1=$(shown "$3"): the name of a folder in tmp/SUBDIR, without /" ;; esac
+        case $3 in */* | .* | *=* | latest) complain "$1=$(shown "$3"): the name of a folder in tmp/SUBDIR, without / or = and not hidden" ;; esac
         ;;
     models) models "$1" "$3" ;;
     command) ;;
     esac
     case $1 in
-    SUBDIR) case /$3/ in */../* | /~*) complain "SUBDIR=$3: a folder inside tmp/" ;; esac ;;
+    SUBDIR) case /$3/ in */../* | /~* | *=*) complain "SUBDIR=$3: a folder inside tmp/, without =" ;; esac ;;
     IMAGE_LIST) [ -z "$scoring" ] || image_list "$3" ;;
     MODEL) case $3 in *' '*) complain "MODEL=$(shown "$3"): make cell takes one model" ;; esac ;;
     CALIB_IMAGES) calib_images=$3 ;;
@@ -110,7 +107,7 @@ check() { # NAME KIND VALUE
 
 image_list() {
     [ -f "$1" ] && [ -r "$1" ] || complain "IMAGE_LIST=$1: cannot be read; name a text file with one image path a line"
-    n=$(awk '/[^ \t\r]/ { n++ } END { print n + 0 }' "$1")
+    n=$(awk '/[^ \t\r]/ { n++ } END { print n + 0 }' <"$1")
     [ "$n" -ge 10 ] || complain "IMAGE_LIST=$1: lists $n images; calibration needs at least 10"
 }
 
@@ -119,6 +116,7 @@ for arg in "$@"; do
     case $arg in
     goals=*) goals=${arg#*=} ;;
     unknown=*) unknown=${arg#*=} ;;
+    broken=*) broken=${arg#*=} ;;
     known=*) known=${arg#*=} ;;
     typed=*) typed=${arg#*=} ;;
     esac
@@ -134,6 +132,9 @@ done
 for u in $unknown; do
     complain "$(shown "$u") is not a variable of this Makefile; the nearest: $(nearest "$u" "$known")"
 done
+for b in $broken; do
+    complain "$b: make cannot carry a newline in it; write it on one line"
+done
 for t in $typed; do
     case $t in
     MODEL | W | A | G)
@@ -148,7 +149,7 @@ done
 for arg in "$@"; do
     name=${arg%%=*} rest=${arg#*=}
     case $name in
-    goals | unknown | known | typed) continue ;;
+    goals | unknown | broken | known | typed) continue ;;
     esac
     check "$name" "${rest%%=*}" "${rest#*=}"
     case $name in MODEL | W | A | G)

@@ -4,8 +4,8 @@
 #   word:A|B     one of these         words:A|B     a list of these, not empty
 #   int:MIN      an integer           int32:MIN     a multiple of 32
 #   number       above 0, up to 16    path          no spaces, nothing that make or a shell would read
-#   models       names or .pt paths   command       anything (LAUNCHER, compilers, flags)
-# A leading ? allows it to be empty.
+#   models       names or .pt paths   command       anything (LAUNCHER)
+# A leading ? allows it to be empty. None holds a newline, which would end a recipe's line and begin a command.
 comma := ,
 define variable
 VARIABLES += $1
@@ -52,8 +52,8 @@ $(call declare,DESTDIR,,?path,of make install)
 $(call declare,BENCH_CELLS,all,count,of make bench-modelopt: how many of its 15 cells are timed)
 $(call declare,BENCH_ENV,build/bench/modelopt-env,path,of make bench-modelopt: folder of ModelOpt's Python environment)
 $(call declare,FUZZ_SECONDS,60,int:1,of make fuzz)
-$(call declare,V,,?command,1: show the commands and every test)
-$(call declare,SAN,,?command,1: build with ASan and UBSan)
+$(call declare,V,,?word:1,1: show the commands and every test)
+$(call declare,SAN,,?word:1,1: build with ASan and UBSan)
 
 # For developers: not in the help, but not refused.
 $(call declare,BIN,$$B/bin,path,folder of the tools)
@@ -77,13 +77,18 @@ define newline
 
 
 endef
+flat = $(call quote,$(subst $(newline), ,$1))
 TYPED := $(call on_command_line,$(filter-out -% .% MAKE%,$(.VARIABLES)))
 UNKNOWN := $(filter-out $(VARIABLES) $(TOOL_VARIABLES),$(TYPED))
 raw = $(if $(filter file undefined,$(firstword $(origin $1))),$($1),$(value $1))
+BROKEN := $(foreach v,$(VARIABLES),$(if $(findstring $(newline),$(call raw,$v)),$v))
 COMPLAINT := $(shell mk/check.sh \
-    goals=$(call quote,$(MAKECMDGOALS)) unknown=$(call quote,$(UNKNOWN)) \
-    known=$(call quote,$(VARIABLES) $(TOOL_VARIABLES)) typed=$(call quote,$(TYPED)) \
-    $(foreach v,$(VARIABLES),$v=$(call quote,$(KIND_$v)=$(subst $(newline), ,$(call raw,$v)))))
+    goals=$(call flat,$(MAKECMDGOALS)) unknown=$(call flat,$(UNKNOWN)) broken=$(call quote,$(strip $(BROKEN))) \
+    known=$(call quote,$(VARIABLES) $(TOOL_VARIABLES)) typed=$(call flat,$(TYPED)) \
+    $(foreach v,$(VARIABLES),$v=$(call flat,$(KIND_$v)=$(call raw,$v))))
+ifneq ($(.SHELLSTATUS),0)
+$(error mk/check.sh ended with status $(.SHELLSTATUS): the variables are not judged)
+endif
 ifneq ($(COMPLAINT),)
 $(error $(strip $(COMPLAINT)))
 endif

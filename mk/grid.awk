@@ -1,5 +1,6 @@
-# grid.mk from a plan (plan.sh); -v missing=FILE: the cells to make (model, stem, 1 if scored already), -v chunk=N|all,
-# -v kind=cpu|cuda: what scores them. A GPU calibrates in the scoring process.
+# grid.mk from a plan (plan.sh); -v chunk=N|all, -v kind=cpu|cuda: what scores the cells. A GPU calibrates in the scoring process.
+# Environment: missing, a file of the cells to make (model, stem, 1 if scored already); awk would read escapes in a name that it got
+# by -v.
 function out(stem) { return "outputs/" model "/" stem }
 function files(stem,    o, run, wag) {
     split(stem, wag, "[-/]")
@@ -50,7 +51,7 @@ function end_model(    i, k, step, end, targets, stems, qcfgs) {
 }
 BEGIN {
     FS = "\t"
-    while ((getline line < missing) > 0) {
+    while ((getline line < ENVIRON["missing"]) > 0) {
         split(line, f, "\t")
         want[f[1] "/" f[2]] = 1
         scored[f[1] "/" f[2]] = f[3]

@@ -2,10 +2,9 @@
 # ones in the model's order), the scores in the model's order with four significant digits, and the facts of the layers, null where
 # they are the same as in the line before. Environment: RUN.
 
-# Dividing an integer by an exact power of ten gives the double that prints as these digits.
+# Read from their text, so that the double prints as these digits; no score above zero becomes zero.
 def significant: if . <= 0 then 0 else
-    ([3 - (log10 | floor), 22] | min) as $k |
-    if $k > 0 then (. * pow(10; $k) | round) / pow(10; $k) else (. * pow(10; $k) | round) * pow(10; -$k) end end;
+    (log10 | floor - 3) as $e | "\(. * pow(10; -$e) | round)e\($e)" | tonumber end;
 
 # Whether blocks of one element leave 1x1 weights without an error of their own.
 def kernel_blocks: .block_dim == "modelopt" and (.qcfg.weight_quantizer.block // 0) > 0;

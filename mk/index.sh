@@ -44,7 +44,7 @@ jq -L mk -n -f mk/index.jq --slurpfile statuses "$work/statuses" --slurpfile sco
 # A < in the data could end the script element, or open a comment in it.
 jq -L mk -n -c -f mk/page/data.jq --slurpfile index "$work/index" --slurpfile scores "$work/cells" --slurpfile run "$run/run.json" |
     sed 's/</\\u003c/g' >"$work/data"
-[ -s "$work/data" ] && awk -v data="$work/data" -f mk/page/build.awk mk/page/page.html >"$work/page" || die 1 "$run: the page cannot be made"
+[ -s "$work/data" ] && data="$work/data" awk -f mk/page/build.awk mk/page/page.html >"$work/page" || die 1 "$run: the page cannot be made"
 put_if_changed "$run/sweep_index.json" <"$work/index"
 jq -L mk -r -f mk/index-csv.jq "$work/index" | put_if_changed "$run/sweep_index.csv"
 jq .failures "$work/index" | put_if_changed "$run/failures.json"

@@ -10,12 +10,16 @@ tab=$(printf '\t')
 die() { # STATUS MESSAGE...
     status=$1
     shift
-    printf 'yolosens: %s\n' "$*" >&2
+    note "yolosens: $*"
     exit "$status"
 }
 
+# One line for the terminal, which no control character of a name steers.
 note() {
-    printf '%s\n' "$*" >&2
+    case $* in
+    *[[:cntrl:]]*) printf '%s\n' "$(printf %s "$*" | tr '\000-\037\177' '?')" ;;
+    *) printf '%s\n' "$*" ;;
+    esac >&2
 }
 
 # Standard input becomes FILE, whole or not at all.

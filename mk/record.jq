@@ -3,7 +3,7 @@
 # sums: sha256sum's lines of their files; now: the time.
 include "python";
 
-def file($path; $lines): "@" + $path, ($lines[] | " " + .);
+def file($path; $lines): "@" + $path, ($lines[] | " " + gsub("\n"; "\n "));
 def log_path: "logs/" + ltrimstr("outputs/") + ".log";
 
 # A cell's share of the pass that scored it.
@@ -19,7 +19,7 @@ $qcfgs[.key] as $q |
 "\($model)_w\($w)_a\($a)_\($granularity)" as $run |
 ($out | log_path) as $log |
 ($q.base_format_name // $q.base_format) as $base |
-($text | split("\u001f") | map(select(. != "") | gsub("[\r\u0000-\u0008]"; "?"))) as $why |
+($text | split("\u001f") | map(select(. != "") | gsub("[\u0000-\u001f\u007f]"; "?"))) as $why |
 ($times | elapsed) as $elapsed |
 ["[INFO] run=\($run)", "[INFO] checkpoint=\($checkpoint)",
  "[INFO] weight_dtype=\($w) act_dtype=\($a) granularity=\($granularity)", "[INFO] base_format=\($base)"] as $head |

@@ -19,12 +19,14 @@ list_images() {
     folder=$(dirname "$IMAGE_LIST")
     count=0
     : >"$work/paths"
-    # A byte order mark, blanks around a path and carriage returns off, empty lines left out: as src/image/list.c reads it.
-    sed "1s/^\\xEF\\xBB\\xBF//; s/^[ $tab\r]*//; s/[ $tab\r]*\$//; /^\$/d" "$IMAGE_LIST" | head -n "$CALIB_IMAGES" >"$work/names"
+    [ -f "$IMAGE_LIST" ] && [ -r "$IMAGE_LIST" ] || die 2 "$IMAGE_LIST: cannot be read; name a text file with one image path a line"
+    [ "$(tr -dc '\000' <"$IMAGE_LIST" | wc -c)" -eq 0 ] || die 2 "$IMAGE_LIST: not text; an image list has one path a line"
+    # A byte order mark and carriage returns off, blank lines left out: as src/image/list.c reads it.
+    sed "1s/^\\xEF\\xBB\\xBF//; s/\r*\$//; /^[ $tab]*\$/d" <"$IMAGE_LIST" | head -n "$CALIB_IMAGES" >"$work/names"
     while IFS= read -r line; do
         case $line in
         /*) at=$line ;;
-        *) at=$folder/$line && [ -f "$at" ] || at=$line ;;
+        *) at=$folder/$line && [ -f "$at" ] || at=./$line ;;
         esac
         [ -f "$at" ] && [ -r "$at" ] || die 2 "$IMAGE_LIST: $line: no such image; correct the list"
         printf '%s\n' "$at" >>"$work/paths"

@@ -1,5 +1,5 @@
 # build and the tests. A test is a program tests/FOLDER/test_NAME.c or a script tests/FOLDER/test_NAME.sh; the long ones are
-# scripts tests/FOLDER/long_NAME.sh. Scripts run from the repository root with BUILD and SHARED set.
+# scripts tests/FOLDER/long_NAME.sh. Scripts run from the repository root with BUILD and SHARED set; edit_NAME.c are programs that they use.
 build: $(TOOLS)
 
 TEST_SCRIPTS := $(sort $(filter-out tests/cuda/%,$(wildcard tests/*/test_*.sh)))
@@ -9,7 +9,7 @@ LONG_SCRIPTS := $(sort $(wildcard tests/*/long_*.sh))
 run_tests = @env -u MAKEFLAGS -u MFLAGS -u MAKELEVEL -u MAKEOVERRIDES $(foreach v,$(call on_command_line,$(VARIABLES)),-u $v) \
     BUILD=$B SHARED=$(abspath $(SHARED)) V=$V tests/run
 
-test: $(TOOLS) $(TESTS) $(REPLAYS) $(FUZZ_INPUTS)
+test: $(TOOLS) $(TESTS) $(REPLAYS) $(FUZZ_INPUTS) $(EDITORS)
 	$(run_tests) $(TESTS) $(TEST_SCRIPTS)
 
 # One line rather than the compiler's.
@@ -19,7 +19,7 @@ libtorch: $(if $(filter deps,$(MAKECMDGOALS)),deps)
 	@echo '#include <torch/version.h>' | $(CXX) $(CXXFLAGS) $(TORCH_INC) -E -x c++ - >/dev/null 2>&1 || { \
 	    echo "make test needs libtorch 2.x: make deps test installs it where apt has it; else TORCH_HOME=its folder" >&2; exit 1; }
 
-test-long: $(TOOLS)
+test-long: $(TOOLS) $(EDITORS)
 	$(run_tests) $(LONG_SCRIPTS)
 
 # What the tools write now becomes what the tests expect: scripts tests/FOLDER/bless.sh.
@@ -37,5 +37,5 @@ endif
 
 # With deps in the same call, nothing is compiled before it is done.
 ifneq ($(filter deps,$(MAKECMDGOALS)),)
-$(LIB_O) $(TORCH_O) $(TOOL_C:%.c=$B/obj/%.o) $(TEST_C:%.c=$B/obj/%.o) $(patsubst %.c,$B/obj/%.o,$(wildcard tests/fuzz/*.c)): | deps
+$(LIB_O) $(TORCH_O) $(TOOL_C:%.c=$B/obj/%.o) $(TEST_C:%.c=$B/obj/%.o) $(EDITORS:$B/test/%=$B/obj/tests/%.o) $(patsubst %.c,$B/obj/%.o,$(wildcard tests/fuzz/*.c)): | deps
 endif

@@ -59,6 +59,8 @@ LIB     := $B/libyolosens$(if $(CUDA),-cuda).a
 TORCHLIB := $B/libyolosens-torch.a
 TOOLS   := $(TOOL_C:tools/%.c=$B/bin/%)
 TESTS   := $(TEST_C:tests/%.c=$B/test/%)
+# What scripts among the tests make their inputs with.
+EDITORS := $(patsubst tests/%.c,$B/test/%,$(wildcard tests/*/edit_*.c))
 CUDA_TESTS := $(CUDA_TEST_C:tests/%.c=$B/test/%)
 
 # The tests that load libtorch, which their results are compared with; nothing else does.
@@ -96,7 +98,7 @@ $(TOOLS): $B/bin/%: $B/obj/tools/%.o $(LIB)
 	@mkdir -p $(@D)
 	$(Q)$(LINK) $(ALL_LDFLAGS) -o $@ $< $(LINK_LIBS) $(LIBS)
 
-$(TESTS) $(CUDA_TESTS): $B/test/%: $B/obj/tests/%.o $(LIB)
+$(TESTS) $(EDITORS) $(CUDA_TESTS): $B/test/%: $B/obj/tests/%.o $(LIB)
 	$(call say,LD )
 	@mkdir -p $(@D)
 	$(Q)$(LINK) $(ALL_LDFLAGS) -o $@ $< $(LINK_LIBS) $(LIBS)

@@ -1,4 +1,4 @@
-# index.html from page.html: its style sheet and scripts, and -v data=FILE, stand in the page itself.
+# index.html from page.html: its style sheet and scripts, and the file $data of the environment, stand in the page itself.
 # The template opens in a browser too, without data.
 function insert(file,    line, got) {
     while ((got = (getline line < file)) > 0) print line
@@ -9,6 +9,6 @@ function beside() { match($0, /(href|src)="[^"]*"/); name = substr($0, RSTART, R
 BEGIN { folder = ARGV[1]; sub(/[^\/]*$/, "", folder) }
 /<link rel="stylesheet"/ { print "<style>"; insert(beside()); print "</style>"; next }
 /<script src=/ { print "<script>"; insert(beside()); print "</script>"; next }
-/<script id="data"/ { print "<script id=\"data\" type=\"application/json\">"; insert(data); print "</script>"; next }
+/<script id="data"/ { print "<script id=\"data\" type=\"application/json\">"; insert(ENVIRON["data"]); print "</script>"; next }
 { print }
 END { exit failed }

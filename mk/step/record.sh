@@ -29,8 +29,8 @@ else
     # The time of a cell's scores goes before the time at which their pass began.
     awk -F '\t' -v run="$RUN" '$2 == "ok" { print run "/" $1 "/scores.json" }' "$work/begun" |
         xargs -r stat -c "%n$tab%.Y" >"$work/scored" || exit 1
-    awk -F '\t' -v OFS='\t' -v run="$RUN" -v scored="$work/scored" '
-        BEGIN { while ((getline line < scored) > 0) { split(line, f, "\t"); at[f[1]] = f[2] } }
+    scored="$work/scored" awk -F '\t' -v OFS='\t' -v run="$RUN" '
+        BEGIN { while ((getline line < ENVIRON["scored"]) > 0) { split(line, f, "\t"); at[f[1]] = f[2] } }
         $5 != "" { $5 = at[run "/" $1 "/scores.json"] " " $5 }
         { print }' "$work/begun" >"$work/cells"
 fi

@@ -3,6 +3,7 @@
 
 #include "base/digest.h"
 #include "base/outfile.h"
+#include "base/utf8.h"
 
 #include <float.h>
 #include <math.h>
@@ -106,10 +107,18 @@ int json_read(const char *path, cJSON **json, struct err *err) {
     return *json ? 0 : -1;
 }
 
+/* Bytes that are not UTF-8, of a path for example, become U+FFFD: what is written is JSON whatever came in.
+ */
 static void put_string(FILE *f, const char *s) {
+    size_t left = strlen(s), n;
     fputc('"', f);
-    for (; *s; s++) {
+    for (; left; s += n, left -= n) {
         unsigned char c = (unsigned char)*s;
+        if (!(n = utf8_length(s, left))) {
+            fputs("\xef\xbf\xbd", f);
+            n = 1;
+            continue;
+        }
         if (c == '"' || c == '\\')
             fprintf(f, "\\%c", c);
         else if (c == '\n')
@@ -117,7 +126,7 @@ static void put_string(FILE *f, const char *s) {
         else if (c < 0x20 || c == 0x7f)
             fprintf(f, "\\u%04x", c);
         else
-            fputc(c, f);
+            fwrite(s, 1, n, f);
     }
     fputc('"', f);
 }

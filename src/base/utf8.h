@@ -5,6 +5,9 @@
 #include <stdbool.h>
 #include <stddef.h>
 
+/* Bytes of the character that the n bytes begin with, 0 if they begin with no valid one. */
+size_t utf8_length(const char *bytes, size_t n);
+
 /* n bytes of valid UTF-8 (RFC 3629: no surrogates, no overlong forms). */
 bool utf8_is_valid(const char *bytes, size_t n);
 

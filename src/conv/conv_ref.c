@@ -11,7 +11,7 @@ static float act_of(float v, const struct conv_act *act) {
         return v;
     switch (act->kind) {
     case ACT_RELU:
-        return v > 0 ? v : 0;
+        return v <= 0 ? 0 : v; /* a NaN stays one, as in torch */
     case ACT_LEAKY_RELU:
         return v > 0 ? v : v * act->slope;
     case ACT_HARDSWISH:

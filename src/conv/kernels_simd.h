@@ -17,14 +17,15 @@
 
 #define INLINE static inline __attribute__((always_inline))
 
+/* max and min give their second operand where one is a NaN, which so stays one, as in torch. */
 static inline V act_of(V v, const struct conv_act *act) {
     if (!act->on)
         return v;
     switch (act->kind) {
     case ACT_RELU:
-        return max(v, zero());
+        return max(zero(), v);
     case ACT_LEAKY_RELU:
-        return add(max(v, zero()), mul(min(v, zero()), set1(act->slope)));
+        return add(max(zero(), v), mul(min(zero(), v), set1(act->slope)));
     case ACT_HARDSWISH:
         return mul(v, quot(min(max(add(v, set1(3)), zero()), set1(6)), set1(6)));
     case ACT_SILU:

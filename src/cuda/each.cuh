@@ -30,7 +30,7 @@ static __device__ __forceinline__ float activate(float u, struct activation a) {
     case CUDA_ACT_SILU:
         return u / (1 + expf(-u));
     case CUDA_ACT_RELU:
-        return fmaxf(u, 0);
+        return u <= 0 ? 0 : u; /* a NaN stays one */
     case CUDA_ACT_LEAKY_RELU:
         return u > 0 ? u : u * a.slope;
     case CUDA_ACT_HARDSWISH:

@@ -3,6 +3,7 @@
 #include "ops/plane.h"
 #include "vec/vec.h"
 
+#include <math.h>
 #include <string.h>
 
 /* What the tasks of one step share, one for each plane of a value. */
@@ -248,6 +249,30 @@ static int start_at_leaf(struct gradient *e, size_t i, struct err *err) {
     return 0;
 }
 
+static bool all_finite(const float *v, size_t n) {
+    for (size_t i = 0; i < n; i++)
+        if (!isfinite(v[i]))
+            return false;
+    return true;
+}
+
+/* Says where a loss that is not finite comes from: the first convolution, in the order of execution, whose
+ * output is not. */
+static int blame(const struct gradient *e, struct err *err) {
+    for (size_t i = 0; i < e->net->plan.n_steps; i++) {
+        const struct step *s = &e->net->plan.steps[i];
+        if (s->op->kind != OP_CONV)
+            continue;
+        size_t n = (size_t)e->net->plan.shapes[s->out].c * plane_of(e, s->out);
+        for (size_t image = 0; image < e->n; image++)
+            if (!all_finite(output_of(e, i, image), n))
+                return err_set(err, ERR_FAILED,
+                               "%s: its output is not finite; the checkpoint's weights overflow",
+                               e->net->graph->convs[s->op->conv].name);
+    }
+    return err_set(err, ERR_FAILED, "the network's output is not finite; the checkpoint's weights overflow");
+}
+
 int run_backward(struct gradient *e, gradient_see_fn *see, void *ctx, struct err *err) {
     const struct graph *g = e->net->graph;
     for (int v = 0; v < g->n_values; v++)
@@ -257,6 +282,8 @@ int run_backward(struct gradient *e, gradient_see_fn *see, void *ctx, struct err
     for (size_t i = 0; i < g->n_leaves; i++)
         if (start_at_leaf(e, i, err))
             return -1;
+    if (!isfinite(e->loss))
+        return blame(e, err);
     for (size_t i = e->net->plan.n_steps; i-- > 0;)
         if (e->net->plan.wanted[e->net->plan.steps[i].out] && run_step(e, i, see, ctx, err))
             return -1;

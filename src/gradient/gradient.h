@@ -52,7 +52,8 @@ int gradient_new(const struct gradient_net *net, struct pool *pool, struct gradi
 void gradient_free(struct gradient **gradient);
 
 /* n images (n, 3, size, size) in [0, 1], 1 <= n <= batch. Convolutions are seen in the order in which
- * backward reaches them, each once. */
+ * backward reaches them, each once. Errors: a loss that is not finite, naming the first convolution whose
+ * output is not; memory; those of see. */
 int gradient_run(struct gradient *gradient, const float *images, int n, gradient_see_fn *see, void *ctx,
                  struct err *err);
 

@@ -37,6 +37,17 @@ static int conv2d(struct builder *b, const struct module *m, const int *in, int 
     return err_set(err, ERR_FAILED, "%s: is not in the module tree", m->path);
 }
 
+/* A variance that is not above zero even with eps has no square root to divide by. */
+static int check_variance(const struct module *m, const struct bn *bn, int n, struct err *err) {
+    for (int c = 0; c < n; c++)
+        if (!(bn->var[c] + bn->eps > 0))
+            return err_set(
+                err, ERR_FAILED,
+                "%s.running_var: %g in channel %d is no variance; the checkpoint is broken, save it again",
+                m->path, (double)bn->var[c], c);
+    return 0;
+}
+
 static int batch_norm(struct builder *b, const struct module *m, const int *in, int n_in, int *out,
                       struct err *err) {
     (void)n_in;
@@ -48,7 +59,8 @@ static int batch_norm(struct builder *b, const struct module *m, const int *in, 
     bn = &bns[b->g->n_bns++];
     *bn = (struct bn){0};
     if (module_floats(m, "running_mean", &n, 1, &bn->mean, err) ||
-        module_floats(m, "running_var", &n, 1, &bn->var, err) || module_real(m, "eps", &bn->eps, err))
+        module_floats(m, "running_var", &n, 1, &bn->var, err) || module_real(m, "eps", &bn->eps, err) ||
+        check_variance(m, bn, n, err))
         return -1;
     if (!module_is_none(m, "weight") && (module_floats(m, "weight", &n, 1, &bn->weight, err) ||
                                          module_floats(m, "bias", &n, 1, &bn->bias, err)))

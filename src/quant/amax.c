@@ -3,7 +3,9 @@
 #include "base/json.h"
 #include "quant/fakequant.h"
 
+#include <float.h>
 #include <math.h>
+#include <stdbool.h>
 #include <stdlib.h>
 #include <string.h>
 
@@ -116,19 +118,26 @@ int amax_write(const struct amax *a, const struct graph *graph, const char *path
     return ret;
 }
 
+/* A largest magnitude that calibration can have found: a float of 0 or more, no NaN, no infinity. */
+static bool is_amax(double v) {
+    return v >= 0 && v <= FLT_MAX;
+}
+
 static int json_to_range(const cJSON *layer, const char *key, int n, struct amax_range *r, struct err *err) {
     const cJSON *o, *list;
     double v;
     if (json_get_object(layer, key, &o, err) || json_get_real(o, "amax", &v, err) ||
         json_get_array(o, "channels", &list, err))
         return -1;
+    if (!is_amax(v))
+        return err_set(err, ERR_FAILED, "\"%s\" holds %g, which is no amax", key, v);
     r->tensor = (float)v;
     if (cJSON_GetArraySize(list) != n)
         return err_set(err, ERR_FAILED, "\"%s\" has %d channels, not %d", key, cJSON_GetArraySize(list), n);
     int k = 0;
     for (const cJSON *c = list->child; c; c = c->next) {
-        if (!cJSON_IsNumber(c))
-            return err_set(err, ERR_FAILED, "\"%s\" holds something that is not a number", key);
+        if (!cJSON_IsNumber(c) || !is_amax(c->valuedouble))
+            return err_set(err, ERR_FAILED, "\"%s\" holds something that is no amax", key);
         r->channel[k++] = (float)c->valuedouble;
     }
     return 0;

@@ -2,6 +2,7 @@
 #include "report/cell.h"
 
 #include "base/json.h"
+#include "base/name.h"
 #include "base/utf8.h"
 
 #include <math.h>
@@ -69,19 +70,6 @@ static int read_sealed(const char *path, cJSON **json, struct err *err) {
         return err_set(err, ERR_FAILED, "%s: not a JSON object", display(path));
     if (check_text((*json)->child, err) || (has(*json, "digest") && json_check_seal(*json, err)))
         return say_how(err, path, "make the file again");
-    return 0;
-}
-
-/* The model's name becomes a part of file names. */
-static int check_model(const char *model, struct err *err) {
-    if (!*model || strchr(model, '/') || *model == '.' || *model == '-')
-        return err_set(err, ERR_FAILED,
-                       "\"model\" is \"%s\", which cannot begin a file name; give the model another name",
-                       model);
-    for (const char *p = model; *p; p++)
-        if ((unsigned char)*p < 0x20 || *p == 0x7f)
-            return err_set(err, ERR_FAILED,
-                           "\"model\" holds a control character; give the model another name");
     return 0;
 }
 
@@ -207,10 +195,14 @@ static int read_layers(struct report_cell *c, struct err *err) {
     if (!(c->layers = calloc(c->n_layers, sizeof *c->layers)))
         return err_nomem(err);
     size_t i = 0;
+    double total = 0;
     cJSON_ArrayForEach(json, layers) {
-        if (read_layer(&c->layers[i++], json, err))
+        if (read_layer(&c->layers[i], json, err))
             return err_wrap(err, "layer %s", json->string);
+        total += c->layers[i++].score;
     }
+    if (!isfinite(total))
+        return err_set(err, ERR_FAILED, "the sum of the layers' scores is not finite");
     i = 0;
     cJSON_ArrayForEach(json, layers) {
         if (!has(json, "exported"))
@@ -222,7 +214,7 @@ static int read_layers(struct report_cell *c, struct err *err) {
 
 static int read_scores(struct report_cell *c, struct err *err) {
     const cJSON *s = c->scores_json;
-    if (json_get_string(s, "model", &c->model, err) || check_model(c->model, err) || read_qcfg(c, err) ||
+    if (json_get_string(s, "model", &c->model, err) || name_check(c->model, err) || read_qcfg(c, err) ||
         read_layers(c, err))
         return -1;
     c->checkpoint = c->model;

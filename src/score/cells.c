@@ -2,6 +2,7 @@
 #include "score/cells.h"
 
 #include "base/json.h"
+#include "base/name.h"
 #include "base/operands.h"
 #include "score/result.h"
 
@@ -13,6 +14,12 @@
 int cells_check(const struct cells_options *options, struct err *err) {
     if (options->n_operands == 0)
         return err_set(err, ERR_USAGE, "name a cell's configuration, made by qcfg-build");
+    if (options->name && name_check(options->name, err)) {
+        err_wrap(err, "--name");
+        if (err)
+            err->code = ERR_USAGE;
+        return -1;
+    }
     return operands_check(options->operands, options->n_operands, "QCFG=SCORES", err);
 }
 
@@ -50,6 +57,10 @@ int cells_score(struct session *session, const struct cells_options *options, st
     int failed = 0, ret = -1;
     if (!requests || !cells || !request_of || !name) {
         err_nomem(err);
+        goto out;
+    }
+    if (name_check(name, err)) {
+        err_wrap(err, "%s", session->options.model);
         goto out;
     }
     for (size_t i = 0; i < n; i++) {

@@ -15,7 +15,7 @@ struct cells_options {
     void (*complain)(const char *message); /* sees the reason of every cell that fails while others go on */
 };
 
-/* Judges the operands before any file is opened. Errors: ERR_USAGE. */
+/* Judges operands and name before any file is opened. Errors: ERR_USAGE. */
 int cells_check(const struct cells_options *options, struct err *err);
 
 /* Scores every cell over an open session that has its amax. A cell whose configuration cannot be read, or

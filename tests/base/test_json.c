@@ -49,8 +49,22 @@ int main(void) {
     s = json_line(o);
     CHECK_STR(s, "{\"a\": [], \"b\": [1, 2.5], \"c\": {\"d\": \"q\\\"\\n\", \"e\": null}}", "json_line");
     free(s);
+    cJSON_Delete(o);
 
+    o = cJSON_Parse("{}");
+    cJSON_AddStringToObject(o, "\xff<", "\x1b[31m\x7f\xc3\xa9\xe2\x82\xac\xf0\x9f\x98\x80 \xc3|\xed\xa0\x80");
+    s = json_line(o);
+    CHECK_STR(s,
+              "{\"\xef\xbf\xbd<\": \"\\u001b[31m\\u007f\xc3\xa9\xe2\x82\xac\xf0\x9f\x98\x80 \xef\xbf\xbd|"
+              "\xef\xbf\xbd\xef\xbf\xbd\xef\xbf\xbd\"}",
+              "control characters are escaped, bytes that are not UTF-8 replaced");
     struct err err = {0};
+    CHECK(json_seal(o, &err) == 0 && json_check_seal(o, &err) == 0, "sealed over what is written %s",
+          err.msg);
+    cJSON_Delete(o);
+    free(s);
+    o = cJSON_Parse("{\"b\": [1, 2.5]}");
+
     long v;
     const cJSON *b;
     CHECK(json_get_int(o, "b", 0, 9, &v, &err) == -1, "an array is not an integer");

@@ -205,13 +205,14 @@ static void test_shape(const struct shape *s, enum conv_mode mode, struct pool *
     free(g2);
 }
 
+static const struct conv_act acts[] = {{false, ACT_SILU, 0},
+                                       {true, ACT_SILU, 0},
+                                       {true, ACT_RELU, 0},
+                                       {true, ACT_LEAKY_RELU, 0.1f},
+                                       {true, ACT_HARDSWISH, 0}};
+
 /* conv_forward of one image with scale, shift and each activation, against the definition. */
 static void test_forward(const struct shape *s, struct pool *pool) {
-    static const struct conv_act acts[] = {{false, ACT_SILU, 0},
-                                           {true, ACT_SILU, 0},
-                                           {true, ACT_RELU, 0},
-                                           {true, ACT_LEAKY_RELU, 0.1f},
-                                           {true, ACT_HARDSWISH, 0}};
     struct conv c = conv_of(s);
     int oh = (s->h + 2 * s->pad - s->dilation * (s->kernel_h - 1) - 1) / s->stride + 1;
     int ow = (s->w + 2 * s->pad - s->dilation * (s->kernel_w - 1) - 1) / s->stride + 1;
@@ -262,6 +263,22 @@ static void test_forward(const struct shape *s, struct pool *pool) {
     free(zeros);
 }
 
+/* A NaN passes through every activation, wherever it stands: one that was lost would hide an overflow. */
+static void test_nan(void) {
+    enum { N = 37 };
+    float v[N], out[N];
+    size_t lost = 0, n_acts = sizeof acts / sizeof *acts;
+    for (size_t k = 0; k < n_acts; k++)
+        for (int at = 0; at < N; at++) {
+            for (int i = 0; i < N; i++)
+                v[i] = i == at ? NAN : uniform();
+            conv_affine(v, N, 2, 1, &acts[k], out);
+            for (int i = 0; i < N; i++)
+                lost += (isnan(out[i]) != 0) != (i == at);
+        }
+    CHECK(lost == 0, "%s: a NaN stays one through %zu activations", cpu_level_names[cpu_level()], n_acts);
+}
+
 static void test_softmax(void) {
     enum { ROWS = 16, COLS = 21, LD = 24 };
     float *v = random_floats(ROWS * LD), out[ROWS * COLS];
@@ -301,6 +318,7 @@ int main(void) {
             if (shapes[i].cin * shapes[i].cout * shapes[i].h < 4000)
                 test_forward(&shapes[i], pools[1]);
         test_softmax();
+        test_nan();
     }
     pool_free(&pools[0]);
     pool_free(&pools[1]);

@@ -30,6 +30,10 @@ check "and holds all scores" sh -c "sed -n '/id=\"data\"/{n;p}' '$page' | jq -e 
 jq -r '.layers | keys[0]' "$RUN/outputs/m0/int8-int8/per_layer/scores.json" >"$dir/name"
 sed -n '/id="data"/{n;p}' "$page" | jq -r '.layers.first.name[0]' >"$dir/shown"
 check "with names as they are" cmp "$dir/name" "$dir/shown"
+jq -n '{layers: ([1.4012984643248171e-45, 6.02214076e-30, 0, 0.00123456, 3.4028235e38] | to_entries | map({key: "l\(.key)", value: {score: .value}}) | from_entries)}' \
+    >"$dir/edges.json"
+jq -n -c --argjson k 0 -f mk/index-scores.jq "$dir/edges.json" >"$dir/edges"
+check "scores keep four digits, and only zero is zero: $(jq -c .scores "$dir/edges")" jq -e '.scores == [1.401e-45, 6.022e-30, 0, 0.001235, 3.403e38]' "$dir/edges"
 # The same words on the terminal, at a sweep's end.
 jq -r '(.successes + .failures)[].out_dir | ltrimstr("outputs/") | sub("/"; "\t")' "$RUN/sweep_index.json" >"$dir/plan"
 jq -r -f mk/closing.jq --rawfile plan "$dir/plan" "$RUN/sweep_index.json" >"$dir/closing"

@@ -112,6 +112,8 @@ for key in recipe constraints score is_satisfied; do
 done
 sed 's/"score": 0.5,/"score": 1e999,/' scores.json >bad.json
 refused "an infinite score" 1 'layer model.0.conv' -s bad.json -r recipe.json -o none
+jq '.layers[].score = 1e308' scores.json >bad.json
+refused "scores without a finite sum" 1 "bad.json: the sum of the layers' scores is not finite" -s bad.json -r recipe.json -o none
 sed 's/"score": 0.5,/"score": NaN,/' scores.json >bad.json
 refused "NaN" 1 'bad.json: line 19 is not JSON' -s bad.json -r recipe.json -o none
 sed 's/"score": 0.5,/"score": -0.5,/' scores.json >bad.json

@@ -214,6 +214,50 @@ static void test_layer(const char *level, const int layer[4], struct pool *pool)
     fixture_free(&f);
 }
 
+/* Cells of the list whose sum is finite although *at holds `poison`. */
+static size_t blind(struct fixture *f, struct pool *pool, const struct qcfg *const *list, size_t n, float *at,
+                    float poison) {
+    double sums[CELLS_MAX];
+    float before = *at;
+    size_t finite = 0;
+    *at = poison;
+    if (!score(f, pool, list, n, sums))
+        return n;
+    *at = before;
+    for (size_t i = 0; i < n; i++)
+        finite += isfinite(sums[i]) != 0;
+    return finite;
+}
+
+/* A NaN or an infinity in an output or a gradient, or in an input that is not quantized, is in every sum: a
+ * kernel that dropped it would make a score of what is none. */
+static void test_poison(const char *level, const int layer[4], struct pool *pool) {
+    static const float poisons[] = {NAN, INFINITY, -INFINITY};
+    const struct qcfg *plain[CELLS_MAX], *quantized[CELLS_MAX], *all[CELLS_MAX];
+    size_t n_plain = 0, n_quantized = 0, finite = 0, tries = 0;
+    struct fixture f;
+    bool ok = fixture_new(&f, layer);
+    for (size_t i = 0; i < n_cells; i++) {
+        all[i] = &cells[i];
+        if (cells[i].input.format == QUANT_OFF)
+            plain[n_plain++] = &cells[i];
+        else
+            quantized[n_quantized++] = &cells[i];
+    }
+    for (size_t k = 0; k < sizeof poisons / sizeof *poisons && ok; k++) {
+        const size_t at[] = {0, f.n_y / 2 + 5, f.n_y - 1};
+        size_t p = at[k];
+        finite += blind(&f, pool, quantized, n_quantized, &f.y[CALLS - 1][p], poisons[k]);
+        finite += blind(&f, pool, all, n_cells, &f.g[k % CALLS][p], poisons[k]);
+        finite += blind(&f, pool, plain, n_plain, &f.x[p % f.n_x], poisons[k]);
+        tries += 2 * n_cells;
+    }
+    CHECK(ok && finite == 0 && n_plain > 10 && n_quantized > 100,
+          "%s: %dx%d %d->%d groups %d: %zu of %zu sums do not see a NaN or an infinity", level, layer[2],
+          layer[2], layer[0], layer[1], layer[3], finite, tries);
+    fixture_free(&f);
+}
+
 static void test_level(const char *level) {
     struct pool *pool = NULL;
     struct err err = {0};
@@ -221,6 +265,8 @@ static void test_level(const char *level) {
         return;
     for (int i = 0; i < LAYERS; i++)
         test_layer(level, layers[i], pool);
+    for (int i = 0; i < LAYERS; i++)
+        test_poison(level, layers[i], pool);
     pool_free(&pool);
 }
 
