@@ -15,6 +15,7 @@ if [ -z "$THREADS" ]; then
     case " ${MAKEFLAGS%% -- *} " in *' -j '*) jobs=$CORES ;; esac
     THREADS=$((CORES / ${jobs:-1}))
 fi
+case " ${MAKEFLAGS%% -- *} " in *' -j'*) given_jobs=1 ;; *) given_jobs= ;; esac
 [ "$THREADS" -ge 1 ] || THREADS=1
 export THREADS
 
@@ -33,6 +34,15 @@ lock() {
     exec 9>>"$RUN/work/lock"
     flock -n 9 || die 2 "$RUN: in use by the sweep of process $(cat "$RUN/work/lock"); wait for it, or TIMESTAMP= another run"
     echo "$$" >"$RUN/work/lock"
+}
+
+# auto: what it was when the run began. A GPU's models go side by side, unless -j says otherwise: it waits for none of them.
+use_device() {
+    KIND=$(jq -r .device "$RUN/run.json")
+    [ "$DEVICE" != auto ] || DEVICE=$KIND
+    export DEVICE KIND
+    side_by_side=
+    [ "$KIND" = cpu ] || [ -n "$given_jobs" ] || side_by_side=-j$CORES
 }
 
 count() { # STATE...: cells of the plan in these states
@@ -76,6 +86,7 @@ do_sweep() {
     RUN=$(mk/run.sh make) || exit 2
     export RUN
     lock
+    use_device
     # What a killed sweep was writing. An index may be writing beside us, in the run's own folder.
     find "$RUN" -mindepth 2 -name '.?*' -type f -delete
     find "$RUN" -maxdepth 1 -name '.?*' -type f -mmin +5 -delete
@@ -94,7 +105,7 @@ do_sweep() {
         # This shell must not hold the board's pipe by 1 or 2, or it would wait for itself.
         # shellcheck disable=SC2016
         running=1
-        interruptible sh -c 'exec "$@" >&8 2>&8 8>&-' sh "$MAKE" -s -k --no-print-directory -C "$RUN" -f grid.mk all || interrupted=1
+        interruptible sh -c 'exec "$@" >&8 2>&8 8>&-' sh "$MAKE" $side_by_side -s -k --no-print-directory -C "$RUN" -f grid.mk all || interrupted=1
         running=
         close_board
         find "$RUN/work/state" "$RUN/work/failed" -mindepth 1 -type d -empty -delete

@@ -2,6 +2,7 @@
 
 #include "base/json.h"
 #include "base/progress.h"
+#include "cuda/cuda.h"
 #include "forward/forward.h"
 
 #include <pthread.h>
@@ -196,8 +197,9 @@ out:
     return ret;
 }
 
-int calibrate(const struct graph *graph, struct pool *pool, const struct calib_set *images, int count,
-              int batch_size, const char *checkpoint, const char *state, struct amax *out, struct err *err) {
+int calibrate(const struct graph *graph, struct pool *pool, struct cuda *cuda, const struct calib_set *images,
+              int count, int batch_size, const char *checkpoint, const char *state, struct amax *out,
+              struct err *err) {
     struct amax amax = {0}, kept;
     int ret = -1;
     if (amax_new(graph, count, batch_size, &amax, err))
@@ -208,7 +210,8 @@ int calibrate(const struct graph *graph, struct pool *pool, const struct calib_s
         amax_free(&amax);
         amax = kept;
     }
-    if (run_images(graph, pool, images, state, &amax, err))
+    if (cuda ? cuda_calibrate(cuda, graph, images, &amax, err)
+             : run_images(graph, pool, images, state, &amax, err))
         goto out;
     if (state)
         unlink(state);
