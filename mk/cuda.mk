@@ -39,5 +39,5 @@ $B/obj/%.cu.o: %.cu
 	@mkdir -p $(@D)
 	$(Q)$(NVCC) $(NVCC_FLAGS) -MMD -MP -c -o $@ $<
 
-$(CUDA_C:%.c=$B/obj/%.o): ALL_CFLAGS += $(if $(CUDA),-isystem $(CUDA_DIR)/include)
+$(CUDA_C:%.c=$B/obj/%.o) $(CUDA_TEST_C:%.c=$B/obj/%.o): ALL_CFLAGS += $(if $(CUDA),-isystem $(CUDA_DIR)/include)
 $(CUDA_C:%.c=$B/obj/%.o): | $(if $(CUDA),$(CUDA_X:%.cu=$B/obj/%.cu.o))

@@ -47,7 +47,8 @@ LIB_C   := $(filter-out src/torch/% src/cuda/%,$(wildcard src/*/*.c))
 TORCH_C := $(wildcard src/torch/*.c)
 TORCH_X := $(wildcard src/torch/*.cpp)
 TOOL_C  := $(wildcard tools/*.c)
-TEST_C  := $(wildcard tests/*/test_*.c)
+TEST_C  := $(filter-out tests/cuda/%,$(wildcard tests/*/test_*.c))
+CUDA_TEST_C := $(wildcard tests/cuda/test_*.c)
 
 LIB_O   := $(LIB_C:%.c=$B/obj/%.o) $(CUDA_O)
 TORCH_O := $(TORCH_C:%.c=$B/obj/%.o) $(TORCH_X:%.cpp=$B/obj/%.o)
@@ -55,6 +56,7 @@ LIB     := $B/libyolosens$(if $(CUDA),-cuda).a
 TORCHLIB := $B/libyolosens-torch.a
 TOOLS   := $(TOOL_C:tools/%.c=$B/bin/%)
 TESTS   := $(TEST_C:tests/%.c=$B/test/%)
+CUDA_TESTS := $(CUDA_TEST_C:tests/%.c=$B/test/%)
 
 # The tests that load libtorch, which their results are compared with; nothing else does.
 TORCH_TESTS := $(filter $B/test/torch/% $B/test/network/%,$(TESTS))
@@ -91,7 +93,7 @@ $(TOOLS): $B/bin/%: $B/obj/tools/%.o $(LIB)
 	@mkdir -p $(@D)
 	$(Q)$(LINK) $(ALL_LDFLAGS) -o $@ $< $(LINK_LIBS) $(LIBS)
 
-$(TESTS): $B/test/%: $B/obj/tests/%.o $(LIB)
+$(TESTS) $(CUDA_TESTS): $B/test/%: $B/obj/tests/%.o $(LIB)
 	$(call say,LD )
 	@mkdir -p $(@D)
 	$(Q)$(LINK) $(ALL_LDFLAGS) -o $@ $< $(LINK_LIBS) $(LIBS)
