@@ -69,6 +69,7 @@ static int build(const char *path, struct graph **graph, struct err *err) {
 static void same_outputs(const char *name, const char *path, const char *facts_path) {
     struct graph *graph = NULL;
     struct pool *pool = NULL;
+    struct gradient_net *net = NULL;
     struct gradient *gradient = NULL;
     cJSON *facts = NULL;
     float *image = NULL;
@@ -80,7 +81,8 @@ static void same_outputs(const char *name, const char *path, const char *facts_p
         json_get_int(facts, "classes", 1, 1 << 16, &classes, &err) ||
         json_get_real(facts, "loss", &loss, &err) || json_get_object(facts, "convs", &c.convs, &err) ||
         build(path, &graph, &err) || pool_new(2, &pool, &err) ||
-        gradient_new(graph, (int)size, 1, pool, &gradient, &err) || !(image = image_of(size))) {
+        gradient_net_new(graph, (int)size, 1, 2, &net, &err) || gradient_new(net, pool, &gradient, &err) ||
+        !(image = image_of(size))) {
         CHECK(false, "%s: %s", name, err.msg);
         goto out;
     }
@@ -97,6 +99,7 @@ static void same_outputs(const char *name, const char *path, const char *facts_p
 out:
     free(image);
     gradient_free(&gradient);
+    gradient_net_free(&net);
     pool_free(&pool);
     graph_free(&graph);
     cJSON_Delete(facts);
