@@ -36,8 +36,6 @@ refused 'nearest: nvfp4' sweep FP4_PRESET=nvfp
 refused 'nearest: awq' sweep INT4_PRESET=aqw
 refused 'nearest: reduction' sweep BLOCK_DIM=reduce
 refused 'nearest: cuda' sweep DEVICE=cud
-refused 'not built yet' sweep DEVICE=cuda
-refused 'not built yet' sweep DEVICE=cuda:1
 refused '608 or 640' sweep IMGSZ=639
 refused 'at least 32' sweep IMGSZ=0
 refused 'at least 10' sweep CALIB_IMAGES=9
@@ -80,10 +78,10 @@ mk sweep IMAGE_LIST=lists/gone.txt CALIB_IMAGES=13
 equal "a list that names a missing image: status" "$status" 2
 ok "and says which" grep -q 'lists/gone.txt: images/gone.jpg: no such image' err
 
-for t in test-cuda fuzz; do
-    mk $t
-    ok "$t says that it is not built yet, status 2" [ "$status" -eq 2 -a -n "$(grep 'not built yet' err)" ]
-done
+forget
+mk sweep DEVICE=cuda:1
+ok "a device that the tools have not starts nothing: $(head -n 1 err)" [ "$status" -eq 2 -a ! -s "$FAKE_LOG" -a ! -e tmp ]
+ok "and is named" grep -q 'sens-score: --device cuda:1: this build' err
 MODELS=b
 export MODELS
 mk plan WEIGHT_DTYPES=int8 ACT_DTYPES=int8 GRANULARITIES=per_layer
