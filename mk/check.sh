@@ -48,9 +48,10 @@ path() { # NAME VALUE
 }
 
 models() { # NAME VALUE
-    some=
+    some='' before=
     for m in $2; do
-        some=1
+        [ -z "$some" ] || [ ! -e "$before $m" ] || complain "$1: $(shown "$before $m"): make cannot carry paths with spaces; rename or link it"
+        some=1 before=$m
         case $m in
         -* | *[!A-Za-z0-9_./@+,~-]*) complain "$1: $(shown "$m"): a name or path of a model may hold letters, digits and _ . / @ + , - and does not begin with -; rename or link it" ;;
         *.pt) ;;

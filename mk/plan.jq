@@ -3,7 +3,8 @@
 
 def lines: rtrimstr("\n") | split("\n") | map(select(. != ""));
 
-def missing: "\(.path): no such checkpoint; make models downloads the official ones";
+def missing: "\(.path): no such checkpoint" +
+    (if .path == "\($dir)/\(.model).pt" then "; make models downloads the official ones" else " here, or none that can be read" end);
 
 # How one cell stands, from its status.json (null: none).
 def state($cell; $status; $altered):

@@ -44,16 +44,30 @@ find_models() {
 }
 
 # Two files of one name do not share results: the one that comes second, in this call or in the run, is called after
-# its whole path. The same file under another path, or another version of it, keeps its name.
+# its whole path, and if that is taken too, also after its digest. The same file under another path, or another version of it, keeps
+# its name.
 name_of_path() { # PATH SHA256
-    name=${1##*/} name=${name%.pt} first=$1
-    if [ -n "$run" ] && [ -f "$run/work/model/$name" ]; then
-        read -r first_sum first <"$run/work/model/$name"
-        [ "$first_sum" != "$2" ] || first=$1
-    fi
-    case " $plain$(cut -f1 "$scratch/models" | tr '\n' ' ')" in *" $name "*) first= ;; esac
-    [ "$first" = "$1" ] || name=$(printf %s "${1%.pt}" | sed 's|^[./]*||; s|/[./]*|_|g')
+    base=${1##*/} base=${base%.pt}
+    whole=$(printf %s "${1%.pt}" | sed 's|^[./]*||; s|/[./]*|_|g')
+    for name in "$base" "$whole" "$whole-$(printf %.8s "$2")"; do
+        case " $plain$(cut -f1 "$scratch/models" | tr '\n' ' ')" in *" $name "*) continue ;; esac
+        holder=$(holder_of "$name")
+        [ -n "$holder" ] && [ "${holder%% *}" != "$2" ] && [ "${holder#* }" != "$1" ] || break
+    done
     printf %s "$name"
+}
+
+# Digest and path of the checkpoint whose results the run holds under a name; nothing where it holds none.
+holder_of() { # NAME
+    [ -n "$run" ] || return 0
+    if [ -f "$run/work/model/$1" ]; then
+        cat "$run/work/model/$1"
+        return 0
+    fi
+    # work/ may have been deleted.
+    for scores in "$run/outputs/$1"/*/*/scores.json; do
+        jq -r '"\(.digests.checkpoint) \(.checkpoint)"' "$scores" 2>/dev/null && break
+    done
 }
 
 # All at once: each is a process of a few milliseconds.

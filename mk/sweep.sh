@@ -100,9 +100,9 @@ do_sweep() {
 
     if [ "$(count todo stale failed)" -gt 0 ]; then
         mk/grid.sh "$RUN" "$scratch/plan" || exit 1
-        # MAKEFLAGS hands -j and its job server on; -k: what fails takes nothing else with it.
         open_board
-        # This shell must not hold the board's pipe by 1 or 2, or it would wait for itself.
+        # MAKEFLAGS hands -j and its job server on; -k: what fails takes nothing else with it. This shell must not hold the board's
+        # pipe by 1 or 2, or it would wait for itself.
         # shellcheck disable=SC2016
         running=1
         interruptible sh -c 'exec "$@" >&8 2>&8 8>&-' sh "$MAKE" $side_by_side -s -k --no-print-directory -C "$RUN" -f grid.mk all || interrupted=1

@@ -19,7 +19,7 @@ libtorch: $(if $(filter deps,$(MAKECMDGOALS)),deps)
 	@echo '#include <torch/version.h>' | $(CXX) $(CXXFLAGS) $(TORCH_INC) -E -x c++ - >/dev/null 2>&1 || { \
 	    echo "make test needs libtorch 2.x: make deps test installs it where apt has it; else TORCH_HOME=its folder" >&2; exit 1; }
 
-test-long: $(TOOLS) $(EDITORS)
+test-long: $(TOOLS) $(EDITORS) $B/test/ultralytics/test_outputs
 	$(run_tests) $(LONG_SCRIPTS)
 
 # What the tools write now becomes what the tests expect: scripts tests/FOLDER/bless.sh.

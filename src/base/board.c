@@ -196,7 +196,8 @@ int board_draw(struct board *b, int columns, int rows, char **out, size_t *n, st
         fprintf(f, "\r\033[%dA", before);
     if (before && b->words.n)
         fputs("\033[J", f);
-    fwrite(b->words.at, 1, b->words.n, f);
+    if (b->words.n)
+        fwrite(b->words.at, 1, b->words.n, f);
     if (columns) {
         draw_lines(b, columns, rows, f, &b->drawn);
         if (b->drawn < before && !b->words.n)

@@ -11,10 +11,10 @@ static int features(struct builder *b, const struct module *head, const char *bo
                     const int *levels, int *out, struct err *err) {
     struct module cv2, cv3;
     if (!module_has(head, boxes) || !module_has(head, classes))
-        return err_set(
-            err, ERR_UNSUPPORTED,
-            "%s: it has no %s and %s, as after fusing or exporting; score the checkpoint that training saved",
-            head->path, boxes, classes);
+        return err_set(err, ERR_UNSUPPORTED,
+                       "%s: it is fused or exported, without %s and %s; score the checkpoint that training "
+                       "saved",
+                       head->path, boxes, classes);
     if (module_child(head, boxes, &cv2, err) || module_child(head, classes, &cv3, err))
         return -1;
     for (int i = 0; i < b->g->levels; i++) {

@@ -150,13 +150,17 @@ static int upsample(struct builder *b, const struct module *m, const int *in, in
 
 /* ---- ultralytics ---- */
 
-/* conv, bn, act; the last two may be absent in a fused file. */
+/* conv, bn, act. fuse() folds bn into conv and takes it away. */
 static int conv(struct builder *b, const struct module *m, const int *in, int n_in, int *out,
                 struct err *err) {
     (void)n_in;
     int v = in[0];
-    if (one_child(m, "conv", b, &v, err) || (module_has(m, "bn") && one_child(m, "bn", b, &v, err)) ||
-        (module_has(m, "act") && one_child(m, "act", b, &v, err)))
+    if (!module_has(m, "bn"))
+        return err_set(err, ERR_UNSUPPORTED,
+                       "%s: it is fused, its BatchNorm is part of the convolution; score the checkpoint that "
+                       "training saved",
+                       m->path);
+    if (one_child(m, "conv", b, &v, err) || one_child(m, "bn", b, &v, err) || one_child(m, "act", b, &v, err))
         return -1;
     *out = v;
     return 0;
@@ -206,10 +210,8 @@ static int rep_vgg_dw(struct builder *b, const struct module *m, const int *in, 
     int wide = in[0], narrow = in[0];
     if (one_child(m, "conv", b, &wide, err))
         return -1;
-    if (module_has(m, "conv1") &&
-        (one_child(m, "conv1", b, &narrow, err) || add_values(b, wide, narrow, &wide, err)))
-        return -1;
-    if (one_child(m, "act", b, &wide, err))
+    if (one_child(m, "conv1", b, &narrow, err) || add_values(b, wide, narrow, &wide, err) ||
+        one_child(m, "act", b, &wide, err))
         return -1;
     *out = wide;
     return 0;

@@ -89,15 +89,6 @@ forget
 small sweep
 equal "without its intermediates a finished run stays finished" "$(calls sens-score) $(last_line)" "0 6 ok, 2 unsupported, 0 failed: sweep_index.json"
 
-# Files of one name.
-mkdir -p x y && echo 1 >x/best.pt && echo 2 >y/best.pt
-mk sweep MODELS='x/best.pt y/best.pt' WEIGHT_DTYPES=int8 ACT_DTYPES=int8 GRANULARITIES=per_layer
-equal "two files of one name" "$(last_line) $(jq -r '[.successes[].run.model | select(test("best"))] | unique | join(" ")' $index)" \
-    "2 ok, 0 unsupported, 0 failed: sweep_index.json best y_best"
-forget
-mk sweep MODELS=y/best.pt WEIGHT_DTYPES=int8 ACT_DTYPES=int8 GRANULARITIES=per_layer
-equal "keep their names" "$(calls sens-score)" 0
-
 FAKE_FAIL_CALIB=1
 export FAKE_FAIL_CALIB
 small sweep NEW=1

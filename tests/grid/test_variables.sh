@@ -53,6 +53,13 @@ refused 'empty' sweep MODELS=
 refused 'spaces' sweep IMAGE_LIST='my list.txt'
 refused 'spaces' sweep MODEL_DIR='a b'
 refused 'ends in .pt' sweep MODELS='runs/my best.pt'
+echo 1 >'my best.pt' && mkdir 'my runs' && echo 1 >'my runs/best.pt'
+refused 'my best.pt: make cannot carry paths with spaces' sweep MODELS='a my best.pt'
+refused 'my runs/best.pt: make cannot carry paths with spaces' sweep MODELS='my runs/best.pt'
+refused 'letters' sweep MODELS='runs/a#b.pt'
+refused 'letters' sweep MODELS='runs/a%b.pt'
+refused 'letters' sweep MODELS='runs/a:b.pt'
+refused 'read the' sweep MODELS='runs/a$b.pt'
 refused 'read the' sweep MODELS='$(shell touch hacked)'
 refused 'letters' sweep MODELS='a;touch'
 refused 'inside tmp' sweep SUBDIR=../x

@@ -1,0 +1,64 @@
+/* Networks that are not YOLOv10's, or no longer: one line names the module and what it is. */
+#define _GNU_SOURCE
+#include "model/graph.h"
+#include "pt/builder.h"
+#include "test.h"
+/* after test.h */
+#include "pt/model.h"
+
+/* A module within an open _modules, whose attribute f reads the layer before, and which holds nothing. */
+static void layer(struct buf *b, const char *name, const char *package, const char *class) {
+    pk_str(b, name);
+    pk_module(b, package, class);
+    pk_dict_end(b);
+    pk_str(b, "f");
+    pk_int(b, -1);
+    pk_object_end(b);
+}
+
+/* {"model": DetectionModel(model=Sequential(the layers))}. */
+static void begin(struct buf *b) {
+    pk_begin(b, 2);
+    op(b, OP_EMPTY_DICT);
+    pk_str(b, "model");
+    pk_module(b, "ultralytics.nn.tasks", "DetectionModel");
+    pk_str(b, "model");
+    pk_module(b, "torch.nn.modules.container", "Sequential");
+}
+
+static void refused(struct buf *b, const char *words) {
+    struct checkpoint *c = NULL;
+    struct graph *g = NULL;
+    struct err err;
+    pk_module_end(b);
+    pk_module_end(b);
+    op(b, OP_SETITEM);
+    c = open_built(b, NULL, &err);
+    if (c)
+        graph_build(checkpoint_root(c), &g, &err);
+    CHECK_STR(err.msg, words, "refused");
+    CHECK(c && !g && err.code == ERR_UNSUPPORTED, "as unsupported");
+    graph_free(&g);
+    checkpoint_free(&c);
+}
+
+int main(void) {
+    struct buf b = {0};
+    begin(&b);
+    layer(&b, "0", "ultralytics.nn.modules.conv", "Conv");
+    refused(&b, "model.0: it is fused, its BatchNorm is part of the convolution; score the checkpoint that "
+                "training saved");
+    begin(&b);
+    layer(&b, "0", "ultralytics.nn.modules.block", "C3k2");
+    refused(&b, "model.0: module kind ultralytics.nn.modules.block.C3k2 is not one of YOLOv10's; only "
+                "YOLOv10 detectors are scored");
+    begin(&b);
+    layer(&b, "0", "torch.nn.modules.linear", "Identity");
+    layer(&b, "1", "ultralytics.nn.modules.head", "Detect");
+    refused(&b, "model.1: module kind ultralytics.nn.modules.head.Detect is not one of YOLOv10's; only "
+                "YOLOv10 detectors are scored");
+    begin(&b);
+    layer(&b, "0", "torch.nn.modules.activation", "SiLU");
+    refused(&b, "its last layer is not a v10Detect head; only YOLOv10 detectors are scored");
+    return test_end();
+}

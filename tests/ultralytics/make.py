@@ -1,0 +1,155 @@
+"""make.py FOLDER [own|tiny]: YOLOv10 checkpoints as PyPI's ultralytics saves them, and what they compute by its own modules.
+
+own (the default): its yolov10n, in the forms in which checkpoints are kept, of other sizes, classes and activations; and models that are
+not supported. tiny: a small network of all module kinds, which is in this folder.
+
+NAME.pt with NAME.json, {"size", "classes", "loss", "convs": {NAME: {"norm", "rms", "first"}}}: of every convolution's output for one image
+(pixel i is (2654435761 i mod 2^32) / 2^32, cut to 24 bits), run after run where it runs twice. NAME.pt with NAME.txt: words that its refusal
+holds. The network is in eval mode, with both heads; weights and BatchNorm statistics are random numbers of few bits."""
+import copy
+import json
+import os
+import sys
+import warnings
+
+import torch
+import ultralytics
+from ultralytics import YOLO
+from ultralytics.nn.tasks import DetectionModel, yaml_model_load
+
+warnings.simplefilter("ignore")
+MODELS = os.path.join(os.path.dirname(ultralytics.__file__), "cfg", "models")
+TINY = {
+    "nc": 2, "scales": {"n": [0.34, 0.125, 1024]}, "scale": "n",
+    "backbone": [[-1, 1, "Conv", [64, 3, 2]], [-1, 1, "Conv", [128, 3, 2]], [-1, 3, "C2f", [128, True]], [-1, 1, "SCDown", [128, 3, 2]],
+                 [-1, 3, "C2fCIB", [128, True, True]], [-1, 1, "SCDown", [256, 3, 2]], [-1, 1, "SPPF", [256, 5]], [-1, 1, "PSA", [256]]],
+    "head": [[-1, 1, "nn.Upsample", [None, 2, "nearest"]], [[-1, 4], 1, "Concat", [1]], [-1, 3, "C2f", [128]],
+             [-1, 1, "SCDown", [128, 3, 2]], [[-1, 7], 1, "Concat", [1]], [-1, 3, "C2fCIB", [256, True, False]],
+             [[10, 13], 1, "v10Detect", ["nc"]]]}
+
+
+def settled(net, seed=0):
+    """Random weights of few bits, so that the file packs well, and BatchNorm statistics that keep values near 1."""
+    g = torch.Generator().manual_seed(seed)
+    for m in net.modules():
+        if isinstance(m, torch.nn.BatchNorm2d):
+            n = m.num_features
+            m.running_mean.copy_(torch.randint(-4, 5, (n,), generator=g) / 32)
+            m.running_var.copy_(torch.randint(16, 48, (n,), generator=g) / 32)
+            m.weight.data.copy_(torch.randint(24, 40, (n,), generator=g) / 32)
+            m.bias.data.copy_(torch.randint(-4, 5, (n,), generator=g) / 32)
+        elif isinstance(m, torch.nn.Conv2d) and m.weight.requires_grad:  # not the DFL's, which holds 0 .. 15
+            fan_in = m.weight[0].numel()
+            unit = 2.0 ** round(torch.tensor(0.6 / fan_in**0.5).log2().item())
+            m.weight.data.copy_(torch.randint(-3, 4, m.weight.shape, generator=g) * unit)
+    return net
+
+
+def model(config, classes, **changes):
+    if isinstance(config, str):
+        config = yaml_model_load(os.path.join(MODELS, config))
+    return settled(DetectionModel({**copy.deepcopy(config), **changes}, ch=3, nc=classes, verbose=False))
+
+
+def as_trained(net, where="ema", half=True):
+    """The dictionary that ultralytics' trainer saves."""
+    kept = copy.deepcopy(net).half() if half else copy.deepcopy(net)
+    return {"epoch": 3, "best_fitness": 0.5, "model": kept if where == "model" else None, "ema": kept if where == "ema" else None,
+            "updates": 7, "optimizer": {"state": {}, "param_groups": [{"lr": 0.01}]}, "scaler": {},
+            "train_args": {"model": "yolov10n.yaml", "epochs": 3, "lr0": 0.01, "classes": None}, "train_metrics": {"fitness": 0.5},
+            "train_results": {"epoch": [1, 2, 3]}, "date": "2026-01-02T03:04:05", "version": ultralytics.__version__}
+
+
+def image(size):
+    i = torch.arange(3 * size * size, dtype=torch.int64)
+    return (((i * 2654435761) % 2**32 >> 8).double() / 2**24).float().reshape(1, 3, size, size)
+
+
+@torch.no_grad()
+def computed(path, size):
+    saved = torch.load(path, weights_only=False)
+    net = (saved["ema"] or saved["model"]).float().eval()
+    head, runs = net.model[-1], {}
+
+    def see(name):
+        return lambda m, x, y: runs.setdefault(name, []).append(y.double().flatten())
+
+    for name, m in net.named_modules():
+        if isinstance(m, torch.nn.Conv2d):
+            m.register_forward_hook(see(name))
+    x, values = image(size), []
+    for layer in net.model[:-1]:
+        x = values[layer.f] if isinstance(layer.f, int) and layer.f != -1 else (
+            x if layer.f == -1 else [x if k == -1 else values[k] for k in layer.f])
+        x = layer(x)
+        values.append(x)
+    head.__dict__["_end2end"] = head.end2end
+    leaves = []
+    for boxes, classes in ((head.cv2, head.cv3), (head.one2one_cv2, head.one2one_cv3)):
+        seen = [values[k] for k in head.f]
+        raw = head.forward_head(seen, boxes, classes)
+        leaves.append(torch.cat((decoded(head, raw), raw["scores"].sigmoid()), 1))
+        counts = [v.shape[2] * v.shape[3] for v in seen]
+        leaves += [torch.cat(p, 1) for p in zip(raw["boxes"].split(counts, 2), raw["scores"].split(counts, 2))]
+    loss = sum(leaf.double().pow(2).mean().item() for leaf in leaves) / len(leaves)
+    def facts(y):
+        y = torch.cat(y)
+        return {"norm": y.norm().item(), "rms": y.norm().item() / len(y)**0.5, "first": y[:8].tolist()}
+    return {"size": size, "classes": head.nc, "loss": loss, "convs": {name: facts(y) for name, y in runs.items()}}
+
+
+def decoded(head, raw):
+    """ultralytics' boxes as centre and size: one2many's form, which the reference's loss takes for both heads."""
+    from ultralytics.utils.tal import dist2bbox, make_anchors
+    anchors, strides = (v.transpose(0, 1) for v in make_anchors(raw["feats"], head.stride, 0.5))
+    return dist2bbox(head.dfl(raw["boxes"]), anchors.unsqueeze(0), xywh=True, dim=1) * strides
+
+
+def keep(folder, name, checkpoint, size=64, refused=None):
+    path = os.path.join(folder, name + ".pt")
+    if checkpoint is not None:
+        torch.save(checkpoint, path)
+    if refused:
+        with open(os.path.join(folder, name + ".txt"), "w") as f:
+            f.write(refused + "\n")
+    else:
+        with open(os.path.join(folder, name + ".json"), "w") as f:
+            json.dump(computed(path, size), f, indent=0)
+
+
+def own(folder):
+    n = "v10/yolov10n.yaml"
+    net = model(n, 3)
+    keep(folder, "best", as_trained(net))
+    keep(folder, "stripped", as_trained(net, "model"))
+    keep(folder, "float32", as_trained(net, "model", half=False), size=96)
+    yolo = YOLO(os.path.join(MODELS, n))
+    yolo.model = net
+    yolo.save(os.path.join(folder, "saved.pt"))
+    keep(folder, "saved", None)
+    keep(folder, "one-class", as_trained(model(n, 1)))
+    keep(folder, "many-classes", as_trained(model(n, 300)))
+    for act in "ReLU()", "LeakyReLU(0.1)", "Hardswish()":
+        keep(folder, act.split("(")[0], as_trained(model(n, 3, activation=f"nn.{act}")))
+    for scale in "b", "l", "x":
+        keep(folder, scale, as_trained(model(f"v10/yolov10{scale}.yaml", 3)))
+    wide = yaml_model_load(os.path.join(MODELS, n))
+    wide["scales"]["n"] = [0.67, 0.375, 512]
+    keep(folder, "multiples", as_trained(model(wide, 3)))
+    fused = model(n, 3).eval()
+    fused.fuse(verbose=False)
+    keep(folder, "fused", as_trained(fused, "model"), refused="model.0: it is fused")
+    keep(folder, "GELU", as_trained(model(n, 3, activation="nn.GELU()")), refused="module kind torch.nn.modules.activation.GELU")
+    for kind, config, words in (("v8", "v8/yolov8n.yaml", "head.Detect"), ("v11", "11/yolo11n.yaml", "block.C3k2"),
+                                ("v9", "v9/yolov9t.yaml", "block.ELAN1"), ("v8-seg", "v8/yolov8n-seg.yaml", "head.Segment")):
+        YOLO(os.path.join(MODELS, config)).save(os.path.join(folder, kind + ".pt"))
+        keep(folder, kind, None, refused=words)
+    keep(folder, "weights-alone", net.state_dict(), refused="weights alone")
+
+
+if __name__ == "__main__":
+    out = sys.argv[1]
+    if sys.argv[2:] == ["tiny"]:
+        keep(out, "tiny", as_trained(model(TINY, 2)))
+    else:
+        own(out)
