@@ -30,7 +30,7 @@ static int measure(const struct session_options *options, int steps, const char 
     if (session_open(&session, options, err))
         goto out;
     int size = session.images->size;
-    if (phases_new(session.graph, size, &phases, err))
+    if (phases_new(session.graph, size, (size_t)options->threads, &phases, err))
         goto out;
     peak_measure(session.pool, peak);
     if (phase_calibration(&session, &phases, err) ||
