@@ -43,4 +43,4 @@ awk -F '\t' '$3 ~ /^(todo|stale|failed)$/ { print $1, $2, $3, $5 }' "$plan" | wh
     printf '%s\t%s\t%s\n' "$model" "$stem" "${found:-0}"
 done >"$plan.missing"
 
-awk -F '\t' -v chunk="$CELLS_PER_PROCESS" -v missing="$plan.missing" -f mk/grid.awk "$plan" | put_if_changed "$run/grid.mk"
+awk -F '\t' -v chunk="$CELLS_PER_PROCESS" -v kind="$KIND" -v missing="$plan.missing" -f mk/grid.awk "$plan" | put_if_changed "$run/grid.mk"

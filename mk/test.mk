@@ -2,7 +2,8 @@
 # scripts tests/FOLDER/long_NAME.sh. Scripts run from the repository root with BUILD and SHARED set.
 build: $(TOOLS)
 
-TEST_SCRIPTS := $(sort $(wildcard tests/*/test_*.sh))
+TEST_SCRIPTS := $(sort $(filter-out tests/cuda/%,$(wildcard tests/*/test_*.sh)))
+CUDA_SCRIPTS := $(sort $(wildcard tests/cuda/test_*.sh))
 LONG_SCRIPTS := $(sort $(wildcard tests/*/long_*.sh))
 # Tests call make themselves: they must not inherit what this one was given.
 run_tests = @env -u MAKEFLAGS -u MFLAGS -u MAKELEVEL -u MAKEOVERRIDES $(foreach v,$(call on_command_line,$(VARIABLES)),-u $v) \
@@ -11,12 +12,28 @@ run_tests = @env -u MAKEFLAGS -u MFLAGS -u MAKELEVEL -u MAKEOVERRIDES $(foreach 
 test: $(TOOLS) $(TESTS)
 	$(run_tests) $(TESTS) $(TEST_SCRIPTS)
 
+# One line rather than the compiler's.
+$(TORCH_O): | libtorch
+.PHONY: libtorch
+libtorch: $(if $(filter deps,$(MAKECMDGOALS)),deps)
+	@echo '#include <torch/version.h>' | $(CXX) $(CXXFLAGS) $(TORCH_INC) -E -x c++ - >/dev/null 2>&1 || { \
+	    echo "make test needs libtorch 2.x: make deps test installs it where apt has it; else TORCH_HOME=its folder" >&2; exit 1; }
+
 test-long: $(TOOLS)
 	$(run_tests) $(LONG_SCRIPTS)
 
-# Said rather than pretended.
-test-cuda fuzz:
-	@echo "make $@: not built yet" >&2; exit 2
+# What the tools write now becomes what the tests expect: scripts tests/FOLDER/bless.sh.
+bless: $(TOOLS)
+	@for script in $(wildcard tests/*/bless.sh); do BUILD=$B "$$script" || exit 1; done
+
+# On a machine with a GPU.
+ifdef CUDA
+test-cuda: $(TOOLS) $(CUDA_TESTS)
+	$(run_tests) $(CUDA_TESTS) $(CUDA_SCRIPTS)
+else
+test-cuda:
+	@echo "make test-cuda: this build has no CUDA; make build DEVICE=cuda first" >&2; exit 2
+endif
 
 # With deps in the same call, nothing is compiled before it is done.
 ifneq ($(filter deps,$(MAKECMDGOALS)),)

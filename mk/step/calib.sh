@@ -5,5 +5,5 @@ cd "$TOP" || exit 1
 . mk/step/run-tool.sh
 
 rm -f "$RUN/work/calib.err"
-run_tool "$RUN/work/calib.err" "$RUN/work/calib.bin" "$BIN/calib-prep" --list "$IMAGE_LIST" --count "$CALIB_IMAGES" \
+run_tool images "$RUN/work/calib.err" "$RUN/work/calib.bin" "$BIN/calib-prep" --list "$IMAGE_LIST" --count "$CALIB_IMAGES" \
     --size "$IMGSZ" --threads "$CORES" -o "$RUN/work/calib.bin"

@@ -2,6 +2,7 @@
 
 #include "base/cpu.h"
 #include "base/progress.h"
+#include "cuda/cuda.h"
 #include "score/steps.h"
 #include "score/sums.h"
 
@@ -29,7 +30,8 @@ static void identity_of(const struct score_pass *pass, const struct score_cell *
     char text[1024];
     int n = snprintf(text, sizeof text, "%d %s %s %s %d %d %d %d %s", SCORE_REVISION, pass->checkpoint,
                      pass->images->digest, cell->qcfg_digest, pass->amax->images, pass->amax->awq_images,
-                     pass->batch_size, pass->steps, cpu_level_names[cpu_level()]);
+                     pass->batch_size, pass->steps,
+                     pass->cuda ? cuda_name(pass->cuda) : cpu_level_names[cpu_level()]);
     digest_bytes(text, (size_t)n, hex);
 }
 
@@ -43,6 +45,9 @@ struct progress_of_cells {
     struct progress progress;
 };
 
+/* A GPU remakes this many steps sooner than the disk keeps what comes before. */
+enum { CUDA_SAVE_EVERY = 256 };
+
 /* Adds a step to the cells that lack it. */
 static int take_step(void *ctx, int step, const double *add, struct err *err) {
     struct progress_of_cells *p = ctx;
@@ -54,6 +59,8 @@ static int take_step(void *ctx, int step, const double *add, struct err *err) {
         for (size_t k = 0; k < n_convs; k++)
             c->sums[k] += add[(size_t)p->plan->pair_of[i] * n_convs + k];
         c->done++;
+        if (p->pass->cuda && c->done % CUDA_SAVE_EVERY)
+            continue;
         if (c->state && sums_write(c->state, p->identities[i], c->done, c->sums, n_convs, err))
             return -1;
     }
@@ -93,6 +100,7 @@ static int take_up(struct progress_of_cells *p, int *first, struct err *err) {
 int score_run(const struct score_pass *pass, struct score_cell *cells, size_t n_cells, struct err *err) {
     struct plan plan = {0};
     struct progress_of_cells p = {.pass = pass, .plan = &plan, .cells = cells, .n_cells = n_cells};
+    char of[32];
     const struct qcfg **qcfgs = calloc(n_cells + 1, sizeof *qcfgs);
     int *from = NULL;
     int ret = -1, first;
@@ -115,8 +123,10 @@ int score_run(const struct score_pass *pass, struct score_cell *cells, size_t n_
         err_nomem(err);
         goto out;
     }
-    progress_start(&p.progress, pass->batch_size > 1 ? "scoring batch" : "scoring image", pass->steps, first);
-    ret = steps_run(pass, &plan, first, from, take_step, &p, err);
+    snprintf(of, sizeof of, "%zu cell%s", n_cells, n_cells == 1 ? "" : "s");
+    progress_start(&p.progress, pass->batch_size > 1 ? "scoring batch" : "scoring image", pass->steps, first,
+                   of);
+    ret = (pass->cuda ? steps_run_cuda : steps_run)(pass, &plan, first, from, take_step, &p, err);
 out:
     progress_end(&p.progress);
     plan_free(&plan);

@@ -16,4 +16,8 @@ typedef int steps_take_fn(void *ctx, int step, const double *add, struct err *er
 int steps_run(const struct score_pass *pass, const struct plan *plan, int first, const int *from,
               steps_take_fn *take, void *ctx, struct err *err);
 
+/* The same on pass->cuda, many steps at once (steps_cuda.c). */
+int steps_run_cuda(const struct score_pass *pass, const struct plan *plan, int first, const int *from,
+                   steps_take_fn *take, void *ctx, struct err *err);
+
 #endif

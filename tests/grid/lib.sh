@@ -1,6 +1,8 @@
 # Read by the tests of the grid, from the repository root. A sandbox is a folder that looks like the repository to make, with the
 # fake tools in place of the real ones, a list of 12 small "images" and "checkpoints" that only the fakes read.
 here=$PWD
+REAL_BIN=$here/${BUILD:-build}/bin
+export REAL_BIN
 sandbox=$(mktemp -d) || exit 1
 trap 'rm -rf "$sandbox"' EXIT
 unset MAKEFLAGS MFLAGS MAKELEVEL FAKE_SLEEP FAKE_FAIL FAKE_DIE FAKE_UNSOLVABLE FAKE_FAIL_CALIB FAKE_REVISION
