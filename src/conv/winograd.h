@@ -1,5 +1,5 @@
-/* Inside src/conv: Winograd's F(n x n, 3x3) (Lavin and Gray, 2015), which makes n x n outputs of (n + 2) x (n
- * + 2) inputs d and a 3x3 kernel g with (n + 2)^2 products instead of 9 n^2:
+/* Inside src/conv: Winograd's F(n x n, 3x3) (Lavin and Gray, 2015), which makes n x n outputs of a tile of
+ * inputs d, two wider and higher, and a 3x3 kernel g with (n + 2)^2 products instead of 9 n^2:
  *
  *     A^T [(G g G^T) . (B^T d B)] A,    the products summed over channels before A.
  *
@@ -10,14 +10,19 @@
  *           | 0 -1  1  0 |       | 1/2 -1/2  1/2 |
  *           | 0  1  0 -1 |       |  0    0    1  |
  *
- * and F(4x4) for 0, a, -a, b, -b and infinity, with a = 3/4, b = 3/2, p = 2 aa (aa - bb), q = 2 bb (bb - aa):
+ * and F(4x4) for 0, a, -a, b, -b and infinity; a = 3/4, b = 3/2, p = 2 aa (aa - bb), q = 2 bb (bb - aa):
  *
- *     B^T = | aabb    0    -aa-bb    0     1  0 |   G = | 1/aabb  0    0   |   A^T = | 1   1    1    1    1
- * 0 | |  0    -abb     -bb     a     1  0 |       | 1/p    a/p  aa/p |         | 0   a   -a    b   -b   0 |
- *           |  0     abb     -bb    -a     1  0 |       | 1/p   -a/p  aa/p |         | 0   aa   aa   bb   bb
- * 0 | |  0    -aab     -aa     b     1  0 |       | 1/q    b/q  bb/q |         | 0  aaa -aaa  bbb -bbb  1 |
+ *     B^T = | aabb    0    -aa-bb    0     1  0 |   G = | 1/aabb  0    0   |
+ *           |  0    -abb     -bb     a     1  0 |       | 1/p    a/p  aa/p |
+ *           |  0     abb     -bb    -a     1  0 |       | 1/p   -a/p  aa/p |
+ *           |  0    -aab     -aa     b     1  0 |       | 1/q    b/q  bb/q |
  *           |  0     aab     -aa    -b     1  0 |       | 1/q   -b/q  bb/q |
  *           |  0    aabb      0    -aa-bb  0  1 |       | 0       0    1   |
+ *
+ *     A^T = | 1   1    1    1    1   0 |
+ *           | 0   a   -a    b   -b   0 |
+ *           | 0   aa   aa   bb   bb  0 |
+ *           | 0  aaa -aaa  bbb -bbb  1 |
  *
  * All entries of A and B are floats exactly. How far outputs are off, of their root mean square, measured
  * with 64 channels of activations: F(2x2) 2.5e-7, F(4x4) 7.7e-7 (1.6e-6 with the usual points 1 and 2), the
