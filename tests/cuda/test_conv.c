@@ -171,7 +171,8 @@ static void test_scores(const struct fixture *f, const char *name, int terms) {
         packed_f32[w] = to_device(NULL, nw * sizeof(float));
     }
     float *bias = to_device(f->conv.bias, (size_t)s->cout * sizeof(float));
-    struct target target = {y.view, g.view, false, bias};
+    struct target target = {.pairs = to_device(NULL, cuda_target_bytes(s->n, f->oh, f->ow, s->cout))};
+    cuda_target(NULL, y.view, g.view, bias, false, &target);
     struct conv_geometry geometry = conv_geometry(&f->conv);
     float *partial = to_device(NULL, cuda_score_room(s->n, f->oh, f->ow, s->cout, CELLS) * sizeof(float));
     double *sums = to_device(NULL, CELLS * 8 * sizeof *sums);
@@ -226,6 +227,7 @@ static void test_scores(const struct fixture *f, const char *name, int terms) {
         cudaFree(packed_f32[w]);
         cudaFree((void *)(uintptr_t)stack.units[w]);
     }
+    cudaFree(target.pairs);
     cudaFree(bias);
     cudaFree(partial);
     cudaFree(sums);
