@@ -56,23 +56,29 @@ name_of_path() { # PATH SHA256
     printf %s "$name"
 }
 
+# All at once: each is a process of a few milliseconds.
 make_qcfgs() {
     mkdir -p "$qcfgs" || die 1 "$qcfgs: cannot be made"
     : >"$scratch/qcfgs"
+    : >"$scratch/refused"
     for w in $(once "$WEIGHT_DTYPES"); do
         for a in $(once "$ACT_DTYPES"); do
             for g in $(once "$GRANULARITIES"); do
                 q=$qcfgs/$w-$a-$g.json
                 printf '%s\n' "$q" >>"$scratch/qcfgs"
-                [ ! -s "$q" ] || continue
-                "$BIN/qcfg-build" --weight "$w" --act "$a" --granularity "$g" --fp4-preset "$FP4_PRESET" \
-                    --int4-preset "$INT4_PRESET" --block-dim "$BLOCK_DIM" \
-                    ${EFFECTIVE_BITS:+--effective-bits "$EFFECTIVE_BITS"} -o "$q" 2>"$scratch/err"
-                status=$?
-                [ "$status" -eq 0 ] || [ "$status" -eq 3 ] || die 2 "$(head -n 1 "$scratch/err")"
+                [ -s "$q" ] || make_qcfg "$q" "$w" "$a" "$g" &
             done
         done
     done
+    wait
+    [ ! -s "$scratch/refused" ] || die 2 "$(head -n 1 "$scratch/refused")"
+}
+
+make_qcfg() { # FILE W A G
+    heard=$("$BIN/qcfg-build" --weight "$2" --act "$3" --granularity "$4" --fp4-preset "$FP4_PRESET" \
+        --int4-preset "$INT4_PRESET" --block-dim "$BLOCK_DIM" \
+        ${EFFECTIVE_BITS:+--effective-bits "$EFFECTIVE_BITS"} -o "$1" 2>&1)
+    case $? in 0 | 3) ;; *) printf '%s\n' "$heard" >>"$scratch/refused" ;; esac
 }
 
 # SCRATCH/status: the run's status.json files of the selected cells; SCRATCH/altered: files that are not what they say.

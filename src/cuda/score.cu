@@ -85,6 +85,7 @@ struct product {
     int h, w, oh, ow;
     const uint16_t *codes, *packed;
     int room, row, columns; /* columns: rows of packed, of one term */
+    unsigned column_tiles;
     const float *unit, *factor;
     struct target target;
     float *partial;
@@ -128,7 +129,8 @@ template <int BM, int TERMS> __global__ void __launch_bounds__(THREADS) score_ke
     __shared__ float found[2][BN / 8];
     unsigned base = shared_address(memory), tid = threadIdx.x, lane = tid % 32, warp = tid / 32;
     unsigned part = tid % 4, image = blockIdx.z, plane = (unsigned)(p.oh * p.ow);
-    unsigned first = blockIdx.x * BM, column0 = blockIdx.y * BN;
+    unsigned tile = blockIdx.x / p.column_tiles, first = tile * BM,
+             column0 = blockIdx.x % p.column_tiles * BN;
     int slices = p.row / BK, taps = p.g.kh * p.g.kw;
 
     /* This thread's rows of a slice: where its pixels' windows begin. */
@@ -249,24 +251,25 @@ template <int BM, int TERMS> __global__ void __launch_bounds__(THREADS) score_ke
     __syncthreads();
     unsigned fragments = (unsigned)p.columns / 8, fragment = column0 / 8 + tid;
     if (tid < BN / 8 && fragment < fragments)
-        p.partial[((size_t)image * gridDim.x + blockIdx.x) * fragments + fragment] =
+        p.partial[((size_t)image * (gridDim.x / p.column_tiles) + tile) * fragments + fragment] =
             found[0][tid] + found[1][tid];
 }
 
-template <int BM, int TERMS> static void launch(cudaStream_t s, const struct product *p, int images) {
+/* Blocks that work on the same pixels come one after another: what they read is in the second-level cache. */
+template <int BM, int TERMS> static void launch(cudaStream_t s, struct product *p, int images) {
     constexpr int BYTES = STAGES * (BM + TERMS * BN) * 64;
     unsigned tiles = (unsigned)((p->oh * p->ow + BM - 1) / BM);
-    dim3 grid(tiles, (unsigned)((p->columns + BN - 1) / BN), (unsigned)images);
+    p->column_tiles = (unsigned)((p->columns + BN - 1) / BN);
     cudaFuncSetAttribute(score_kernel<BM, TERMS>, cudaFuncAttributeMaxDynamicSharedMemorySize, BYTES);
-    score_kernel<BM, TERMS><<<grid, THREADS, BYTES, s>>>(*p);
+    score_kernel<BM, TERMS><<<dim3(tiles * p->column_tiles, 1, (unsigned)images), THREADS, BYTES, s>>>(*p);
 }
 
 void cuda_score(cudaStream_t s, const struct conv_geometry *g, struct view x, const uint16_t *codes, int room,
                 const float *unit, const uint16_t *packed, const float *factor, int row, int terms, int n,
                 const struct target *target, float *partial, int group, double *sums, int sums_step) {
     int oh = target->h, ow = target->w, plane = oh * ow;
-    struct product p = {*g,   x.h,    x.w,     oh,     ow, codes, packed, room, row, n * pad8(g->out),
-                        unit, factor, *target, partial};
+    struct product p = {*g, x.h,  x.w,    oh,      ow,     codes, packed, room, row, n * pad8(g->out),
+                        0,  unit, factor, *target, partial};
     /* The taller block where it does not waste more rows. */
     bool tall = (plane + 127) / 128 * 128 <= (plane + 63) / 64 * 64 + plane / 16;
     if (terms == 1 && tall)
