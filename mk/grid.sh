@@ -34,13 +34,13 @@ awk -F '\t' '$3 ~ /^(todo|stale|failed)$/ { print $1, $2, $3, $5 }' "$plan" | wh
         [ "$keep" != true ] || found=1
     fi
     if [ -z "$found" ]; then
-        rm -rf "$out"
+        remove "$out"
     elif [ "$state" = stale ]; then
         find "$out" -type f ! -name scores.json -exec rm -f {} +
     fi
-    rm -f "$run/work/failed/$model/$stem"
-    mkdir -p "$out"
+    remove "$run/work/failed/$model/$stem"
     printf '%s\t%s\t%s\n' "$model" "$stem" "${found:-0}"
 done >"$plan.missing"
+awk -F '\t' -v run="$run" '{ print run "/outputs/" $1 "/" $2 }' "$plan.missing" | xargs -r mkdir -p || die 1 "$run: cannot write"
 
 missing="$plan.missing" awk -F '\t' -v chunk="$CELLS_PER_PROCESS" -v kind="$KIND" -f mk/grid.awk "$plan" | put_if_changed "$run/grid.mk"

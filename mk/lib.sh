@@ -57,6 +57,13 @@ unpack() { # DIR
     done || die 1 "$1: cannot write"
 }
 
+# Without a process where there is nothing.
+remove() { # PATH...
+    for remove_path in "$@"; do
+        [ ! -e "$remove_path" ] || rm -rf "$remove_path"
+    done
+}
+
 sha256_of() {
     sha256sum <"$1" | cut -c1-64
 }

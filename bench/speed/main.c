@@ -35,7 +35,7 @@ static int measure(const struct request *r, struct err *err) {
     if (session_open(&session, &r->options, err))
         goto out;
     int size = session.images->size;
-    if (phases_new(session.graph, size, &phases, err))
+    if (phases_new(session.graph, size, (size_t)r->options.threads, &phases, err))
         goto out;
     peak_measure(session.pool, peak);
     if (phase_calibration(&session, &phases, err) ||

@@ -1,34 +1,35 @@
 #include "forward/forward.h"
-#include "phases.h"
-#include "stopwatch.h"
+#include "laps.h"
 
+#include <pthread.h>
 #include <stdbool.h>
 #include <stdlib.h>
 
-/* The watch runs on for the convolution that was seen last. */
-struct watch {
+/* What all lanes share. */
+struct calibration {
     struct session *session;
-    struct effort *layers;
+    const struct phases *p;
+    const struct forward_net *net;
     const double *operations; /* of each convolution */
-    size_t running;           /* n_convs: none yet */
-    double since;
+    pthread_mutex_t lock;     /* of the session's amax */
+    struct laps *laps;
+    struct err *failures;
+};
+
+struct seer {
+    struct calibration *c;
+    struct laps *laps;
     bool awq;
 };
 
-static void lap(struct watch *w) {
-    double now = stopwatch();
-    if (w->running < w->session->graph->n_convs) {
-        w->layers[w->running].seconds += now - w->since;
-        w->layers[w->running].operations += w->operations[w->running];
-    }
-    w->since = now;
-}
-
 static int see(void *ctx, size_t conv, const float *channels, struct err *err) {
-    struct watch *w = ctx;
-    lap(w);
-    w->running = conv;
-    return amax_add_input(&w->session->amax, w->session->graph, conv, channels, w->awq, err);
+    const struct seer *s = ctx;
+    struct session *session = s->c->session;
+    laps_begin(s->laps, PHASE_CALIBRATION, conv, s->c->operations[conv]);
+    pthread_mutex_lock(&s->c->lock);
+    int ret = amax_add_input(&session->amax, session->graph, conv, channels, s->awq, err);
+    pthread_mutex_unlock(&s->c->lock);
+    return ret;
 }
 
 /* Operations of a call of each convolution: 0 for the last ones, of which calibration sees the inputs only.
@@ -53,40 +54,62 @@ static double *operations_of(const struct graph *g, const double *macs, struct e
     return operations;
 }
 
-int phase_calibration(struct session *s, struct phases *p, struct err *err) {
-    const struct calib_set *images = s->images;
-    struct effort *total = &p->total[PHASE_CALIBRATION];
-    struct forward_net *net = NULL;
+static int calibrate_images(struct calibration *c, size_t lane, struct pool *pool, struct err *err) {
+    const struct calib_set *images = c->session->images;
+    struct seer seer = {.c = c, .laps = &c->laps[lane]};
     struct forward *forward = NULL;
     float *pixels = malloc(images->image_bytes * sizeof *pixels);
-    double *operations = operations_of(s->graph, p->macs, err);
-    int ret = -1;
-    if (!pixels)
-        err_nomem(err);
-    if (!pixels || !operations || amax_new(s->graph, images->count, s->options.batch_size, &s->amax, err) ||
-        forward_net_new(s->graph, images->size, &net, err) || forward_new(net, s->pool, &forward, err))
-        goto out;
-    for (int i = 0; i < images->count; i++) {
-        struct watch w = {s, p->layers[PHASE_CALIBRATION], operations, s->graph->n_convs,
-                          0, i < s->amax.awq_images};
+    int ret = pixels ? forward_new(c->net, pool, &forward, err) : err_nomem(err);
+    for (int i = (int)lane; !ret && i < images->count; i += (int)c->p->lanes) {
+        seer.awq = i < c->session->amax.awq_images;
         calib_to_float(images->images[i], images->image_bytes, pixels);
-        double begun = stopwatch();
-        if (forward_run(forward, pixels, see, &w, err)) {
-            err_wrap(err, "%s", images->names[i]);
-            goto out;
-        }
-        lap(&w);
-        total->seconds += stopwatch() - begun;
-        s->amax.done++;
+        laps_start(seer.laps);
+        if (forward_run(forward, pixels, see, &seer, err))
+            ret = err_wrap(err, "%s", images->names[i]);
+        laps_stop(seer.laps);
     }
-    for (size_t k = 0; k < p->n_convs; k++)
-        total->operations += p->layers[PHASE_CALIBRATION][k].operations;
-    p->images[PHASE_CALIBRATION] = images->count;
+    forward_free(&forward);
+    free(pixels);
+    return ret;
+}
+
+static void calibrate_lane(void *ctx, size_t lane, int worker) {
+    (void)worker;
+    struct calibration *c = ctx;
+    struct pool *pool = NULL;
+    if (pool_new(1, &pool, &c->failures[lane]) == 0)
+        calibrate_images(c, lane, pool, &c->failures[lane]);
+    pool_free(&pool);
+}
+
+int phase_calibration(struct session *s, struct phases *p, struct err *err) {
+    struct forward_net *net = NULL;
+    double *operations = operations_of(s->graph, p->macs, err);
+    struct calibration c = {
+        .session = s, .p = p, .operations = operations, .lock = PTHREAD_MUTEX_INITIALIZER};
+    int ret = -1;
+    if (!operations)
+        goto out;
+    if (!(c.failures = calloc(p->lanes, sizeof *c.failures))) {
+        err_nomem(err);
+        goto out;
+    }
+    if (laps_new(p, &c.laps, err) ||
+        amax_new(s->graph, s->images->count, s->options.batch_size, &s->amax, err) ||
+        forward_net_new(s->graph, s->images->size, &net, err))
+        goto out;
+    c.net = net;
+    pool_run(s->pool, p->lanes, calibrate_lane, &c);
+    if (first_failure(c.failures, p->lanes, err))
+        goto out;
+    s->amax.done = s->images->count;
+    laps_add(c.laps, p);
+    p->images[PHASE_CALIBRATION] = s->images->count;
     ret = 0;
 out:
-    forward_free(&forward);
+    laps_free(p, &c.laps);
     forward_net_free(&net);
+    free(c.failures);
     free(operations);
-    free(pixels);
     return ret;
 }

@@ -1,9 +1,9 @@
 #include "gradient/gradient.h"
-#include "phases.h"
+#include "laps.h"
 #include "score/layer.h"
-#include "stopwatch.h"
 
 #include <stdlib.h>
+#include <string.h>
 
 /* Every cell of the grid that can be scored, with the default presets. Caller frees *out. */
 static int all_cells(struct qcfg **out, size_t *n, struct err *err) {
@@ -48,107 +48,140 @@ static int plan_all(struct plan *plan, struct phases *p, struct err *err) {
     return ret;
 }
 
-/* Adds to *operations those of one image's forward pass, and of its backward pass to the inputs of
- * convolutions that anything with a gradient lies before. */
-static int gradient_operations(const struct graph *g, const double *macs, double *operations,
-                               struct err *err) {
-    bool *has = calloc((size_t)g->n_values, sizeof *has);
-    if (!has)
-        return err_nomem(err);
-    for (size_t i = 0; i < g->n_ops; i++) {
+/* Whether anything with a gradient lies before each convolution, so that backward goes through it. Caller
+ * frees; NULL when out of memory. */
+static bool *flows(const struct graph *g) {
+    bool *has = calloc((size_t)g->n_values, sizeof *has), *flows = calloc(g->n_convs, sizeof *flows);
+    for (size_t i = 0; has && flows && i < g->n_ops; i++) {
         const struct op *op = &g->ops[i];
         for (int k = 0; k < op->n_in && op->kind != OP_DETACH; k++)
             has[op->out] |= has[op->in[k]];
         if (op->kind == OP_CONV) {
-            *operations += (has[op->in[0]] ? 4 : 2) * macs[op->conv];
+            flows[op->conv] = has[op->in[0]];
             has[op->out] = true;
         }
     }
     free(has);
-    return 0;
+    return flows;
 }
 
+/* What all lanes share. */
 struct scoring {
     struct session *session;
     struct phases *p;
-    struct layer_scorer *scorer;
-    const bool *wanted;
-    double *sums;
+    const struct gradient_net *net;
+    const struct layer_weights *weights;
+    const bool *flows, *wanted;
     size_t pairs;
+    int steps;
+    struct laps *laps;
+    struct err *failures;
 };
+
+/* One lane at work. */
+struct scorer {
+    const struct scoring *s;
+    struct layer_scorer *layers;
+    struct laps *laps;
+    double *sums;
+};
+
+static void watch(void *ctx, size_t conv, bool backward) {
+    const struct scorer *l = ctx;
+    laps_begin(l->laps, backward ? PHASE_BACKWARD : PHASE_FORWARD, conv,
+               backward && !l->s->flows[conv] ? 0 : 2 * l->s->p->macs[conv]);
+}
 
 static int score_layer(void *ctx, size_t conv, struct conv_call *const *calls, size_t n_calls,
                        struct err *err) {
-    struct scoring *s = ctx;
-    struct effort *layer = &s->p->layers[PHASE_SCORE][conv], *total = &s->p->total[PHASE_SCORE];
-    double begun = stopwatch();
-    if (layer_score(s->scorer, conv, calls, n_calls, s->wanted, s->sums, 1, err))
-        return err_wrap(err, "%s", s->session->graph->convs[conv].name);
-    double seconds = stopwatch() - begun, operations = 2 * s->p->macs[conv] * (double)s->pairs;
-    layer->seconds += seconds;
-    layer->operations += operations;
-    total->seconds += seconds;
-    total->operations += operations;
+    const struct scorer *l = ctx;
+    laps_begin(l->laps, PHASE_SCORE, conv, 2 * l->s->p->macs[conv] * (double)l->s->pairs);
+    if (layer_score(l->layers, conv, calls, n_calls, l->s->wanted, l->sums, 1, err))
+        return err_wrap(err, "%s", l->s->session->graph->convs[conv].name);
+    laps_begin(l->laps, PHASE_BACKWARD, conv, 0);
     return 0;
 }
 
-/* Layers are scored while backward goes on: what is left of the run's time is forward's and backward's. */
-static int score_image(struct scoring *s, struct gradient *gradient, const float *pixels, struct err *err) {
-    double begun = stopwatch(), scored = s->p->total[PHASE_SCORE].seconds;
-    if (gradient_run(gradient, pixels, 1, score_layer, s, err))
-        return -1;
-    s->p->total[PHASE_GRADIENT].seconds += stopwatch() - begun - (s->p->total[PHASE_SCORE].seconds - scored);
-    return 0;
+static int score_images(const struct scoring *s, size_t lane, struct pool *pool, struct err *err) {
+    const struct calib_set *images = s->session->images;
+    struct scorer l = {.s = s, .laps = &s->laps[lane]};
+    struct gradient *gradient = NULL;
+    float *pixels = malloc(images->image_bytes * sizeof *pixels);
+    int ret = -1;
+    l.sums = malloc(s->pairs * sizeof *l.sums);
+    if (!pixels || !l.sums) {
+        err_nomem(err);
+        goto out;
+    }
+    if (gradient_new(s->net, pool, &gradient, err) || layer_scorer_new(s->weights, pool, &l.layers, err))
+        goto out;
+    gradient_watch(gradient, watch, &l);
+    for (int i = (int)lane; i < s->steps; i += (int)s->p->lanes) {
+        calib_to_float(images->images[i], images->image_bytes, pixels);
+        laps_start(l.laps);
+        if (gradient_run(gradient, pixels, 1, score_layer, &l, err)) {
+            err_wrap(err, "%s", images->names[i]);
+            goto out;
+        }
+        laps_stop(l.laps);
+    }
+    ret = 0;
+out:
+    gradient_free(&gradient);
+    layer_scorer_free(&l.layers);
+    free(l.sums);
+    free(pixels);
+    return ret;
+}
+
+static void score_lane(void *ctx, size_t lane, int worker) {
+    (void)worker;
+    const struct scoring *s = ctx;
+    struct pool *pool = NULL;
+    if (pool_new(1, &pool, &s->failures[lane]) == 0)
+        score_images(s, lane, pool, &s->failures[lane]);
+    pool_free(&pool);
 }
 
 int phase_score(struct session *session, int steps, struct phases *p, struct err *err) {
-    struct scoring s = {.session = session, .p = p};
     struct plan plan = {0};
     struct gradient_net *net = NULL;
-    struct gradient *gradient = NULL;
     struct layer_weights *weights = NULL;
+    struct scoring s = {.session = session, .p = p, .steps = steps};
     bool *wanted = NULL;
-    float *pixels = malloc(session->images->image_bytes * sizeof *pixels);
-    double operations = 0;
     int ret = -1;
-    if (!pixels) {
+    s.flows = flows(session->graph);
+    s.failures = calloc(p->lanes, sizeof *s.failures);
+    if (!s.flows || !s.failures) {
         err_nomem(err);
         goto out;
     }
-    if (gradient_net_new(session->graph, session->images->size, 1, session->options.threads, &net, err) ||
-        gradient_new(net, session->pool, &gradient, err) || plan_all(&plan, p, err) ||
+    if (plan_all(&plan, p, err) || laps_new(p, &s.laps, err) ||
         layer_weights_new(session->graph, session->pool, &session->amax, &plan, &weights, err) ||
-        layer_scorer_new(weights, session->pool, &s.scorer, err) ||
-        gradient_operations(session->graph, p->macs, &operations, err))
+        gradient_net_new(session->graph, session->images->size, 1, 1, &net, err))
         goto out;
     s.pairs = (size_t)plan.n_pairs;
-    wanted = malloc(s.pairs * sizeof *wanted);
-    s.sums = malloc(s.pairs * sizeof *s.sums);
-    if (!wanted || !s.sums) {
+    if (!(wanted = malloc(s.pairs * sizeof *wanted))) {
         err_nomem(err);
         goto out;
     }
-    for (size_t i = 0; i < s.pairs; i++)
-        wanted[i] = true;
+    memset(wanted, true, s.pairs * sizeof *wanted);
+    s.net = net;
+    s.weights = weights;
     s.wanted = wanted;
-    for (int i = 0; i < steps; i++) {
-        calib_to_float(session->images->images[i], session->images->image_bytes, pixels);
-        if (score_image(&s, gradient, pixels, err)) {
-            err_wrap(err, "%s", session->images->names[i]);
-            goto out;
-        }
-    }
-    p->total[PHASE_GRADIENT].operations = operations * steps;
-    p->images[PHASE_GRADIENT] = p->images[PHASE_SCORE] = steps;
+    pool_run(session->pool, p->lanes, score_lane, &s);
+    if (first_failure(s.failures, p->lanes, err))
+        goto out;
+    laps_add(s.laps, p);
+    p->images[PHASE_FORWARD] = p->images[PHASE_BACKWARD] = p->images[PHASE_SCORE] = steps;
     ret = 0;
 out:
-    layer_scorer_free(&s.scorer);
-    layer_weights_free(&weights);
-    gradient_free(&gradient);
+    laps_free(p, &s.laps);
     gradient_net_free(&net);
+    layer_weights_free(&weights);
     plan_free(&plan);
+    free((void *)(uintptr_t)s.flows);
+    free(s.failures);
     free(wanted);
-    free(s.sums);
-    free(pixels);
     return ret;
 }

@@ -4,16 +4,17 @@
 
 #include <stdlib.h>
 
-const char *const phase_names[] = {"calibration", "forward and backward", "score convolutions"};
+const char *const phase_names[] = {"calibration", "forward", "backward", "score convolutions"};
 
-int phases_new(const struct graph *graph, int size, struct phases *out, struct err *err) {
-    struct phases p = {.n_convs = graph->n_convs};
+int phases_new(const struct graph *graph, int size, size_t lanes, struct phases *out, struct err *err) {
+    struct phases p = {.n_convs = graph->n_convs, .lanes = lanes};
     struct chw *shapes = NULL;
     int ret = -1;
     p.macs = calloc(p.n_convs, sizeof *p.macs);
-    p.layers[PHASE_CALIBRATION] = calloc(p.n_convs, sizeof(struct effort));
-    p.layers[PHASE_SCORE] = calloc(p.n_convs, sizeof(struct effort));
-    if (!p.macs || !p.layers[PHASE_CALIBRATION] || !p.layers[PHASE_SCORE]) {
+    bool complete = p.macs != NULL;
+    for (int i = 0; i < PHASES; i++)
+        complete = (p.layers[i] = calloc(p.n_convs, sizeof(struct effort))) != NULL && complete;
+    if (!complete) {
         err_nomem(err);
         goto out;
     }

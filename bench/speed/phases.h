@@ -3,7 +3,7 @@
  * grid.
  *
  *     struct phases p = {0};
- *     if (phases_new(session.graph, images->size, &p, &err) || phase_calibration(&session, &p, &err) ||
+ *     if (phases_new(session.graph, images->size, 2, &p, &err) || phase_calibration(&session, &p, &err) ||
  *         phase_score(&session, 16, &p, &err)) ...
  *     phases_free(&p);
  */
@@ -12,7 +12,7 @@
 
 #include "score/session.h"
 
-enum phase { PHASE_CALIBRATION, PHASE_GRADIENT, PHASE_SCORE, PHASES };
+enum phase { PHASE_CALIBRATION, PHASE_FORWARD, PHASE_BACKWARD, PHASE_SCORE, PHASES };
 
 /* What stands over the phases' columns, by phase. */
 extern const char *const phase_names[];
@@ -24,16 +24,17 @@ struct effort {
 };
 
 struct phases {
-    size_t n_convs;
+    size_t n_convs, lanes;
     double *macs;                  /* of each convolution, one image, one call */
-    struct effort *layers[PHASES]; /* [phase][conv]; PHASE_GRADIENT has none: NULL */
+    struct effort *layers[PHASES]; /* [phase][conv] */
     struct effort total[PHASES];
     int images[PHASES];
     int cells, convolutions; /* scored; what they come down to in each layer, as cells share operands */
 };
 
-/* Zeros for a graph and images of size x size. Errors: shapes that do not fit, memory. */
-int phases_new(const struct graph *graph, int size, struct phases *out, struct err *err);
+/* Zeros for a graph and images of size x size, on so many lanes (laps.h). Errors: shapes that do not fit,
+ * memory. */
+int phases_new(const struct graph *graph, int size, size_t lanes, struct phases *out, struct err *err);
 void phases_free(struct phases *p);
 
 /* Runs all the session's images through the calibration's forward pass and fills session->amax. A layer's
@@ -42,7 +43,8 @@ void phases_free(struct phases *p);
 int phase_calibration(struct session *session, struct phases *p, struct err *err);
 
 /* Scores the first `steps` images on all cells. A layer's time is that of quantizing its input in every way,
- * and of every pair's convolution and sum. Of forward and backward together there is the total only. */
+ * and of every pair's convolution and sum; forward's and backward's is that from the start of its convolution
+ * to the start of the next. */
 int phase_score(struct session *session, int steps, struct phases *p, struct err *err);
 
 #endif

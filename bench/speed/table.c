@@ -18,7 +18,6 @@ static void print_effort(const struct measured *m, enum phase phase, const struc
 }
 
 void table_print(const struct measured *m, FILE *to) {
-    static const enum phase by_layer[] = {PHASE_CALIBRATION, PHASE_SCORE};
     const struct phases *p = m->phases;
     fprintf(to, "%s at %d, %d threads, %s; peak", m->model, m->size, m->threads,
             cpu_level_names[cpu_level()]);
@@ -26,13 +25,17 @@ void table_print(const struct measured *m, FILE *to) {
         if (m->peak[i] > 0)
             fprintf(to, " %s %.0f G/s", peak_names[i], m->peak[i]);
     fprintf(to, "\n%d cells are %d convolutions a layer and image\n\n", p->cells, p->convolutions);
-    fprintf(to, "%-34s%8s  %-25s%s\n", "", "", phase_names[PHASE_CALIBRATION], phase_names[PHASE_SCORE]);
-    fprintf(to, "%-34s%8s%10s%9s%7s%10s%9s%7s\n", "layer", "MMAC", "ms", "GFLOP/s", "peak", "ms", "GFLOP/s",
-            "peak");
+    fprintf(to, "%-34s%8s", "", "");
+    for (int i = 0; i < PHASES; i++)
+        fprintf(to, "  %-*s", i < PHASES - 1 ? 24 : 0, phase_names[i]);
+    fprintf(to, "\n%-34s%8s", "layer", "MMAC");
+    for (int i = 0; i < PHASES; i++)
+        fprintf(to, "%10s%9s%7s", "ms", "GFLOP/s", "peak");
+    fputc('\n', to);
     for (size_t i = 0; i < p->n_convs; i++) {
         fprintf(to, "%-34s%8.1f", m->graph->convs[i].name, p->macs[i] * 1e-6);
-        for (size_t k = 0; k < sizeof by_layer / sizeof *by_layer; k++)
-            print_effort(m, by_layer[k], &p->layers[by_layer[k]][i], to);
+        for (int k = 0; k < PHASES; k++)
+            print_effort(m, (enum phase)k, &p->layers[k][i], to);
         fputc('\n', to);
     }
     fprintf(to, "\n%-34s%8s%10s%9s%7s%10s\n", "phase", "images", "ms/image", "GFLOP/s", "peak", "seconds");
@@ -74,8 +77,7 @@ cJSON *table_json(const struct measured *m) {
         cJSON *layer = cJSON_AddObjectToObject(layers, m->graph->convs[k].name);
         cJSON_AddNumberToObject(layer, "macs", p->macs[k]);
         for (int i = 0; i < PHASES; i++)
-            if (p->layers[i])
-                add_effort(layer, m, (enum phase)i, &p->layers[i][k]);
+            add_effort(layer, m, (enum phase)i, &p->layers[i][k]);
     }
     return o;
 }

@@ -11,7 +11,7 @@ folders= stems=
 for stem in "$@"; do
     out=$RUN/outputs/$model/$stem
     [ -s "$out/scores.json" ] && [ -s "$out/recipe.json" ] || continue
-    rm -f "$out/layer-sensitivity-report.json"
+    remove "$out/layer-sensitivity-report.json"
     stems="$stems $stem" folders="$folders $out"
 done
 [ -n "$folders" ] || exit 0

@@ -14,7 +14,7 @@ for stem in "$@"; do
 done
 [ -n "$cells" ] || exit 0
 for cell in $cells; do
-    rm -f "${cell#*=}"
+    remove "${cell#*=}"
 done
 pass=$RUN/work/failed/$model/.solve.$$
 # Names hold no spaces.

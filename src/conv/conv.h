@@ -27,10 +27,11 @@
 
 /* How products are formed and summed. */
 enum conv_mode {
-    CONV_F32,  /* float32 with fused multiply-adds; 3x3 kernels of stride 1 by Winograd's F(2x2, 3x3) */
+    CONV_F32,  /* float32 with fused multiply-adds; 3x3 kernels of stride 1 by Winograd's F(4x4, 3x3) */
     CONV_BF16, /* codes of at most 8 significant bits: bfloat16 products, float32 sums */
     CONV_I16,  /* codes -128 .. 127: exact in int32 */
     CONV_I8,   /* the same, by dot products of bytes */
+    CONV_FINE, /* as CONV_F32, but by F(2x2, 3x3): slower, with a third of the error (winograd.h) */
     CONV_MODES
 };
 
@@ -47,7 +48,7 @@ struct conv_weight;
 int conv_weight_new(const struct conv *conv, const float *values, struct conv_weight **out, struct err *err);
 
 /* The same for a mode that runs, of a convolution of one group: every value of output channel o must be a
- * code times units[o], to float32 rounding. CONV_F32 takes no units. */
+ * code times units[o], to float32 rounding. CONV_F32 and CONV_FINE take no units. */
 int conv_weight_new_codes(const struct conv *conv, enum conv_mode mode, const float *values,
                           const float *units, struct conv_weight **out, struct err *err);
 void conv_weight_free(struct conv_weight **weight);
@@ -63,7 +64,7 @@ struct conv_source {
     void (*fill)(void *ctx, size_t image, size_t channel, size_t count, size_t first_row, size_t rows,
                  float *out);
     void *ctx;
-    float unit; /* of the codes, in modes other than CONV_F32 */
+    float unit; /* of the codes, in modes of codes */
 };
 
 /* An input laid out for the kernels, in one or more modes. Memory grows to the largest layer's. x of the
@@ -120,8 +121,8 @@ struct conv_input {
 };
 
 /* out (cout, oh, ow) = act(conv(x, w) * scale + shift), scale and shift by output channel, for one image
- * (in->n is 1): a convolution with its bias or BatchNorm, and activation. weight: of CONV_F32. Errors:
- * memory. */
+ * (in->n is 1): a convolution with its bias or BatchNorm, and activation. weight: of CONV_F32 or CONV_FINE.
+ * Errors: memory. */
 int conv_forward(struct conv_scratch *scratch, struct pool *pool, const struct conv *conv,
                  const struct conv_input *in, const struct conv_weight *weight, const float *scale,
                  const float *shift, const struct conv_act *act, float *out, struct err *err);

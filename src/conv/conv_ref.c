@@ -151,12 +151,11 @@ static void copy(const float *from, size_t n, float *to) {
     memcpy(to, from, n * sizeof *to);
 }
 
-static void split_row(const float *from, size_t n, float *even, size_t n_even, float *odd, size_t n_odd) {
+static void deal_row(const float *from, size_t n, size_t ways, float *const *to, const size_t *counts) {
     (void)n;
-    for (size_t i = 0; i < n_even; i++)
-        even[i] = from[2 * i];
-    for (size_t i = 0; i < n_odd; i++)
-        odd[i] = from[2 * i + 1];
+    for (size_t k = 0; k < ways; k++)
+        for (size_t i = 0; i < counts[k]; i++)
+            to[k][i] = from[ways * i + k];
 }
 
 static void encode(enum conv_mode mode, const float *const v[4], float per_unit, size_t n, uint32_t *to) {
@@ -204,7 +203,7 @@ const struct conv_kernels conv_ref = {
     .depthwise_score = depthwise_score,
     .depthwise_store = depthwise_store,
     .copy = copy,
-    .split_row = split_row,
+    .deal_row = deal_row,
     .encode = encode,
     .square = square,
     .affine = affine,

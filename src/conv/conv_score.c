@@ -50,9 +50,9 @@ static void score_block(void *ctx, size_t i, int worker) {
         for (size_t t = 0; t < p->tiles; t++)
             for (size_t at = b.first; at < b.end; at += (size_t)p->kernels->panel) {
                 const struct score_target target = target_of(j, &b, w, t, at);
-                if (p->form == FORM_WINOGRAD) {
+                if (p->winograd) {
                     const struct winograd_product product = winograd_of(p, &b, j->weights[w], t, at);
-                    p->kernels->winograd_score(&product, &target, lanes);
+                    p->winograd->score(&product, &target, lanes);
                 } else {
                     const struct tile_product product = product_of(p, &b, j->weights[w], t, at);
                     j->tile_score(&product, &target, lanes);

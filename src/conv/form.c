@@ -17,7 +17,7 @@ tile_score_fn *conv_score_kernel(enum conv_mode mode) {
 }
 
 bool conv_mode_runs(enum conv_mode mode) {
-    return conv_score_kernel(mode) != NULL;
+    return mode == CONV_FINE || conv_score_kernel(mode) != NULL;
 }
 
 /* A sum of products of bytes, 255 * 128 at most, stays in int32. */
@@ -42,7 +42,20 @@ int form_of(const struct conv *c, enum conv_mode mode) {
     bool tiles = c->kh == 3 && c->kw == 3 && c->stride[0] == 1 && c->stride[1] == 1 && c->dilation[0] == 1 &&
                  c->dilation[1] == 1 && c->groups == 1 && c->cin >= WINOGRAD_CHANNELS &&
                  c->cout >= WINOGRAD_CHANNELS;
-    return mode == CONV_F32 && tiles && conv_kernels()->winograd_input ? (int)FORM_WINOGRAD : (int)mode;
+    if (mode != CONV_F32 && mode != CONV_FINE)
+        return (int)mode;
+    if (!tiles || !conv_kernels()->winograd[0].input)
+        return CONV_F32;
+    return FORM_WINOGRAD + (mode == CONV_FINE ? WINOGRAD_2 : WINOGRAD_4);
+}
+
+size_t side_of(int form) {
+    return form == FORM_WINOGRAD + WINOGRAD_2 ? 2 : form == FORM_WINOGRAD + WINOGRAD_4 ? 4 : 0;
+}
+
+size_t products_of(int form, size_t taps) {
+    size_t side = side_of(form);
+    return side ? (side + 2) * (side + 2) : taps;
 }
 
 size_t pack_of(int form) {
@@ -50,12 +63,12 @@ size_t pack_of(int form) {
 }
 
 struct layout input_layout(const struct conv *c, int form, size_t h, size_t w) {
-    return form == FORM_WINOGRAD ? layout_winograd_input(c, h, w) : layout_direct(c, h, w);
+    return side_of(form) ? layout_winograd_input(c, side_of(form), h, w) : layout_direct(c, h, w);
 }
 
 struct layout output_layout(const struct conv *c, int form, size_t h, size_t w) {
     struct geometry g = geometry_of(c, h, w);
-    if (form == FORM_WINOGRAD)
-        return layout_winograd_output(g.oh, g.ow);
+    if (side_of(form))
+        return layout_winograd_output(side_of(form), g.oh, g.ow);
     return layout_output(g.oh, g.ow, form == FORM_DEPTHWISE ? g.ow : layout_direct(c, h, w).cols);
 }

@@ -8,11 +8,17 @@
 #include "conv/layout.h"
 #include "conv/rooms.h"
 
-/* The first CONV_MODES are the modes, convolved directly. */
-enum form { FORM_WINOGRAD = CONV_MODES, FORM_DEPTHWISE, FORMS };
+/* The first CONV_MODES are the modes, convolved directly; then Winograd's, by the size of a tile. */
+enum form { FORM_WINOGRAD = CONV_MODES, FORM_DEPTHWISE = FORM_WINOGRAD + WINOGRADS, FORMS };
 
 /* The form that the present level convolves a layer's operands of a mode in. */
 int form_of(const struct conv *conv, enum conv_mode mode);
+
+/* Outputs of a Winograd form's tile in a row; 0 for other forms. */
+size_t side_of(int form);
+
+/* Products of an output, or by Winograd of a tile of outputs, for each input channel. */
+size_t products_of(int form, size_t taps);
 
 /* Input channels in one 32-bit element. */
 size_t pack_of(int form);
@@ -25,10 +31,11 @@ struct layout output_layout(const struct conv *conv, int form, size_t h, size_t 
 
 struct conv_weight {
     const struct conv_kernels *kernels;
+    enum conv_mode mode;
     int form;
-    void *values; /* [group][tile][channel][tap][tile_rows], with [16] for [tap] before [channel] by Winograd,
-                     (cout, taps) depthwise */
-    float *units; /* of each output channel, or NULL */
+    void *values;    /* [group][tile][channel][tap][tile_rows], with [product] for [tap] before [channel] by
+                        Winograd,    (cout, taps) depthwise */
+    float *units;    /* of each output channel, or NULL */
     int32_t *offset; /* CONV_I8: 128 times the sum of each output channel's codes */
 };
 

@@ -3,6 +3,7 @@
 #define YS_CONV_KERNELS_H
 
 #include "conv/conv.h"
+#include "conv/winograd.h"
 
 #include <stddef.h>
 #include <stdint.h>
@@ -21,10 +22,10 @@ struct tile_product {
     int positions; /* 1 .. panel; no position beyond is read */
 };
 
-/* One panel of Winograd tiles against `rows` output channels: 16 matrix products. */
+/* One panel of Winograd tiles against `rows` output channels: a matrix product for each element of a tile. */
 struct winograd_product {
-    const float *u;  /* [16][channel][tile_rows] */
-    const float *v;  /* [16][channel][panel] */
+    const float *u;  /* [product][channel][tile_rows] */
+    const float *v;  /* [product][channel][panel] */
     size_t channels; /* input channels */
     int rows;
     int positions;
@@ -44,7 +45,7 @@ struct score_target {
     const float *bias;     /* of each row, or NULL */
     const float *unit;     /* of each row, or NULL: 1 */
     const int32_t *offset; /* CONV_I8: to be subtracted from each row's sum */
-    const float *y, *g2;   /* the four planes of Winograd's outputs are `plane` apart */
+    const float *y, *g2;   /* the planes of Winograd's outputs are `plane` apart */
     size_t ld_y, ld_g2;    /* from one row to the next */
     size_t plane_y, plane_g2;
 };
@@ -57,10 +58,20 @@ struct store_target {
     size_t ld;
 };
 
-enum { DEPTHWISE_WEIGHTS_MAX = 4, LANES_MAX = 16, WINOGRAD = 16 /* products of a tile */ };
+enum { DEPTHWISE_WEIGHTS_MAX = 4, LANES_MAX = 16 };
 
 typedef void tile_score_fn(const struct tile_product *p, const struct score_target *t,
                            double lanes[LANES_MAX]);
+
+/* For tiles of one size (winograd.h), `side` outputs wide. */
+struct winograd_kernels {
+    /* V = B^T d B for the tiles at positions 0 .. positions - 1 of the planes of an input channel, which are
+     * `plane` apart: v[i * ld] receives element i, a panel each. */
+    void (*input)(const float *x, size_t plane, size_t cols, int positions, float *v, size_t ld);
+    void (*score)(const struct winograd_product *p, const struct score_target *t, double lanes[LANES_MAX]);
+    /* out receives [tile_rows][side][side * panel]: the output rows of each channel, as wide as the tiles. */
+    void (*store)(const struct winograd_product *p, const struct store_target *t);
+};
 
 struct conv_kernels {
     int tile_rows; /* output channels of a tile; weights are padded to a multiple */
@@ -69,21 +80,14 @@ struct conv_kernels {
      * end. NULL where the instruction set has no such product. */
     tile_score_fn *tile_score[CONV_MODES];
     void (*tile_store)(const struct tile_product *p, const struct store_target *t);
-    /* V = B^T d B for the tiles at positions 0 .. positions - 1 of the four planes of an input channel, which
-     * are `plane` apart: v[i * ld] receives element i of 16, a panel each. NULL: no Winograd. */
-    void (*winograd_input)(const float *x, size_t plane, size_t cols, int positions, float *v, size_t ld);
-    void (*winograd_score)(const struct winograd_product *p, const struct score_target *t,
-                           double lanes[LANES_MAX]);
-    /* out receives [tile_rows][2][2 * panel]: two output rows of each channel, as wide as the tiles. */
-    void (*winograd_store)(const struct winograd_product *p, const struct store_target *t);
-    /* The same over a channel; scores for each weight: lanes[weight][]. */
+    struct winograd_kernels winograd[WINOGRADS]; /* NULL: no Winograd */
+    /* One channel of a depthwise convolution; scores for each weight: lanes[weight][]. */
     void (*depthwise_score)(const struct depthwise_product *p, const struct score_target *t,
                             double (*lanes)[LANES_MAX]);
     void (*depthwise_store)(const struct depthwise_product *p, const struct store_target *t);
     void (*copy)(const float *from, size_t n, float *to);
-    /* even[i] = from[2 i] and odd[i] = from[2 i + 1] for the n_even and n_odd that are asked for, of n
-     * floats. */
-    void (*split_row)(const float *from, size_t n, float *even, size_t n_even, float *odd, size_t n_odd);
+    /* to[k][i] = from[ways i + k] for i < counts[k], all of them among the n floats; ways is 2 or 4. */
+    void (*deal_row)(const float *from, size_t n, size_t ways, float *const *to, const size_t *counts);
     /* Codes of v[channel] / unit as elements of a mode, n of them; channels beyond the last are NULL: 0. */
     void (*encode)(enum conv_mode mode, const float *const v[4], float per_unit, size_t n, uint32_t *to);
     /* g2[i] (+)= g[i]^2 */

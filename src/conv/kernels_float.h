@@ -1,5 +1,6 @@
 /* The kernels in float32 that every vector instruction set has; see kernels_simd.h, which is included before.
  */
+#include "conv/kernels_winograd.h"
 
 static void score_f32(const struct tile_product *p, const struct score_target *t, double *lanes) {
     score_tile(CONV_F32, p, t, lanes);
@@ -34,129 +35,6 @@ static void tile_store(const struct tile_product *p, const struct store_target *
         store_panel(2, true, p, t);
     else
         store_panel(1, true, p, t);
-}
-
-/* Winograd's F(2x2, 3x3) (Lavin and Gray, 2015): with d the 4x4 inputs of a tile and g the kernel,
- *
- *     B^T = | 1  0 -1  0 |   G = |  1    0    0  |   A^T = | 1  1  1  0 |
- *           | 0  1  1  0 |       | 1/2  1/2  1/2 |         | 0  1 -1 -1 |
- *           | 0 -1  1  0 |       | 1/2 -1/2  1/2 |
- *           | 0  1  0 -1 |       |  0    0    1  |
- *
- * the 2x2 outputs are A^T [(G g G^T) . (B^T d B)] A, the products summed over channels before A. */
-static void winograd_input(const float *x, size_t plane, size_t cols, int positions, float *v, size_t ld) {
-    for (int at = 0; at < positions; at += VL) {
-        V d[4][4], s[4][4];
-#pragma GCC unroll 16
-        for (size_t i = 0; i < 4; i++)
-#pragma GCC unroll 16
-            for (size_t j = 0; j < 4; j++)
-                d[i][j] = load(x + (i % 2 * 2 + j % 2) * plane + i / 2 * cols + j / 2 + at);
-#pragma GCC unroll 16
-        for (int j = 0; j < 4; j++) {
-            s[0][j] = sub(d[0][j], d[2][j]);
-            s[1][j] = add(d[1][j], d[2][j]);
-            s[2][j] = sub(d[2][j], d[1][j]);
-            s[3][j] = sub(d[1][j], d[3][j]);
-        }
-#pragma GCC unroll 16
-        for (size_t i = 0; i < 4; i++) {
-            float *to = v + 4 * i * ld + at;
-            store(to, sub(s[i][0], s[i][2]));
-            store(to + ld, add(s[i][1], s[i][2]));
-            store(to + 2 * ld, sub(s[i][2], s[i][1]));
-            store(to + 3 * ld, sub(s[i][1], s[i][3]));
-        }
-    }
-}
-
-typedef float winograd_sums[WINOGRAD][ROWS][VECS * VL];
-
-/* One of the 16 products of a panel of `vecs` vectors. */
-INLINE void multiply_element(int vecs, size_t channels, const float *u, const float *v,
-                             float out[ROWS][VECS * VL]) {
-    I acc[ROWS][VECS];
-    clear(vecs, acc);
-    for (size_t c = 0; c < channels; c++, u += ROWS, v += VECS * VL)
-        add_products(CONV_F32, vecs, VL, u, v, acc);
-#pragma GCC unroll 16
-    for (int r = 0; r < ROWS; r++)
-#pragma GCC unroll 16
-        for (int k = 0; k < vecs; k++)
-            store(&out[r][k * VL], as_float(acc[r][k]));
-}
-
-static void winograd_products(const struct winograd_product *p, winograd_sums m) {
-    for (size_t i = 0; i < WINOGRAD; i++) {
-        const float *u = p->u + i * p->channels * ROWS, *v = p->v + i * p->channels * VECS * VL;
-        if (p->positions > 2 * VL)
-            multiply_element(3, p->channels, u, v, m[i]);
-        else if (p->positions > VL)
-            multiply_element(2, p->channels, u, v, m[i]);
-        else
-            multiply_element(1, p->channels, u, v, m[i]);
-    }
-}
-
-/* A^T m A of row r at position `at`. */
-INLINE void winograd_outputs(winograd_sums m, int r, int at, V out[2][2]) {
-    V s[2][4];
-#pragma GCC unroll 16
-    for (int j = 0; j < 4; j++) {
-        V a = load(&m[j][r][at]), b = load(&m[4 + j][r][at]), c = load(&m[8 + j][r][at]),
-          d = load(&m[12 + j][r][at]);
-        s[0][j] = add(add(a, b), c);
-        s[1][j] = sub(sub(b, c), d);
-    }
-#pragma GCC unroll 16
-    for (int i = 0; i < 2; i++) {
-        out[i][0] = add(add(s[i][0], s[i][1]), s[i][2]);
-        out[i][1] = sub(sub(s[i][1], s[i][2]), s[i][3]);
-    }
-}
-
-static void winograd_score(const struct winograd_product *p, const struct score_target *t,
-                           double lanes[LANES_MAX]) {
-    winograd_sums m;
-    winograd_products(p, m);
-    V sum[2] = {zero(), zero()};
-    for (int r = 0; r < p->rows; r++) {
-        V bias = set1(t->bias ? t->bias[r] : 0);
-        for (int at = 0; at < p->positions; at += VL) {
-            int part = part_of(p->positions, at / VL);
-            V out[2][2];
-            winograd_outputs(m, r, at, out);
-#pragma GCC unroll 16
-            for (size_t i = 0; i < 4; i++) {
-                const float *y = t->y + (size_t)r * t->ld_y + i * t->plane_y + at;
-                const float *g2 = t->g2 + (size_t)r * t->ld_g2 + i * t->plane_g2 + at;
-                V d = sub(add(out[i / 2][i % 2], bias), load_part(y, part));
-                sum[i % 2] = fmadd(load_part(g2, part), mul(d, d), sum[i % 2]);
-            }
-        }
-    }
-    widen_add(lanes, add(sum[0], sum[1]));
-}
-
-static void winograd_store(const struct winograd_product *p, const struct store_target *t) {
-    winograd_sums m;
-    winograd_products(p, m);
-    for (int r = 0; r < p->rows; r++) {
-        V scale = set1(t->scale[r]), shift = set1(t->shift[r]);
-        for (int at = 0; at < p->positions; at += VL) {
-            V out[2][2];
-            winograd_outputs(m, r, at, out);
-#pragma GCC unroll 16
-            for (int i = 0; i < 2; i++) {
-                float *to = t->out + ((size_t)r * 2 + (size_t)i) * t->ld + 2 * at;
-                V lo, hi;
-                interleave(act_of(fmadd(out[i][0], scale, shift), t->act),
-                           act_of(fmadd(out[i][1], scale, shift), t->act), &lo, &hi);
-                store(to, lo);
-                store(to + VL, hi);
-            }
-        }
-    }
 }
 
 /* The same for each of n weights, whatever n is. */
@@ -244,15 +122,35 @@ static int at_most(size_t n, size_t i) {
     return n < i ? 0 : n - i < VL ? (int)(n - i) : VL;
 }
 
-static void split_row(const float *from, size_t n, float *even, size_t n_even, float *odd, size_t n_odd) {
-    for (size_t i = 0; i < n_even || i < n_odd; i += VL) {
+static void deal_by_two(const float *from, size_t n, float *const *to, const size_t *counts) {
+    for (size_t i = 0; i < counts[0] || i < counts[1]; i += VL) {
         V a = load_part(from + 2 * i, at_most(n, 2 * i)),
           b = load_part(from + 2 * i + VL, at_most(n, 2 * i + VL));
-        V e, o;
-        split(a, b, &e, &o);
-        store_part(even + i, e, at_most(n_even, i));
-        store_part(odd + i, o, at_most(n_odd, i));
+        V even, odd;
+        split(a, b, &even, &odd);
+        store_part(to[0] + i, even, at_most(counts[0], i));
+        store_part(to[1] + i, odd, at_most(counts[1], i));
     }
+}
+
+static void deal_by_four(const float *from, size_t n, float *const *to, const size_t *counts) {
+    for (size_t i = 0; 4 * i < n; i += VL) {
+        V v[4], even[2], odd[2], dealt[4];
+#pragma GCC unroll 16
+        for (size_t k = 0; k < 4; k++)
+            v[k] = load_part(from + 4 * i + k * VL, at_most(n, 4 * i + k * VL));
+        split(v[0], v[1], &even[0], &odd[0]);
+        split(v[2], v[3], &even[1], &odd[1]);
+        split(even[0], even[1], &dealt[0], &dealt[2]);
+        split(odd[0], odd[1], &dealt[1], &dealt[3]);
+#pragma GCC unroll 16
+        for (size_t k = 0; k < 4; k++)
+            store_part(to[k] + i, dealt[k], at_most(counts[k], i));
+    }
+}
+
+static void deal_row(const float *from, size_t n, size_t ways, float *const *to, const size_t *counts) {
+    (ways == 2 ? deal_by_two : deal_by_four)(from, n, to, counts);
 }
 
 /* The low bits of a lane: the code of v / unit. */
@@ -327,13 +225,12 @@ const struct conv_kernels KERNELS = {
     .panel = VECS * VL,
     .tile_score = {[CONV_F32] = score_f32, [CONV_I16] = score_i16},
     .tile_store = tile_store,
-    .winograd_input = winograd_input,
-    .winograd_score = winograd_score,
-    .winograd_store = winograd_store,
+    .winograd = {{winograd_input_2, winograd_score_2, winograd_store_2},
+                 {winograd_input_4, winograd_score_4, winograd_store_4}},
     .depthwise_score = depthwise_score,
     .depthwise_store = depthwise_store,
     .copy = copy,
-    .split_row = split_row,
+    .deal_row = deal_row,
     .encode = encode,
     .square = square,
     .affine = affine,

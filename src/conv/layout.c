@@ -70,22 +70,27 @@ struct layout layout_output(size_t oh, size_t ow, size_t cols) {
     return l;
 }
 
-struct layout layout_winograd_input(const struct conv *c, size_t h, size_t w) {
+static size_t tiles(size_t outputs, size_t side) {
+    return (outputs + side - 1) / side;
+}
+
+struct layout layout_winograd_input(const struct conv *c, size_t side, size_t h, size_t w) {
     struct geometry g = geometry_of(c, h, w);
     struct layout l = {.h = h,
                        .w = w,
-                       .sh = 2,
-                       .sw = 2,
+                       .sh = side,
+                       .sw = side,
                        .ph = (size_t)c->pad[0],
                        .pw = (size_t)c->pad[1],
-                       .rows = (g.oh + 1) / 2 + 1,
-                       .cols = (g.ow + 1) / 2 + 1};
+                       .rows = tiles(g.oh, side) + 1,
+                       .cols = tiles(g.ow, side) + 1};
     finish(&l, 1);
     return l;
 }
 
-struct layout layout_winograd_output(size_t oh, size_t ow) {
-    struct layout l = {.h = oh, .w = ow, .sh = 2, .sw = 2, .rows = (oh + 1) / 2, .cols = (ow + 1) / 2 + 1};
+struct layout layout_winograd_output(size_t side, size_t oh, size_t ow) {
+    struct layout l = {
+        .h = oh, .w = ow, .sh = side, .sw = side, .rows = tiles(oh, side), .cols = tiles(ow, side) + 1};
     finish(&l, 0);
     return l;
 }
@@ -94,21 +99,32 @@ size_t positions_of(const struct layout *l, size_t rows, size_t cols) {
     return (rows - 1) * l->cols + cols;
 }
 
+/* An element or two, for which a call of memset, which GCC makes of such loops, takes longer. */
+static inline void zero_few(float *to, size_t first, size_t end) {
+    for (size_t i = first; i < end; i++) {
+        to[i] = 0;
+        __asm__("" : : : "memory");
+    }
+}
+
 static void zero_outside(const struct layout *l, const struct run *r, float *to) {
-    for (size_t i = 0; i < r->first; i++)
-        to[i] = 0;
-    for (size_t i = r->first + r->n; i < l->cols; i++)
-        to[i] = 0;
+    zero_few(to, 0, r->first);
+    zero_few(to, r->first + r->n, l->cols);
 }
 
 void lay_row(const struct conv_kernels *k, const struct layout *l, const float *from, float *to,
              size_t apart) {
-    if (l->sw == 2) {
-        size_t even = l->pw % 2, odd = 1 - even; /* phases of the source's even and odd columns */
-        const struct run *e = &l->runs[even], *o = &l->runs[odd];
-        k->split_row(from, l->w, to + even * apart + e->first, e->n, to + odd * apart + o->first, o->n);
-        zero_outside(l, e, to + even * apart);
-        zero_outside(l, o, to + odd * apart);
+    if (l->sw == 2 || l->sw == RUNS) {
+        float *ways[RUNS];
+        size_t counts[RUNS];
+        for (size_t i = 0; i < l->sw; i++) {
+            size_t phase = (i + l->pw) % l->sw; /* of the source's columns i, i + sw, ... */
+            const struct run *r = &l->runs[phase];
+            zero_outside(l, r, to + phase * apart);
+            ways[i] = to + phase * apart + r->first;
+            counts[i] = r->n;
+        }
+        k->deal_row(from, l->w, l->sw, ways, counts);
         return;
     }
     for (size_t phase = 0; phase < l->sw; phase++, to += apart) {

@@ -16,7 +16,7 @@ struct run {
     size_t first, n, x;
 };
 
-enum { RUNS = 2 };
+enum { RUNS = 4 };
 
 /* How one channel (h, w) is laid out. */
 struct layout {
@@ -49,11 +49,11 @@ size_t tap_offset(const struct conv *conv, const struct layout *l, size_t tap);
 /* An output (oh, ow) with `cols` positions a row, the position a direct convolution gives it. */
 struct layout layout_output(size_t oh, size_t ow, size_t cols);
 
-/* For Winograd's tiles of 2x2 outputs: tile (ty, tx) is position ty * cols + tx of four phase planes, of the
- * input padded by the convolution's border (element (i, j) of the tile's 4x4 inputs is in plane (i % 2, j %
- * 2), at position + i / 2 * cols + j / 2), and of the output. */
-struct layout layout_winograd_input(const struct conv *conv, size_t h, size_t w);
-struct layout layout_winograd_output(size_t oh, size_t ow);
+/* For Winograd's tiles of side x side outputs: tile (ty, tx) is position ty * cols + tx of side x side phase
+ * planes, of the input padded by the convolution's border (element (i, j) of the tile's inputs is in plane (i
+ * % side, j % side), at position + i / side * cols + j / side), and of the output. */
+struct layout layout_winograd_input(const struct conv *conv, size_t side, size_t h, size_t w);
+struct layout layout_winograd_output(size_t side, size_t oh, size_t ow);
 
 /* Positions of a phase plane up to the last one that is used. */
 size_t positions_of(const struct layout *l, size_t rows, size_t cols);

@@ -30,8 +30,8 @@ void conv_scratch_free(struct conv_scratch **scratch) {
  * that threads find work. The layer's shape alone decides, and with it the order of the sum. */
 static size_t panels_of(const struct pass *p) {
     enum { CACHE_BYTES = 256 << 10, BLOCKS = 16, PANELS_MAX = 8 };
-    size_t panel = (size_t)p->kernels->panel, each = p->form == FORM_WINOGRAD ? WINOGRAD : p->g.taps;
-    size_t fit = CACHE_BYTES / (p->channels * each * panel * sizeof(float));
+    size_t panel = (size_t)p->kernels->panel;
+    size_t fit = CACHE_BYTES / (p->channels * p->products * panel * sizeof(float));
     size_t share = (p->positions + panel - 1) / panel / BLOCKS, n = fit < share ? fit : share;
     return n < 1 ? 1 : n > PANELS_MAX ? PANELS_MAX : n;
 }
@@ -41,17 +41,20 @@ int pass_open(struct pass *p, struct conv_scratch *scratch, const struct conv *c
     *p = (struct pass){.kernels = conv_kernels(), .conv = conv, .scratch = scratch, .form = form};
     p->x = &planes->forms[form];
     p->g = geometry_of(conv, planes->h, planes->w);
+    p->side = side_of(form);
+    p->winograd = p->side ? &p->kernels->winograd[form - FORM_WINOGRAD] : NULL;
+    p->products = products_of(form, p->g.taps);
     struct layout out = output_layout(conv, form, planes->h, planes->w);
     size_t pack = pack_of(form), rows = (size_t)p->kernels->tile_rows, panel = (size_t)p->kernels->panel;
     if (!(p->tap = calloc(p->g.taps, sizeof *p->tap)))
         return err_nomem(err);
-    for (size_t t = 0; t < p->g.taps && form != FORM_WINOGRAD; t++)
+    for (size_t t = 0; t < p->g.taps && !p->side; t++)
         p->tap[t] = tap_offset(conv, &p->x->layout, t);
     p->channels = (p->g.cin + pack - 1) / pack;
     p->tiles = (p->g.cout + rows - 1) / rows;
     p->cols = out.cols;
-    p->positions = form == FORM_WINOGRAD ? positions_of(&out, out.rows, out.cols - 1)
-                                         : positions_of(&out, p->g.oh, p->g.ow);
+    p->positions =
+        p->side ? positions_of(&out, out.rows, out.cols - 1) : positions_of(&out, p->g.oh, p->g.ow);
     p->panels = panels_of(p);
     p->blocks = (p->positions + p->panels * panel - 1) / (p->panels * panel);
     p->tasks = planes->n * (form == FORM_DEPTHWISE ? (size_t)conv->cin : p->g.groups * p->blocks);
@@ -75,18 +78,18 @@ static bool copies(const struct pass *p) {
 
 size_t block_room(const struct pass *p) {
     size_t positions = p->panels * (size_t)p->kernels->panel;
-    if (p->form == FORM_WINOGRAD)
-        return WINOGRAD * p->channels * positions;
+    if (p->side)
+        return p->products * p->channels * positions;
     return copies(p) ? p->channels * (positions + LANES_MAX) : 0;
 }
 
 static void winograd_inputs(const struct pass *p, const struct block *b, const float *x, float *v) {
     const struct layout *l = &p->x->layout;
     size_t panel = (size_t)p->kernels->panel, ld = p->channels * panel;
-    for (size_t at = b->first; at < b->end; at += panel, v += WINOGRAD * ld)
+    for (size_t at = b->first; at < b->end; at += panel, v += p->products * ld)
         for (size_t c = 0; c < p->channels; c++)
-            p->kernels->winograd_input(x + c * l->channel + at, l->plane, l->cols, panel_of(p, b, at),
-                                       v + c * panel, ld);
+            p->winograd->input(x + c * l->channel + at, l->plane, l->cols, panel_of(p, b, at), v + c * panel,
+                               ld);
 }
 
 struct block block_open(const struct pass *p, size_t i, int worker) {
@@ -96,7 +99,7 @@ struct block block_open(const struct pass *p, size_t i, int worker) {
     const float *x = p->x->data + (b.image * p->x->channels + b.group * p->channels) * stride;
     float *room = p->scratch->rooms.of[worker];
     b.x = x + first;
-    if (p->form == FORM_WINOGRAD) {
+    if (p->side) {
         winograd_inputs(p, &b, x, room);
         b.x = room;
     } else if (copies(p)) {
@@ -137,8 +140,8 @@ struct winograd_product winograd_of(const struct pass *p, const struct block *b,
                                     size_t t, size_t at) {
     size_t rows = (size_t)p->kernels->tile_rows;
     return (struct winograd_product){
-        .u = (const float *)w->values + t * WINOGRAD * p->channels * rows,
-        .v = b->x + (at - b->first) * WINOGRAD * p->channels,
+        .u = (const float *)w->values + t * p->products * p->channels * rows,
+        .v = b->x + (at - b->first) * p->products * p->channels,
         .channels = p->channels,
         .rows = rows_of(p, t),
         .positions = panel_of(p, b, at),

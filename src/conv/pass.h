@@ -20,6 +20,9 @@ struct pass {
     int form;
     const struct laid *x;
     struct geometry g;
+    const struct winograd_kernels *winograd; /* of a Winograd form, else NULL */
+    size_t side;                             /* of such a form's tile */
+    size_t products;  /* for each input channel: taps, or by Winograd those of a tile */
     size_t cols;      /* positions from one row of outputs, or of tiles of outputs, to the next */
     size_t positions; /* of outputs or of tiles, those between the rows included */
     size_t channels;  /* elements of a group's input channels */

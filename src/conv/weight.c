@@ -32,22 +32,25 @@ static void pack_row(const struct conv_weight *w, const struct geometry *g, cons
         }
 }
 
-/* u = G g G^T of one kernel, element i of 16 at to[i * stride] (kernels_float.h has the matrices). */
-static void transform(const float *g, float *to, size_t stride) {
-    double s[4][3];
-    for (int j = 0; j < 3; j++) {
-        double a = g[j], b = g[3 + j], c = g[6 + j];
-        s[0][j] = a;
-        s[1][j] = (a + b + c) / 2;
-        s[2][j] = (a - b + c) / 2;
-        s[3][j] = c;
-    }
-    for (int i = 0; i < 4; i++, to += 4 * stride) {
-        double a = s[i][0], b = s[i][1], c = s[i][2];
-        to[0] = (float)a;
-        to[stride] = (float)((a + b + c) / 2);
-        to[2 * stride] = (float)((a - b + c) / 2);
-        to[3 * stride] = (float)c;
+/* G g of a column (winograd.h). */
+static void times_g(size_t side, double a, double b, double c, double out[WINOGRAD_TILE_MAX]) {
+    const double p = WINOGRAD_A, q = WINOGRAD_B, pp = p * p, qq = q * q;
+    const double even_p = (a + pp * c) / (2 * pp * (pp - qq)), odd_p = p * b / (2 * pp * (pp - qq));
+    const double even_q = (a + qq * c) / (2 * qq * (qq - pp)), odd_q = q * b / (2 * qq * (qq - pp));
+    const double two[] = {a, (a + b + c) / 2, (a - b + c) / 2, c};
+    const double four[] = {a / (pp * qq), even_p + odd_p, even_p - odd_p, even_q + odd_q, even_q - odd_q, c};
+    memcpy(out, side == 2 ? two : four, (side + 2) * sizeof *out);
+}
+
+/* u = G g G^T of one kernel, element i at to[i * stride]. */
+static void transform(size_t side, const float *g, float *to, size_t stride) {
+    double columns[3][WINOGRAD_TILE_MAX], row[WINOGRAD_TILE_MAX];
+    for (int j = 0; j < 3; j++)
+        times_g(side, g[j], g[3 + j], g[6 + j], columns[j]);
+    for (size_t i = 0; i < side + 2; i++) {
+        times_g(side, columns[0][i], columns[1][i], columns[2][i], row);
+        for (size_t j = 0; j < side + 2; j++, to += stride)
+            *to = (float)row[j];
     }
 }
 
@@ -56,7 +59,7 @@ static int pack(const struct conv *conv, const float *values, const float *units
     struct geometry g =
         geometry_of(conv, (size_t)(conv->kh * conv->dilation[0]), (size_t)(conv->kw * conv->dilation[1]));
     size_t rows = (size_t)w->kernels->tile_rows, padded = round_up(g.cout, rows), pack = pack_of(w->form);
-    size_t channels = (g.cin + pack - 1) / pack, taps = w->form == FORM_WINOGRAD ? WINOGRAD : g.taps;
+    size_t channels = (g.cin + pack - 1) / pack, taps = products_of(w->form, g.taps), side = side_of(w->form);
     size_t n = w->form == FORM_DEPTHWISE ? conv_numel(conv) : g.groups * padded * channels * taps;
     if (!(w->values = calloc(n, sizeof(uint32_t))))
         return err_nomem(err);
@@ -75,9 +78,9 @@ static int pack(const struct conv *conv, const float *values, const float *units
     for (size_t o = 0; o < g.groups * g.cout; o++) {
         size_t row = o / g.cout * padded + o % g.cout;
         uint32_t *to = (uint32_t *)w->values + row / rows * rows * channels * taps + row % rows;
-        if (w->form == FORM_WINOGRAD)
+        if (side)
             for (size_t c = 0; c < g.cin; c++)
-                transform(values + (o * g.cin + c) * g.taps, (float *)to + c * rows, g.cin * rows);
+                transform(side, values + (o * g.cin + c) * g.taps, (float *)to + c * rows, g.cin * rows);
         else
             pack_row(w, &g, values + o * g.k, units ? 1 / units[o] : 1, rows, to,
                      w->offset ? &w->offset[o] : NULL);
@@ -91,8 +94,9 @@ int conv_weight_new_codes(const struct conv *conv, enum conv_mode mode, const fl
     if (!w)
         return err_nomem(err);
     w->kernels = conv_kernels();
+    w->mode = mode;
     w->form = form_of(conv, mode);
-    if (pack(conv, values, mode == CONV_F32 ? NULL : units, w, err)) {
+    if (pack(conv, values, mode == CONV_F32 || mode == CONV_FINE ? NULL : units, w, err)) {
         conv_weight_free(&w);
         return -1;
     }

@@ -198,6 +198,7 @@ static int run_step(struct gradient *e, size_t i, gradient_see_fn *see, void *ct
     switch (op->kind) {
     case OP_CONV:
         t.act = step_act(s->act);
+        tell_watch(e, (size_t)op->conv, true);
         if (is_fused(s))
             for_planes(e, s->out, normalize_plane, &t);
         if (run_conv(e, i, flows[0], err))

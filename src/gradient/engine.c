@@ -173,6 +173,16 @@ int gradient_run(struct gradient *e, const float *images, int n, gradient_see_fn
     return run_forward(e, err) || run_backward(e, see, ctx, err) ? -1 : 0;
 }
 
+void gradient_watch(struct gradient *e, gradient_watch_fn *watch, void *ctx) {
+    e->watch = watch;
+    e->watch_ctx = ctx;
+}
+
+void tell_watch(const struct gradient *e, size_t conv, bool backward) {
+    if (e->watch)
+        e->watch(e->watch_ctx, conv, backward);
+}
+
 double gradient_loss(const struct gradient *e) {
     return e->loss;
 }

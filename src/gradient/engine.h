@@ -41,6 +41,8 @@ struct gradient {
     double *squares; /* of each plane of a leaf: sum of its squares */
     size_t squares_room;
     double loss;
+    gradient_watch_fn *watch; /* or NULL */
+    void *watch_ctx;
 };
 
 /* Pixels of a channel of value v, and floats from one image of it to the next. */
@@ -75,6 +77,9 @@ void levels_of(const struct gradient *e, const struct op *op, const enum flow *f
 /* A loop over the planes of a value of all images, fn(ctx, image * channels + channel, worker), on all
  * threads where it is worth their start. */
 void for_planes(const struct gradient *e, int v, pool_fn *fn, void *ctx);
+
+/* Tells who watches. */
+void tell_watch(const struct gradient *e, size_t conv, bool backward);
 
 /* All values from the images. */
 int run_forward(struct gradient *e, struct err *err);

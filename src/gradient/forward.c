@@ -118,6 +118,7 @@ static int run_step(struct gradient *e, size_t i, struct err *err) {
     switch (s->op->kind) {
     case OP_CONV:
         t.act = step_act(s->act);
+        tell_watch(e, (size_t)s->op->conv, false);
         if (run_conv(e, i, err))
             return err_wrap(err, "%s", e->net->graph->convs[s->op->conv].name);
         if (is_fused(s))

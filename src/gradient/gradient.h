@@ -19,6 +19,7 @@
 #include "base/pool.h"
 #include "model/graph.h"
 
+#include <stdbool.h>
 #include <stdint.h>
 
 /* One run of one convolution: its input, its output with the bias, d loss / d output; dense (n, c, h, w). */
@@ -56,6 +57,10 @@ void gradient_free(struct gradient **gradient);
  * output is not; memory; those of see. */
 int gradient_run(struct gradient *gradient, const float *images, int n, gradient_see_fn *see, void *ctx,
                  struct err *err);
+
+/* Told of every call of a convolution as forward, and later backward, comes to it: for clocks. */
+typedef void gradient_watch_fn(void *ctx, size_t conv, bool backward);
+void gradient_watch(struct gradient *gradient, gradient_watch_fn *watch, void *ctx);
 
 /* The last run's loss. */
 double gradient_loss(const struct gradient *gradient);

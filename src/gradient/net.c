@@ -14,7 +14,7 @@ static int make_convs(struct gradient_net *n, struct err *err) {
             return err_nomem(err);
         if (c->bias)
             memcpy(n->biases[i], c->bias, (size_t)c->cout * sizeof(float));
-        if (conv_weight_new(c, c->weight, &n->weights[i], err))
+        if (conv_weight_new_codes(c, CONV_FINE, c->weight, NULL, &n->weights[i], err))
             return -1;
     }
     if (!(n->ones = malloc((size_t)widest * sizeof *n->ones)))

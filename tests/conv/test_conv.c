@@ -48,7 +48,11 @@ static double naive(const struct conv *c, const float *x, int n, int h, int w, c
     return sum;
 }
 
-static const char *const mode_names[CONV_MODES] = {"f32", "bf16", "i16", "i8"};
+static const char *const mode_names[CONV_MODES] = {"f32", "bf16", "i16", "i8", "fine"};
+
+static bool is_plain(enum conv_mode mode) {
+    return mode == CONV_F32 || mode == CONV_FINE;
+}
 
 struct shape {
     int cin, cout, kernel_h, kernel_w, stride, pad, dilation, groups, n, h, w, weights;
@@ -94,10 +98,10 @@ static struct conv conv_of(const struct shape *s) {
                          .groups = s->groups};
 }
 
-/* Codes of a mode times a unit; plain numbers in CONV_F32. The extreme codes are among them. */
+/* Codes of a mode times a unit; plain numbers in float32. The extreme codes are among them. */
 static float *random_codes(enum conv_mode mode, size_t n, const float *units, size_t each) {
     float *v = random_floats(n);
-    for (size_t i = 0; i < n && mode != CONV_F32; i++) {
+    for (size_t i = 0; i < n && !is_plain(mode); i++) {
         float code = mode == CONV_BF16 ? ldexpf(rintf(v[i] * 255), (int)(i % 5) - 2) : rintf(v[i] * 128);
         code = mode == CONV_BF16 ? code : i % 17 == 3 ? -128 : fminf(code, 127);
         v[i] = code * units[i / each];
@@ -151,7 +155,7 @@ static void test_shape(const struct shape *s, enum conv_mode mode, struct pool *
     int oh = (s->h + 2 * s->pad - s->dilation * (s->kernel_h - 1) - 1) / s->stride + 1;
     int ow = (s->w + 2 * s->pad - s->dilation * (s->kernel_w - 1) - 1) / s->stride + 1;
     size_t nx = (size_t)(s->n * s->cin * s->h * s->w), ny = (size_t)(s->n * s->cout * oh * ow);
-    float unit = mode == CONV_F32 ? 1 : 0.037f, *units = random_floats((size_t)s->cout);
+    float unit = is_plain(mode) ? 1 : 0.037f, *units = random_floats((size_t)s->cout);
     float *x = random_codes(mode, nx, &unit, nx), *y = random_floats(ny), *values[WEIGHTS];
     float *g[2] = {random_floats(ny), random_floats(ny)}, *g2 = malloc(ny * sizeof *g2);
     struct giver giver = {x, (size_t)s->cin, (size_t)s->h, (size_t)s->w, s->cin % 2 ? 1 : 8, false};
@@ -175,7 +179,7 @@ static void test_shape(const struct shape *s, enum conv_mode mode, struct pool *
     for (int i = 0; i < s->weights; i++) {
         values[i] = random_codes(mode, conv_numel(&c), units, conv_numel(&c) / (size_t)c.cout);
         enum conv_mode m = i == 1 ? CONV_F32 : mode;
-        ok = ok && conv_weight_new_codes(&c, m, values[i], m == CONV_F32 ? NULL : units, &w[i], &err) == 0;
+        ok = ok && conv_weight_new_codes(&c, m, values[i], is_plain(m) ? NULL : units, &w[i], &err) == 0;
     }
     ok = ok && score(pools[0], &c, &source, modes, &output, w, (size_t)s->weights, sums) == 0 &&
          score(pools[1], &c, &called, modes, &output, w, (size_t)s->weights, again) == 0;
@@ -212,7 +216,7 @@ static const struct conv_act acts[] = {{false, ACT_SILU, 0},
                                        {true, ACT_HARDSWISH, 0}};
 
 /* conv_forward of one image with scale, shift and each activation, against the definition. */
-static void test_forward(const struct shape *s, struct pool *pool) {
+static void test_forward(const struct shape *s, enum conv_mode mode, struct pool *pool) {
     struct conv c = conv_of(s);
     int oh = (s->h + 2 * s->pad - s->dilation * (s->kernel_h - 1) - 1) / s->stride + 1;
     int ow = (s->w + 2 * s->pad - s->dilation * (s->kernel_w - 1) - 1) / s->stride + 1;
@@ -224,7 +228,8 @@ static void test_forward(const struct shape *s, struct pool *pool) {
     struct conv_scratch *scratch = NULL;
     struct conv_weight *packed = NULL;
     struct err err = {0};
-    bool ok = conv_weight_new(&c, w, &packed, &err) == 0 && conv_scratch_new(pool, &scratch, &err) == 0;
+    bool ok = conv_weight_new_codes(&c, mode, w, NULL, &packed, &err) == 0 &&
+              conv_scratch_new(pool, &scratch, &err) == 0;
     double worst = 0;
     for (size_t k = 0; ok && k < sizeof acts / sizeof *acts; k++) {
         const struct conv_act *a = &acts[k];
@@ -249,9 +254,9 @@ static void test_forward(const struct shape *s, struct pool *pool) {
         }
     }
     CHECK(ok && worst < 2e-5,
-          "%s: stored %dx%d %d->%d stride %d groups %d on %dx%d, all activations: %.1e of 2e-5",
-          cpu_level_names[cpu_level()], s->kernel_h, s->kernel_w, s->cin, s->cout, s->stride, s->groups, s->h,
-          s->w, worst);
+          "%s, %s: stored %dx%d %d->%d stride %d groups %d on %dx%d, all activations: %.1e of 2e-5",
+          cpu_level_names[cpu_level()], mode_names[mode], s->kernel_h, s->kernel_w, s->cin, s->cout,
+          s->stride, s->groups, s->h, s->w, worst);
     conv_weight_free(&packed);
     conv_scratch_free(&scratch);
     free(x);
@@ -312,11 +317,13 @@ int main(void) {
         for (int mode = 0; mode < CONV_MODES; mode++)
             for (size_t i = 0; i < sizeof shapes / sizeof *shapes && conv_mode_runs((enum conv_mode)mode);
                  i++)
-                if (mode == CONV_F32 || shapes[i].groups == 1)
+                if (is_plain((enum conv_mode)mode) || shapes[i].groups == 1)
                     test_shape(&shapes[i], (enum conv_mode)mode, pools);
         for (size_t i = 0; i < sizeof shapes / sizeof *shapes; i++)
             if (shapes[i].cin * shapes[i].cout * shapes[i].h < 4000)
-                test_forward(&shapes[i], pools[1]);
+                for (int mode = 0; mode < CONV_MODES; mode++)
+                    if (is_plain((enum conv_mode)mode))
+                        test_forward(&shapes[i], (enum conv_mode)mode, pools[1]);
         test_softmax();
         test_nan();
     }
