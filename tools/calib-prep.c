@@ -28,7 +28,7 @@ static int put(void *ctx, int index, const uint8_t *chw, struct err *err) {
 
 static int check_output(const struct image_list *list, const char *list_path, const char *output,
                         struct err *err) {
-    const struct image_list self = {1, NULL, (char *[]){(char *)list_path}};
+    const struct image_list self = {.count = 1, .paths = (char *[]){(char *)list_path}};
     if (strcmp(output, "-") == 0)
         return 0;
     if (image_list_holds(list, output) || (strcmp(list_path, "-") != 0 && image_list_holds(&self, output)))
@@ -37,7 +37,7 @@ static int check_output(const struct image_list *list, const char *list_path, co
 }
 
 int main(int argc, char **argv) {
-    const char *list_path = NULL, *output = "-";
+    const char *list_path = NULL, *sums = NULL, *output = "-";
     int count = 100, size = 640, threads = (int)sysconf(_SC_NPROCESSORS_ONLN);
     bool npy = false;
     struct opt rows[] = {
@@ -46,6 +46,7 @@ int main(int argc, char **argv) {
          .max = CALIB_COUNT_MAX},
         {"size", 'S', OPT_INT, &size, "N", "side of the square, a multiple of 32", .min = CALIB_SIZE_MIN,
          .max = CALIB_SIZE_MAX},
+        {"sums", 0, OPT_STRING, &sums, "FILE", "refuse images with other SHA-256s than these, one a line"},
         {"npy", 0, OPT_FLAG, &npy, NULL, "write an NCHW float32 array (NPY 1.0) of byte / 255 instead"},
         {"threads", 't', OPT_INT, &threads, "N", "images decoded at a time", .min = 1, .max = 1024},
         {"output", 'o', OPT_STRING, &output, "FILE", "where the result goes"},
@@ -89,7 +90,7 @@ int main(int argc, char **argv) {
         goto out;
     }
     if (image_list_read(&list, list_path, count, IMAGE_LIST_MIN, &err) ||
-        check_output(list, list_path, output, &err))
+        (sums && image_list_expect(list, sums, &err)) || check_output(list, list_path, output, &err))
         goto out;
     if (list->count < count)
         fprintf(stderr, "%s: %s: %d images, all are used (%d were asked for)\n", tool.name, list_path,

@@ -23,6 +23,7 @@ int main(int argc, char **argv) {
         {"amax", 'a', OPT_STRING, &amax, "FILE", "amax file of calib-stats; without it, calibrate first"},
         {"score-size", 'n', OPT_INT, &cells.score_size, "N", "images to score on, the first of the stream",
          .min = 1, .max = 1 << 20},
+        {"sha256", 0, OPT_STRING, &options.sha256, "HEX", "refuse a checkpoint with another SHA-256"},
         {"batch-size", 'b', OPT_INT, &options.batch_size, "N", "images in a forward pass", .min = 1,
          .max = 1024},
         {"name", 0, OPT_STRING, &cells.name, "NAME", "the model's name in results [the file's name]"},

@@ -4,6 +4,7 @@
 #include <errno.h>
 #include <fcntl.h>
 #include <signal.h>
+#include <stdatomic.h>
 #include <stdbool.h>
 #include <stdlib.h>
 #include <string.h>
@@ -17,15 +18,17 @@ struct outfile {
     int slot;   /* in live[] */
 };
 
-/* Temporaries that a signal handler must unlink. Entries are set and cleared with plain stores of a pointer,
- * which is all that a handler may read. */
+/* Temporaries that a signal handler must unlink: lock-free pointers, which a handler may read whatever thread
+ * it interrupts. */
 enum { LIVE_MAX = 64 };
-static char *volatile live[LIVE_MAX];
+static _Atomic(char *) live[LIVE_MAX];
 
 static void die_tidily(int sig) {
-    for (int i = 0; i < LIVE_MAX; i++)
-        if (live[i])
-            unlink(live[i]);
+    for (int i = 0; i < LIVE_MAX; i++) {
+        const char *temp = live[i];
+        if (temp)
+            unlink(temp);
+    }
     signal(sig, SIG_DFL);
     raise(sig);
 }
@@ -46,12 +49,21 @@ void outfile_handle_signals(void) {
 }
 
 static int take_slot(char *temp) {
-    for (int i = 0; i < LIVE_MAX; i++)
-        if (!live[i]) {
-            live[i] = temp;
+    for (int i = 0; i < LIVE_MAX; i++) {
+        char *none = NULL;
+        if (atomic_compare_exchange_strong(&live[i], &none, temp))
             return i;
-        }
+    }
     return -1;
+}
+
+/* Before the name goes away. */
+static void free_temp(struct outfile *o) {
+    if (o->slot >= 0)
+        live[o->slot] = NULL;
+    o->slot = -1;
+    free(o->temp);
+    o->temp = NULL;
 }
 
 int outfile_open(struct outfile **out, const char *path, struct err *err) {
@@ -79,19 +91,12 @@ int outfile_open(struct outfile **out, const char *path, struct err *err) {
         err_nomem(err);
         goto fail;
     }
-    sigset_t all, before;
-    sigfillset(&all);
-    sigprocmask(SIG_BLOCK, &all, &before);
+    /* Known to the handler before it is there: mkostemp writes the name in place, then creates the file. */
+    o->slot = take_slot(o->temp);
     int fd = mkostemp(o->temp, O_CLOEXEC);
-    int saved = errno;
-    if (fd >= 0)
-        o->slot = take_slot(o->temp);
-    sigprocmask(SIG_SETMASK, &before, NULL);
     if (fd < 0) {
-        errno = saved;
         err_errno(err, "%s: cannot create", path);
-        free(o->temp);
-        o->temp = NULL;
+        free_temp(o);
         goto fail;
     }
     mode_t mask = umask(0);
@@ -114,16 +119,18 @@ FILE *outfile_stream(struct outfile *out) {
     return out->stream;
 }
 
-/* A rename is durable only once its folder is. */
-static void sync_folder(const char *path) {
+/* A rename is durable only once its folder is. Where folders cannot be synced (EINVAL), nothing more can be
+ * done. */
+static int sync_folder(const char *path) {
     const char *slash = strrchr(path, '/');
     char *dir = slash ? strndup(path, (size_t)(slash - path) + 1) : strdup(".");
     int fd = dir ? open(dir, O_RDONLY | O_DIRECTORY | O_CLOEXEC) : -1;
-    if (fd >= 0) {
-        fsync(fd);
+    int bad = fd < 0 || (fsync(fd) && errno != EINVAL) ? errno : 0;
+    if (fd >= 0)
         close(fd);
-    }
     free(dir);
+    errno = bad;
+    return bad ? -1 : 0;
 }
 
 static int commit(struct outfile **out, bool sync, struct err *err) {
@@ -147,12 +154,12 @@ static int commit(struct outfile **out, bool sync, struct err *err) {
             outfile_discard(out);
             return -1;
         }
-        if (sync)
-            sync_folder(o->path);
-        if (o->slot >= 0)
-            live[o->slot] = NULL;
-        free(o->temp);
-        o->temp = NULL;
+        free_temp(o);
+        if (sync && sync_folder(o->path)) {
+            err_errno(err, "%s: cannot sync its folder", o->path);
+            outfile_discard(out);
+            return -1;
+        }
     }
     free(o->path);
     free(o);
@@ -176,9 +183,7 @@ void outfile_discard(struct outfile **out) {
         if (o->stream)
             fclose(o->stream);
         unlink(o->temp);
-        if (o->slot >= 0)
-            live[o->slot] = NULL;
-        free(o->temp);
+        free_temp(o);
     }
     free(o->path);
     free(o);

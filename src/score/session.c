@@ -18,12 +18,15 @@ static int check_device(const char *device, struct err *err) {
     return err_set(err, ERR_USAGE, "--device: \"%s\" is not one of auto, cpu, cuda, cuda:N", device);
 }
 
-/* The graph of a checkpoint file, and the file's digest. */
-static int read_model(const char *path, struct graph **graph, char digest[DIGEST_HEX], struct err *err) {
+/* The graph of a checkpoint file, and the file's digest, which must be `expected` unless that is NULL. */
+static int read_model(const char *path, const char *expected, struct graph **graph, char digest[DIGEST_HEX],
+                      struct err *err) {
     struct checkpoint *c = NULL;
     if (checkpoint_open(path, &c, err))
         return -1;
-    int ret = graph_build(checkpoint_root(c), graph, err);
+    int ret = expected ? digest_match(checkpoint_digest(c), expected, err) : 0;
+    if (!ret)
+        ret = graph_build(checkpoint_root(c), graph, err);
     if (ret)
         err_wrap(err, "%s", path);
     else
@@ -35,7 +38,7 @@ static int read_model(const char *path, struct graph **graph, char digest[DIGEST
 int session_open(struct session *s, const struct session_options *options, struct err *err) {
     s->options = *options;
     if (check_device(options->device, err) || cpu_level_init(err) ||
-        read_model(options->model, &s->graph, s->checkpoint, err) ||
+        read_model(options->model, options->sha256, &s->graph, s->checkpoint, err) ||
         calib_load(options->calib, &s->images, err))
         return -1;
     return pool_new(options->threads, &s->pool, err);
