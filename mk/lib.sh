@@ -18,25 +18,18 @@ note() {
     printf '%s\n' "$*" >&2
 }
 
-# Standard input becomes FILE, whole or not at all.
-put() {
-    put_temp="${1%/*}/.${1##*/}.$$"
-    if cat >"$put_temp" && sync "$put_temp" && mv -f "$put_temp" "$1"; then
-        return 0
-    fi
-    rm -f "$put_temp"
-    die 1 "$1: cannot write"
+# Whether FILE can be opened for writing; it is made if absent, and otherwise as it was.
+writable() { # FILE
+    (: >>"$1") 2>/dev/null
 }
 
-# The same, but a FILE that holds these bytes already is left alone.
-put_if_changed() {
+# Standard input becomes FILE, whole or not at all; one that holds these bytes already is left alone.
+put() {
     put_temp="${1%/*}/.${1##*/}.$$"
-    cat >"$put_temp" || { rm -f "$put_temp"; die 1 "$1: cannot write"; }
-    if [ -f "$1" ] && cmp -s "$put_temp" "$1"; then
-        rm -f "$put_temp"
-    else
-        sync "$put_temp" && mv -f "$put_temp" "$1" || { rm -f "$put_temp"; die 1 "$1: cannot write"; }
-    fi
+    put_error=$({ cat >"$put_temp" && { cmp -s "$put_temp" "$1" || { sync "$put_temp" && mv -f "$put_temp" "$1"; }; }; } 2>&1)
+    put_status=$?
+    rm -f "$put_temp"
+    [ "$put_status" -eq 0 ] || die 1 "$1: cannot write: ${put_error##*: }"
 }
 
 # Many files at once: standard input is "@FILE" lines, each followed by that file's lines, which begin with a space.

@@ -56,15 +56,19 @@ name_of_path() { # PATH SHA256
     printf %s "$name"
 }
 
+# A qcfg that is not what it was when it was made is made anew.
 make_qcfgs() {
     mkdir -p "$qcfgs" || die 1 "$qcfgs: cannot be made"
+    intact=" $([ ! -f "$qcfgs/sums" ] || (cd "$qcfgs" && sha256sum -c sums 2>/dev/null) | sed -n 's/: OK$//p' | tr '\n' ' ')"
+    made=
     : >"$scratch/qcfgs"
     for w in $(once "$WEIGHT_DTYPES"); do
         for a in $(once "$ACT_DTYPES"); do
             for g in $(once "$GRANULARITIES"); do
                 q=$qcfgs/$w-$a-$g.json
                 printf '%s\n' "$q" >>"$scratch/qcfgs"
-                [ ! -s "$q" ] || continue
+                case $intact in *" $w-$a-$g.json "*) continue ;; esac
+                made="$made $w-$a-$g.json"
                 "$BIN/qcfg-build" --weight "$w" --act "$a" --granularity "$g" --fp4-preset "$FP4_PRESET" \
                     --int4-preset "$INT4_PRESET" --block-dim "$BLOCK_DIM" \
                     ${EFFECTIVE_BITS:+--effective-bits "$EFFECTIVE_BITS"} -o "$q" 2>"$scratch/err"
@@ -73,6 +77,8 @@ make_qcfgs() {
             done
         done
     done
+    [ -z "$made" ] || (cd "$qcfgs" && sha256sum $intact $made) >"$scratch/qcfg-sums" || die 1 "$qcfgs: cannot be read"
+    [ -z "$made" ] || put "$qcfgs/sums" <"$scratch/qcfg-sums"
 }
 
 # SCRATCH/status: the run's status.json files of the selected cells; SCRATCH/altered: files that are not what they say.

@@ -18,21 +18,40 @@ fi
 [ "$THREADS" -ge 1 ] || THREADS=1
 export THREADS
 
-scratch=$(mktemp -d) || exit 1
-trap 'rm -rf "$scratch"' EXIT
+scratch=
+trap '[ -z "$scratch" ] || rm -rf "$scratch"' EXIT
 trap 'exit 130' INT
 trap 'exit 143' TERM HUP
 
-for tool in calib-prep calib-stats qcfg-build sens-score recipe-solve report-gen; do
+for tool in calib-prep calib-stats qcfg-build sens-score recipe-solve report-gen seal-check; do
     [ "$1" = index ] || [ -x "$BIN/$tool" ] || die 2 "$BIN/$tool: not built; make build"
 done
 
-# One sweep at a time in a run: the lock falls with the last process that holds it.
+# One sweep at a time in a run. The kernel's lock of RUN/lock passes on to every process that the sweep starts, and falls with
+# the last of them, however they end; what the file says only tells others who that is.
 lock() {
-    mkdir -p "$RUN/work" || die 1 "$RUN: cannot be written"
-    exec 9>>"$RUN/work/lock"
-    flock -n 9 || die 2 "$RUN: in use by the sweep of process $(cat "$RUN/work/lock"); wait for it, or TIMESTAMP= another run"
-    echo "$$" >"$RUN/work/lock"
+    writable "$RUN/lock" || die 1 "$RUN: cannot be written; TIMESTAMP= another run, or SUBDIR= another folder"
+    exec 9>>"$RUN/lock"
+    if ! flock -n 9; then
+        exec 9>&-
+        die 2 "$RUN: in use by $(holder); wait for it, or TIMESTAMP= another run"
+    fi
+    echo "the sweep of process $$ on $(uname -n) since $(date '+%Y-%m-%d %H:%M:%S')" >"$RUN/lock" || die 1 "$RUN/lock: cannot be written"
+}
+
+# Who holds the lock. A sweep that has only just begun has not said so yet; one that was killed may have left processes behind.
+holder() {
+    lock=$(realpath "$RUN/lock")
+    for wait in 0.3 0; do
+        said=$(cat "$RUN/lock") pids=" $(find /proc/[0-9]*/fd/9 -maxdepth 0 -lname "$lock" 2>/dev/null | cut -d/ -f3 | tr '\n' ' ')"
+        pid=${said#*process } pid=${pid%% *} host=${said#* on } host=${host%% *}
+        case $pids in *" $pid "*) break ;; esac
+        sleep "$wait"
+    done
+    case $pids in
+    *" $pid "* | ' ') printf %s "${said:-another sweep}" ;;
+    *) printf %s "what is left of ${said:-another sweep}: process${pids% }" ;;
+    esac
 }
 
 count() { # STATE...: cells of the plan in these states
@@ -45,6 +64,7 @@ summary() {
 }
 
 do_plan() {
+    scratch=$(mktemp -d) || exit 1
     RUN=$(mk/run.sh find) || exit 2
     mk/plan.sh "$RUN" "$scratch" || exit 2
     awk -F '\t' '{
@@ -78,7 +98,11 @@ do_sweep() {
     lock
     # What a killed sweep was writing. An index may be writing beside us, in the run's own folder.
     find "$RUN" -mindepth 2 -name '.?*' -type f -delete
-    find "$RUN" -maxdepth 1 -name '.?*' -type f -mmin +5 -delete
+    find "$RUN" "tmp/$SUBDIR" -maxdepth 1 \( -name '.?*' ! -name .deciding ! -type d \) -mmin +5 -delete
+    # Temporary files of all that follows: on the disk of the results, and cleared away by the next sweep whatever happens.
+    scratch=$RUN/work/scratch TMPDIR=$TOP/$RUN/work/scratch
+    export TMPDIR
+    rm -rf "$scratch" && mkdir -p "$scratch" || die 1 "$RUN: cannot be written"
     mk/plan.sh "$RUN" "$scratch" || exit 2
     point_latest
 

@@ -24,7 +24,7 @@ rm -f "$pass"
 if [ ! -s "$RUN/work/amax/$model.json" ]; then
     cat "$RUN/work/amax/$model.err" >"$pass"
 else
-    read -r _ checkpoint <"$RUN/work/model/$model"
+    read -r sum checkpoint <"$RUN/work/model/$model"
     demonstration=
     if [ -d calib/models ]; then
         case $(realpath "$checkpoint") in "$(realpath calib/models)"/*)
@@ -37,7 +37,7 @@ else
     note "$model: scoring $# cells"
     # LAUNCHER and the cells are lists of words: names hold no spaces.
     # shellcheck disable=SC2086
-    run_tool "$pass" /dev/null $LAUNCHER "$BIN/sens-score" --model "$checkpoint" --name "$model" \
+    run_tool "$pass" /dev/null $LAUNCHER "$BIN/sens-score" --model "$checkpoint" --sha256 "$sum" --name "$model" \
         --calib "$RUN/work/calib.bin" --amax "$RUN/work/amax/$model.json" --score-size "$SCORE_SIZE" \
         --batch-size "$BATCH_SIZE" --device cpu --threads "$THREADS" --state "$RUN/work/state/$model" $demonstration $cells
 fi
