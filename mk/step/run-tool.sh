@@ -9,7 +9,7 @@ export YOLOSENS_PROGRESS_FD
 run_tool() { # ERR RESULT COMMAND...
     err=$1 result=$2
     shift 2
-    heard=$err.heard
+    heard=$TMPDIR/$$.heard
     mkdir -p "${err%/*}" || exit 1
     interruptible "$@" 3>&2 2>"$heard"
     status=$?

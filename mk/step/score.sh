@@ -18,8 +18,7 @@ for stem in "$@"; do
     echo "$began $#" >"$RUN/work/time/$model/$stem"
     cells="$cells $RUN/work/qcfg/${stem%/*}-${stem#*/}.json=$RUN/outputs/$model/$stem/scores.json"
 done
-pass=$RUN/work/failed/$model/.pass.$$
-rm -f "$pass"
+pass=$TMPDIR/$$
 
 if [ ! -s "$RUN/work/amax/$model.json" ]; then
     cat "$RUN/work/amax/$model.err" >"$pass"
