@@ -10,8 +10,9 @@ settings = $(foreach v,$(GRID_SETTINGS),$v=$(call quote,$($v))) MAKE=$(call quot
     BY_IDENTITY=$(call quote,$(call given,$(IDENTITY) NEW))
 
 # `exec`: what make tells its child to do, stop for one, must reach the script and not a shell before it.
-# `+`: the second make shares this one's jobs. Not where make only shows (-n), asks (-q) or touches (-t).
-JOBS := $(if $(findstring n,$(firstword -$(MAKEFLAGS)))$(findstring q,$(firstword -$(MAKEFLAGS)))$(findstring t,$(firstword -$(MAKEFLAGS))),,+)
+# `+`: the second make shares this one's jobs. Not where make only shows (-n), asks (-q) or touches (-t), which the first word of
+# MAKEFLAGS tells once the makefiles are read.
+JOBS = $(if $(findstring n,$(firstword -$(MAKEFLAGS)))$(findstring q,$(firstword -$(MAKEFLAGS)))$(findstring t,$(firstword -$(MAKEFLAGS))),,+)
 
 sweep: $(GRID_TOOLS)
 	$(JOBS)@exec env $(settings) mk/sweep.sh sweep

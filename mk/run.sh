@@ -9,7 +9,13 @@
 . mk/lib.sh
 
 root=tmp/$SUBDIR
-work=$(mktemp -d) || exit 1
+if [ "$1" = make ]; then
+    # Beside the runs, where the next sweep clears it away if this one is killed.
+    work=$root/.choosing.$$
+    mkdir -p "$root" 2>/dev/null && mkdir "$work" 2>/dev/null || die 1 "$root: cannot be written; name a SUBDIR that can"
+else
+    work=$(mktemp -d) || exit 1
+fi
 trap 'rm -rf "$work"' EXIT
 trap 'exit 130' INT
 trap 'exit 143' TERM HUP
@@ -89,7 +95,7 @@ start() { # FOLDER
 list_images
 identity
 if [ "$1" = make ]; then
-    mkdir -p "$root" 2>/dev/null && writable "$root/.deciding" || die 1 "$root: cannot be written; name a SUBDIR that can"
+    writable "$root/.deciding" || die 1 "$root: cannot be written; name a SUBDIR that can"
     exec 8>>"$root/.deciding"
     flock -w 60 8 || die 1 "$root: another sweep has been choosing its run for a minute; try again"
 fi

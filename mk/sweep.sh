@@ -98,8 +98,8 @@ do_sweep() {
     lock
     # What a killed sweep was writing. An index may be writing beside us, in the run's own folder, and another sweep beside the run.
     find "$RUN" -mindepth 2 -name '.?*' -type f -delete
-    find "$RUN" "tmp/$SUBDIR" -maxdepth 1 -name '.?*.[0-9]*' ! -type d | while read -r temp; do
-        [ -d "/proc/${temp##*.}" ] && [ -z "$(find "$temp" -mmin +5)" ] || rm -f "$temp"
+    find "$RUN" "tmp/$SUBDIR" -maxdepth 1 -name '.?*.[0-9]*' | while read -r temp; do
+        [ -d "/proc/${temp##*.}" ] && [ -z "$(find "$temp" -maxdepth 0 -mmin +5)" ] || rm -rf "$temp"
     done
     # Temporary files of all that follows: on the disk of the results, and cleared away by the next sweep whatever happens.
     scratch=$RUN/work/scratch TMPDIR=$TOP/$RUN/work/scratch

@@ -106,6 +106,7 @@ ok "index makes what is gone" [ -s $index -a -s $run/sweep_index.csv -a -s $run/
 # -j, a process per cell, and the launcher: the same bytes.
 tree $run >reference
 mk sweep NEW=1 -j2 CELLS_PER_PROCESS=1 LAUNCHER="env WRAPPED=1" MODELS='a demo b' WEIGHT_DTYPES='int8 fp4' ACT_DTYPES='int8 fp8 fp16'
+ok "-j2: make's jobs are shared" [ "$(grep -c jobserver err)" -eq 0 ]
 equal "-j2 CELLS_PER_PROCESS=1: last line" "$(last_line)" "27 ok, 9 unsupported, 0 failed: sweep_index.json"
 tree $run | grep -F -f reference >both
 ok "the same bytes for each cell that both have: $(wc -l <both)" [ "$(wc -l <both)" -eq "$(grep -c . reference)" ]

@@ -30,5 +30,6 @@ while [ "$done" -lt "$kills" ]; do
 done
 equal "$done kills in $round runs: runs that are not as the undisturbed one" $wrong 0
 equal "kills that left a process for five seconds" $survived 0
-equal "temporary files outside of the runs" "$(find "$TMPDIR" -type f | wc -l)" 0
+sweep TIMESTAMP=last
+equal "temporary files outside of the runs" "$(left_outside)" ""
 exit $failed

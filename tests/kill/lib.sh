@@ -28,6 +28,17 @@ moment() { # WAY
     echo $(((RANDOM * 32768 + RANDOM) % lengths[$1]))
 }
 
+# Whether a process of the group lives; one that is dead and waits for its parent does not.
+alive() { # GROUP
+    local stat state group
+    for stat in /proc/[0-9]*/stat; do
+        read -r stat 2>/dev/null <"$stat" || continue
+        read -r state _ group _ <<<"${stat##*) }"
+        [ "$group" != "$1" ] || [ "$state" = Z ] || return 0
+    done
+    return 1
+}
+
 # Starts a sweep of its own session, and sends SIGNAL to TARGET (group, or make alone) after MILLISECONDS; $ended: its exit
 # status, $took: the milliseconds from the signal until all of its processes are gone.
 signal_after() { # SIGNAL TARGET MILLISECONDS [VARIABLE=VALUE]...
@@ -43,11 +54,16 @@ signal_after() { # SIGNAL TARGET MILLISECONDS [VARIABLE=VALUE]...
     if [ "$target" = group ]; then kill -s "$signal" -- "-$pid" 2>/dev/null; else kill -s "$signal" "$pid" 2>/dev/null; fi
     wait "$pid" 2>/dev/null
     ended=$?
-    while kill -0 -- "-$pid" 2>/dev/null; do
+    while alive "$pid"; do
         sleep 0.01
         [ $(($(date +%s%N) - began)) -lt 5000000000 ] || break
     done
     took=$((($(date +%s%N) - began) / 1000000))
+}
+
+# Temporary files that are nobody's.
+left_outside() {
+    find "$TMPDIR" "$runs" -maxdepth 1 ! -path "$TMPDIR" -name '*.?*' ! -name .deciding
 }
 
 # Runs the sweep to its end and compares what the run holds with what it should.
