@@ -18,6 +18,10 @@ trap 'rm -rf "$work"' EXIT
 trap 'exit 130' INT
 trap 'exit 143' TERM HUP
 
+# A sweep that begins now is not to take our temporary files for those of a killed one.
+exec 7<"$run"
+flock -n -s 7
+
 touch "$work/began"
 printf '%s\n' "$statuses" | while read -r status; do
     [ -n "$status" ] || continue

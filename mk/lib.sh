@@ -23,6 +23,13 @@ writable() { # FILE
     (: >>"$1") 2>/dev/null
 }
 
+# Waits until no other sweep chooses its run in FOLDER of runs, and makes the others wait until this script ends, or closes 8.
+alone_in() { # FOLDER
+    mkdir -p "$1" 2>/dev/null && writable "$1/.choice" || die 1 "$1: cannot be written; name a SUBDIR that can"
+    exec 8>>"$1/.choice"
+    flock -n 8 || { note "$1: waiting for another sweep, which chooses its run"; flock 8; }
+}
+
 # Standard input becomes FILE, whole or not at all; one that holds these bytes already is left alone.
 put() {
     put_temp="${1%/*}/.${1##*/}.$$"

@@ -10,9 +10,10 @@
 
 root=tmp/$SUBDIR
 if [ "$1" = make ]; then
-    # Beside the runs, where the next sweep clears it away if this one is killed.
-    work=$root/.choosing.$$
-    mkdir -p "$root" 2>/dev/null && mkdir "$work" 2>/dev/null || die 1 "$root: cannot be written; name a SUBDIR that can"
+    alone_in "$root"
+    # Beside the runs: if this sweep is killed, the next one clears it away.
+    work=$root/.choosing
+    rm -rf "$work" && mkdir "$work" || exit 1
 else
     work=$(mktemp -d) || exit 1
 fi
@@ -94,11 +95,6 @@ start() { # FOLDER
 
 list_images
 identity
-if [ "$1" = make ]; then
-    writable "$root/.deciding" || die 1 "$root: cannot be written; name a SUBDIR that can"
-    exec 8>>"$root/.deciding"
-    flock -w 60 8 || die 1 "$root: another sweep has been choosing its run for a minute; try again"
-fi
 known_runs >"$work/known"
 
 if [ -n "$TIMESTAMP" ]; then

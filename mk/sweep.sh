@@ -96,11 +96,9 @@ do_sweep() {
     RUN=$(mk/run.sh make) || exit 2
     export RUN
     lock
-    # What a killed sweep was writing. An index may be writing beside us, in the run's own folder, and another sweep beside the run.
+    # What a killed sweep was writing. In the run's own folder an index may be writing beside us.
     find "$RUN" -mindepth 2 -name '.?*' -type f -delete
-    find "$RUN" "tmp/$SUBDIR" -maxdepth 1 -name '.?*.[0-9]*' | while read -r temp; do
-        [ -d "/proc/${temp##*.}" ] && [ -z "$(find "$temp" -maxdepth 0 -mmin +5)" ] || rm -rf "$temp"
-    done
+    flock -n -x "$RUN" find "$RUN" -maxdepth 1 -name '.?*' -type f -delete
     # Temporary files of all that follows: on the disk of the results, and cleared away by the next sweep whatever happens.
     scratch=$RUN/work/scratch TMPDIR=$TOP/$RUN/work/scratch
     export TMPDIR
@@ -133,8 +131,10 @@ do_sweep() {
 
 point_latest() {
     [ "$(readlink "tmp/$SUBDIR/latest")" != "${RUN##*/}" ] || return 0
-    ln -s "${RUN##*/}" "tmp/$SUBDIR/.latest.$$" && mv -fT "tmp/$SUBDIR/.latest.$$" "tmp/$SUBDIR/latest" ||
+    alone_in "tmp/$SUBDIR"
+    ln -sfn "${RUN##*/}" "tmp/$SUBDIR/.latest" && mv -fT "tmp/$SUBDIR/.latest" "tmp/$SUBDIR/latest" ||
         die 1 "tmp/$SUBDIR/latest: cannot be made"
+    exec 8>&-
 }
 
 interrupted=

@@ -63,7 +63,7 @@ signal_after() { # SIGNAL TARGET MILLISECONDS [VARIABLE=VALUE]...
 
 # Temporary files that are nobody's.
 left_outside() {
-    find "$TMPDIR" "$runs" -maxdepth 1 ! -path "$TMPDIR" -name '*.?*' ! -name .deciding
+    find "$TMPDIR" "$runs" -mindepth 1 -maxdepth 1 -name '*.?*' ! -name .choice
 }
 
 # Runs the sweep to its end and compares what the run holds with what it should.
