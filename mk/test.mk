@@ -1,5 +1,5 @@
 # build and the tests. A test is a program tests/FOLDER/test_NAME.c or a script tests/FOLDER/test_NAME.sh; the long ones are
-# scripts tests/FOLDER/long_NAME.sh. Scripts run from the repository root with BUILD and SHARED set.
+# scripts tests/FOLDER/long_NAME.sh. tests/FOLDER/shim_NAME.c is preloaded into tools. Scripts run from the repository root with BUILD and SHARED set.
 build: $(TOOLS)
 
 TEST_SCRIPTS := $(sort $(wildcard tests/*/test_*.sh))
@@ -8,10 +8,10 @@ LONG_SCRIPTS := $(sort $(wildcard tests/*/long_*.sh))
 run_tests = @env -u MAKEFLAGS -u MFLAGS -u MAKELEVEL -u MAKEOVERRIDES $(foreach v,$(call on_command_line,$(VARIABLES)),-u $v) \
     BUILD=$B SHARED=$(abspath $(SHARED)) V=$V tests/run
 
-test: $(TOOLS) $(TESTS)
+test: $(TOOLS) $(TESTS) $(SHIMS)
 	$(run_tests) $(TESTS) $(TEST_SCRIPTS)
 
-test-long: $(TOOLS)
+test-long: $(TOOLS) $(SHIMS)
 	$(run_tests) $(LONG_SCRIPTS)
 
 # Said rather than pretended.

@@ -46,6 +46,7 @@ TORCH_C := $(wildcard src/torch/*.c)
 TORCH_X := $(wildcard src/torch/*.cpp)
 TOOL_C  := $(wildcard tools/*.c)
 TEST_C  := $(wildcard tests/*/test_*.c)
+SHIM_C  := $(wildcard tests/*/shim_*.c)
 
 LIB_O   := $(LIB_C:%.c=$B/obj/%.o)
 TORCH_O := $(TORCH_C:%.c=$B/obj/%.o) $(TORCH_X:%.cpp=$B/obj/%.o)
@@ -53,6 +54,7 @@ LIB     := $B/libyolosens.a
 TORCHLIB := $B/libyolosens-torch.a
 TOOLS   := $(TOOL_C:tools/%.c=$B/bin/%)
 TESTS   := $(TEST_C:tests/%.c=$B/test/%)
+SHIMS   := $(SHIM_C:tests/%.c=$B/test/%.so)
 
 # The tests that load libtorch, which their results are compared with; nothing else does.
 TORCH_TESTS := $(filter $B/test/torch/% $B/test/network/%,$(TESTS))
@@ -93,6 +95,12 @@ $(TESTS): $B/test/%: $B/obj/tests/%.o $(LIB)
 	$(call say,LD )
 	@mkdir -p $(@D)
 	$(Q)$(LINK) $(ALL_LDFLAGS) -o $@ $< $(LINK_LIBS) $(LIBS)
+
+# Libraries that tests preload into tools: without a sanitizer of their own.
+$(SHIMS): $B/test/%.so: tests/%.c
+	$(call say,CC )
+	@mkdir -p $(@D)
+	$(Q)$(CC) -std=c11 -O2 -g $(WARN) -fPIC -shared -o $@ $< -ldl
 
 .SECONDARY:
 -include $(shell find $B/obj -name '*.d' 2>/dev/null)

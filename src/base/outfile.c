@@ -45,7 +45,9 @@ void outfile_handle_signals(void) {
         if (sigaction(sigs[i], NULL, &old) == 0 && old.sa_handler != SIG_IGN)
             sigaction(sigs[i], &sa, NULL);
     }
-    signal(SIGPIPE, SIG_IGN); /* a closed pipe is EPIPE, an error with a message */
+    /* A closed pipe is EPIPE and a file above the limit EFBIG: errors with a message. */
+    signal(SIGPIPE, SIG_IGN);
+    signal(SIGXFSZ, SIG_IGN);
 }
 
 static int take_slot(char *temp) {

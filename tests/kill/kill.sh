@@ -1,7 +1,7 @@
 #!/bin/bash
 # kill.sh KILLS WAY...: sends SIGKILL to a whole sweep at a random moment and runs it again, until KILLS have been killed; every
 # second one that goes on is killed as well. Each run must end with the content of an undisturbed one. WAY: -j and
-# CELLS_PER_PROCESS, as one word.
+# CELLS_PER_PROCESS, as one word. Then SIGINT and SIGTERM, a tenth as often.
 . tests/kill/lib.sh
 kills=$1
 shift
@@ -32,4 +32,25 @@ equal "$done kills in $round runs: runs that are not as the undisturbed one" $wr
 equal "kills that left a process for five seconds" $survived 0
 sweep TIMESTAMP=last
 equal "temporary files outside of the runs" "$(left_outside)" ""
+
+# SIGINT and SIGTERM, to the whole sweep or to make alone, stop it at once and leave nothing behind.
+slowest=0
+for round in $(seq $(((kills + 29) / 30))); do
+    for how in 'INT group' 'TERM group' 'TERM make'; do
+        way=$((round % ${#ways[@]})) run=stopped ended=0
+        until [ $ended -ne 0 ]; do # it was through
+            rm -rf "${runs:?}/$run"
+            at=$(moment $way)
+            # shellcheck disable=SC2086
+            signal_after $how "$at" TIMESTAMP=$run ${ways[way]}
+        done
+        [ $took -le $slowest ] || slowest=$took
+        what="SIG$how ${ways[way]} after $at ms"
+        ok "$what stops it in $took ms" [ $took -lt 1000 ]
+        equal "$what leaves no temporary files" "$(left_outside)$([ ! -d $runs/$run ] || temporaries $runs/$run)" "$([ ! -d $runs/$run ] || echo 0)"
+        # shellcheck disable=SC2086
+        ok "$what: the next sweep ends it" resumed $run ${ways[way]}
+    done
+done
+echo "# the slowest stop: $slowest ms"
 exit $failed
