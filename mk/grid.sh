@@ -47,7 +47,7 @@ awk -F '\t' '$3 ~ /^(todo|stale|failed)$/ { print $1, $2, $5 }' "$plan" | while 
     # What is made of scores takes no time, and carries no digest before the cell is finished.
     if [ -n "$found" ]; then find "$out" -type f ! -name scores.json -exec rm -f {} +; else rm -rf "$out"; fi
     rm -f "$run/work/failed/$model/$stem"
-    mkdir -p "$out"
+    mkdir -p "$out" 2>/dev/null || die 1 "$out: cannot be made"
     printf '%s\t%s\t%s\n' "$model" "$stem" "${found:-0}"
 done >"$plan.missing" || exit 1
 

@@ -23,6 +23,19 @@ writable() { # FILE
     (: >>"$1") 2>/dev/null
 }
 
+# Whether the disk of FOLDER takes the little that scripts write. They ask before they write, since they can do without each write
+# being checked; what is large, and what is a result, is checked when it is written.
+room() { # FOLDER
+    { head -c 262144 /dev/zero >"$1/.room.$$"; } 2>/dev/null
+    room_status=$?
+    rm -f "$1/.room.$$"
+    return "$room_status"
+}
+
+full() { # FOLDER
+    die 1 "$1: the disk takes no more; make room, then make sweep goes on where it was"
+}
+
 # Waits until no other sweep chooses its run in FOLDER of runs, and makes the others wait until this script ends, or closes 8.
 alone_in() { # FOLDER
     mkdir -p "$1" 2>/dev/null && writable "$1/.choice" || die 1 "$1: cannot be written; name a SUBDIR that can"

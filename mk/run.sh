@@ -13,7 +13,7 @@ if [ "$1" = make ]; then
     alone_in "$root"
     # Beside the runs: if this sweep is killed, the next one clears it away.
     work=$root/.choosing
-    rm -rf "$work" && mkdir "$work" || exit 1
+    rm -rf "$work" && mkdir "$work" 2>/dev/null && room "$work" || full "$root"
 else
     work=$(mktemp -d) || exit 1
 fi

@@ -36,7 +36,7 @@ lock() {
         exec 9>&-
         die 2 "$RUN: in use by $(holder); wait for it, or TIMESTAMP= another run"
     fi
-    echo "the sweep of process $$ on $(uname -n) since $(date '+%Y-%m-%d %H:%M:%S')" >"$RUN/lock" || die 1 "$RUN/lock: cannot be written"
+    echo "the sweep of process $$ on $(uname -n) since $(date '+%Y-%m-%d %H:%M:%S')" 2>/dev/null >"$RUN/lock" || full "$RUN"
 }
 
 # Who holds the lock. A sweep that has only just begun has not said so yet; one that was killed may have left processes behind.
@@ -102,7 +102,7 @@ do_sweep() {
     # Temporary files of all that follows: on the disk of the results, and cleared away by the next sweep whatever happens.
     scratch=$RUN/work/scratch TMPDIR=$TOP/$RUN/work/scratch
     export TMPDIR
-    rm -rf "$scratch" && mkdir -p "$scratch" || die 1 "$RUN: cannot be written"
+    rm -rf "$scratch" && mkdir -p "$scratch" 2>/dev/null && room "$scratch" || full "$RUN"
     mk/plan.sh "$RUN" "$scratch" || exit 2
     point_latest
 
@@ -115,6 +115,7 @@ do_sweep() {
         mk/grid.sh "$RUN" "$scratch/plan" || exit 1
         # MAKEFLAGS hands -j and its job server on; -k: what fails takes nothing else with it.
         interruptible "$MAKE" -s -k --no-print-directory -C "$RUN" -f grid.mk all || interrupted=1
+        room "$scratch" || full "$RUN"
         find "$RUN/work/state" "$RUN/work/failed" -mindepth 1 -type d -empty -delete
         mk/plan.sh "$RUN" "$scratch" || exit 2
     fi
@@ -122,7 +123,8 @@ do_sweep() {
     if [ -n "$interrupted" ]; then
         die 2 "$RUN: not finished; make sweep goes on where it was"
     fi
-    awk -F '\t' '$3 == "failed" { print $1 "/" $2 ": " $6 }' "$scratch/plan" >&2
+    awk -F '\t' '$3 == "failed" && !n[$6]++ { why[++k] = $6; first[k] = $1 "/" $2 }
+        END { for (i = 1; i <= k; i++) print first[i] (n[why[i]] > 1 ? " and " n[why[i]] - 1 " more" : "") ": " why[i] }' "$scratch/plan" >&2
     jq -r -f mk/closing.jq --rawfile plan "$scratch/plan" "$RUN/sweep_index.json" >&2
     failed=$(count todo stale failed nomodel)
     summary "$(count done)" "$(count unsupported)" "$failed"

@@ -59,6 +59,15 @@ static int take_slot(char *temp) {
     return -1;
 }
 
+/* What is wrong is errno. Always returns -1. */
+static int cannot(const char *what, const char *path, struct err *err) {
+    int why = errno;
+    err_errno(err, "%s: cannot %s", path, what);
+    if (err)
+        err->disk = why == ENOSPC || why == EDQUOT || why == EROFS || why == EIO;
+    return -1;
+}
+
 /* Before the name goes away. */
 static void free_temp(struct outfile *o) {
     if (o->slot >= 0)
@@ -97,7 +106,7 @@ int outfile_open(struct outfile **out, const char *path, struct err *err) {
     o->slot = take_slot(o->temp);
     int fd = mkostemp(o->temp, O_CLOEXEC);
     if (fd < 0) {
-        err_errno(err, "%s: cannot create", path);
+        cannot("create", path, err);
         free_temp(o);
         goto fail;
     }
@@ -138,7 +147,7 @@ static int sync_folder(const char *path) {
 static int commit(struct outfile **out, bool sync, struct err *err) {
     struct outfile *o = *out;
     if (fflush(o->stream) || ferror(o->stream)) {
-        err_errno(err, "%s: cannot write", o->temp ? o->path : "standard output");
+        cannot("write", o->temp ? o->path : "standard output", err);
         outfile_discard(out);
         return -1;
     }
@@ -152,13 +161,13 @@ static int commit(struct outfile **out, bool sync, struct err *err) {
         o->stream = NULL;
         errno = saved;
         if (bad || rename(o->temp, o->path)) {
-            err_errno(err, "%s: cannot write", o->path);
+            cannot("write", o->path, err);
             outfile_discard(out);
             return -1;
         }
         free_temp(o);
         if (sync && sync_folder(o->path)) {
-            err_errno(err, "%s: cannot sync its folder", o->path);
+            cannot("sync the folder of it", o->path, err);
             outfile_discard(out);
             return -1;
         }
@@ -205,7 +214,7 @@ int outfile_make_folder(const char *path, struct err *err) {
         struct stat st;
         if (mkdir(partial, 0777) && (errno != EEXIST || stat(partial, &st) || !S_ISDIR(st.st_mode)))
             ret = errno == EEXIST ? err_set(err, ERR_FAILED, "%s: not a folder", partial)
-                                  : err_errno(err, "%s: cannot make the folder", partial);
+                                  : cannot("make the folder", partial, err);
         if (c == '\0')
             break;
         *p = c;
