@@ -48,7 +48,7 @@ put() {
     put_temp="${1%/*}/.${1##*/}.$$"
     put_error=$({ cat >"$put_temp" && { cmp -s "$put_temp" "$1" || { sync "$put_temp" && mv -f "$put_temp" "$1"; }; }; } 2>&1)
     put_status=$?
-    rm -f "$put_temp"
+    [ ! -e "$put_temp" ] || rm -f "$put_temp"
     [ "$put_status" -eq 0 ] || die 1 "$1: cannot write: ${put_error##*: }"
 }
 

@@ -123,8 +123,8 @@ do_sweep() {
     if [ -n "$interrupted" ]; then
         die 2 "$RUN: not finished; make sweep goes on where it was"
     fi
-    awk -F '\t' '$3 == "failed" && !n[$6]++ { why[++k] = $6; first[k] = $1 "/" $2 }
-        END { for (i = 1; i <= k; i++) print first[i] (n[why[i]] > 1 ? " and " n[why[i]] - 1 " more" : "") ": " why[i] }' "$scratch/plan" >&2
+    awk -F '\t' '$3 ~ /^(failed|stale|todo)$/ && !n[$6]++ { why[++k] = $6; first[k] = $1 "/" $2 }
+        END { for (i = 1; i <= k; i++) print first[i] (n[why[i]] > 1 ? " and " n[why[i]] - 1 " more" : "") ": " (why[i] ? why[i] : "not made") }' "$scratch/plan" >&2
     jq -r -f mk/closing.jq --rawfile plan "$scratch/plan" "$RUN/sweep_index.json" >&2
     failed=$(count todo stale failed nomodel)
     summary "$(count done)" "$(count unsupported)" "$failed"

@@ -66,14 +66,12 @@ damaged() { # flip|cut_off FILE...
     equal "and every cell is there" "$status $(last_line)" "$all_ok"
 }
 damaged flip work/calib.bin
-damaged cut_off work/amax/a.json $unfinished/scores.json
-damaged flip work/amax/a.json
-damaged flip $sums $unfinished/scores.json
-damaged cut_off $sums work/calib.bin
-damaged flip work/qcfg/int8-int8-per_layer.json work/model/a work/time/a/fp4-int8/per_layer $unfinished/recipe.json $unfinished/composed-config.yaml \
+damaged flip work/amax/a.json work/model/a work/time/a/fp4-int8/per_layer $unfinished/recipe.json $unfinished/composed-config.yaml \
     $finished/a_wint8_aint8_per_channel_autoquant_state.pt sweep_index.json
-damaged cut_off work/qcfg/int8-int8-per_layer.json work/qcfg/sums work/model/a work/time/a/fp4-int8/per_layer $unfinished/recipe.json \
-    $finished/scores.json index.html sweep_index.csv
+damaged flip $sums $unfinished/scores.json
+damaged flip work/qcfg/int8-int8-per_layer.json
+damaged cut_off work/amax/a.json $unfinished/scores.json work/model/a work/time/a/fp4-int8/per_layer $finished/scores.json index.html
+damaged cut_off $sums work/calib.bin work/qcfg/int8-int8-per_layer.json work/qcfg/sums $unfinished/recipe.json sweep_index.csv
 
 mapfile -t files < <(cd half && find work/calib.bin work/amax work/state work/qcfg work/model work/time outputs index.html sweep_index.* \
     failures.json -type f ! -name status.json -size +0 | sort)

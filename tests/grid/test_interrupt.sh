@@ -1,6 +1,5 @@
 #!/bin/sh
-# SIGINT and SIGTERM stop a sweep quickly, leave no process and no temporary file behind, and lose nothing; a second sweep in the same
-# run is told who holds it.
+# SIGINT and SIGTERM stop a sweep quickly, leave no process and no temporary file behind, and lose nothing.
 . tests/grid/lib.sh
 
 # A make in the background of a script ignores SIGINT, as do its children: env gives it back.
@@ -50,14 +49,4 @@ echo half >$run/outputs/a/.scores.json.Xy12Zz
 mk sweep MODELS=a WEIGHT_DTYPES=int8 ACT_DTYPES='int8 fp8' TIMESTAMP=it
 equal "what a killed process was writing is cleared away" "$(temporaries $run)" 0
 
-rm -rf tmp
-start 1
-wait_for $run/lock
-mk sweep MODELS=a WEIGHT_DTYPES=int8 ACT_DTYPES='int8 fp8' TIMESTAMP=it
-equal "a second sweep in one run: status" "$status" 2
-ok "is told who holds it" grep -q "in use by the sweep of process [0-9]* on $(uname -n) since 20[0-9-]* [0-9:]*; wait for it" err
-mk sweep MODELS=a WEIGHT_DTYPES=int8 ACT_DTYPES='int8 fp8' TIMESTAMP=other
-equal "one in another run is not" "$status $(last_line)" "0 4 ok, 0 unsupported, 0 failed: sweep_index.json"
-wait $pid
-equal "the first one ends well" "$?" 0
 exit $failed
