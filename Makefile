@@ -11,5 +11,6 @@ include mk/deps.mk
 include mk/grid.mk
 include mk/models.mk
 include mk/test.mk
+include mk/fuzz.mk
 include mk/bench.mk
 include mk/install.mk

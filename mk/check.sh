@@ -89,10 +89,7 @@ check() { # NAME KIND VALUE
     number) printf '%s\n' "$3" | awk '!/^[0-9]+(\.[0-9]*)?$/ || $1 + 0 <= 0 || $1 + 0 > 16 { exit 1 }' ||
         complain "$1=$(shown "$3"): not a number above 0 and up to 16" ;;
     device) case $3 in
-        auto | cpu) ;;
-        cuda | cuda:[0-9] | cuda:[0-9][0-9])
-            [ -z "$scoring" ] || complain "DEVICE=$3: scoring on CUDA is not built yet; use DEVICE=cpu"
-            ;;
+        auto | cpu | cuda | cuda:[0-9] | cuda:[0-9][0-9]) ;;
         *) complain "$1: $(shown "$3") is not one of auto cpu cuda cuda:N; the nearest: $(nearest "$3" auto cpu cuda cuda:0)" ;;
         esac ;;
     path) path "$1" "$3" ;;

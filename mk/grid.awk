@@ -1,4 +1,5 @@
-# grid.mk from a plan (plan.sh); -v missing=FILE: the cells to make (model, stem, 1 if scored already), -v chunk=N|all.
+# grid.mk from a plan (plan.sh); -v missing=FILE: the cells to make (model, stem, 1 if scored already), -v chunk=N|all,
+# -v kind=cpu|cuda: what scores them. A GPU calibrates in the scoring process.
 function out(stem) { return "outputs/" model "/" stem }
 function files(stem,    o, run, wag) {
     split(stem, wag, "[-/]")
@@ -10,7 +11,7 @@ function files(stem,    o, run, wag) {
 function flat(stem) { sub("/", "-", stem); return stem }
 function begin_model() {
     print "\n# " model ": " $4
-    print "work/amax/" model ".json: | work/model/" model " work/calib.bin\n\t@exec \"$$STEP\"/amax.sh " model
+    if (kind == "cpu") print "work/amax/" model ".json: | work/model/" model " work/calib.bin\n\t@exec \"$$STEP\"/amax.sh " model
     n = n_again = 0
 }
 # The steps after the scores of cells from[i .. end], which one process each takes together.
@@ -34,7 +35,7 @@ function end_model(    i, k, end, targets, stems, qcfgs) {
             stems = stems " " todo[k]
             qcfgs = qcfgs " work/qcfg/" flat(todo[k]) ".json"
         }
-        print "\n" targets " &: | \\\n  work/model/" model " work/amax/" model ".json work/calib.bin" qcfgs
+        print "\n" targets " &: | \\\n  work/model/" model (kind == "cpu" ? " work/amax/" model ".json" : "") " work/calib.bin" qcfgs
         print "\t@exec \"$$STEP\"/score.sh " model stems
         finish(todo, i, end)
     }

@@ -6,13 +6,13 @@ GRID_TOOLS := $(if $(call given,BIN),,build)
 
 GRID_SETTINGS := MODEL_DIR MAX_RUNS MODELS WEIGHT_DTYPES ACT_DTYPES GRANULARITIES $(IDENTITY) \
     TOP_K SUBDIR TIMESTAMP NEW CELLS_PER_PROCESS THREADS LAUNCHER BIN
-settings = $(foreach v,$(GRID_SETTINGS),$v=$(call quote,$($v))) MAKE=$(call quote,$(MAKE)) \
+settings = $(foreach v,$(GRID_SETTINGS),$v=$(call quote,$($v))) MAKE=$(call quote,$(MAKE)) V=$(call quote,$V) \
     BY_IDENTITY=$(call quote,$(call given,$(IDENTITY) NEW))
 
 # `exec`: what make tells its child to do, stop for one, must reach the script and not a shell before it.
-# `+`: the second make shares this one's jobs. Not where make only shows (-n), asks (-q) or touches (-t), which the first word of
-# MAKEFLAGS tells once the makefiles are read.
-JOBS = $(if $(findstring n,$(firstword -$(MAKEFLAGS)))$(findstring q,$(firstword -$(MAKEFLAGS)))$(findstring t,$(firstword -$(MAKEFLAGS))),,+)
+# `+`: the second make shares this one's jobs. Not where make only shows (-n), asks (-q) or touches (-t).
+LETTERS := $(filter-out --%,$(firstword -$(MAKEFLAGS)))
+JOBS := $(if $(findstring n,$(LETTERS))$(findstring q,$(LETTERS))$(findstring t,$(LETTERS)),,+)
 
 sweep: $(GRID_TOOLS)
 	$(JOBS)@exec env $(settings) mk/sweep.sh sweep

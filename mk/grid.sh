@@ -44,12 +44,18 @@ awk -F '\t' '$3 ~ /^(todo|stale|failed)$/ { print $1, $2, $5 }' "$plan" | while 
             "$out/scores.json" 2>/dev/null)
         [ "$keep" != true ] || found=1
     fi
-    # What is made of scores takes no time, and carries no digest before the cell is finished.
-    if [ -n "$found" ]; then find "$out" -type f ! -name scores.json -exec rm -f {} +; else rm -rf "$out"; fi
+    # What is made of scores takes no time, and carries no digest before the cell is finished. Their sums have done their duty.
+    if [ -n "$found" ]; then
+        find "$out" -type f ! -name scores.json -exec rm -f {} +
+        rm -f "$run/work/state/$model/$model-${stem%/*}-${stem#*/}.json"
+    else
+        rm -rf "$out"
+    fi
     rm -f "$run/work/failed/$model/$stem"
     mkdir -p "$out" 2>/dev/null || die 1 "$out: cannot be made"
     printf '%s\t%s\t%s\n' "$model" "$stem" "${found:-0}"
 done >"$plan.missing" || exit 1
 
-awk -F '\t' -v chunk="$CELLS_PER_PROCESS" -v missing="$plan.missing" -f mk/grid.awk "$plan" >"$plan.mk" || die 1 "$run/grid.mk: cannot be made"
+awk -F '\t' -v chunk="$CELLS_PER_PROCESS" -v kind="$KIND" -v missing="$plan.missing" -f mk/grid.awk "$plan" >"$plan.mk" ||
+    die 1 "$run/grid.mk: cannot be made"
 put "$run/grid.mk" <"$plan.mk"

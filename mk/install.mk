@@ -1,14 +1,26 @@
-# make install, uninstall, clean.
-INSTALLED = $(TOOLS:$B/bin/%=$(DESTDIR)$(PREFIX)/bin/%)
+# man, install, uninstall, clean.
+MAN       := $(TOOL_C:tools/%.c=$B/man/%.1)
+INSTALLED  = $(TOOLS:$B/bin/%=$(DESTDIR)$(PREFIX)/bin/%) $(MAN:$B/man/%=$(DESTDIR)$(PREFIX)/share/man/man1/%)
 
-install: build
-	@mkdir -p $(DESTDIR)$(PREFIX)/bin
-	@install -m 755 $(TOOLS) $(DESTDIR)$(PREFIX)/bin
-	@echo "installed in $(DESTDIR)$(PREFIX)/bin: $(notdir $(TOOLS))"
+man: $(MAN)
+
+$(MAN): $B/man/%.1: $B/bin/% mk/man.sh
+	$(call say,MAN)
+	$(Q)mk/man.sh $< $@ $(sort $(notdir $(TOOLS)))
+
+ifneq ($(filter deps,$(MAKECMDGOALS)),)
+$(MAN): | deps
+endif
+
+install: build man
+	@install -d $(DESTDIR)$(PREFIX)/bin $(DESTDIR)$(PREFIX)/share/man/man1
+	$(Q)install -m 755 $(TOOLS) $(DESTDIR)$(PREFIX)/bin
+	$(Q)install -m 644 $(MAN) $(DESTDIR)$(PREFIX)/share/man/man1
+	@echo "installed in $(DESTDIR)$(PREFIX): $(sort $(notdir $(TOOLS))) and their man pages"
 
 uninstall:
-	@rm -f $(INSTALLED)
-	@echo "removed from $(DESTDIR)$(PREFIX)/bin: $(notdir $(TOOLS))"
+	$(Q)rm -f $(INSTALLED)
+	@echo "removed from $(DESTDIR)$(PREFIX): $(sort $(notdir $(TOOLS))) and their man pages"
 
 clean:
 	rm -rf build

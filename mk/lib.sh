@@ -91,7 +91,8 @@ stop() { # STATUS
     trap '' INT TERM HUP
     if [ -n "$child" ]; then
         kill -TERM "$child" 2>/dev/null
-        wait "$child"
+        # A shell would say that it was terminated.
+        wait "$child" 2>/dev/null
     fi
     exit "$1"
 }

@@ -46,11 +46,12 @@ identity() {
         die 2 "$IMAGE_LIST: $(head -n 1 "$work/err")"
     sed 's/^\\//' "$work/sums" | cut -c1-64 >"$work/digests"
     [ -x "$BIN/sens-score" ] || die 2 "$BIN/sens-score: not built; make build"
+    device=$("$BIN/sens-score" --probe --device "$DEVICE") || exit 2
     revision=$("$BIN/sens-score" --revision) || die 2 "$BIN/sens-score: does not tell its scoring revision"
     jq -n --rawfile names "$work/names" --rawfile digests "$work/digests" --arg all "$(sha256_of "$work/digests")" \
         --arg list "$IMAGE_LIST" --arg n "$CALIB_IMAGES" --arg score "$SCORE_SIZE" --arg size "$IMGSZ" \
         --arg batch "$BATCH_SIZE" --arg bits "$EFFECTIVE_BITS" --arg fp4 "$FP4_PRESET" --arg int4 "$INT4_PRESET" \
-        --arg dim "$BLOCK_DIM" --arg device cpu --arg revision "$revision" '
+        --arg dim "$BLOCK_DIM" --arg device "$device" --arg revision "$revision" '
         ($digests | rtrimstr("\n") | split("\n")) as $d |
         {image_list: $list, calib_images: ($n | tonumber), score_size: ($score | tonumber), imgsz: ($size | tonumber),
          batch_size: ($batch | tonumber), effective_bits: (if $bits == "" then null else $bits | tonumber end),

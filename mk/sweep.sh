@@ -15,15 +15,16 @@ if [ -z "$THREADS" ]; then
     case " ${MAKEFLAGS%% -- *} " in *' -j '*) jobs=$CORES ;; esac
     THREADS=$((CORES / ${jobs:-1}))
 fi
+case " ${MAKEFLAGS%% -- *} " in *' -j'*) given_jobs=1 ;; *) given_jobs= ;; esac
 [ "$THREADS" -ge 1 ] || THREADS=1
 export THREADS
 
 scratch=
-trap '[ -z "$scratch" ] || rm -rf "$scratch"' EXIT
+trap 'at_exit' EXIT
 trap 'exit 130' INT
 trap 'exit 143' TERM HUP
 
-for tool in calib-prep calib-stats qcfg-build sens-score recipe-solve report-gen seal-check; do
+for tool in calib-prep calib-stats qcfg-build sens-score recipe-solve report-gen seal-check progress-board; do
     [ "$1" = index ] || [ -x "$BIN/$tool" ] || die 2 "$BIN/$tool: not built; make build"
 done
 
@@ -52,6 +53,15 @@ holder() {
     *" $pid "* | ' ') printf %s "${said:-another sweep}" ;;
     *) printf %s "what is left of ${said:-another sweep}: process${pids% }" ;;
     esac
+}
+
+# auto: what it was when the run began. A GPU's models go side by side, unless -j says otherwise: it waits for none of them.
+use_device() {
+    KIND=$(jq -r .device "$RUN/run.json")
+    [ "$DEVICE" != auto ] || DEVICE=$KIND
+    export DEVICE KIND
+    side_by_side=
+    [ "$KIND" = cpu ] || [ -n "$given_jobs" ] || side_by_side=-j$CORES
 }
 
 count() { # STATE...: cells of the plan in these states
@@ -96,6 +106,7 @@ do_sweep() {
     RUN=$(mk/run.sh make) || exit 2
     export RUN
     lock
+    use_device
     # What a killed sweep was writing. In the run's own folder an index may be writing beside us.
     find "$RUN" -mindepth 2 -name '.?*' -type f -delete
     flock -n -x "$RUN" find "$RUN" -maxdepth 1 -name '.?*' -type f -delete
@@ -114,7 +125,13 @@ do_sweep() {
     if [ "$(count todo stale failed)" -gt 0 ]; then
         mk/grid.sh "$RUN" "$scratch/plan" || exit 1
         # MAKEFLAGS hands -j and its job server on; -k: what fails takes nothing else with it.
-        interruptible "$MAKE" -s -k --no-print-directory -C "$RUN" -f grid.mk all || interrupted=1
+        open_board
+        # This shell must not hold the board's pipe by 1 or 2, or it would wait for itself.
+        # shellcheck disable=SC2016
+        running=1
+        interruptible sh -c 'exec "$@" >&8 2>&8 8>&-' sh "$MAKE" $side_by_side -s -k --no-print-directory -C "$RUN" -f grid.mk all || interrupted=1
+        running=
+        close_board
         room "$scratch" || full "$RUN"
         find "$RUN/work/state" "$RUN/work/failed" -mindepth 1 -type d -empty -delete
         mk/plan.sh "$RUN" "$scratch" || exit 2
@@ -131,6 +148,34 @@ do_sweep() {
     [ "$failed" -eq 0 ] || exit 2
 }
 
+# The steps' words go to descriptor 8 (make's job server has low ones): standard error, or on a terminal a board, which
+# also shows how far each step is.
+open_board() {
+    if [ -t 2 ] && [ "${TERM:-dumb}" != dumb ]; then
+        mkfifo "$scratch/board" || die 1 "$scratch: no pipe can be made there"
+        # What ends the steps must not end it: it goes when the last of them has gone.
+        (trap '' INT TERM HUP && exec "$BIN/progress-board" <"$scratch/board" >&2 9>&-) &
+        board=$!
+        BOARD=1
+        export BOARD
+        exec 8>"$scratch/board"
+    else
+        exec 8>&2
+    fi
+}
+
+at_exit() {
+    close_board
+    [ -z "$scratch" ] || rm -rf "$scratch"
+    [ -z "$running" ] || note "$RUN: not finished; make sweep goes on where it was"
+}
+
+close_board() {
+    exec 8>&-
+    [ -z "$board" ] || wait "$board"
+    board=
+}
+
 point_latest() {
     [ "$(readlink "tmp/$SUBDIR/latest")" != "${RUN##*/}" ] || return 0
     alone_in "tmp/$SUBDIR"
@@ -139,7 +184,8 @@ point_latest() {
     exec 8>&-
 }
 
-interrupted=
+interrupted='' board='' running=''
+unset BOARD
 case $1 in
 sweep | plan | index) "do_$1" ;;
 *) die 2 "sweep.sh: sweep, plan or index" ;;

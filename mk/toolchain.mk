@@ -34,6 +34,8 @@ TORCH_INC  := -isystem $(TORCH_HOME)/include -isystem $(TORCH_HOME)/include/torc
 TORCH_LIBS := -L$(TORCH_HOME)/lib -Wl,-rpath,$(TORCH_HOME)/lib -ltorch -ltorch_cpu -lc10
 endif
 
+include mk/cuda.mk
+
 # Kernels for one instruction set are files named *_<isa>.c; only these are compiled for more than baseline.
 ISA_FLAGS_avx2   := -mavx2 -mfma -mf16c
 ISA_FLAGS_avx512 := -mavx512f -mavx512bw -mavx512vl -mavx512dq -mfma -mf16c
@@ -41,16 +43,16 @@ ISA_FLAGS_avx512vnni := $(ISA_FLAGS_avx512) -mavx512vnni
 ISA_FLAGS_avx512bf16 := $(ISA_FLAGS_avx512vnni) -mavx512bf16
 isa = $(lastword $(subst _, ,$(basename $(notdir $1))))
 
-LIB_C   := $(filter-out src/torch/%,$(wildcard src/*/*.c))
+LIB_C   := $(filter-out src/torch/% src/cuda/%,$(wildcard src/*/*.c))
 TORCH_C := $(wildcard src/torch/*.c)
 TORCH_X := $(wildcard src/torch/*.cpp)
 TOOL_C  := $(wildcard tools/*.c)
 TEST_C  := $(wildcard tests/*/test_*.c)
 SHIM_C  := $(wildcard tests/*/shim_*.c)
 
-LIB_O   := $(LIB_C:%.c=$B/obj/%.o)
+LIB_O   := $(LIB_C:%.c=$B/obj/%.o) $(CUDA_O)
 TORCH_O := $(TORCH_C:%.c=$B/obj/%.o) $(TORCH_X:%.cpp=$B/obj/%.o)
-LIB     := $B/libyolosens.a
+LIB     := $B/libyolosens$(if $(CUDA),-cuda).a
 TORCHLIB := $B/libyolosens-torch.a
 TOOLS   := $(TOOL_C:tools/%.c=$B/bin/%)
 TESTS   := $(TEST_C:tests/%.c=$B/test/%)
@@ -74,7 +76,7 @@ $B/obj/%.o: %.cpp
 
 $(LIB): $(LIB_O)
 	$(call say,AR )
-	$(Q)rm -f $@ && ar rcs $@ $^
+	$(Q)rm -f $@ && ar rcs $@ $^ $(if $(CUDA),&& mkdir -p $B/cuda)
 
 $(TORCHLIB): $(TORCH_O)
 	$(call say,AR )
@@ -82,9 +84,9 @@ $(TORCHLIB): $(TORCH_O)
 
 $(TORCH_TESTS): $(TORCHLIB)
 $(TORCH_TESTS): LINK = $(CXX)
-$(TORCH_TESTS): LINK_LIBS = $(LIB) $(TORCHLIB) $(LIB) $(TORCH_LIBS)
-LINK = $(CC)
-LINK_LIBS = $(LIB)
+$(TORCH_TESTS): LINK_LIBS = $(LIB) $(TORCHLIB) $(LIB) $(CUDA_LIBS) $(TORCH_LIBS)
+LINK = $(if $(CUDA),$(CXX),$(CC))
+LINK_LIBS = $(LIB) $(CUDA_LIBS)
 
 $(TOOLS): $B/bin/%: $B/obj/tools/%.o $(LIB)
 	$(call say,LD )

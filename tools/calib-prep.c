@@ -1,6 +1,5 @@
 /* calib-prep: the images of a list, letterboxed, as a calib stream or as a NumPy array. */
 #include "base/opt.h"
-#include "base/outfile.h"
 #include "base/progress.h"
 #include "image/calib.h"
 #include "image/list.h"
@@ -36,78 +35,89 @@ static int check_output(const struct image_list *list, const char *list_path, co
     return 0;
 }
 
-int main(int argc, char **argv) {
-    const char *list_path = NULL, *sums = NULL, *output = "-";
-    int count = 100, size = 640, threads = (int)sysconf(_SC_NPROCESSORS_ONLN);
-    bool npy = false;
-    struct opt rows[] = {
-        {"list", 'l', OPT_STRING, &list_path, "FILE", "image list, one path a line", .required = true},
-        {"count", 'n', OPT_INT, &count, "N", "images to take, the first ones", .min = IMAGE_LIST_MIN,
-         .max = CALIB_COUNT_MAX},
-        {"size", 'S', OPT_INT, &size, "N", "side of the square, a multiple of 32", .min = CALIB_SIZE_MIN,
-         .max = CALIB_SIZE_MAX},
-        {"sums", 0, OPT_STRING, &sums, "FILE", "refuse images with other SHA-256s than these, one a line"},
-        {"npy", 0, OPT_FLAG, &npy, NULL, "write an NCHW float32 array (NPY 1.0) of byte / 255 instead"},
-        {"threads", 't', OPT_INT, &threads, "N", "images decoded at a time", .min = 1, .max = 1024},
-        {"output", 'o', OPT_STRING, &output, "FILE", "where the result goes"},
-        OPT_END,
-    };
-    struct opt_tool tool = {
-        "calib-prep",
-        "Decodes the images of a list (JPEG, PNG), scales each to fit a square centred on grey, and writes\n"
-        "them as a calib stream, which ends in a digest. The pixels are those of OpenCV.",
-        "--list FILE [OPTION]...",
-        "  calib-prep --list quant100.txt --count 100 --size 640 -o calib.bin\n"
-        "  calib-prep --list quant100.txt | calib-stats --model yolov10n.pt --calib - -o amax.json\n",
-        rows,
-        "A path of the list is absolute, else relative to the list's folder, else to the current one. A list "
-        "of\n"
-        "fewer than --count images is used whole; fewer than 10 are refused. EXIF orientation is applied; "
-        "alpha is\n"
-        "dropped; CMYK is taken as inverted, as Adobe writes it. A damaged image ends the work.",
-    };
-    struct image_list *list = NULL;
-    struct destination d = {0};
-    struct err err = {0};
-    int ret = -1;
-    outfile_handle_signals();
-    if (opt_parse(&tool, argc, argv, &err))
+struct request {
+    const char *list, *sums, *output;
+    int count, size, threads;
+    bool npy;
+};
+
+static int judge(const struct request *r, struct err *err) {
+    if (r->size % CALIB_SIZE_MIN != 0)
+        return err_set(err, ERR_USAGE, "--size: %d is not a multiple of %d", r->size, CALIB_SIZE_MIN);
+    if (strcmp(r->output, "-") == 0 && isatty(STDOUT_FILENO))
+        return err_set(err, ERR_USAGE, "binary data are not written to a terminal; name a file with -o");
+    return 0;
+}
+
+static int write_images(const struct request *r, const struct image_list *list, struct err *err) {
+    struct destination d = {.list = list};
+    int n = list->count, ret = -1;
+    if (r->npy ? npy_create(r->output, n, r->size, &d.npy, err)
+               : calib_create(r->output, n, r->size, &d.calib, err))
         goto out;
-    if (tool.answered) {
-        ret = 0;
-        goto out;
-    }
-    if (tool.first < argc) {
-        err_set(&err, ERR_USAGE, "unexpected operand %s", argv[tool.first]);
-        goto out;
-    }
-    if (size % CALIB_SIZE_MIN != 0) {
-        err_set(&err, ERR_USAGE, "--size: %d is not a multiple of %d", size, CALIB_SIZE_MIN);
-        goto out;
-    }
-    if (strcmp(output, "-") == 0 && isatty(STDOUT_FILENO)) {
-        err_set(&err, ERR_USAGE, "binary data are not written to a terminal; name a file with -o");
-        goto out;
-    }
-    if (image_list_read(&list, list_path, count, IMAGE_LIST_MIN, &err) ||
-        (sums && image_list_expect(list, sums, &err)) || check_output(list, list_path, output, &err))
-        goto out;
-    if (list->count < count)
-        fprintf(stderr, "%s: %s: %d images, all are used (%d were asked for)\n", tool.name, list_path,
-                list->count, count);
-    if (npy ? npy_create(output, list->count, size, &d.npy, &err)
-            : calib_create(output, list->count, size, &d.calib, &err))
-        goto out;
-    d.list = list;
-    progress_start(&d.progress, "preparing images", list->count, 0);
-    int failed = image_prepare(list, size, threads < list->count ? threads : list->count, put, &d, &err);
+    progress_start(&d.progress, "preparing images", n, 0, NULL);
+    int failed = image_prepare(list, r->size, r->threads < n ? r->threads : n, put, &d, err);
     progress_end(&d.progress);
-    if (failed || (npy ? npy_finish(&d.npy, &err) : calib_finish(&d.calib, NULL, &err)))
+    if (failed || (r->npy ? npy_finish(&d.npy, err) : calib_finish(&d.calib, NULL, err)))
         goto out;
     ret = 0;
 out:
     calib_abandon(&d.calib);
     npy_abandon(&d.npy);
+    return ret;
+}
+
+static int run(void *ctx, const struct operands *operands, struct err *err) {
+    const struct request *r = ctx;
+    struct image_list *list = NULL;
+    int ret = -1;
+    (void)operands;
+    if (judge(r, err) || image_list_read(&list, r->list, r->count, IMAGE_LIST_MIN, err) ||
+        (r->sums && image_list_expect(list, r->sums, err)) || check_output(list, r->list, r->output, err))
+        goto out;
+    if (list->count < r->count)
+        fprintf(stderr, "calib-prep: %s: %d images, all are used (%d were asked for)\n", r->list, list->count,
+                r->count);
+    ret = write_images(r, list, err);
+out:
     image_list_free(&list);
-    return opt_exit(&tool, ret, &err);
+    return ret;
+}
+
+int main(int argc, char **argv) {
+    struct request r = {
+        .output = "-", .count = 100, .size = 640, .threads = (int)sysconf(_SC_NPROCESSORS_ONLN)};
+    struct opt rows[] = {
+        {"list", 'l', OPT_STRING, &r.list, "FILE", "image list, one path a line", .required = true},
+        {"count", 'n', OPT_INT, &r.count, "N", "images to take, the first ones", .min = IMAGE_LIST_MIN,
+         .max = CALIB_COUNT_MAX},
+        {"size", 'S', OPT_INT, &r.size, "N", "side of the square, a multiple of 32", .min = CALIB_SIZE_MIN,
+         .max = CALIB_SIZE_MAX},
+        {"sums", 0, OPT_STRING, &r.sums, "FILE", "refuse images with other SHA-256s than these, one a line"},
+        {"npy", 0, OPT_FLAG, &r.npy, NULL, "write an NCHW float32 array (NPY 1.0) of byte / 255 instead"},
+        {"threads", 't', OPT_INT, &r.threads, "N", "images decoded at a time", .min = 1, .max = 1024,
+         .by_default = "all processors"},
+        {"output", 'o', OPT_STRING, &r.output, "FILE", "where the result goes"},
+        OPT_END,
+    };
+    struct opt_tool tool = {
+        .name = "calib-prep",
+        .purpose = "letterbox the images of a list into a calib stream",
+        .synopsis = "--list FILE [OPTION]...",
+        .notes =
+            "Decodes JPEG and PNG files, scales each to fit a square centred on grey, and writes them as "
+            "bytes,\n"
+            "with a digest at the end. The pixels are those of OpenCV.\n\n"
+            "A path of the list is absolute, else relative to the list's folder, else to the current one. A\n"
+            "list of fewer than --count images is used whole; fewer than 10 are refused. EXIF orientation "
+            "is\n"
+            "applied; alpha is dropped; CMYK is taken as inverted, as Adobe writes it. A damaged image ends "
+            "the\n"
+            "work.",
+        .examples =
+            "calib-prep --list quant100.txt --count 100 --size 640 -o calib.bin\n"
+            "calib-prep --list quant100.txt | calib-stats --model yolov10n.pt --calib - -o amax.json\n",
+        .rows = rows,
+    };
+    return opt_main(&tool, argc, argv, run, &r);
 }

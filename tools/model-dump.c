@@ -1,7 +1,6 @@
 /* model-dump: what a checkpoint holds, as JSON. */
 #include "base/json.h"
 #include "base/opt.h"
-#include "base/outfile.h"
 #include "model/dump.h"
 #include "pt/checkpoint.h"
 #include "pt/tree.h"
@@ -16,7 +15,7 @@ static int dump(const struct checkpoint *c, const char *path, int size, cJSON *o
     if (graph_build(checkpoint_root(c), &graph, err) || graph_to_json(graph, size, &net, err))
         goto out;
     cJSON_AddItemToObject(o, "graph", net);
-    if (pt_tree_json(checkpoint_root(c), &tree, err))
+    if (pt_tree_json(c, &tree, err))
         goto out;
     cJSON_AddItemToObject(o, "tree", tree);
     ret = 0;
@@ -25,50 +24,48 @@ out:
     return ret ? err_wrap(err, "%s", path) : 0;
 }
 
-int main(int argc, char **argv) {
-    const char *output = "-";
-    int size = 640;
-    struct opt rows[] = {
-        {"size", 'S', OPT_INT, &size, "N", "input size that the shapes are given for", .min = 32,
-         .max = 8192},
-        {"output", 'o', OPT_STRING, &output, "FILE", "where the JSON goes"},
-        OPT_END,
-    };
-    struct opt_tool tool = {
-        "model-dump",
-        "Prints a YOLOv10 checkpoint as JSON: its graph (operations, shapes, digests of every weight) and "
-        "its module\n"
-        "tree. Reads the file as data: nothing in it is executed.",
-        "[OPTION]... CHECKPOINT",
-        "  model-dump yolov10n.pt | jq -r '.graph.convs | to_entries[] | \"\\(.value.macs)\\t\\(.key)\"' | "
-        "sort -rn\n",
-        rows,
-    };
+struct request {
+    const char *output;
+    int size;
+};
+
+static int run(void *ctx, const struct operands *operands, struct err *err) {
+    const struct request *r = ctx;
+    const char *path = operands->word[0];
     struct checkpoint *c = NULL;
-    struct err err = {0};
-    cJSON *o = NULL;
+    cJSON *o = cJSON_CreateObject();
     int ret = -1;
-    outfile_handle_signals();
-    if (opt_parse(&tool, argc, argv, &err))
-        goto out;
-    if (tool.answered) {
-        ret = 0;
+    if (!o) {
+        err_nomem(err);
         goto out;
     }
-    if (argc - tool.first != 1) {
-        err_set(&err, ERR_USAGE, "name one checkpoint");
-        goto out;
-    }
-    if (!(o = cJSON_CreateObject())) {
-        err_nomem(&err);
-        goto out;
-    }
-    if (checkpoint_open(argv[tool.first], &c, &err) || dump(c, argv[tool.first], size, o, &err) ||
-        json_write(output, o, &err))
+    if (checkpoint_open(path, &c, err) || dump(c, path, r->size, o, err) || json_write(r->output, o, err))
         goto out;
     ret = 0;
 out:
     cJSON_Delete(o);
     checkpoint_free(&c);
-    return opt_exit(&tool, ret, &err);
+    return ret;
+}
+
+int main(int argc, char **argv) {
+    struct request r = {"-", 640};
+    struct opt rows[] = {
+        {"size", 'S', OPT_INT, &r.size, "N", "input size that the shapes are given for", .min = 32,
+         .max = 8192},
+        {"output", 'o', OPT_STRING, &r.output, "FILE", "where the JSON goes"},
+        OPT_END,
+    };
+    struct opt_tool tool = {
+        .name = "model-dump",
+        .purpose = "print a YOLOv10 checkpoint as JSON: graph, shapes, digests of weights, module tree",
+        .synopsis = "[OPTION]... CHECKPOINT",
+        .notes = "Reads the file as data: nothing in it is executed.",
+        .examples =
+            "model-dump yolov10n.pt | jq -r '.graph.convs | to_entries[] | \"\\(.value.macs) \\(.key)\"' | "
+            "sort -rn\n",
+        .rows = rows,
+        .arity = {1, 1, "name one checkpoint"},
+    };
+    return opt_main(&tool, argc, argv, run, &r);
 }

@@ -1,18 +1,12 @@
 /* recipe-solve: which layers of a cell to quantize, of any number of cells. */
 #include "base/json.h"
-#include "base/operands.h"
 #include "base/opt.h"
-#include "base/outfile.h"
 #include "solve/recipe.h"
 
+#include <limits.h>
 #include <math.h>
-#include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
-
-static void complain(const char *message) {
-    fprintf(stderr, "recipe-solve: %s\n", message);
-}
 
 struct request {
     char **operands;
@@ -40,52 +34,40 @@ out:
     return ret;
 }
 
+static int run(void *ctx, const struct operands *operands, struct err *err) {
+    struct request *r = ctx;
+    r->operands = operands->word;
+    if (isnan(r->bits))
+        r->bits = 0;
+    if (operands_check(operands->word, operands->n, "SCORES=RECIPE", err))
+        return -1;
+    return operands_each(operands->n, solve, r, opt_complain, err);
+}
+
 int main(int argc, char **argv) {
-    double bits = NAN;
-    const char *output = "-";
+    struct request r = {.output = "-", .bits = NAN};
     struct opt rows[] = {
-        {"effective-bits", 'e', OPT_REAL, &bits, "BITS", "the limit, if not the one that SCORES names",
-         .min = 0.1, .max = 16},
-        {"output", 'o', OPT_STRING, &output, "FILE", "where the recipe goes"},
+        {"effective-bits", 'e', OPT_REAL, &r.bits, "BITS", "the limit", .min = 0.1, .max = 16,
+         .by_default = "what SCORES names"},
+        {"output", 'o', OPT_STRING, &r.output, "FILE", "where the recipe goes"},
         OPT_END,
     };
     struct opt_tool tool = {
         .name = "recipe-solve",
-        .purpose =
-            "Choose the layers of a cell to quantize: least total score within a limit of effective bits.",
+        .purpose = "choose the layers of a cell to quantize, by least score within a limit of effective bits",
         .synopsis = "[OPTION]... SCORES | SCORES=RECIPE...",
-        .example =
-            "  recipe-solve scores.json -o recipe.json\n"
-            "  recipe-solve -e 11 scores.json | jq -r '.best.recipe | to_entries[] | select(.value[:4] == "
+        .notes =
+            "SCORES is what sens-score writes. One recipe goes to --output; of several, each is written\n"
+            "SCORES=RECIPE. A layer's size is its number of weights times the bits of the narrowest enabled\n"
+            "quantizer; effective bits is the mean over all weights, 16 for layers left alone. The optimum "
+            "is\n"
+            "exact (GLPK). A limit below the recipe's own bits cannot be met: exit status 1.",
+        .examples =
+            "recipe-solve scores.json -o recipe.json\n"
+            "recipe-solve -e 11 scores.json | jq -r '.best.recipe | to_entries[] | select(.value[:4] == "
             "\"NONE\").key'\n",
         .rows = rows,
-        .notes = "SCORES is what sens-score writes. One recipe goes to -o; of several, each is written "
-                 "SCORES=RECIPE.\n"
-                 "A layer's size is its number of weights times the bits of the narrowest enabled quantizer; "
-                 "effective bits is\n"
-                 "the mean over all weights, 16 for layers left alone. The optimum is exact (GLPK). A limit "
-                 "below the recipe's\n"
-                 "own bits cannot be met: exit status 1.",
+        .arity = {1, INT_MAX, "name a file of scores (- for standard input)"},
     };
-    struct err err = {0};
-    int ret = -1;
-
-    outfile_handle_signals();
-    if (opt_parse(&tool, argc, argv, &err))
-        goto out;
-    if (tool.answered) {
-        ret = 0;
-        goto out;
-    }
-    struct request request = {argv + tool.first, output, isnan(bits) ? 0 : bits};
-    int n = argc - tool.first;
-    if (n == 0) {
-        err_set(&err, ERR_USAGE, "name a file of scores (- for standard input)");
-        goto out;
-    }
-    if (operands_check(request.operands, n, "SCORES=RECIPE", &err))
-        goto out;
-    ret = operands_each(n, solve, &request, complain, &err);
-out:
-    return opt_exit(&tool, ret, &err);
+    return opt_main(&tool, argc, argv, run, &r);
 }

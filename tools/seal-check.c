@@ -1,9 +1,9 @@
 /* seal-check: whether files that the tools made are still what they were. */
 #include "base/json.h"
 #include "base/opt.h"
-#include "base/outfile.h"
 #include "image/calib.h"
 
+#include <limits.h>
 #include <stdbool.h>
 #include <stdio.h>
 #include <stdlib.h>
@@ -38,38 +38,33 @@ static bool is_json(const char *path) {
     return first == '{';
 }
 
+static int run(void *ctx, const struct operands *operands, struct err *err) {
+    int bad = 0;
+    (void)ctx;
+    for (int i = 0; i < operands->n; i++) {
+        const char *path = operands->word[i];
+        struct err why = {0};
+        if (is_json(path) ? check_json(path, &why) : check_calib(path, &why)) {
+            opt_complain(why.msg);
+            printf("%s\n", path);
+            bad++;
+        }
+    }
+    return bad ? err_set(err, ERR_FAILED, "%d of %d files do not fit their digests", bad, operands->n) : 0;
+}
+
 int main(int argc, char **argv) {
     struct opt rows[] = {OPT_END};
     struct opt_tool tool = {
         .name = "seal-check",
-        .purpose =
-            "Checks the digests that files of these tools carry: calib streams, amax files, scores, recipes.",
+        .purpose = "check the digests that calib streams, amax files, scores and recipes carry",
         .synopsis = "FILE...",
-        .example = "  seal-check work/calib.bin work/amax/*.json outputs/*/*/*/scores.json\n",
-        .rows = rows,
         .notes =
-            "The names of those that were cut or altered go to standard output, one a line, the reasons to "
-            "standard\nerror; exit status 1 if there are any.",
+            "The names of files that were cut or altered go to standard output, one a line, the reasons to\n"
+            "standard error; exit status 1 if there are any.",
+        .examples = "seal-check work/calib.bin work/amax/*.json outputs/*/*/*/scores.json\n",
+        .rows = rows,
+        .arity = {.least = 1, .most = INT_MAX},
     };
-    struct err err = {0};
-    int ret = -1, bad = 0;
-    outfile_handle_signals();
-    if (opt_parse(&tool, argc, argv, &err))
-        goto out;
-    int n = argc - tool.first;
-    if (!tool.answered && n == 0) {
-        err_set(&err, ERR_USAGE, "name one or more files");
-        goto out;
-    }
-    for (int i = tool.first; !tool.answered && i < argc; i++) {
-        struct err why = {0};
-        if (is_json(argv[i]) ? check_json(argv[i], &why) : check_calib(argv[i], &why)) {
-            fprintf(stderr, "%s: %s\n", tool.name, why.msg);
-            printf("%s\n", argv[i]);
-            bad++;
-        }
-    }
-    ret = bad ? err_set(&err, ERR_FAILED, "%d of %d files do not fit their digests", bad, n) : 0;
-out:
-    return opt_exit(&tool, ret, &err);
+    return opt_main(&tool, argc, argv, run, NULL);
 }

@@ -104,7 +104,9 @@ static int score_image(struct scoring *s, struct gradient *gradient, const float
 int phase_score(struct session *session, int steps, struct phases *p, struct err *err) {
     struct scoring s = {.session = session, .p = p};
     struct plan plan = {0};
+    struct gradient_net *net = NULL;
     struct gradient *gradient = NULL;
+    struct layer_weights *weights = NULL;
     bool *wanted = NULL;
     float *pixels = malloc(session->images->image_bytes * sizeof *pixels);
     double operations = 0;
@@ -113,9 +115,10 @@ int phase_score(struct session *session, int steps, struct phases *p, struct err
         err_nomem(err);
         goto out;
     }
-    if (gradient_new(session->graph, session->images->size, 1, session->pool, &gradient, err) ||
-        plan_all(&plan, p, err) ||
-        layer_scorer_new(session->graph, session->pool, &session->amax, &plan, &s.scorer, err) ||
+    if (gradient_net_new(session->graph, session->images->size, 1, session->options.threads, &net, err) ||
+        gradient_new(net, session->pool, &gradient, err) || plan_all(&plan, p, err) ||
+        layer_weights_new(session->graph, session->pool, &session->amax, &plan, &weights, err) ||
+        layer_scorer_new(weights, session->pool, &s.scorer, err) ||
         gradient_operations(session->graph, p->macs, &operations, err))
         goto out;
     s.pairs = (size_t)plan.n_pairs;
@@ -140,7 +143,9 @@ int phase_score(struct session *session, int steps, struct phases *p, struct err
     ret = 0;
 out:
     layer_scorer_free(&s.scorer);
+    layer_weights_free(&weights);
     gradient_free(&gradient);
+    gradient_net_free(&net);
     plan_free(&plan);
     free(wanted);
     free(s.sums);

@@ -14,5 +14,5 @@ fi
 read -r sum checkpoint <"$RUN/work/model/$model"
 mkdir -p "$RUN/work/state/$model" || exit 1
 note "$model: calibrating on $(jq '.images | length' "$RUN/run.json") images"
-run_tool "$err" "$RUN/work/amax/$model.json" "$BIN/calib-stats" --model "$checkpoint" --sha256 "$sum" --calib "$RUN/work/calib.bin" \
-    --batch-size "$BATCH_SIZE" --threads "$THREADS" --state "$RUN/work/state/$model" -o "$RUN/work/amax/$model.json"
+run_tool "$model" "$err" "$RUN/work/amax/$model.json" "$BIN/calib-stats" --model "$checkpoint" --sha256 "$sum" --calib "$RUN/work/calib.bin" \
+    --batch-size "$BATCH_SIZE" --device "$DEVICE" --threads "$THREADS" --state "$RUN/work/state/$model" -o "$RUN/work/amax/$model.json"

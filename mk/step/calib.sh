@@ -6,5 +6,5 @@ cd "$TOP" || exit 1
 
 rm -f "$RUN/work/calib.err"
 jq -r '.images[].sha256' "$RUN/run.json" >"$RUN/work/images.sha256" || exit 1
-run_tool "$RUN/work/calib.err" "$RUN/work/calib.bin" "$BIN/calib-prep" --list "$IMAGE_LIST" --count "$CALIB_IMAGES" \
+run_tool images "$RUN/work/calib.err" "$RUN/work/calib.bin" "$BIN/calib-prep" --list "$IMAGE_LIST" --count "$CALIB_IMAGES" \
     --sums "$RUN/work/images.sha256" --size "$IMGSZ" --threads "$CORES" -o "$RUN/work/calib.bin"

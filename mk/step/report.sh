@@ -20,6 +20,6 @@ quiet=1 # sens-score's step has said what there is to say of the model
 # Names hold no spaces.
 # shellcheck disable=SC2086
 {
-    run_tool "$pass" /dev/null "$BIN/report-gen" --run "$RUN/run.json" $folders
+    run_tool "$model" "$pass" /dev/null "$BIN/report-gen" --run "$RUN/run.json" $folders
     share_reasons report-gen layer-sensitivity-report.json "$pass" "$model" $stems
 }

@@ -3,19 +3,26 @@
 # make sweep says it, once.
 room "$TMPDIR" || exit 0
 
-YOLOSENS_PROGRESS_FD=3
-export YOLOSENS_PROGRESS_FD
-
-# Runs COMMAND, which makes RESULT, and shows its words (with quiet=1, only those of a failure); its progress goes to the
-# terminal, if there is one, by descriptor 3. If there is no RESULT afterwards, ERR holds why: the words, or
+# Runs COMMAND, which makes RESULT, and shows its words (with quiet=1, only those of a failure); sweep.sh's board, if there is
+# one, shows its progress as LABEL's, by descriptor 3. If there is no RESULT afterwards, ERR holds why: the words, or
 # how it ended. Always succeeds, but ends the step when the tool was interrupted, so that make stops.
-run_tool() { # ERR RESULT COMMAND...
-    err=$1 result=$2
-    shift 2
+run_tool() { # LABEL ERR RESULT COMMAND...
+    label=$1 err=$2 result=$3
+    shift 3
     heard=$TMPDIR/$$.heard
     mkdir -p "${err%/*}" || exit 1
-    interruptible "$@" 3>&2 2>"$heard"
-    status=$?
+    [ -z "$V" ] || note "$*"
+    if [ -n "$BOARD" ]; then
+        YOLOSENS_PROGRESS="3 $$ $label"
+        export YOLOSENS_PROGRESS
+        interruptible "$@" 3>&2 2>"$heard"
+        status=$?
+        # Also where the tool was killed.
+        printf '\036%s\037\n' "$$ $label" >&2
+    else
+        interruptible "$@" 2>"$heard"
+        status=$?
+    fi
     [ -n "$quiet" ] && [ "$status" -eq 0 ] || cat "$heard" >&2
     if [ "$status" -eq 130 ] || [ "$status" -eq 143 ] || [ "$status" -eq 129 ]; then
         rm -f "$heard"

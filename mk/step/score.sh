@@ -20,7 +20,12 @@ for stem in "$@"; do
 done
 pass=$TMPDIR/$$
 
-if [ ! -s "$RUN/work/amax/$model.json" ]; then
+# A GPU calibrates faster than another process starts: its scores need no amax file.
+amax=
+[ "$KIND" != cpu ] || amax=$RUN/work/amax/$model.json
+if [ ! -s "$RUN/work/calib.bin" ]; then
+    cat "$RUN/work/calib.err" >"$pass"
+elif [ -n "$amax" ] && [ ! -s "$amax" ]; then
     cat "$RUN/work/amax/$model.err" >"$pass"
 else
     read -r sum checkpoint <"$RUN/work/model/$model"
@@ -34,11 +39,13 @@ else
     fi
     mkdir -p "$RUN/work/state/$model" || exit 1
     note "$model: scoring $# cells"
+    label=$model
+    [ $# -gt 1 ] || label="$model $1"
     # LAUNCHER and the cells are lists of words: names hold no spaces.
     # shellcheck disable=SC2086
-    run_tool "$pass" /dev/null $LAUNCHER "$BIN/sens-score" --model "$checkpoint" --sha256 "$sum" --name "$model" \
-        --calib "$RUN/work/calib.bin" --amax "$RUN/work/amax/$model.json" --score-size "$SCORE_SIZE" \
-        --batch-size "$BATCH_SIZE" --device cpu --threads "$THREADS" --state "$RUN/work/state/$model" $demonstration $cells
+    run_tool "$label" "$pass" /dev/null $LAUNCHER "$BIN/sens-score" --model "$checkpoint" --sha256 "$sum" --name "$model" \
+        --calib "$RUN/work/calib.bin" ${amax:+--amax "$amax"} --score-size "$SCORE_SIZE" \
+        --batch-size "$BATCH_SIZE" --device "$DEVICE" --threads "$THREADS" --state "$RUN/work/state/$model" $demonstration $cells
 fi
 
 share_reasons sens-score scores.json "$pass" "$model" "$@"

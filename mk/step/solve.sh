@@ -20,6 +20,6 @@ pass=$TMPDIR/$$
 # Names hold no spaces.
 # shellcheck disable=SC2086
 {
-    run_tool "$pass" /dev/null "$BIN/recipe-solve" $cells
+    run_tool "$model" "$pass" /dev/null "$BIN/recipe-solve" $cells
     share_reasons recipe-solve recipe.json "$pass" "$model" $stems
 }

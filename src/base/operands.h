@@ -1,12 +1,17 @@
-/* Operands of tools that serve many files in one process: IN=OUT each, or a single IN, whose result goes
- * where
- * --output says. */
+/* Operands of a command line, and the form they have in tools that serve many files in one process: IN=OUT
+ * each, or a single IN, whose result goes where --output says. */
 #ifndef YS_BASE_OPERANDS_H
 #define YS_BASE_OPERANDS_H
 
 #include "base/err.h"
 
-/* Judges n operands before any file is opened; form: "SCORES=RECIPE", as messages name it. Errors: ERR_USAGE.
+/* What follows the options; points into argv. */
+struct operands {
+    char **word;
+    int n;
+};
+
+/* Judges operands before any file is opened; form: "SCORES=RECIPE", as messages name it. Errors: ERR_USAGE.
  */
 int operands_check(char *const *operands, int n, const char *form, struct err *err);
 

@@ -19,12 +19,12 @@ struct task {
 
 /* Where plane i of v's gradient lies, of all images. */
 static float *gradient_plane(const struct task *t, int v, size_t i) {
-    size_t channels = (size_t)t->e->plan.shapes[v].c;
+    size_t channels = (size_t)t->e->net->plan.shapes[v].c;
     return gradient_of(t->e, v, i / channels) + i % channels * plane_of(t->e, v);
 }
 
 static const float *value_plane(const struct task *t, int v, size_t i) {
-    size_t channels = (size_t)t->e->plan.shapes[v].c;
+    size_t channels = (size_t)t->e->net->plan.shapes[v].c;
     return value_of(t->e, v, i / channels) + i % channels * plane_of(t->e, v);
 }
 
@@ -32,8 +32,8 @@ static const float *value_plane(const struct task *t, int v, size_t i) {
 static void normalize_plane(void *ctx, size_t i, int worker) {
     (void)worker;
     const struct task *t = ctx;
-    const struct affine *a = &t->e->affines[t->step];
-    size_t n = plane_of(t->e, t->out), channels = (size_t)t->e->plan.shapes[t->out].c, c = i % channels;
+    const struct affine *a = &t->e->net->affines[t->step];
+    size_t n = plane_of(t->e, t->out), channels = (size_t)t->e->net->plan.shapes[t->out].c, c = i % channels;
     vec_act_grad(output_of(t->e, t->step, i / channels) + c * n, gradient_plane(t, t->out, i), n, a->scale[c],
                  a->shift[c], &t->act, output_gradient_of(t->e, t->step, i / channels) + c * n);
 }
@@ -52,7 +52,7 @@ static void bn_plane(void *ctx, size_t i, int worker) {
     (void)worker;
     const struct task *t = ctx;
     put(t, gradient_plane(t, t->out, i),
-        t->e->affines[t->step].scale[i % (size_t)t->e->plan.shapes[t->out].c], i);
+        t->e->net->affines[t->step].scale[i % (size_t)t->e->net->plan.shapes[t->out].c], i);
 }
 
 static void act_plane(void *ctx, size_t i, int worker) {
@@ -68,7 +68,7 @@ static void act_plane(void *ctx, size_t i, int worker) {
 static void copy_plane(void *ctx, size_t i, int worker) {
     (void)worker;
     const struct task *t = ctx;
-    size_t channels = (size_t)t->e->plan.shapes[t->in].c, n = plane_of(t->e, t->in);
+    size_t channels = (size_t)t->e->net->plan.shapes[t->in].c, n = plane_of(t->e, t->in);
     put(t, gradient_of(t->e, t->out, i / channels) + (t->channel + i % channels) * n, 1, i);
 }
 
@@ -86,7 +86,7 @@ static void leaf_plane(void *ctx, size_t i, int worker) {
 
 static void pool_plane(void *ctx, size_t i, int worker) {
     const struct task *t = ctx;
-    struct chw in = t->e->plan.shapes[t->in], out = t->e->plan.shapes[t->out];
+    struct chw in = t->e->net->plan.shapes[t->in], out = t->e->net->plan.shapes[t->out];
     size_t line = (size_t)(in.h * out.w);
     float *top = memory_of(t->e, t->step, SPAN_WORK) + 2 * line * (size_t)worker;
     float *to = gradient_plane(t, t->in, i);
@@ -99,16 +99,16 @@ static void pool_plane(void *ctx, size_t i, int worker) {
 static void upsample_plane(void *ctx, size_t i, int worker) {
     (void)worker;
     const struct task *t = ctx;
-    plane_upsample_grad(t->op, gradient_plane(t, t->out, i), t->e->plan.shapes[t->in], t->add,
+    plane_upsample_grad(t->op, gradient_plane(t, t->out, i), t->e->net->plan.shapes[t->in], t->add,
                         gradient_plane(t, t->in, i));
 }
 
 static int run_conv(struct gradient *e, size_t step, enum flow flow, struct err *err) {
-    const struct step *s = &e->plan.steps[step];
+    const struct step *s = &e->net->plan.steps[step];
     for (size_t image = 0; image < e->n && flow != FLOW_NONE; image++)
-        if (dgrad_run(e->plan.dgrads[s->op->conv], e->scratch, e->pool, output_gradient_of(e, step, image),
-                      flow == FLOW_ADD, memory_of(e, step, SPAN_WORK), gradient_of(e, s->op->in[0], image),
-                      err))
+        if (dgrad_run(e->net->plan.dgrads[s->op->conv], e->scratch, e->pool,
+                      output_gradient_of(e, step, image), flow == FLOW_ADD, memory_of(e, step, SPAN_WORK),
+                      gradient_of(e, s->op->in[0], image), err))
             return -1;
     return 0;
 }
@@ -128,11 +128,11 @@ static int side_by_side(const struct gradient *e, const float *v, size_t each, s
 }
 
 static int fill_call(struct gradient *e, size_t step, size_t k, struct err *err) {
-    const struct step *s = &e->plan.steps[step];
+    const struct step *s = &e->net->plan.steps[step];
     struct conv_call *call = &e->calls[k];
     struct dense *d = &e->dense[3 * k];
     int in = s->op->in[0];
-    struct chw x = e->plan.shapes[in], y = e->plan.shapes[s->out];
+    struct chw x = e->net->plan.shapes[in], y = e->net->plan.shapes[s->out];
     size_t n_x = (size_t)(x.c * x.h * x.w), n_y = (size_t)(y.c * y.h * y.w);
     *call = (struct conv_call){.conv = (size_t)s->op->conv,
                                .x_shape = {(int64_t)e->n, x.c, x.h, x.w},
@@ -148,10 +148,10 @@ static int fill_call(struct gradient *e, size_t step, size_t k, struct err *err)
 
 /* All calls of the convolution whose first one is `step`. */
 static int show(struct gradient *e, size_t step, gradient_see_fn *see, void *ctx, struct err *err) {
-    int conv = e->plan.steps[step].op->conv;
+    int conv = e->net->plan.steps[step].op->conv;
     size_t n = 0;
-    for (size_t i = step; i < e->plan.n_steps; i++) {
-        const struct op *op = e->plan.steps[i].op;
+    for (size_t i = step; i < e->net->plan.n_steps; i++) {
+        const struct op *op = e->net->plan.steps[i].op;
         if (op->kind == OP_CONV && op->conv == conv && fill_call(e, i, n++, err))
             return -1;
     }
@@ -159,7 +159,7 @@ static int show(struct gradient *e, size_t step, gradient_see_fn *see, void *ctx
 }
 
 static int run_image(struct gradient *e, size_t step, size_t image, const enum flow *flows, struct err *err) {
-    const struct op *op = e->plan.steps[step].op;
+    const struct op *op = e->net->plan.steps[step].op;
     int in = op->in[0];
     float *d = gradient_of(e, op->out, image),
           *d_in = flows[0] == FLOW_NONE ? NULL : gradient_of(e, in, image);
@@ -176,12 +176,12 @@ static int run_image(struct gradient *e, size_t step, size_t image, const enum f
                                   d, d_in, err);
     case OP_BOX_SOFTMAX:
         levels_of(e, op, flows, image, &levels);
-        box_softmax_grad(e->graph, &levels, value_of(e, op->out, image), d);
+        box_softmax_grad(e->net->graph, &levels, value_of(e, op->out, image), d);
         return 0;
     case OP_BOX_DECODE:
         levels_of(e, op, flows, image, &levels);
-        box_decode_grad(e->pool, e->graph, &levels, value_of(e, op->out, image), d,
-                        e->graph->reg_max > 1 ? d_in : NULL);
+        box_decode_grad(e->pool, e->net->graph, &levels, value_of(e, op->out, image), d,
+                        e->net->graph->reg_max > 1 ? d_in : NULL);
         return 0;
     default:
         return err_set(err, ERR_FAILED, "graph: unknown operation %d", (int)op->kind);
@@ -189,9 +189,9 @@ static int run_image(struct gradient *e, size_t step, size_t image, const enum f
 }
 
 static int run_step(struct gradient *e, size_t i, gradient_see_fn *see, void *ctx, struct err *err) {
-    const struct step *s = &e->plan.steps[i];
+    const struct step *s = &e->net->plan.steps[i];
     const struct op *op = s->op;
-    const enum flow *flows = &e->plan.flows[i * OP_INPUTS_MAX];
+    const enum flow *flows = &e->net->plan.flows[i * OP_INPUTS_MAX];
     struct task t = {
         .e = e, .step = i, .op = op, .in = op->in[0], .out = s->out, .add = flows[0] == FLOW_ADD};
     switch (op->kind) {
@@ -200,8 +200,8 @@ static int run_step(struct gradient *e, size_t i, gradient_see_fn *see, void *ct
         if (is_fused(s))
             for_planes(e, s->out, normalize_plane, &t);
         if (run_conv(e, i, flows[0], err))
-            return err_wrap(err, "%s", e->graph->convs[op->conv].name);
-        return e->plan.first_step[op->conv] == (int)i ? show(e, i, see, ctx, err) : 0;
+            return err_wrap(err, "%s", e->net->graph->convs[op->conv].name);
+        return e->net->plan.first_step[op->conv] == (int)i ? show(e, i, see, ctx, err) : 0;
     case OP_BN:
         for_planes(e, s->out, bn_plane, &t);
         return 0;
@@ -216,7 +216,7 @@ static int run_step(struct gradient *e, size_t i, gradient_see_fn *see, void *ct
             t.add = flows[k] == FLOW_ADD;
             if (flows[k] != FLOW_NONE)
                 for_planes(e, t.in, copy_plane, &t);
-            t.channel += op->kind == OP_CONCAT ? (size_t)e->plan.shapes[t.in].c : 0;
+            t.channel += op->kind == OP_CONCAT ? (size_t)e->net->plan.shapes[t.in].c : 0;
         }
         return 0;
     case OP_MAXPOOL:
@@ -235,13 +235,13 @@ static int run_step(struct gradient *e, size_t i, gradient_see_fn *see, void *ct
 
 /* The loss so far plus that of leaf i, and the leaf's own gradient: d mean(v^2) / d v = 2 v / n. */
 static int start_at_leaf(struct gradient *e, size_t i, struct err *err) {
-    struct task t = {.e = e, .in = e->graph->leaves[i], .add = e->plan.leaf_flows[i] == FLOW_ADD};
-    size_t planes = e->n * (size_t)e->plan.shapes[t.in].c;
-    double sum = 0, n = (double)(planes * plane_of(e, t.in)), leaves = (double)e->graph->n_leaves;
+    struct task t = {.e = e, .in = e->net->graph->leaves[i], .add = e->net->plan.leaf_flows[i] == FLOW_ADD};
+    size_t planes = e->n * (size_t)e->net->plan.shapes[t.in].c;
+    double sum = 0, n = (double)(planes * plane_of(e, t.in)), leaves = (double)e->net->graph->n_leaves;
     if (grow(&e->squares, &e->squares_room, planes, sizeof *e->squares, err))
         return -1;
     t.factor = (float)(2 / (n * leaves));
-    for_planes(e, t.in, e->plan.leaf_flows[i] == FLOW_NONE ? square_plane : leaf_plane, &t);
+    for_planes(e, t.in, e->net->plan.leaf_flows[i] == FLOW_NONE ? square_plane : leaf_plane, &t);
     for (size_t p = 0; p < planes; p++)
         sum += e->squares[p];
     e->loss += sum / n / leaves;
@@ -249,16 +249,16 @@ static int start_at_leaf(struct gradient *e, size_t i, struct err *err) {
 }
 
 int run_backward(struct gradient *e, gradient_see_fn *see, void *ctx, struct err *err) {
-    const struct graph *g = e->graph;
+    const struct graph *g = e->net->graph;
     for (int v = 0; v < g->n_values; v++)
-        if (e->plan.zeroed[v])
+        if (e->net->plan.zeroed[v])
             memset(gradient_of(e, v, 0), 0, e->n * gradient_stride(e, v) * sizeof(float));
     e->loss = 0;
     for (size_t i = 0; i < g->n_leaves; i++)
         if (start_at_leaf(e, i, err))
             return -1;
-    for (size_t i = e->plan.n_steps; i-- > 0;)
-        if (e->plan.wanted[e->plan.steps[i].out] && run_step(e, i, see, ctx, err))
+    for (size_t i = e->net->plan.n_steps; i-- > 0;)
+        if (e->net->plan.wanted[e->net->plan.steps[i].out] && run_step(e, i, see, ctx, err))
             return -1;
     return 0;
 }

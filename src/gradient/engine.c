@@ -1,72 +1,70 @@
 #define _GNU_SOURCE
 #include "gradient/engine.h"
 
-#include "ops/bn.h"
-
 #include <stdlib.h>
 #include <string.h>
 #include <sys/mman.h>
 
 size_t plane_of(const struct gradient *e, int v) {
-    return (size_t)(e->plan.shapes[v].h * e->plan.shapes[v].w);
+    return (size_t)(e->net->plan.shapes[v].h * e->net->plan.shapes[v].w);
 }
 
 static size_t numel(const struct gradient *e, int v) {
-    return (size_t)e->plan.shapes[v].c * plane_of(e, v);
+    return (size_t)e->net->plan.shapes[v].c * plane_of(e, v);
 }
 
 size_t image_stride(const struct gradient *e, int v) {
-    return numel(e, e->plan.values[v].root);
+    return numel(e, e->net->plan.values[v].root);
 }
 
 size_t gradient_stride(const struct gradient *e, int v) {
-    return numel(e, e->plan.gradients[v].root);
+    return numel(e, e->net->plan.gradients[v].root);
 }
 
 const float *value_of(const struct gradient *e, int v, size_t image) {
-    const struct part *p = &e->plan.values[v];
-    const float *root = p->root == 0 ? e->images : e->arena + value_span(&e->plan, v)->at;
+    const struct part *p = &e->net->plan.values[v];
+    const float *root = p->root == 0 ? e->images : e->arena + value_span(&e->net->plan, v)->at;
     return root + image * image_stride(e, v) + p->channel * plane_of(e, v);
 }
 
 float *target_of(const struct gradient *e, int v, size_t image) {
-    return e->arena + value_span(&e->plan, v)->at + image * image_stride(e, v) +
-           e->plan.values[v].channel * plane_of(e, v);
+    return e->arena + value_span(&e->net->plan, v)->at + image * image_stride(e, v) +
+           e->net->plan.values[v].channel * plane_of(e, v);
 }
 
 float *gradient_of(const struct gradient *e, int v, size_t image) {
-    return e->arena + gradient_span(&e->plan, v)->at + image * gradient_stride(e, v) +
-           e->plan.gradients[v].channel * plane_of(e, v);
+    return e->arena + gradient_span(&e->net->plan, v)->at + image * gradient_stride(e, v) +
+           e->net->plan.gradients[v].channel * plane_of(e, v);
 }
 
 float *memory_of(const struct gradient *e, size_t step, int kind) {
-    return e->arena + step_span(&e->plan, step, kind)->at;
+    return e->arena + step_span(&e->net->plan, step, kind)->at;
 }
 
 size_t output_stride(const struct gradient *e, size_t step) {
-    const struct step *s = &e->plan.steps[step];
+    const struct step *s = &e->net->plan.steps[step];
     return is_fused(s) ? numel(e, s->out) : image_stride(e, s->out);
 }
 
 float *output_of(const struct gradient *e, size_t step, size_t image) {
-    const struct step *s = &e->plan.steps[step];
+    const struct step *s = &e->net->plan.steps[step];
     return is_fused(s) ? memory_of(e, step, SPAN_OUTPUT) + image * numel(e, s->out)
                        : target_of(e, s->out, image);
 }
 
 size_t output_gradient_stride(const struct gradient *e, size_t step) {
-    const struct step *s = &e->plan.steps[step];
+    const struct step *s = &e->net->plan.steps[step];
     return is_fused(s) ? numel(e, s->out) : gradient_stride(e, s->out);
 }
 
 float *output_gradient_of(const struct gradient *e, size_t step, size_t image) {
-    const struct step *s = &e->plan.steps[step];
+    const struct step *s = &e->net->plan.steps[step];
     return is_fused(s) ? memory_of(e, step, SPAN_GRADIENT) + image * numel(e, s->out)
                        : gradient_of(e, s->out, image);
 }
 
 float *softmax_of(const struct gradient *e, size_t step, size_t image, size_t *stride) {
-    const struct op *op = e->plan.steps[step].op;
+    const struct op *op = e->net->plan.steps[step].op;
     int64_t n = (int64_t)plane_of(e, op->in[0]);
     *stride = value_room((struct chw){1, n, n}, 1);
     return memory_of(e, step, SPAN_ATTENTION) + image * (size_t)op->heads * *stride;
@@ -78,20 +76,20 @@ struct conv_act step_act(const struct op *act) {
 
 void levels_of(const struct gradient *e, const struct op *op, const enum flow *flows, size_t image,
                struct box_levels *out) {
-    int first = op->n_in - e->graph->levels;
-    *out = (struct box_levels){.n = e->graph->levels};
+    int first = op->n_in - e->net->graph->levels;
+    *out = (struct box_levels){.n = e->net->graph->levels};
     for (int i = 0; i < out->n; i++) {
         int v = op->in[first + i];
         out->maps[i] = value_of(e, v, image);
         out->grads[i] = flows && flows[first + i] != FLOW_NONE ? gradient_of(e, v, image) : NULL;
-        out->shapes[i] = e->plan.shapes[v];
+        out->shapes[i] = e->net->plan.shapes[v];
         out->cells += plane_of(e, v);
     }
 }
 
 void for_planes(const struct gradient *e, int v, pool_fn *fn, void *ctx) {
     enum { WORTH_A_START = 1 << 14 /* floats */ };
-    size_t planes = e->n * (size_t)e->plan.shapes[v].c;
+    size_t planes = e->n * (size_t)e->net->plan.shapes[v].c;
     if (planes * plane_of(e, v) >= WORTH_A_START) {
         pool_run(e->pool, planes, fn, ctx);
         return;
@@ -100,50 +98,11 @@ void for_planes(const struct gradient *e, int v, pool_fn *fn, void *ctx) {
         fn(ctx, i, 0);
 }
 
-static int make_convs(struct gradient *e, struct err *err) {
-    const struct graph *g = e->graph;
-    int widest = 1;
-    for (size_t i = 0; i < g->n_convs; i++) {
-        const struct conv *c = &g->convs[i];
-        widest = c->cout > widest ? c->cout : widest;
-        if (!(e->biases[i] = calloc((size_t)c->cout, sizeof(float))))
-            return err_nomem(err);
-        if (c->bias)
-            memcpy(e->biases[i], c->bias, (size_t)c->cout * sizeof(float));
-        if (conv_weight_new(c, c->weight, &e->weights[i], err))
-            return -1;
-    }
-    if (!(e->ones = malloc((size_t)widest * sizeof *e->ones)))
-        return err_nomem(err);
-    for (int i = 0; i < widest; i++)
-        e->ones[i] = 1;
-    return 0;
-}
-
-static int make_affine(struct gradient *e, size_t step, struct err *err) {
-    const struct step *s = &e->plan.steps[step];
-    const struct op *bn = s->op->kind == OP_BN ? s->op : s->bn;
-    struct affine *a = &e->affines[step];
-    size_t channels = (size_t)e->plan.shapes[s->out].c;
-    a->scale = malloc(channels * sizeof *a->scale);
-    a->shift = malloc(channels * sizeof *a->shift);
-    if (!a->scale || !a->shift)
-        return err_nomem(err);
-    for (size_t c = 0; c < channels; c++) {
-        double scale = 1, shift = 0;
-        if (bn)
-            bn_affine(&e->graph->bns[bn->bn], c, &scale, &shift);
-        a->scale[c] = (float)scale;
-        a->shift[c] = (float)shift;
-    }
-    return 0;
-}
-
 /* Fresh pages, which are zeros and come when they are used. Not huge ones: measured, the kernel clears those
  * slower than their fewer TLB misses save. */
 static int make_arena(struct gradient *e, struct err *err) {
     void *arena;
-    e->arena_bytes = e->plan.arena * sizeof *e->arena;
+    e->arena_bytes = e->net->plan.arena * sizeof *e->arena;
     arena = mmap(NULL, e->arena_bytes, PROT_READ | PROT_WRITE, MAP_PRIVATE | MAP_ANONYMOUS, -1, 0);
     if (arena == MAP_FAILED)
         return err_nomem(err);
@@ -151,35 +110,36 @@ static int make_arena(struct gradient *e, struct err *err) {
     return 0;
 }
 
-int gradient_new(const struct graph *graph, int size, int batch, struct pool *pool, struct gradient **out,
-                 struct err *err) {
-    struct gradient *e = calloc(1, sizeof *e);
+size_t gradient_bytes(const struct gradient_net *net) {
+    return net->plan.arena * sizeof(float);
+}
+
+/* The most calls of any convolution. */
+static size_t most_calls(const struct gradient_net *net) {
     size_t calls = 0;
+    for (size_t i = 0; i < net->graph->n_convs; i++)
+        calls = (size_t)net->plan.n_calls[i] > calls ? (size_t)net->plan.n_calls[i] : calls;
+    return calls;
+}
+
+int gradient_new(const struct gradient_net *net, struct pool *pool, struct gradient **out, struct err *err) {
+    struct gradient *e = calloc(1, sizeof *e);
+    size_t calls = most_calls(net);
     if (!e)
         return err_nomem(err);
-    e->graph = graph;
+    e->net = net;
     e->pool = pool;
-    if (gradient_plan_make(graph, size, (size_t)batch, pool_threads(pool), &e->plan, err))
-        goto fail;
-    for (size_t i = 0; i < graph->n_convs; i++)
-        calls = (size_t)e->plan.n_calls[i] > calls ? (size_t)e->plan.n_calls[i] : calls;
-    e->weights = calloc(graph->n_convs + 1, sizeof(struct conv_weight *));
-    e->biases = calloc(graph->n_convs + 1, sizeof(float *));
-    e->affines = calloc(e->plan.n_steps + 1, sizeof *e->affines);
     e->calls = calloc(calls + 1, sizeof *e->calls);
     e->call_list = calloc(calls + 1, sizeof(struct conv_call *));
     e->dense = calloc(3 * (calls + 1), sizeof *e->dense);
-    if (!e->weights || !e->biases || !e->affines || !e->calls || !e->call_list || !e->dense) {
+    if (!e->calls || !e->call_list || !e->dense) {
         err_nomem(err);
         goto fail;
     }
     for (size_t i = 0; i < calls; i++)
         e->call_list[i] = &e->calls[i];
-    if (make_convs(e, err) || make_arena(e, err) || conv_scratch_new(pool, &e->scratch, err))
+    if (make_arena(e, err) || conv_scratch_new(pool, &e->scratch, err))
         goto fail;
-    for (size_t i = 0; i < e->plan.n_steps; i++)
-        if ((is_fused(&e->plan.steps[i]) || e->plan.steps[i].op->kind == OP_BN) && make_affine(e, i, err))
-            goto fail;
     e->attention = (struct attention){.scratch = e->scratch, .pool = pool};
     *out = e;
     return 0;
@@ -190,28 +150,12 @@ fail:
 
 void gradient_free(struct gradient **gradient) {
     struct gradient *e = *gradient;
-    size_t calls = 0;
     if (!e)
         return;
-    for (size_t i = 0; e->weights && i < e->graph->n_convs; i++)
-        conv_weight_free(&e->weights[i]);
-    for (size_t i = 0; e->biases && i < e->graph->n_convs; i++)
-        free(e->biases[i]);
-    for (size_t i = 0; e->affines && i < e->plan.n_steps; i++) {
-        free(e->affines[i].scale);
-        free(e->affines[i].shift);
-    }
-    while (e->call_list && e->call_list[calls])
-        calls++;
-    for (size_t i = 0; e->dense && i < 3 * calls; i++)
+    for (size_t i = 0; e->dense && i < 3 * most_calls(e->net); i++)
         free(e->dense[i].values);
     conv_scratch_free(&e->scratch);
-    gradient_plan_free(&e->plan);
     free(e->attention.memory);
-    free(e->weights);
-    free(e->biases);
-    free(e->ones);
-    free(e->affines);
     free(e->calls);
     free(e->call_list);
     free(e->dense);

@@ -18,14 +18,18 @@ struct dense {
     size_t room;
 };
 
-struct gradient {
+struct gradient_net {
     const struct graph *graph;
-    struct pool *pool;
     struct gradient_plan plan;
     struct conv_weight **weights; /* of each convolution */
     float **biases;               /* of each convolution; zeros where it has none */
     float *ones;                  /* as many as any convolution has outputs */
     struct affine *affines;       /* of each step that has one */
+};
+
+struct gradient {
+    const struct gradient_net *net;
+    struct pool *pool;
     struct conv_scratch *scratch;
     struct attention attention;
     float *arena;

@@ -15,20 +15,20 @@ struct task {
 
 /* Plane i of value v, of all images. */
 static const float *value_plane(const struct task *t, int v, size_t i) {
-    size_t channels = (size_t)t->e->plan.shapes[v].c;
+    size_t channels = (size_t)t->e->net->plan.shapes[v].c;
     return value_of(t->e, v, i / channels) + i % channels * plane_of(t->e, v);
 }
 
 static float *target_plane(const struct task *t, size_t i) {
-    size_t channels = (size_t)t->e->plan.shapes[t->out].c;
+    size_t channels = (size_t)t->e->net->plan.shapes[t->out].c;
     return target_of(t->e, t->out, i / channels) + i % channels * plane_of(t->e, t->out);
 }
 
 static void normalize_plane(void *ctx, size_t i, int worker) {
     (void)worker;
     const struct task *t = ctx;
-    const struct affine *a = &t->e->affines[t->step];
-    size_t n = plane_of(t->e, t->out), channels = (size_t)t->e->plan.shapes[t->out].c, c = i % channels;
+    const struct affine *a = &t->e->net->affines[t->step];
+    size_t n = plane_of(t->e, t->out), channels = (size_t)t->e->net->plan.shapes[t->out].c, c = i % channels;
     const float *from = t->op->kind == OP_CONV ? output_of(t->e, t->step, i / channels) + c * n
                                                : value_plane(t, t->op->in[0], i);
     conv_affine(from, n, a->scale[c], a->shift[c], &t->act, target_plane(t, i));
@@ -50,26 +50,26 @@ static void add_plane(void *ctx, size_t i, int worker) {
 static void pool_plane(void *ctx, size_t i, int worker) {
     (void)worker;
     const struct task *t = ctx;
-    plane_max_pool(t->op, value_plane(t, t->op->in[0], i), t->e->plan.shapes[t->op->in[0]],
-                   target_plane(t, i), t->e->plan.shapes[t->out]);
+    plane_max_pool(t->op, value_plane(t, t->op->in[0], i), t->e->net->plan.shapes[t->op->in[0]],
+                   target_plane(t, i), t->e->net->plan.shapes[t->out]);
 }
 
 static void upsample_plane(void *ctx, size_t i, int worker) {
     (void)worker;
     const struct task *t = ctx;
-    plane_upsample(t->op, value_plane(t, t->op->in[0], i), t->e->plan.shapes[t->op->in[0]],
-                   target_plane(t, i), t->e->plan.shapes[t->out]);
+    plane_upsample(t->op, value_plane(t, t->op->in[0], i), t->e->net->plan.shapes[t->op->in[0]],
+                   target_plane(t, i), t->e->net->plan.shapes[t->out]);
 }
 
 static int run_conv(struct gradient *e, size_t step, struct err *err) {
-    const struct op *op = e->plan.steps[step].op;
+    const struct op *op = e->net->plan.steps[step].op;
     size_t conv = (size_t)op->conv;
-    struct chw in = e->plan.shapes[op->in[0]];
+    struct chw in = e->net->plan.shapes[op->in[0]];
     const struct conv_act none = {0};
     for (size_t image = 0; image < e->n; image++) {
         const struct conv_input x = {value_of(e, op->in[0], image), 1, (int)in.h, (int)in.w};
-        if (conv_forward(e->scratch, e->pool, &e->graph->convs[conv], &x, e->weights[conv], e->ones,
-                         e->biases[conv], &none, output_of(e, step, image), err))
+        if (conv_forward(e->scratch, e->pool, &e->net->graph->convs[conv], &x, e->net->weights[conv],
+                         e->net->ones, e->net->biases[conv], &none, output_of(e, step, image), err))
             return -1;
     }
     return 0;
@@ -78,8 +78,8 @@ static int run_conv(struct gradient *e, size_t step, struct err *err) {
 static void copy_into_concat(const struct gradient *e, const struct op *op) {
     size_t channel = 0;
     for (int k = 0; k < op->n_in; k++) {
-        size_t c = (size_t)e->plan.shapes[op->in[k]].c, n = plane_of(e, op->out);
-        for (size_t image = 0; image < e->n && !lies_in_concat(&e->plan, op, k, channel); image++)
+        size_t c = (size_t)e->net->plan.shapes[op->in[k]].c, n = plane_of(e, op->out);
+        for (size_t image = 0; image < e->n && !lies_in_concat(&e->net->plan, op, k, channel); image++)
             memcpy(target_of(e, op->out, image) + channel * n, value_of(e, op->in[k], image),
                    c * n * sizeof(float));
         channel += c;
@@ -87,7 +87,7 @@ static void copy_into_concat(const struct gradient *e, const struct op *op) {
 }
 
 static int run_image(struct gradient *e, size_t step, size_t image, struct err *err) {
-    const struct op *op = e->plan.steps[step].op;
+    const struct op *op = e->net->plan.steps[step].op;
     const float *in = value_of(e, op->in[0], image);
     float *out = target_of(e, op->out, image), *softmax;
     struct box_levels levels;
@@ -101,11 +101,11 @@ static int run_image(struct gradient *e, size_t step, size_t image, struct err *
         return attention_mix(&e->attention, op, in, plane_of(e, op->in[0]), softmax, stride, out, err);
     case OP_BOX_SOFTMAX:
         levels_of(e, op, NULL, image, &levels);
-        box_softmax(e->graph, &levels, out);
+        box_softmax(e->net->graph, &levels, out);
         return 0;
     case OP_BOX_DECODE:
         levels_of(e, op, NULL, image, &levels);
-        box_decode(e->pool, e->graph, &levels, e->graph->reg_max > 1 ? in : NULL, out);
+        box_decode(e->pool, e->net->graph, &levels, e->net->graph->reg_max > 1 ? in : NULL, out);
         return 0;
     default:
         return err_set(err, ERR_FAILED, "graph: unknown operation %d", (int)op->kind);
@@ -113,13 +113,13 @@ static int run_image(struct gradient *e, size_t step, size_t image, struct err *
 }
 
 static int run_step(struct gradient *e, size_t i, struct err *err) {
-    const struct step *s = &e->plan.steps[i];
+    const struct step *s = &e->net->plan.steps[i];
     struct task t = {e, i, s->op, s->out, {0}};
     switch (s->op->kind) {
     case OP_CONV:
         t.act = step_act(s->act);
         if (run_conv(e, i, err))
-            return err_wrap(err, "%s", e->graph->convs[s->op->conv].name);
+            return err_wrap(err, "%s", e->net->graph->convs[s->op->conv].name);
         if (is_fused(s))
             for_planes(e, s->out, normalize_plane, &t);
         return 0;
@@ -151,7 +151,7 @@ static int run_step(struct gradient *e, size_t i, struct err *err) {
 }
 
 int run_forward(struct gradient *e, struct err *err) {
-    for (size_t i = 0; i < e->plan.n_steps; i++)
+    for (size_t i = 0; i < e->net->plan.n_steps; i++)
         if (run_step(e, i, err))
             return -1;
     return 0;

@@ -1,16 +1,17 @@
 /* The scoring pass's gradients: the unquantized network forward over a batch, the loss, and backward to the
  * output of every convolution, by kernels of src/conv and src/vec.
  *
- *     struct gradient *g = NULL;
- *     if (gradient_new(graph, 640, 1, pool, &g, &err)) ...
+ *     if (gradient_net_new(graph, 640, 1, threads, &net, &err) || gradient_new(net, pool, &g, &err)) ...
  *     gradient_run(g, images, 1, see_conv, ctx, &err);        // for each batch
  *     gradient_free(&g);
+ *     gradient_net_free(&net);
  *
  * The loss is the reference's: mean over the graph's leaves of mean(leaf^2), each over the whole batch
  * (numerics.md). Gradients flow where autograd lets them: not through OP_DETACH, and none for parameters.
  * Sums are in float32; the bits do not depend on the threads. They may on the processor level (base/cpu.h).
  *
- * A struct gradient borrows graph and pool, and keeps its memory from run to run. */
+ * A net is what all passes over one graph share, and is only read by them: any number may be under way at
+ * once. A struct gradient is one pass's memory, kept from run to run. */
 #ifndef YS_GRADIENT_GRADIENT_H
 #define YS_GRADIENT_GRADIENT_H
 
@@ -32,12 +33,22 @@ struct conv_call {
 typedef int gradient_see_fn(void *ctx, size_t conv, struct conv_call *const *calls, size_t n_calls,
                             struct err *err);
 
+struct gradient_net;
+
+/* For batches of up to `batch` images of size x size, by passes with up to `threads` threads each. Borrows
+ * graph. Errors: shapes that do not fit; ERR_UNSUPPORTED for a convolution that no leaf depends on or whose
+ * backward is not supported, naming it; memory. */
+int gradient_net_new(const struct graph *graph, int size, int batch, int threads, struct gradient_net **out,
+                     struct err *err);
+void gradient_net_free(struct gradient_net **net);
+
+/* What a pass needs for values and gradients. */
+size_t gradient_bytes(const struct gradient_net *net);
+
 struct gradient;
 
-/* For batches of up to `batch` images of size x size. Errors: shapes that do not fit; ERR_UNSUPPORTED for a
- * convolution that no leaf depends on or whose backward is not supported, naming it; memory. */
-int gradient_new(const struct graph *graph, int size, int batch, struct pool *pool, struct gradient **out,
-                 struct err *err);
+/* Borrows net and pool, of as many threads as the net is for or fewer. Errors: memory. */
+int gradient_new(const struct gradient_net *net, struct pool *pool, struct gradient **out, struct err *err);
 void gradient_free(struct gradient **gradient);
 
 /* n images (n, 3, size, size) in [0, 1], 1 <= n <= batch. Convolutions are seen in the order in which

@@ -59,7 +59,7 @@ static void touch_conv(struct gradient_plan *p, size_t i, size_t batch, int time
             touch_gradient(p, s->out, batch, t);
         }
     }
-    if (flow != FLOW_NONE && dgrad_room(d, flow == FLOW_ADD))
+    if (d && flow != FLOW_NONE && dgrad_room(d, flow == FLOW_ADD))
         touch(span_of_step(p, i, SPAN_WORK), dgrad_room(d, flow == FLOW_ADD), time);
 }
 

@@ -212,7 +212,7 @@ static int find_flows(struct gradient_plan *p, struct err *err) {
 }
 
 /* The convolutions' calls, and the gradients of their inputs. */
-static int find_calls(struct gradient_plan *p, struct err *err) {
+static int find_calls(struct gradient_plan *p, int threads, struct err *err) {
     const struct graph *g = p->graph;
     for (size_t i = p->n_steps; i-- > 0;) {
         const struct op *op = p->steps[i].op;
@@ -226,7 +226,7 @@ static int find_calls(struct gradient_plan *p, struct err *err) {
                                g->convs[op->conv].name);
         }
         p->first_step[op->conv] = (int)i;
-        if (p->wanted[op->in[0]] && !p->dgrads[op->conv] &&
+        if (threads > 0 && p->wanted[op->in[0]] && !p->dgrads[op->conv] &&
             dgrad_new(&g->convs[op->conv], (int)in.h, (int)in.w, &p->dgrads[op->conv], err))
             return -1;
     }
@@ -268,7 +268,7 @@ int gradient_plan_make(const struct graph *g, int size, size_t batch, int thread
     if (graph_shapes(g, size, &p.shapes, err) || mark(&p, err) || place_values(&p, err))
         goto out;
     share_sums(&p, readers);
-    if (find_flows(&p, err) || find_calls(&p, err) || gradient_plan_place(&p, batch, threads, err))
+    if (find_flows(&p, err) || find_calls(&p, threads, err) || gradient_plan_place(&p, batch, threads, err))
         goto out;
     *out = p;
     p = (struct gradient_plan){0};

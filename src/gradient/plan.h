@@ -47,7 +47,8 @@ struct gradient_plan {
     size_t arena;           /* floats */
 };
 
-/* For up to `batch` images of size x size and a pool of `threads`. Errors: ERR_UNSUPPORTED for a convolution
+/* For up to `batch` images of size x size and a pool of `threads`; 0 threads: for another device, with neither dgrads
+ * nor SPAN_WORK. Errors: ERR_UNSUPPORTED for a convolution
  * that no leaf depends on, whose runs differ in size, or that dgrad_new refuses; shapes that do not fit;
  * memory. */
 int gradient_plan_make(const struct graph *graph, int size, size_t batch, int threads,

@@ -6,17 +6,21 @@
 #include "model/graph.h"
 #include "model/module.h"
 
+enum { BUILDS_MAX = 1 << 16 };
+
 struct builder {
     struct graph *g;
     const struct pt_value **conv_modules; /* of each g->convs entry */
     size_t ops_room;
+    size_t modules; /* that builder_module was given */
 };
 
 /* Appends op with its n_in inputs copied; *out is the number of the value that it makes. */
 int builder_add(struct builder *b, struct op op, const int *in, int n_in, int *out, struct err *err);
 
 /* Appends whatever module m computes from in[0 .. n_in-1]. The table of module kinds decides; an unknown kind
- * is ERR_UNSUPPORTED naming it. */
+ * is ERR_UNSUPPORTED naming it, and so is the BUILDS_MAX-th: where one module stands in many places, or a
+ * pooling is repeated and holds others, few bytes of a file can ask for any number. */
 int builder_module(struct builder *b, const struct module *m, const int *in, int n_in, int *out,
                    struct err *err);
 

@@ -84,22 +84,32 @@ static int read_conv(const struct module *m, struct conv *c, struct err *err) {
     return (c->name = strdup(m->path)) ? 0 : err_nomem(err);
 }
 
-enum { DEPTH_MAX = 64, MODULES_MAX = 1 << 13 };
+enum { DEPTH_MAX = 64, MODULES_MAX = 1 << 13, SEEN_ROOM = 4 * MODULES_MAX };
 
-/* A walk over the tree in the order of named_modules, each module once, however many names it has. */
+/* A walk over the tree in the order of named_modules, each module once, however many names it has. seen: an
+ * open-addressed table of SEEN_ROOM. */
 struct walk {
     struct builder *b;
     const struct pt_value **seen;
     size_t n_seen;
 };
 
+/* Where v stands in the table, or is to be put. */
+static const struct pt_value **slot_of(const struct walk *w, const struct pt_value *v) {
+    size_t i = ((uintptr_t)v >> 4) * 0x9e3779b97f4a7c15u % SEEN_ROOM;
+    while (w->seen[i] && w->seen[i] != v)
+        i = (i + 1) % SEEN_ROOM;
+    return &w->seen[i];
+}
+
 static int visit(struct walk *w, const struct module *m, int depth, struct err *err) {
-    for (size_t i = 0; i < w->n_seen; i++)
-        if (w->seen[i] == m->v)
-            return 0;
+    const struct pt_value **slot = slot_of(w, m->v);
+    if (*slot)
+        return 0;
     if (depth > DEPTH_MAX || w->n_seen == MODULES_MAX)
         return err_set(err, ERR_FAILED, "%s: the module tree is too deep or too large", m->path);
-    w->seen[w->n_seen++] = m->v;
+    *slot = m->v;
+    w->n_seen++;
     if (is_torch(m, "Conv2d")) {
         struct graph *g = w->b->g;
         struct conv *convs = realloc(g->convs, (g->n_convs + 1) * sizeof *convs);
@@ -115,12 +125,12 @@ static int visit(struct walk *w, const struct module *m, int depth, struct err *
         convs[g->n_convs] = (struct conv){0};
         return read_conv(m, &convs[g->n_convs++], err);
     }
-    for (size_t i = 0; i < module_count(m); i++) {
-        struct module child;
-        if (module_at(m, i, &child, NULL, err) || visit(w, &child, depth + 1, err))
+    struct module child;
+    int more;
+    for (size_t at = 0; (more = module_next(m, &at, &child, err)) > 0;)
+        if (visit(w, &child, depth + 1, err))
             return -1;
-    }
-    return 0;
+    return more;
 }
 
 /* The layers of the root's `model`, each wired to earlier ones by its attribute f (-1: the one before). */
@@ -128,13 +138,14 @@ static int build_layers(struct builder *b, const struct module *root, struct err
     struct module layers, m;
     if (module_child(root, "model", &layers, err))
         return err_wrap(err, "not a detector");
-    size_t n = module_count(&layers);
+    size_t n = module_count(&layers), next = 0;
     int *value = calloc(n + 1, sizeof *value), ret = -1, image = 0;
     if (!value)
         return err_nomem(err);
     for (size_t i = 0; i < n; i++) {
         int from[OP_INPUTS_MAX], in[OP_INPUTS_MAX], n_in;
-        if (module_at(&layers, i, &m, NULL, err) || module_int_list(&m, "f", OP_INPUTS_MAX, from, &n_in, err))
+        if (module_next(&layers, &next, &m, err) < 0 ||
+            module_int_list(&m, "f", OP_INPUTS_MAX, from, &n_in, err))
             goto out;
         for (int k = 0; k < n_in; k++) {
             long at = from[k] < 0 ? (long)i + from[k] : from[k];
@@ -167,7 +178,7 @@ int graph_build(const struct pt_value *v, struct graph **out, struct err *err) {
     struct walk walk = {.b = &b};
     struct module root;
     int ret = -1;
-    if (!b.g || !(walk.seen = malloc(MODULES_MAX * sizeof(const struct pt_value *)))) {
+    if (!b.g || !(walk.seen = calloc(SEEN_ROOM, sizeof(const struct pt_value *)))) {
         err_nomem(err);
         goto out;
     }
@@ -180,6 +191,10 @@ int graph_build(const struct pt_value *v, struct graph **out, struct err *err) {
     }
     if (build_layers(&b, &root, err))
         goto out;
+    if (!b.g->n_convs) {
+        err_set(err, ERR_UNSUPPORTED, "it has no convolutions, and they are what is scored");
+        goto out;
+    }
     for (size_t i = 0; i < b.g->n_convs; i++)
         if (!b.g->convs[i].calls) {
             err_set(err, ERR_UNSUPPORTED, "%s: no part of YOLOv10's forward pass uses it",

@@ -20,10 +20,8 @@ static int features(struct builder *b, const struct module *head, const char *bo
     for (int i = 0; i < b->g->levels; i++) {
         struct module m;
         int sides[2];
-        if (module_at(&cv2, (size_t)i, &m, NULL, err) ||
-            builder_module(b, &m, &levels[i], 1, &sides[0], err) ||
-            module_at(&cv3, (size_t)i, &m, NULL, err) ||
-            builder_module(b, &m, &levels[i], 1, &sides[1], err) ||
+        if (module_at(&cv2, (size_t)i, &m, err) || builder_module(b, &m, &levels[i], 1, &sides[0], err) ||
+            module_at(&cv3, (size_t)i, &m, err) || builder_module(b, &m, &levels[i], 1, &sides[1], err) ||
             builder_add(b, (struct op){.kind = OP_CONCAT}, sides, 2, &out[i], err))
             return -1;
     }

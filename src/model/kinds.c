@@ -98,12 +98,12 @@ static int sequential(struct builder *b, const struct module *m, const int *in, 
                       struct err *err) {
     (void)n_in;
     *out = in[0];
-    for (size_t i = 0; i < module_count(m); i++) {
-        struct module child;
-        if (module_at(m, i, &child, NULL, err) || builder_module(b, &child, out, 1, out, err))
+    struct module child;
+    int more;
+    for (size_t at = 0; (more = module_next(m, &at, &child, err)) > 0;)
+        if (builder_module(b, &child, out, 1, out, err))
             return -1;
-    }
-    return 0;
+    return more;
 }
 
 static int max_pool(struct builder *b, const struct module *m, const int *in, int n_in, int *out,
@@ -115,7 +115,8 @@ static int max_pool(struct builder *b, const struct module *m, const int *in, in
         module_pair(m, "padding", 0, 32, p, err) || module_pair(m, "dilation", 1, 64, d, err) ||
         module_bool(m, "ceil_mode", false, &ceil_mode, err))
         return -1;
-    if (k[0] != k[1] || s[0] != s[1] || p[0] != p[1] || d[0] != 1 || d[1] != 1 || ceil_mode)
+    if (k[0] != k[1] || s[0] != s[1] || p[0] != p[1] || d[0] != 1 || d[1] != 1 || ceil_mode ||
+        2 * p[0] > k[0]) /* a window might lie in the padding alone; torch refuses it too */
         return err_set(err, ERR_UNSUPPORTED, "%s: max pooling of this form is not supported", m->path);
     return builder_add(b, (struct op){.kind = OP_MAXPOOL, .kernel = k[0], .stride = s[0], .pad = p[0]}, in, 1,
                        out, err);
@@ -218,7 +219,7 @@ static int c2f(struct builder *b, const struct module *m, const int *in, int n_i
         return err_set(err, ERR_UNSUPPORTED, "%s: %zu repetitions are too many", m->path, n);
     for (size_t i = 0; i < n; i++) {
         struct module child;
-        if (module_at(&chain, i, &child, NULL, err) ||
+        if (module_at(&chain, i, &child, err) ||
             builder_module(b, &child, &parts[i + 1], 1, &parts[i + 2], err))
             return -1;
     }
@@ -331,6 +332,9 @@ bool is_torch(const struct module *m, const char *name) {
 
 int builder_module(struct builder *b, const struct module *m, const int *in, int n_in, int *out,
                    struct err *err) {
+    if (b->modules++ == BUILDS_MAX)
+        return err_set(err, ERR_UNSUPPORTED, "%s: the forward pass runs more than %d modules", m->path,
+                       BUILDS_MAX);
     for (size_t i = 0; i < sizeof kinds / sizeof *kinds; i++) {
         const struct kind *k = &kinds[i];
         if (!(k->ultralytics ? is_ultralytics(m, k->name) : is_torch(m, k->name)))

@@ -40,19 +40,26 @@ size_t module_count(const struct module *m) {
     return n;
 }
 
-int module_at(const struct module *m, size_t at, struct module *child, const char **name, struct err *err) {
-    size_t k = 0;
-    for (size_t i = 0; i < pt_children(m->v); i++) {
-        const char *own;
-        const struct pt_value *v = pt_child_at(m->v, i, &own);
-        if (!v || k++ < at)
-            continue;
-        if (name)
-            *name = own;
-        return make(v, m->path, own, child, err);
+int module_next(const struct module *m, size_t *at, struct module *child, struct err *err) {
+    for (size_t n = pt_children(m->v); *at < n;) {
+        const char *name;
+        const struct pt_value *v = pt_child_at(m->v, (*at)++, &name);
+        if (v)
+            return make(v, m->path, name, child, err) ? -1 : 1;
     }
+    return 0;
+}
+
+int module_at(const struct module *m, size_t i, struct module *child, struct err *err) {
+    size_t at = 0, k = 0;
+    int more;
+    while ((more = module_next(m, &at, child, err)) > 0)
+        if (k++ == i)
+            return 0;
+    if (more < 0)
+        return -1;
     return err_set(err, ERR_UNSUPPORTED, "%s: it has %zu submodules, and number %zu is needed", m->path, k,
-                   at);
+                   i);
 }
 
 static int at_path(const struct module *m, int ret, struct err *err) {

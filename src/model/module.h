@@ -26,9 +26,15 @@ int module_root(const struct pt_value *v, struct module *m, struct err *err);
 int module_child(const struct module *m, const char *name, struct module *child, struct err *err);
 bool module_has(const struct module *m, const char *name);
 
-/* Children in the order of registration; module_at is given the child's name too, if name is not NULL. */
+/* Children in the order of registration:
+ *
+ *     for (size_t at = 0; (more = module_next(m, &at, &child, err)) > 0;) ...
+ *
+ * is 1 while there is another, 0 after the last, -1 with err set for one that cannot be. module_at finds
+ * number i by counting. */
+int module_next(const struct module *m, size_t *at, struct module *child, struct err *err);
 size_t module_count(const struct module *m);
-int module_at(const struct module *m, size_t i, struct module *child, const char **name, struct err *err);
+int module_at(const struct module *m, size_t i, struct module *child, struct err *err);
 
 /* Plain attributes. Errors: missing, of another type, or out of range. */
 int module_int(const struct module *m, const char *name, int min, int max, int *v, struct err *err);

@@ -1,5 +1,6 @@
 #include "model/shape.h"
 
+#include <stdbool.h>
 #include <stdlib.h>
 
 int64_t conv_macs(const struct conv *c, int64_t h, int64_t w) {
@@ -74,6 +75,21 @@ static struct chw shape_of(const struct graph *g, const struct op *op, const str
     return none;
 }
 
+/* Whether nothing that is computed from the shape overflows: its elements, and the products that a
+ * convolution (NULL: another operation) takes for it. */
+static bool is_sane(struct chw s, const struct conv *c) {
+    const double pixels = (double)s.h * (double)s.w;
+    return s.c * pixels <= SHAPE_ELEMENTS_MAX && (!c || (double)conv_numel(c) * pixels <= SHAPE_MACS_MAX);
+}
+
+/* The convolution that the operation is, or the last one before it. */
+static const char *place_of(const struct graph *g, size_t op) {
+    for (size_t i = op + 1; i-- > 0;)
+        if (g->ops[i].kind == OP_CONV)
+            return g->convs[g->ops[i].conv].name;
+    return "the image";
+}
+
 int graph_shapes(const struct graph *g, int size, struct chw **out, struct err *err) {
     struct chw *v = calloc((size_t)g->n_values, sizeof *v);
     if (!v)
@@ -82,12 +98,14 @@ int graph_shapes(const struct graph *g, int size, struct chw **out, struct err *
     for (size_t i = 0; i < g->n_ops; i++) {
         const struct op *op = &g->ops[i];
         struct chw s = shape_of(g, op, v);
-        if (s.c <= 0 || s.h <= 0 || s.w <= 0) {
+        bool fits = s.c > 0 && s.h > 0 && s.w > 0;
+        if (!fits || !is_sane(s, op->kind == OP_CONV ? &g->convs[op->conv] : NULL)) {
             struct chw in = v[op->in[0]];
             free(v);
-            return err_set(err, ERR_FAILED, "%s%s: does not fit its input of %d x %d x %d at image size %d",
-                           op->kind == OP_CONV ? "" : "operation after ", g->convs[op->conv].name, (int)in.c,
-                           (int)in.h, (int)in.w, size);
+            return err_set(err, ERR_FAILED, "%s%s: %s its input of %d x %d x %d at image size %d",
+                           op->kind == OP_CONV ? "" : "operation after ", place_of(g, i),
+                           fits ? "makes far too many numbers of" : "does not fit", (int)in.c, (int)in.h,
+                           (int)in.w, size);
         }
         v[op->out] = s;
     }

@@ -9,9 +9,14 @@ struct chw {
     int64_t c, h, w;
 };
 
+/* A value of more elements of one image than this, and a convolution of more products, are refused: 8 GB in
+ * float32, and a hundred times the largest of YOLOv10x at 8192. No count of them overflows int64_t. */
+#define SHAPE_ELEMENTS_MAX ((double)((int64_t)1 << 31))
+#define SHAPE_MACS_MAX ((double)((int64_t)1 << 44))
+
 /* Shapes of all graph->n_values values for a size x size image; caller frees *out. A graph whose values do
- * not fit together, or an input too small or not a multiple of the largest stride, is ERR_FAILED naming the
- * operation. */
+ * not fit together or are far too large, or an input too small or not a multiple of the largest stride, is
+ * ERR_FAILED naming the operation. */
 int graph_shapes(const struct graph *graph, int size, struct chw **out, struct err *err);
 
 /* Multiply-accumulates of convolution c for an output of h x w. */

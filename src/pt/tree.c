@@ -20,6 +20,7 @@ struct seen {
 struct walk {
     struct seen *table;
     size_t room, n; /* room: a power of two */
+    size_t left;    /* bytes that may still be taken */
     char path[PATH_BYTES];
 };
 
@@ -43,14 +44,25 @@ static int grow(struct walk *w, struct err *err) {
     return 0;
 }
 
+/* Bytes of a cJSON item with its key, about. */
+enum { ITEM = 128, MODULE_ITEMS = 6, TENSOR_ITEMS = 24 };
+
+static int charge(struct walk *w, size_t items, size_t text, struct err *err) {
+    size_t n = items * ITEM + text;
+    if (n > w->left)
+        return err_set(err, ERR_FAILED, "%s: the tree's text is far longer than the file", w->path);
+    w->left -= n;
+    return 0;
+}
+
 /* *first is where `what` was met before, or NULL; then this path is noted. */
 static int visit(struct walk *w, const void *what, const char **first, struct err *err) {
-    if (2 * (w->n + 1) > w->room && grow(w, err))
+    if (charge(w, 1, strlen(w->path), err) || (2 * (w->n + 1) > w->room && grow(w, err)))
         return -1;
     struct seen *s = &w->table[slot_of(w, what)];
     *first = s->path;
     if (s->what)
-        return 0;
+        return charge(w, 1, strlen(s->path), err);
     if (!(s->path = strdup(w->path)))
         return err_nomem(err);
     s->what = what;
@@ -138,6 +150,8 @@ static int tensor_json(struct walk *w, const struct pt_value *v, cJSON *o, struc
         cJSON_AddStringToObject(o, "same_as", first);
         return 0;
     }
+    if (charge(w, TENSOR_ITEMS, strlen(t->dtype_name) + strlen(t->storage), err))
+        return -1;
     cJSON_AddStringToObject(o, "dtype", t->dtype_name);
     add_dims(o, "shape", t->dims, t->size);
     add_dims(o, "strides", t->dims, t->stride);
@@ -172,17 +186,30 @@ static int tensors_json(struct walk *w, const struct pt_value *m, size_t n, at_f
     return 0;
 }
 
-static cJSON *attributes_json(const struct pt_value *m) {
-    cJSON *o = cJSON_CreateObject();
+/* What plain() will take. */
+static int charge_plain(struct walk *w, const struct pt_value *v, struct err *err) {
+    size_t items = 1, text = 0, n = pt_len(v) <= ITEMS_MAX ? pt_len(v) : 0;
+    for (size_t i = 0; i < n; i++) {
+        const char *s = pt_str(pt_item(v, i));
+        items++;
+        text += s ? strlen(s) : 0;
+    }
+    return charge(w, items, text + (pt_str(v) ? strlen(pt_str(v)) : 0), err);
+}
+
+static int attributes_json(struct walk *w, const struct pt_value *m, cJSON *o, struct err *err) {
     const struct pt_value *state = pt_state(m);
     for (size_t i = 0; i < pt_dict_len(state); i++) {
         const char *name = pt_str(pt_dict_key(state, i));
-        cJSON *value =
-            name && *name != '_' && strlen(name) <= TEXT_MAX ? plain(pt_dict_value(state, i)) : NULL;
+        if (!name || *name == '_' || strlen(name) > TEXT_MAX)
+            continue;
+        if (charge_plain(w, pt_dict_value(state, i), err))
+            return -1;
+        cJSON *value = plain(pt_dict_value(state, i));
         if (value)
             cJSON_AddItemToObject(o, name, value);
     }
-    return o;
+    return 0;
 }
 
 static int module_json(struct walk *w, const struct pt_value *m, cJSON *o, struct err *err);
@@ -204,7 +231,7 @@ static int children_json(struct walk *w, const struct pt_value *m, cJSON *o, str
 }
 
 static int module_json(struct walk *w, const struct pt_value *m, cJSON *o, struct err *err) {
-    cJSON *params = NULL, *buffers = NULL, *children = NULL;
+    cJSON *attributes = NULL, *params = NULL, *buffers = NULL, *children = NULL;
     const char *first;
     int ret = -1;
     if (visit(w, m, &first, err))
@@ -213,26 +240,30 @@ static int module_json(struct walk *w, const struct pt_value *m, cJSON *o, struc
         cJSON_AddStringToObject(o, "same_as", first);
         return 0;
     }
+    if (charge(w, MODULE_ITEMS, strlen(pt_class(m)), err))
+        return -1;
     cJSON_AddStringToObject(o, "class", pt_class(m));
-    add_part(o, "attributes", attributes_json(m));
+    attributes = cJSON_CreateObject();
     params = cJSON_CreateObject();
     buffers = cJSON_CreateObject();
     children = cJSON_CreateObject();
-    ret = tensors_json(w, m, pt_params(m), pt_param_at, params, err) ||
+    ret = attributes_json(w, m, attributes, err) ||
+                  tensors_json(w, m, pt_params(m), pt_param_at, params, err) ||
                   tensors_json(w, m, pt_buffers(m), pt_buffer_at, buffers, err) ||
                   children_json(w, m, children, err)
               ? -1
               : 0;
+    add_part(o, "attributes", attributes);
     add_part(o, "parameters", params);
     add_part(o, "buffers", buffers);
     add_part(o, "children", children);
     return ret;
 }
 
-int pt_tree_json(const struct pt_value *root, cJSON **out, struct err *err) {
-    struct walk w = {0};
+int pt_tree_json(const struct checkpoint *c, cJSON **out, struct err *err) {
+    struct walk w = {.left = checkpoint_size(c) * TREE_FACTOR + TREE_SLACK};
     cJSON *o = cJSON_CreateObject();
-    int ret = module_json(&w, root, o, err);
+    int ret = module_json(&w, checkpoint_root(c), o, err);
     for (size_t i = 0; i < w.room; i++)
         free(w.table[i].path);
     free(w.table);

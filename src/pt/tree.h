@@ -6,8 +6,8 @@
  *      "buffers": {...}, "children": {"model": {...}, ...}}
  *
  * Empty objects are left out. A child that is None is null. A module or tensor that was met before is
- * {"same_as": "model.0.conv"}, the path of its first occurrence: each is written once, so that the text stays
- * within a constant multiple of the file. */
+ * {"same_as": "model.0.conv"}, the path of its first occurrence. The text stays within a constant multiple of
+ * the file: what a few bytes of it can name again and again, a path or a list of words, is counted. */
 #ifndef YS_PT_TREE_H
 #define YS_PT_TREE_H
 
@@ -15,11 +15,16 @@
 
 #include <cjson/cJSON.h>
 
-/* The tree under root, the caller's. "sha256" is that of the elements as little-endian float32 in row-major
+enum {
+    TREE_FACTOR = 24,    /* bytes of JSON in memory per byte of the file, */
+    TREE_SLACK = 1 << 20 /* and what any file may take */
+};
+
+/* The checkpoint's tree, the caller's. "sha256" is that of the elements as little-endian float32 in row-major
  * order. A tensor of a dtype that cannot be read has no "sha256". "attributes" are the None, bool, int, float
  * and str attributes whose names do not begin with '_', and flat lists and tuples of those; text over 128
  * bytes and lists over 16 items are left out; a float that is not finite is the string "nan", "inf" or
- * "-inf". Errors: ERR_FAILED naming the tensor that cannot be read. */
-int pt_tree_json(const struct pt_value *root, cJSON **out, struct err *err);
+ * "-inf". Errors: ERR_FAILED naming the tensor that cannot be read, or at which the text became too long. */
+int pt_tree_json(const struct checkpoint *checkpoint, cJSON **out, struct err *err);
 
 #endif

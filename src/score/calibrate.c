@@ -2,6 +2,7 @@
 
 #include "base/json.h"
 #include "base/progress.h"
+#include "cuda/cuda.h"
 #include "forward/forward.h"
 
 #include <pthread.h>
@@ -185,7 +186,7 @@ static int run_images(const struct graph *graph, struct pool *pool, const struct
     }
     if (forward_net_new(graph, images->size, &net, err) || make_lanes(&c, net, pool_threads(pool), err))
         goto out;
-    progress_start(&c.progress, "calibrating", amax->images, amax->done);
+    progress_start(&c.progress, "calibrating", amax->images, amax->done, NULL);
     pool_run(pool, c.n_lanes, run_lane, &c);
     progress_end(&c.progress);
     ret = c.failed == amax->images ? 0 : -1;
@@ -196,8 +197,9 @@ out:
     return ret;
 }
 
-int calibrate(const struct graph *graph, struct pool *pool, const struct calib_set *images, int count,
-              int batch_size, const char *checkpoint, const char *state, struct amax *out, struct err *err) {
+int calibrate(const struct graph *graph, struct pool *pool, struct cuda *cuda, const struct calib_set *images,
+              int count, int batch_size, const char *checkpoint, const char *state, struct amax *out,
+              struct err *err) {
     struct amax amax = {0}, kept;
     int ret = -1;
     if (amax_new(graph, count, batch_size, &amax, err))
@@ -208,7 +210,8 @@ int calibrate(const struct graph *graph, struct pool *pool, const struct calib_s
         amax_free(&amax);
         amax = kept;
     }
-    if (run_images(graph, pool, images, state, &amax, err))
+    if (cuda ? cuda_calibrate(cuda, graph, images, &amax, err)
+             : run_images(graph, pool, images, state, &amax, err))
         goto out;
     if (state)
         unlink(state);

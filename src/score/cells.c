@@ -76,6 +76,7 @@ int cells_score(struct session *session, const struct cells_options *options, st
         .steps = score_steps(options->score_size, batch, session->images->count),
         .batch_size = batch,
         .checkpoint = session->checkpoint,
+        .cuda = session->cuda,
     };
     int scored = pass.steps * batch < session->images->count ? pass.steps * batch : session->images->count;
     const struct score_result about = {name, session->options.model, options->demonstration, scored};

@@ -6,44 +6,49 @@
 
 #include <stdlib.h>
 
-struct layer_scorer {
+struct layer_weights {
     const struct graph *graph;
-    struct pool *pool;
     const struct amax *amax;
     const struct plan *plan;
-    struct conv_weight **weights; /* [conv][weight][mode], those that some pair asks for */
+    struct conv_weight **of; /* [conv][weight][mode], those that some pair asks for */
+    struct err *failures;    /* of each convolution */
+};
+
+struct layer_scorer {
+    const struct layer_weights *weights;
+    struct pool *pool;
     struct conv_scratch *scratch;
     struct conv_planes *planes;
     struct conv_target *target;
     float *y; /* an output of our own */
     size_t y_size;
-    struct err *failures; /* of each convolution's weights */
 };
 
-static struct conv_weight **weight_at(const struct layer_scorer *s, size_t conv, int weight,
+static struct conv_weight **weight_at(const struct layer_weights *w, size_t conv, int weight,
                                       enum conv_mode mode) {
-    return &s->weights[(conv * (size_t)s->plan->n_weights + (size_t)weight) * CONV_MODES + mode];
+    return &w->of[(conv * (size_t)w->plan->n_weights + (size_t)weight) * CONV_MODES + mode];
 }
 
-static enum conv_mode mode_of(const struct layer_scorer *s, size_t conv, const struct pair *p) {
-    return operand_mode(&s->plan->inputs[p->input], &s->plan->weights[p->weight], &s->amax->layers[conv],
-                        &s->graph->convs[conv]);
+static enum conv_mode mode_of(const struct layer_weights *w, size_t conv, const struct pair *p) {
+    return operand_mode(&w->plan->inputs[p->input], &w->plan->weights[p->weight], &w->amax->layers[conv],
+                        &w->graph->convs[conv]);
 }
 
 /* The quantized weights of a convolution that pairs ask for, each in the modes that they are multiplied in.
  */
-static int prepare_weights(struct layer_scorer *s, size_t conv, struct err *err) {
-    const struct conv *c = &s->graph->convs[conv];
+static int prepare_conv(struct layer_weights *l, size_t conv, struct err *err) {
+    const struct conv *c = &l->graph->convs[conv];
+    const struct plan *plan = l->plan;
     float *values = malloc((conv_numel(c) + (size_t)c->cout) * sizeof *values),
           *units = values + conv_numel(c);
     int ret = values ? 0 : err_nomem(err);
-    for (int w = 0; w < s->plan->n_weights && !ret; w++) {
-        operand_weight(&s->plan->weights[w], &s->amax->layers[conv], c, values, units);
-        for (int p = 0; p < s->plan->n_pairs && !ret; p++) {
-            if (s->plan->pairs[p].weight != w)
+    for (int w = 0; w < plan->n_weights && !ret; w++) {
+        operand_weight(&plan->weights[w], &l->amax->layers[conv], c, values, units);
+        for (int p = 0; p < plan->n_pairs && !ret; p++) {
+            if (plan->pairs[p].weight != w)
                 continue;
-            enum conv_mode mode = mode_of(s, conv, &s->plan->pairs[p]);
-            struct conv_weight **at = weight_at(s, conv, w, mode);
+            enum conv_mode mode = mode_of(l, conv, &plan->pairs[p]);
+            struct conv_weight **at = weight_at(l, conv, w, mode);
             if (!*at)
                 ret = conv_weight_new_codes(c, mode, values, mode == CONV_F32 ? NULL : units, at, err);
         }
@@ -54,50 +59,70 @@ static int prepare_weights(struct layer_scorer *s, size_t conv, struct err *err)
 
 static void prepare_task(void *ctx, size_t conv, int worker) {
     (void)worker;
-    struct layer_scorer *s = ctx;
-    prepare_weights(s, conv, &s->failures[conv]);
+    struct layer_weights *w = ctx;
+    prepare_conv(w, conv, &w->failures[conv]);
 }
 
-int layer_scorer_new(const struct graph *graph, struct pool *pool, const struct amax *amax,
-                     const struct plan *plan, struct layer_scorer **out, struct err *err) {
-    struct layer_scorer *s = calloc(1, sizeof *s);
-    if (!s)
+int layer_weights_new(const struct graph *graph, struct pool *pool, const struct amax *amax,
+                      const struct plan *plan, struct layer_weights **out, struct err *err) {
+    struct layer_weights *w = calloc(1, sizeof *w);
+    if (!w)
         return err_nomem(err);
-    *s = (struct layer_scorer){.graph = graph, .pool = pool, .amax = amax, .plan = plan};
-    s->weights = calloc(graph->n_convs * (size_t)plan->n_weights * CONV_MODES, sizeof(struct conv_weight *));
-    s->failures = calloc(graph->n_convs, sizeof *s->failures);
-    if (!s->weights || !s->failures) {
+    *w = (struct layer_weights){.graph = graph, .amax = amax, .plan = plan};
+    w->of = calloc(graph->n_convs * (size_t)plan->n_weights * CONV_MODES, sizeof(struct conv_weight *));
+    w->failures = calloc(graph->n_convs, sizeof *w->failures);
+    if (!w->of || !w->failures) {
         err_nomem(err);
         goto fail;
     }
-    if (conv_scratch_new(pool, &s->scratch, err) || conv_planes_new(pool, &s->planes, err) ||
-        conv_target_new(pool, &s->target, err))
-        goto fail;
-    pool_run(pool, graph->n_convs, prepare_task, s);
+    pool_run(pool, graph->n_convs, prepare_task, w);
     for (size_t i = 0; i < graph->n_convs; i++)
-        if (s->failures[i].code) {
-            *err = s->failures[i];
+        if (w->failures[i].code) {
+            *err = w->failures[i];
             goto fail;
         }
-    *out = s;
+    *out = w;
     return 0;
 fail:
-    layer_scorer_free(&s);
+    layer_weights_free(&w);
     return -1;
+}
+
+void layer_weights_free(struct layer_weights **weights) {
+    struct layer_weights *w = *weights;
+    if (!w)
+        return;
+    size_t n = w->graph->n_convs * (size_t)w->plan->n_weights * CONV_MODES;
+    for (size_t i = 0; w->of && i < n; i++)
+        conv_weight_free(&w->of[i]);
+    free(w->of);
+    free(w->failures);
+    free(w);
+    *weights = NULL;
+}
+
+int layer_scorer_new(const struct layer_weights *weights, struct pool *pool, struct layer_scorer **out,
+                     struct err *err) {
+    struct layer_scorer *s = calloc(1, sizeof *s);
+    if (!s)
+        return err_nomem(err);
+    *s = (struct layer_scorer){.weights = weights, .pool = pool};
+    if (conv_scratch_new(pool, &s->scratch, err) || conv_planes_new(pool, &s->planes, err) ||
+        conv_target_new(pool, &s->target, err)) {
+        layer_scorer_free(&s);
+        return -1;
+    }
+    *out = s;
+    return 0;
 }
 
 void layer_scorer_free(struct layer_scorer **scorer) {
     struct layer_scorer *s = *scorer;
     if (!s)
         return;
-    size_t n = s->graph->n_convs * (size_t)s->plan->n_weights * CONV_MODES;
-    for (size_t i = 0; s->weights && i < n; i++)
-        conv_weight_free(&s->weights[i]);
     conv_scratch_free(&s->scratch);
     conv_planes_free(&s->planes);
     conv_target_free(&s->target);
-    free(s->weights);
-    free(s->failures);
     free(s->y);
     free(s);
     *scorer = NULL;
@@ -154,8 +179,8 @@ static int own_output(struct layer_scorer *s, const struct conv *c, const struct
 /* The pairs first .. end - 1, all of one input. */
 static int score_input(struct layer_scorer *s, size_t conv, const struct record *r, int first, int end,
                        const bool *wanted, double *sums, size_t stride, struct err *err) {
-    const struct conv *c = &s->graph->convs[conv];
-    const struct plan *plan = s->plan;
+    const struct conv *c = &s->weights->graph->convs[conv];
+    const struct plan *plan = s->weights->plan;
     const struct input_spec *input = &plan->inputs[plan->pairs[first].input];
     const struct conv_weight **weights = calloc((size_t)(end - first), sizeof *weights);
     double *found = calloc((size_t)(end - first), sizeof *found);
@@ -171,9 +196,9 @@ static int score_input(struct layer_scorer *s, size_t conv, const struct record 
     }
     for (int p = first; p < end; p++)
         if (wanted[p]) {
-            enum conv_mode mode = mode_of(s, conv, &plan->pairs[p]);
+            enum conv_mode mode = mode_of(s->weights, conv, &plan->pairs[p]);
             modes |= 1u << mode;
-            weights[n++] = *weight_at(s, conv, plan->pairs[p].weight, mode);
+            weights[n++] = *weight_at(s->weights, conv, plan->pairs[p].weight, mode);
         }
     if (n == 0) {
         ret = 0;
@@ -186,7 +211,8 @@ static int score_input(struct layer_scorer *s, size_t conv, const struct record 
         if (conv_target_fill(s->target, s->pool, c, &output, modes, err))
             goto out;
     }
-    if (operand_input(&operand, s->pool, input, &s->amax->layers[conv], r->x, r->shape, &source, err) ||
+    if (operand_input(&operand, s->pool, input, &s->weights->amax->layers[conv], r->x, r->shape, &source,
+                      err) ||
         conv_planes_fill(s->planes, s->pool, c, &source, modes, err) ||
         conv_score(s->scratch, s->pool, c, s->planes, weights, n, s->target, found, err))
         goto out;
@@ -204,8 +230,8 @@ out:
 
 int layer_score(struct layer_scorer *s, size_t conv, struct conv_call *const *calls, size_t n_calls,
                 const bool *wanted, double *sums, size_t stride, struct err *err) {
-    const struct conv *c = &s->graph->convs[conv];
-    const struct plan *plan = s->plan;
+    const struct conv *c = &s->weights->graph->convs[conv];
+    const struct plan *plan = s->weights->plan;
     const float **g = calloc(n_calls, sizeof *g);
     struct record r = {0};
     unsigned modes = 0;
@@ -214,7 +240,7 @@ int layer_score(struct layer_scorer *s, size_t conv, struct conv_call *const *ca
         r = record_of(calls, n_calls, g);
     for (int p = 0; p < plan->n_pairs; p++)
         if (wanted[p] && plan->inputs[plan->pairs[p].input].q.format != QUANT_OFF)
-            modes |= 1u << mode_of(s, conv, &plan->pairs[p]);
+            modes |= 1u << mode_of(s->weights, conv, &plan->pairs[p]);
     if (!ret && modes)
         ret = conv_target_fill(s->target, s->pool, c, &r.output, modes, err);
     /* The inputs that are not quantized come last: they have an output of their own to compare with. */

@@ -10,11 +10,19 @@
 
 #include <stdbool.h>
 
-struct layer_scorer;
+struct layer_weights;
 
-/* Quantizes the plan's distinct weights of every convolution. Borrows all its arguments. */
-int layer_scorer_new(const struct graph *graph, struct pool *pool, const struct amax *amax,
-                     const struct plan *plan, struct layer_scorer **out, struct err *err);
+/* Quantizes the plan's distinct weights of every convolution. Borrows all its arguments; pool, until it
+ * returns. */
+int layer_weights_new(const struct graph *graph, struct pool *pool, const struct amax *amax,
+                      const struct plan *plan, struct layer_weights **out, struct err *err);
+void layer_weights_free(struct layer_weights **weights);
+
+/* What one scorer of layers works in; others may work with the same weights at the same time. Borrows its
+ * arguments. */
+struct layer_scorer;
+int layer_scorer_new(const struct layer_weights *weights, struct pool *pool, struct layer_scorer **out,
+                     struct err *err);
 void layer_scorer_free(struct layer_scorer **scorer);
 
 /* For each pair p of the plan with wanted[p]: sums[p * stride] = sum of g^2 (conv(q(x), q(w)) - y)^2, where

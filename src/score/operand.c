@@ -63,6 +63,10 @@ enum conv_mode operand_mode(const struct input_spec *input, const struct weight_
     return conv_mode_for(conv, x == GRID_INTEGERS && w == GRID_INTEGERS);
 }
 
+bool quantizer_has_codes(const struct quantizer *q, float amax) {
+    return grid_of(q, amax) != GRID_NONE;
+}
+
 /* Channels channel .. channel + count - 1, rows first .. first + rows - 1 of image i, quantized. */
 static void quantize(void *ctx, size_t image, size_t channel, size_t count, size_t first, size_t rows,
                      float *out) {

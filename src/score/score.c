@@ -2,8 +2,8 @@
 
 #include "base/cpu.h"
 #include "base/progress.h"
-#include "score/layer.h"
-#include "score/plan.h"
+#include "cuda/cuda.h"
+#include "score/steps.h"
 #include "score/sums.h"
 
 #include <math.h>
@@ -30,121 +30,109 @@ static void identity_of(const struct score_pass *pass, const struct score_cell *
     char text[1024];
     int n = snprintf(text, sizeof text, "%d %s %s %s %d %d %d %d %s", SCORE_REVISION, pass->checkpoint,
                      pass->images->digest, cell->qcfg_digest, pass->amax->images, pass->amax->awq_images,
-                     pass->batch_size, pass->steps, cpu_level_names[cpu_level()]);
+                     pass->batch_size, pass->steps,
+                     pass->cuda ? cuda_name(pass->cuda) : cpu_level_names[cpu_level()]);
     digest_bytes(text, (size_t)n, hex);
 }
 
-/* Where a step's layers are scored to as backward comes to them. */
-struct step {
-    const struct graph *graph;
-    struct layer_scorer *scorer;
-    const bool *wanted;
-    double *add; /* [pair * n_convs + conv] */
+/* The cells that steps are scored for. */
+struct progress_of_cells {
+    const struct score_pass *pass;
+    const struct plan *plan;
+    struct score_cell *cells;
+    size_t n_cells;
+    char (*identities)[DIGEST_HEX];
+    struct progress progress;
 };
 
-static int score_conv(void *ctx, size_t conv, struct conv_call *const *calls, size_t n_calls,
-                      struct err *err) {
-    const struct step *s = ctx;
-    const struct graph *g = s->graph;
-    if (layer_score(s->scorer, conv, calls, n_calls, s->wanted, s->add + conv, g->n_convs, err))
-        return err_wrap(err, "%s", g->convs[conv].name);
+/* A GPU remakes this many steps sooner than the disk keeps what comes before. */
+enum { CUDA_SAVE_EVERY = 256 };
+
+/* Adds a step to the cells that lack it. */
+static int take_step(void *ctx, int step, const double *add, struct err *err) {
+    struct progress_of_cells *p = ctx;
+    size_t n_convs = p->pass->graph->n_convs;
+    for (size_t i = 0; i < p->n_cells; i++) {
+        struct score_cell *c = &p->cells[i];
+        if (c->done != step)
+            continue;
+        for (size_t k = 0; k < n_convs; k++)
+            c->sums[k] += add[(size_t)p->plan->pair_of[i] * n_convs + k];
+        c->done++;
+        if (p->pass->cuda && c->done % CUDA_SAVE_EVERY)
+            continue;
+        if (c->state && sums_write(c->state, p->identities[i], c->done, c->sums, n_convs, err))
+            return -1;
+    }
+    progress_step(&p->progress, step + 1);
     return 0;
 }
 
-/* One step: the batch's gradients, and every layer's pairs; add[pair * n_convs + conv] receives the step's
- * sums. */
-static int run_step(const struct score_pass *pass, struct gradient *gradient, struct layer_scorer *scorer,
-                    int step, const bool *wanted, float *batch, double *add, struct err *err) {
-    size_t each = pass->images->image_bytes;
-    int first = step * pass->batch_size, left = pass->images->count - first;
-    int n = left < pass->batch_size ? left : pass->batch_size;
-    struct step s = {pass->graph, scorer, wanted, add};
-    for (int i = 0; i < n; i++)
-        calib_to_float(pass->images->images[first + i], each, batch + (size_t)i * each);
-    return gradient_run(gradient, batch, n, score_conv, &s, err);
+/* The step from which on some cell wants each pair. Caller frees; NULL when out of memory. */
+static int *wanted_from(const struct plan *plan, const struct score_cell *cells, size_t n_cells, int steps) {
+    int *from = malloc((size_t)plan->n_pairs * sizeof *from);
+    for (int p = 0; from && p < plan->n_pairs; p++)
+        from[p] = steps;
+    for (size_t i = 0; from && i < n_cells; i++) {
+        int *at = &from[plan->pair_of[i]];
+        *at = cells[i].done < *at ? cells[i].done : *at;
+    }
+    return from;
+}
+
+/* Takes the cells up from their states. *first: the first step that one of them lacks. */
+static int take_up(struct progress_of_cells *p, int *first, struct err *err) {
+    size_t n_convs = p->pass->graph->n_convs;
+    *first = p->pass->steps;
+    for (size_t i = 0; i < p->n_cells; i++) {
+        struct score_cell *c = &p->cells[i];
+        if (!(c->sums = calloc(n_convs, sizeof *c->sums)))
+            return err_nomem(err);
+        identity_of(p->pass, c, p->identities[i]);
+        c->done = c->state ? sums_read(c->state, p->identities[i], c->sums, n_convs) : 0;
+        if (c->done > p->pass->steps)
+            c->done = 0;
+        *first = c->done < *first ? c->done : *first;
+    }
+    return 0;
 }
 
 int score_run(const struct score_pass *pass, struct score_cell *cells, size_t n_cells, struct err *err) {
-    size_t n_convs = pass->graph->n_convs;
-    size_t each = pass->images->image_bytes;
     struct plan plan = {0};
-    struct gradient *gradient = NULL;
-    struct layer_scorer *scorer = NULL;
-    struct progress progress = {0};
+    struct progress_of_cells p = {.pass = pass, .plan = &plan, .cells = cells, .n_cells = n_cells};
+    char of[32];
     const struct qcfg **qcfgs = calloc(n_cells + 1, sizeof *qcfgs);
-    char(*identities)[DIGEST_HEX] = calloc(n_cells + 1, sizeof *identities);
-    int batch_size = pass->batch_size < pass->images->count ? pass->batch_size : pass->images->count;
-    float *batch = malloc((size_t)batch_size * each * sizeof *batch);
-    double *add = NULL;
-    bool *wanted = NULL;
-    int ret = -1, first = pass->steps;
-    if (!qcfgs || !identities || !batch) {
+    int *from = NULL;
+    int ret = -1, first;
+    p.identities = calloc(n_cells + 1, sizeof *p.identities);
+    if (!qcfgs || !p.identities) {
         err_nomem(err);
         goto out;
     }
-    for (size_t i = 0; i < n_cells; i++) {
-        struct score_cell *c = &cells[i];
-        qcfgs[i] = &c->qcfg;
-        if (!(c->sums = calloc(n_convs, sizeof *c->sums))) {
-            err_nomem(err);
-            goto out;
-        }
-        identity_of(pass, c, identities[i]);
-        c->done = c->state ? sums_read(c->state, identities[i], c->sums, n_convs) : 0;
-        if (c->done > pass->steps)
-            c->done = 0;
-        first = c->done < first ? c->done : first;
-    }
+    for (size_t i = 0; i < n_cells; i++)
+        qcfgs[i] = &cells[i].qcfg;
+    if (take_up(&p, &first, err))
+        goto out;
     if (first == pass->steps) {
         ret = 0;
         goto out;
     }
-    if (plan_make(qcfgs, n_cells, &plan, err) ||
-        layer_scorer_new(pass->graph, pass->pool, pass->amax, &plan, &scorer, err) ||
-        gradient_new(pass->graph, pass->images->size, batch_size, pass->pool, &gradient, err))
+    if (plan_make(qcfgs, n_cells, &plan, err))
         goto out;
-    add = calloc((size_t)plan.n_pairs * n_convs, sizeof *add);
-    wanted = calloc((size_t)plan.n_pairs, sizeof *wanted);
-    if (!add || !wanted) {
+    if (!(from = wanted_from(&plan, cells, n_cells, pass->steps))) {
         err_nomem(err);
         goto out;
     }
-    progress_start(&progress, pass->batch_size > 1 ? "scoring batch" : "scoring image", pass->steps, first);
-    for (int step = first; step < pass->steps; step++) {
-        memset(wanted, 0, (size_t)plan.n_pairs * sizeof *wanted);
-        bool any = false;
-        for (size_t i = 0; i < n_cells; i++)
-            if (cells[i].done == step)
-                any = wanted[plan.pair_of[i]] = true;
-        if (!any)
-            continue;
-        if (run_step(pass, gradient, scorer, step, wanted, batch, add, err)) {
-            err_wrap(err, "score step %d", step + 1);
-            goto out;
-        }
-        for (size_t i = 0; i < n_cells; i++) {
-            struct score_cell *c = &cells[i];
-            if (c->done != step)
-                continue;
-            for (size_t k = 0; k < n_convs; k++)
-                c->sums[k] += add[(size_t)plan.pair_of[i] * n_convs + k];
-            c->done++;
-            if (c->state && sums_write(c->state, identities[i], c->done, c->sums, n_convs, err))
-                goto out;
-        }
-        progress_step(&progress, step + 1);
-    }
-    ret = 0;
+    snprintf(of, sizeof of, "%zu cell%s", n_cells, n_cells == 1 ? "" : "s");
+    progress_start(&p.progress, pass->batch_size > 1 ? "scoring batch" : "scoring image", pass->steps, first,
+                   of);
+    ret = (pass->cuda ? steps_run_cuda : steps_run)(pass, &plan, first, from, take_step, &p, err);
 out:
-    progress_end(&progress);
-    layer_scorer_free(&scorer);
-    gradient_free(&gradient);
+    progress_end(&p.progress);
     plan_free(&plan);
     free(qcfgs);
-    free(identities);
-    free(batch);
-    free(add);
-    free(wanted);
+    free(p.identities);
+    free(from);
     return ret;
 }
 

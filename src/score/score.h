@@ -20,6 +20,8 @@
  * run's identity. */
 enum { SCORE_REVISION = 2 };
 
+struct cuda;
+
 struct score_cell {
     struct qcfg qcfg;
     char qcfg_digest[DIGEST_HEX];
@@ -37,6 +39,7 @@ struct score_pass {
     int steps; /* score_steps() */
     int batch_size;
     const char *checkpoint; /* digest */
+    struct cuda *cuda;      /* where, or NULL: on pool */
 };
 
 /* min(max(score_size / batch_size, 1), batches of `images` images): how many batches are scored on. */

@@ -2,6 +2,7 @@
 #include "score/session.h"
 
 #include "base/cpu.h"
+#include "cuda/cuda.h"
 #include "pt/checkpoint.h"
 #include "score/calibrate.h"
 
@@ -9,13 +10,22 @@
 #include <stdlib.h>
 #include <string.h>
 
-static int check_device(const char *device, struct err *err) {
-    if (strcmp(device, "cpu") == 0 || strcmp(device, "auto") == 0)
+int session_device(const struct session_options *o, const char **kind, struct err *err) {
+    struct err why = {0};
+    *kind = "cpu";
+    if (strcmp(o->device, "cpu") == 0 || (strcmp(o->device, "auto") == 0 && !cuda_is_built()))
         return 0;
-    if (strncmp(device, "cuda", 4) == 0 && (!device[4] || device[4] == ':'))
-        return err_set(err, ERR_UNSUPPORTED,
-                       "--device %s: this build computes on the CPU only; use --device cpu", device);
-    return err_set(err, ERR_USAGE, "--device: \"%s\" is not one of auto, cpu, cuda, cuda:N", device);
+    if (strcmp(o->device, "auto") == 0) {
+        if (cuda_probe("cuda", &why) == 0)
+            *kind = "cuda";
+        else if (o->say)
+            o->say("computing on the CPU: no usable GPU");
+        return 0;
+    }
+    if (strncmp(o->device, "cuda", 4) || (o->device[4] && o->device[4] != ':'))
+        return err_set(err, ERR_USAGE, "--device: \"%s\" is not one of auto, cpu, cuda, cuda:N", o->device);
+    *kind = "cuda";
+    return cuda_probe(o->device, err);
 }
 
 /* The graph of a checkpoint file, and the file's digest, which must be `expected` unless that is NULL. */
@@ -35,12 +45,47 @@ static int read_model(const char *path, const char *expected, struct graph **gra
     return ret;
 }
 
+/* What a session is opened from: each part waits for a disk, a driver or a digest, not for the others. */
+struct opening {
+    struct session *s;
+    struct err errs[3];
+};
+
+static void open_part(void *ctx, size_t part, int worker) {
+    (void)worker;
+    struct opening *o = ctx;
+    struct session *s = o->s;
+    const struct session_options *options = &s->options;
+    const char *kind, *device = strcmp(options->device, "auto") == 0 ? "cuda" : options->device;
+    struct err *err = &o->errs[part];
+    switch (part) {
+    case 0:
+        if (session_device(options, &kind, err) == 0 && strcmp(kind, "cuda") == 0)
+            cuda_open(device, options->say, &s->cuda, err);
+        break;
+    case 1:
+        read_model(options->model, options->sha256, &s->graph, s->checkpoint, err);
+        break;
+    case 2:
+        calib_load(options->calib, &s->images, err);
+        break;
+    }
+}
+
 int session_open(struct session *s, const struct session_options *options, struct err *err) {
+    enum { PARTS = 3 };
+    struct opening o = {.s = s};
+    struct pool *pool = NULL;
     s->options = *options;
-    if (check_device(options->device, err) || cpu_level_init(err) ||
-        read_model(options->model, options->sha256, &s->graph, s->checkpoint, err) ||
-        calib_load(options->calib, &s->images, err))
+    if (cpu_level_init(err) || pool_new(PARTS, &pool, err))
         return -1;
+    pool_run(pool, PARTS, open_part, &o);
+    pool_free(&pool);
+    for (int i = 0; i < PARTS; i++)
+        if (o.errs[i].code) {
+            *err = o.errs[i];
+            return -1;
+        }
     return pool_new(options->threads, &s->pool, err);
 }
 
@@ -51,8 +96,8 @@ int session_calibrate(struct session *s, struct err *err) {
         free(name);
         return err_nomem(err);
     }
-    int ret = calibrate(s->graph, s->pool, s->images, s->images->count, s->options.batch_size, s->checkpoint,
-                        state, &s->amax, err);
+    int ret = calibrate(s->graph, s->pool, s->cuda, s->images, s->images->count, s->options.batch_size,
+                        s->checkpoint, state, &s->amax, err);
     free(name);
     free(state);
     return ret ? err_wrap(err, "%s", s->options.model) : 0;
@@ -73,6 +118,7 @@ void session_close(struct session *s) {
     graph_free(&s->graph);
     pool_free(&s->pool);
     calib_set_free(&s->images);
+    cuda_close(&s->cuda);
 }
 
 char *model_name(const char *path) {

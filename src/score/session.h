@@ -19,16 +19,23 @@ struct session_options {
     const char *state;         /* folder for the progress of interrupted passes, or NULL */
     int threads;
     int batch_size;
+    void (*say)(const char *message); /* hears what a user should know but that is no error; or NULL */
 };
 
 struct session {
     struct session_options options;
     struct graph *graph;
     struct pool *pool;
+    struct cuda *cuda; /* NULL: on pool */
     struct calib_set *images;
     struct amax amax;
     char checkpoint[DIGEST_HEX];
 };
+
+/* What options->device stands for on this machine: "cpu" or "cuda". auto is a GPU where one can be used;
+ * where a build with CUDA finds none, options->say hears it. Errors: ERR_USAGE for another word,
+ * ERR_UNSUPPORTED for a build without CUDA, ERR_FAILED for a machine without that GPU. */
+int session_device(const struct session_options *options, const char **kind, struct err *err);
 
 /* Reads the checkpoint and the images and starts the threads. */
 int session_open(struct session *s, const struct session_options *options, struct err *err);

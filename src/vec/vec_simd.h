@@ -128,7 +128,8 @@ static void interleave(const float *a, const float *b, size_t n, bool add, float
     size_t i = 0;
     for (; i + VL <= n; i += VL) {
         V av = load(a + i), bv = load(b + i);
-        V low = __builtin_shuffle(av, bv, LOW_LANES), high = __builtin_shuffle(av, bv, HIGH_LANES);
+        V low = __builtin_shufflevector(av, bv, LOW_LANES),
+          high = __builtin_shufflevector(av, bv, HIGH_LANES);
         store(out + 2 * i, add ? load(out + 2 * i) + low : low);
         store(out + 2 * i + VL, add ? load(out + 2 * i + VL) + high : high);
     }

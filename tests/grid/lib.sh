@@ -1,6 +1,8 @@
 # Read by the tests of the grid, from the repository root: a sandbox with the fake tools in place of the real ones, a list of 12
 # small "images" and "checkpoints" that only the fakes read.
 . tests/sandbox.sh
+REAL_BIN=$here/${BUILD:-build}/bin
+export REAL_BIN
 unset FAKE_SLEEP FAKE_FAIL FAKE_DIE FAKE_UNSOLVABLE FAKE_FAIL_CALIB FAKE_REVISION
 mkdir -p models calib/models lists/images
 i=10

@@ -1,81 +1,148 @@
 #!/bin/sh
-# make deps, with an apt of our own: nothing missing, something missing, through sudo, no root, no apt.
+# make deps on systems of our own: compilers that find what we say, an apt-get that has it, a sudo; then a user without root,
+# Fedora, Arch. Nothing is installed anywhere.
 . tests/grid/lib.sh
 
-mkdir apt && cd apt || exit 1
-cat >dpkg-query <<'EOT'
-#!/bin/sh
-for p in $HAVE; do echo "$p installed"; done
+# What the fake systems lack is listed in lacks, a word a line; apt-get's install empties it, but cannot find
+# what apt_cannot lists.
+mkdir fake plain
+: >lacks
+: >apt_cannot
+APT_LOG=$sandbox/apt.log
+export APT_LOG
+fake() { # NAME: standard input becomes a command
+    { echo '#!/bin/sh'; cat; } >"fake/$1" && chmod +x "fake/$1"
+}
+fake cc <<'EOT'
+case $0 in *c++) suffix=++ ;; esac
+! grep -qx "${0##*/}" lacks || exit 1
+case " $* " in *' -E '*) ;; *) exit 0 ;; esac
+sed -n 's/^#if __has_include(\(<.*>\))$/\1/p' | while read -r header; do
+    grep -qxF "$header$suffix" lacks || echo "here $header"
+done
 EOT
-cat >apt-get <<'EOT'
-#!/bin/sh
+cp fake/cc fake/c++
+fake apt-get <<'EOT'
 echo "apt-get $*" >>"$APT_LOG"
-case "$*" in *--assume-no*) echo "Need to get 12.3 MB of archives." ;; esac
+case "$*" in
+*--assume-no*) printf 'Need to get 12.3 MB of archives.\nAfter this operation, 45.6 MB of additional disk space will be used.\n' ;;
+*install*)
+    for p in $(cat apt_cannot); do case " $* " in *" $p "*) echo "E: Unable to locate package $p" >&2; exit 100 ;; esac; done
+    : >lacks
+    ln -sf /bin/true plain/jq
+    ln -sf /bin/true plain/chromium
+    ;;
+esac
 EOT
-cat >apt-cache <<'EOT'
-#!/bin/sh
-[ "$2" = browser ]
+fake apt-cache <<'EOT'
+! grep -qx "$2" apt_cannot
 EOT
-cat >id <<'EOT'
-#!/bin/sh
+fake id <<'EOT'
 echo "${ID:-0}"
 EOT
-cat >sudo <<'EOT'
-#!/bin/sh
+fake sudo <<'EOT'
 echo "sudo $*" >>"$APT_LOG"
+[ -z "$SUDO_REFUSES" ] || exit 1
 [ "$1" != -n ] || shift
 exec "$@"
 EOT
-chmod +x ./*
-cd ..
-APT_LOG=$sandbox/apt.log HAVE=$(make -s -f - print <<'EOT'
-include mk/deps.mk
-print: ; @echo $(DEBIAN_PACKAGES)
-EOT
-)
-export APT_LOG HAVE
-everything=$HAVE
-deps() { PATH=$sandbox/apt:$PATH make deps >out 2>err; status=$?; }
-: >"$APT_LOG"
+# The tools that every system has, and no others.
+for t in make sh cat awk sed grep tr cut env find cmp flock dirname nproc uname mkdir ln head tail; do
+    ln -s "$(command -v $t)" plain/
+done
+for t in true jq curl chromium; do
+    ln -s /bin/true plain/$t
+done
+deps() {
+    : >"$APT_LOG"
+    PATH=$sandbox/fake:$sandbox/plain make CC=cc CXX=c++ deps >out 2>err
+    status=$?
+}
+# The same with what the tests need; nothing is built.
+deps_for_tests() { # KIND...
+    : >"$APT_LOG"
+    PATH=$sandbox/fake:$sandbox/plain CC=cc CXX=c++ mk/deps.sh build "$@" >out 2>err
+    status=$?
+}
+
 deps
-equal "deps with nothing missing does nothing" "$status $(cat out)$(cat "$APT_LOG")" "0 deps: nothing is missing"
-HAVE=$(echo " $everything " | sed 's/ jq / /')
+equal "with nothing missing deps does nothing" "$status $(cat out)$(cat "$APT_LOG")" "0 deps: nothing is missing"
+rm plain/jq
+echo '<zip.h>' >lacks
 deps
-ok "deps installs what is missing, without recommended extras" grep -q 'apt-get .*install -y --no-install-recommends jq' "$APT_LOG"
-ok "and says how much comes" grep -q 'downloading 12.3 MB' out
-: >"$APT_LOG"
+equal "as root it installs what is missing, and no recommended extras" \
+    "$status $(grep -c '^apt-get .* install -y --no-install-recommends libzip-dev jq$' "$APT_LOG")" "0 1"
+equal "and says what, how much comes and how much it takes" "$(cat out)" "deps: missing: libzip-dev jq
+deps: downloading 12.3 MB
+deps: 45.6 MB on disk
+deps: installed"
+ok "without sudo" [ "$(grep -c sudo "$APT_LOG")" -eq 0 ]
+deps
+equal "then nothing is missing" "$(cat out)" "deps: nothing is missing"
+echo 'cc' >lacks
+deps
+ok "without a compiler, that and every library" grep -q ' install -y .* gcc libc6-dev libcjson-dev .* libssl-dev$' "$APT_LOG"
+
 ID=1000
 export ID
+echo '<png.h>' >lacks
 deps
-ok "for a user, through sudo" grep -q '^sudo .*apt-get.*install -y' "$APT_LOG"
+ok "for a user through sudo" grep -q '^sudo .*apt-get .* install -y --no-install-recommends libpng-dev$' "$APT_LOG"
+equal "which asks for no password where nobody can type it" "$(grep '^sudo' "$APT_LOG" | grep -vc '^sudo -n ')" 0
 
-# What only tests use: taken where apt has it, done without where not.
-equal "deps alone asks for nothing more" "$(make -n deps | grep -o 'OPTIONAL="[^"]*"')" 'OPTIONAL=""'
-equal "deps for the tests asks for a browser" "$(make -n deps test | grep -o 'OPTIONAL="[^"]*"')" 'OPTIONAL="chromium"'
-optional() { PATH=$sandbox/apt:$PATH DEBIAN=$everything OPTIONAL=$1 mk/deps.sh >out 2>err; status=$?; }
-HAVE=$everything
-: >"$APT_LOG"
-optional browser
-ok "an optional package is installed" grep -q 'install -y --no-install-recommends browser' "$APT_LOG"
-optional 'browser unheard'
-ok "one that apt does not know is done without: $(tail -n 2 out | head -n 1)" [ $status -eq 0 -a -n "$(grep 'do without unheard' out)" ]
-HAVE="$everything browser"
-: >"$APT_LOG"
-optional browser
-equal "one that is there is nothing to do" "$status $(cat out)$(cat "$APT_LOG")" "0 deps: nothing is missing"
-HAVE=$(echo " $everything " | sed 's/ jq / /')
-rm apt/sudo
-ln -s "$(command -v make)" "$(command -v sh)" "$(command -v cat)" "$(command -v awk)" "$(command -v dirname)" apt/ 2>/dev/null
-deps_alone() { PATH=$sandbox/apt make deps >out 2>err; status=$?; }
-for t in tr sed cut find nproc uname mkdir; do ln -s "$(command -v $t)" apt/; done
-deps_alone
-equal "without root and sudo: status" "$status" 2
-ok "lists what to install, and how elsewhere" [ -n "$(grep 'apt-get install --no-install-recommends .*jq' err)" -a -n "$(grep 'dnf install' err)" -a -n "$(grep conda-forge err)" ]
-HAVE=$everything
-PATH=$sandbox/apt DEBIAN=$everything OPTIONAL=browser mk/deps.sh >out 2>err
-ok "an optional package alone stops nobody: $(cat out)" [ $? -eq 0 -a -n "$(grep 'do without browser' out)" ]
-HAVE=$(echo " $everything " | sed 's/ jq / /')
-rm apt/apt-get
-deps_alone
-ok "without apt too" grep -q 'no apt-get' err
+# A sweep needs neither libtorch nor C++ nor a browser; the tests do.
+printf '%s\n' c++ '<torch/torch.h>++' >lacks
+rm plain/chromium
+deps
+equal "without what only tests need nothing is missing" "$(cat out)" "deps: nothing is missing"
+equal "make deps sweep asks for no more" "$(make -n deps sweep IMAGE_LIST=lists/list.txt 2>/dev/null | grep -o 'mk/deps.sh .*' | sed 's/ *$//')" "mk/deps.sh build"
+equal "make deps test asks for all" "$(make -n deps test 2>/dev/null | grep -o 'mk/deps.sh .*')" "mk/deps.sh build test page"
+deps_for_tests test page
+equal "for the tests: what is installed" "$(sed -n 's/^apt-get .* install -y --no-install-recommends //p' "$APT_LOG" | tr '\n' ' ')" "g++ libtorch-dev chromium "
+rm plain/chromium
+echo chromium >apt_cannot
+deps_for_tests test page
+equal "a browser that apt has not is done without" "$status $(tail -n 2 out | head -n 1)" \
+    "0 deps: the page's tests will do without chromium (apt-get cannot install it)"
+: >apt_cannot
+
+# Where nothing can be installed: what to install, and how; nothing else happens.
+listed() { # WHAT WHY
+    equal "$1: status" "$status" 2
+    ok "$1: says so in a line: $(head -n 1 err)" [ -n "$(head -n 1 err | grep -F "$2" | grep -F 'Missing: <yaml.h> jq.')" ]
+    equal "$1: what to install" "$(sed -n '2,5s/  */ /gp' err)" " Debian, Ubuntu apt-get install --no-install-recommends libyaml-dev jq
+ Fedora dnf install libyaml-devel jq
+ Arch pacman -S libyaml jq
+ conda-forge conda install -c conda-forge yaml jq"
+    equal "$1: nothing was called" "$(grep -c install "$APT_LOG")" 0
+}
+echo '<yaml.h>' >lacks
+rm plain/jq
+SUDO_REFUSES=1
+export SUDO_REFUSES
+deps
+listed "sudo refuses" "sudo refuses"
+rm fake/sudo
+deps
+listed "no root and no sudo" "only root"
+fake dnf <<'EOT'
+echo "dnf $*" >>"$APT_LOG"
+EOT
+cp fake/dnf fake/pacman
+rm fake/apt-get
+ID=0
+deps
+listed "no apt-get" "no apt-get"
+ln -s /bin/true plain/jq
+: >lacks
+deps
+equal "with everything there, no apt-get is no matter" "$status $(cat out)" "0 deps: nothing is missing"
+deps_for_tests test page
+equal "nor is a browser" "$status $(cat out)" "0 deps: the page's tests will do without chromium (this system has no apt-get)"
+echo '<torch/torch.h>++' >lacks
+deps_for_tests test
+equal "libtorch where there is no package" "$status $(sed -n 's/^  Fedora *//p' err)" "1 libtorch from pytorch.org, then TORCH_HOME=its folder"
+
+equal "make test without libtorch names what to do" "$(make -s CXX=false libtorch 2>&1 | head -n 1)" \
+    "make test needs libtorch 2.x: make deps test installs it where apt has it; else TORCH_HOME=its folder"
 exit $failed

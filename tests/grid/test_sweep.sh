@@ -108,10 +108,15 @@ tree $run >reference
 mk sweep NEW=1 -j2 CELLS_PER_PROCESS=1 LAUNCHER="env WRAPPED=1" MODELS='a demo b' WEIGHT_DTYPES='int8 fp4' ACT_DTYPES='int8 fp8 fp16'
 ok "-j2: make's jobs are shared" [ "$(grep -c jobserver err)" -eq 0 ]
 equal "-j2 CELLS_PER_PROCESS=1: last line" "$(last_line)" "27 ok, 9 unsupported, 0 failed: sweep_index.json"
+equal "-j2 reaches the second make" "$(grep -c jobserver err)" 0
 tree $run | grep -F -f reference >both
 ok "the same bytes for each cell that both have: $(wc -l <both)" [ "$(wc -l <both)" -eq "$(grep -c . reference)" ]
 half=$(($(nproc) / 2))
 ok "-j2 gives each process half the cores, one at least" grep -q "sens-score .*--threads $((half ? half : 1)) " "$FAKE_LOG"
+forget
+mk sweep NEW=1 V=1 MODELS=a WEIGHT_DTYPES=int8 ACT_DTYPES=int8
+ok "V=1 shows each step's command" [ "$(grep -o '^tests/grid/fake-bin/[a-z-]* ' err | cut -d/ -f4 | tr -d '\n')" = \
+    "calib-prep calib-stats sens-score recipe-solve report-gen " ]
 make -n sweep BIN=tests/grid/fake-bin IMAGE_LIST=lists/list.txt NEW=1 >out 2>err
-equal "make -n sweep starts no run" "$(ls tmp/yolo10_layer_sensitivity_sweep | grep -c .)" 3
+equal "make -n sweep starts no run" "$(ls tmp/yolo10_layer_sensitivity_sweep | grep -c .)" 4
 exit $failed

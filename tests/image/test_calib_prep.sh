@@ -115,5 +115,4 @@ if script -qec true /dev/null >pty 2>&1 </dev/null; then
 else
     echo "# skip the refusal to write to a terminal: no script(1) here"
 fi
-ok "--help names every option" [ "$("$prep" --help | grep -cE -- '--(list|count|size|npy|threads|output) ')" -ge 6 ]
 ok "no temporaries are left" [ -z "$(find . -name '.*.??????' -type f)" ]

@@ -92,9 +92,12 @@ static inline struct record by_libtorch(const struct graph *g, const float *imag
 static inline bool by_ours(const struct graph *g, const float *images, int n, int size, int threads, int runs,
                            struct record *r, double *loss) {
     struct pool *pool = NULL;
+    struct gradient_net *net = NULL;
     struct gradient *e = NULL;
     struct err err = {0};
-    bool good = pool_new(threads, &pool, &err) == 0 && gradient_new(g, size, n, pool, &e, &err) == 0;
+    bool good = pool_new(threads, &pool, &err) == 0 &&
+                gradient_net_new(g, size, n, threads, &net, &err) == 0 &&
+                gradient_new(net, pool, &e, &err) == 0;
     for (int run = 0; good && run < runs; run++) {
         record_free(r);
         *r = (struct record){0};
@@ -105,6 +108,7 @@ static inline bool by_ours(const struct graph *g, const float *images, int n, in
     else
         CHECK(false, "ours: %s", err.msg);
     gradient_free(&e);
+    gradient_net_free(&net);
     pool_free(&pool);
     return good;
 }

@@ -43,6 +43,7 @@ static void test_trace(const char *model, const char *checkpoint, const char *tr
     struct session_options options = {
         .model = checkpoint, .calib = calib, .device = "cpu", .threads = 2, .batch_size = 1};
     struct session s = {0};
+    struct gradient_net *net = NULL;
     struct gradient *e = NULL;
     struct err err = {0};
     cJSON *trace = NULL;
@@ -50,7 +51,7 @@ static void test_trace(const char *model, const char *checkpoint, const char *tr
     struct tracer t = {.y.conv = "", .g.conv = ""};
     double loss;
     if (session_open(&s, &options, &err) || json_read(trace_path, &trace, &err) ||
-        gradient_new(s.graph, s.images->size, 1, s.pool, &e, &err)) {
+        gradient_net_new(s.graph, s.images->size, 1, 2, &net, &err) || gradient_new(net, s.pool, &e, &err)) {
         CHECK(false, "%s: %s", model, err.msg);
         goto out;
     }
@@ -71,6 +72,7 @@ static void test_trace(const char *model, const char *checkpoint, const char *tr
 out:
     free(image);
     gradient_free(&e);
+    gradient_net_free(&net);
     cJSON_Delete(trace);
     session_close(&s);
 }

@@ -132,14 +132,12 @@ static void build_free(struct build *b) {
 }
 
 static void refused(const struct graph *g, const char *why) {
-    struct pool *pool = NULL;
-    struct gradient *e = NULL;
+    struct gradient_net *net = NULL;
     struct err err = {0};
-    CHECK(pool_new(1, &pool, &err) == 0 && gradient_new(g, SIZE, 1, pool, &e, &err) == -1 &&
-              err.code == ERR_UNSUPPORTED && strstr(err.msg, why),
+    CHECK(gradient_net_new(g, SIZE, 1, 1, &net, &err) == -1 && err.code == ERR_UNSUPPORTED &&
+              strstr(err.msg, why),
           "refused: %s", err.msg);
-    gradient_free(&e);
-    pool_free(&pool);
+    gradient_net_free(&net);
 }
 
 int main(void) {

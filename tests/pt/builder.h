@@ -184,13 +184,18 @@ struct entry {
     int same_offset_as;     /* 1 + the entry whose local header this one claims; 0: its own */
 };
 
+/* Of the zip format, byte by byte from a table. */
 static inline uint32_t crc32_of(const void *bytes, size_t n) {
+    static uint32_t table[256];
     uint32_t crc = 0xffffffff;
-    for (const unsigned char *p = bytes; n--; p++) {
-        crc ^= *p;
+    for (uint32_t i = 0; i < 256 && !table[255]; i++) {
+        uint32_t row = i;
         for (int k = 0; k < 8; k++)
-            crc = crc >> 1 ^ (crc & 1 ? 0xedb88320 : 0);
+            row = row >> 1 ^ (row & 1 ? 0xedb88320 : 0);
+        table[i] = row;
     }
+    for (const unsigned char *p = bytes; n--; p++)
+        crc = crc >> 8 ^ table[(crc ^ *p) & 0xff];
     return ~crc;
 }
 

@@ -39,8 +39,7 @@ static void attempt(const struct buf *file, struct outcome *o) {
     struct err err = {0};
     struct checkpoint *c = NULL;
     cJSON *tree = NULL;
-    o->ret = checkpoint_open_bytes("t.pt", file->p, file->n, &c, &err) ||
-             pt_tree_json(checkpoint_root(c), &tree, &err);
+    o->ret = checkpoint_open_bytes("t.pt", file->p, file->n, &c, &err) || pt_tree_json(c, &tree, &err);
     memcpy(o->msg, err.msg, sizeof o->msg);
     cJSON_Delete(tree);
     checkpoint_free(&c);

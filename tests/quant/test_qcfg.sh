@@ -48,14 +48,7 @@ refuses() { # refuses WHAT STATUS WORDS OPTION...
 refuses "an unknown type" 2 '--weight: "int2" is not one of int4, int8, fp4, fp8' -w int2 -a int8 -g per_layer
 refuses "no granularity" 2 '--granularity is required' -w int8 -a int8
 refuses "no bits" 2 '--effective-bits: "0" is not a number from 0.1 to 16' -w int8 -a int8 -g per_layer -e 0
-refuses "an operand" 2 'unexpected "q.json": everything is an option' -w int8 -a int8 -g per_layer q.json
+refuses "an operand" 2 'unexpected operand q.json' -w int8 -a int8 -g per_layer q.json
 refuses "a folder that is not there" 1 "$dir/none/q.json: cannot create: No such file or directory" -w int8 -a int8 -g per_layer -o "$dir/none/q.json"
 "$q" -w int8 -a int8 -g per_layer >/dev/full 2>"$dir/err"
 check "a full disk: status" $? 1
-
-"$q" --help >"$dir/help"
-check "--help: status" $? 0
-example=$(sed -n 's/^  qcfg-build/-/p' "$dir/help" | sed 's/^- //')
-(cd "$dir" && eval "\"$q\" $example")
-check "its example runs" "$(jq -r '.weight + " " + .activation' "$dir/q.json")" "int8 fp8"
-check "no line of it is wider than a terminal of 120" "$(awk 'length > 120' "$dir/help")" ""

@@ -69,8 +69,6 @@ check "scores in ModelOpt's own layout will do" test $? -eq 0
 check "one2many's layers are known by their one2one twins" test "$(jq -c '[.layer_sensitivity[] | select(.exported | not).layer]' \
     b/layer-sensitivity-report.json)" = '["model.2.cv2.0.conv"]'
 check "the model is its name then" jq -e '.model.id == "tiny"' "b/${cell}_quant_manifest.json"
-"$gen" --help >help 2>/dev/null
-check "--help" grep -q -- '--recipe' help
 
 # --- hostile names: shown as they are, and nothing else
 mkdir h

@@ -160,19 +160,22 @@ static double by_definition(const struct fixture *f, const struct qcfg *q) {
 static bool score(struct fixture *f, struct pool *pool, const struct qcfg *const *cells, size_t n,
                   double *sums) {
     struct plan plan = {0};
+    struct layer_weights *weights = NULL;
     struct layer_scorer *scorer = NULL;
     struct err err = {0};
     double *found = calloc(n, sizeof *found);
     bool *wanted = malloc(n * sizeof *wanted);
     memset(wanted, true, n * sizeof *wanted);
     bool ok = plan_make(cells, n, &plan, &err) == 0 &&
-              layer_scorer_new(&f->graph, pool, &f->amax, &plan, &scorer, &err) == 0 &&
+              layer_weights_new(&f->graph, pool, &f->amax, &plan, &weights, &err) == 0 &&
+              layer_scorer_new(weights, pool, &scorer, &err) == 0 &&
               layer_score(scorer, 0, f->list, CALLS, wanted, found, 1, &err) == 0;
     for (size_t i = 0; i < n && ok; i++)
         sums[i] = found[plan.pair_of[i]];
     if (!ok)
         printf("# %s\n", err.msg);
     layer_scorer_free(&scorer);
+    layer_weights_free(&weights);
     plan_free(&plan);
     free(found);
     free(wanted);

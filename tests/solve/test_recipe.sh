@@ -102,11 +102,3 @@ check "several: status" $? 1
 check "several: what went wrong" "$(sed 's/line [0-9]*/line N/' "$dir/err" | tr '\n' ' ')" \
     "recipe-solve: $dir/cut.json: line N is not JSON; make the file again recipe-solve: 1 of 3 cells failed "
 check "several: the others" "$(cmp "$dir/first.out" "$dir/alone.json" 2>&1; cmp "$dir/second.out" "$dir/alone.json" 2>&1; ls "$dir/cut.out" 2>/dev/null)" ""
-
-"$r" --help >"$dir/help"
-check "--help: status" $? 0
-check "no line of it is wider than a terminal of 120" "$(awk 'length > 120' "$dir/help")" ""
-cp "$f" "$dir/scores.json"
-(cd "$dir" && PATH=$(dirname "$r"):$PATH && sed -n 's/^  recipe-solve/recipe-solve/p' help | sh -e >examples.out)
-check "its examples run" "$? $(jq -r .model "$dir/recipe.json") $(grep -c '^model\.' "$dir/examples.out")" \
-    "0 yolov10n $("$r" -e 11 "$f" | grep -c '"model.*": "NONE(')"

@@ -44,3 +44,9 @@ whole() { # FILE: standard input becomes it, whole
 sum() {
     sha256sum <"$1" | cut -c1-64
 }
+
+# Reports TEXT as the real tools do, and lets time pass.
+progress() { # TEXT
+    [ -z "$YOLOSENS_PROGRESS" ] || printf '\036%s\037%s\n' "${YOLOSENS_PROGRESS#* }" "$1" >&"${YOLOSENS_PROGRESS%% *}"
+    sleep "${FAKE_SLEEP:-0}"
+}

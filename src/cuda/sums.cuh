@@ -1,0 +1,28 @@
+/* How blocks' partial sums become a score: in an order that depends on nothing but the shapes. */
+#ifndef YS_CUDA_SUMS_CUH
+#define YS_CUDA_SUMS_CUH
+
+#include "cuda/kernels.h"
+
+/* partial (images, blocks, n, slices): sums[w * sums_step + i / group] = the sum of image i's blocks and
+ * slices of weight w, over the images of a group. Defined in score_plain.cu. */
+void add_partial_sums(cudaStream_t s, const float *partial, int images, int blocks, int n, int slices,
+                      int group, double *sums, int sums_step);
+
+/* The sum of a warp's values, in all its threads. */
+static __device__ __forceinline__ float sum_of_warp(float v) {
+#pragma unroll
+    for (int k = 16; k; k /= 2)
+        v += __shfl_xor_sync(~0u, v, k);
+    return v;
+}
+
+/* g^2 (v - y)^2 of an output. */
+static __device__ __forceinline__ float square_of(const struct target &t, unsigned pixel, unsigned o,
+                                                  float v) {
+    float g = t.g.p[(size_t)pixel * (size_t)t.g.stride + o];
+    float d = v - t.y.p[(size_t)pixel * (size_t)t.y.stride + o];
+    return (t.squared ? g : g * g) * (d * d);
+}
+
+#endif

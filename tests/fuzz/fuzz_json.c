@@ -1,0 +1,50 @@
+/* The JSON files that one tool writes and another reads; the first byte chooses the reader. Those that only
+ * report-gen reads: fuzz_report.c. */
+#include "fuzz/fuzz.h"
+
+#include "fuzz/sealed.h"
+#include "quant/amax.h"
+#include "quant/qcfg.h"
+#include "score/sums.h"
+#include "solve/recipe.h"
+
+static const char zeros[DIGEST_HEX] = "0000000000000000000000000000000000000000000000000000000000000000";
+
+static void read_amax(const char *path, struct err *err) {
+    struct conv convs[2] = {{.name = (char[]){"a"}, .cin = 1, .cout = 2, .groups = 1, .kh = 1, .kw = 1},
+                            {.name = (char[]){"b.c"}, .cin = 2, .cout = 1, .groups = 1, .kh = 1, .kw = 1}};
+    const struct graph graph = {.convs = convs, .n_convs = 2};
+    struct amax amax = {0};
+    fuzz_judge(amax_read(path, &graph, zeros, zeros, &amax, err), err);
+    amax_free(&amax);
+}
+
+static void solve(const char *path, struct err *err) {
+    cJSON *scores = NULL, *recipe = NULL;
+    fuzz_judge(json_read(path, &scores, err) || recipe_solve(scores, 0, &recipe, err) ? -1 : 0, err);
+    cJSON_Delete(recipe);
+    cJSON_Delete(scores);
+}
+
+int LLVMFuzzerTestOneInput(const uint8_t *data, size_t n) {
+    struct err err = {0};
+    struct qcfg qcfg;
+    double sums[3];
+    if (n == 0)
+        return 0;
+    const char *path = sealed_file(0, (const char *)data + 1, n - 1);
+    switch (data[0] & 3) {
+    case 0:
+        fuzz_judge(qcfg_read(path, &qcfg, &err), &err);
+        break;
+    case 1:
+        read_amax(path, &err);
+        break;
+    case 2:
+        solve(path, &err);
+        break;
+    case 3:
+        sums_read(path, "i", sums, 3);
+    }
+    return 0;
+}

@@ -1,0 +1,29 @@
+/* scores.json, recipe.json and run.json, with a NUL between them, from report-gen's reader to its texts. */
+#include "fuzz/fuzz.h"
+
+#include "fuzz/sealed.h"
+#include "report/report.h"
+
+int LLVMFuzzerTestOneInput(const uint8_t *data, size_t n) {
+    const char *paths[3] = {NULL}, *p = (const char *)data, *end = p + n;
+    struct report_cell *cell = NULL;
+    struct err err = {0};
+    for (int i = 0; i < 3 && p <= end; i++) {
+        const char *nul = i < 2 ? memchr(p, '\0', (size_t)(end - p)) : NULL, *stop = nul ? nul : end;
+        paths[i] = sealed_file(i, p, (size_t)(stop - p));
+        p = stop + 1;
+    }
+    if (!paths[1])
+        return 0;
+    fuzz_judge(report_cell_read(paths[0], paths[1], paths[2], &cell, &err), &err);
+    char *(*const texts[])(const struct report_cell *) = {manifest_text, composed_text, markdown_text,
+                                                          report_json_text};
+    for (size_t i = 0; cell && i < sizeof texts / sizeof *texts; i++) {
+        char *text = texts[i](cell);
+        if (!text)
+            abort();
+        free(text);
+    }
+    report_cell_free(&cell);
+    return 0;
+}
