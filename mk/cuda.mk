@@ -14,7 +14,8 @@ NVCC := $(CUDA_DIR)/bin/nvcc
 CUDA_LIB := $(firstword $(wildcard $(CUDA_DIR)/lib64 $(CUDA_DIR)/targets/x86_64-linux/lib $(CUDA_DIR)/lib))
 
 # Ampere, Hopper, the RTX 50 cards, and PTX that the driver compiles for any other from Ampere on.
-CUDA_ARCHS := -gencode arch=compute_80,code=[sm_80,compute_80] -gencode arch=compute_90a,code=sm_90a \
+# Who builds for one card alone may say so in the environment.
+CUDA_ARCHS ?= -gencode arch=compute_80,code=[sm_80,compute_80] -gencode arch=compute_90a,code=sm_90a \
     -gencode arch=compute_120,code=sm_120
 NVCC_FLAGS := -std=c++17 -O3 --extended-lambda -lineinfo $(CUDA_ARCHS) -Isrc -ccbin $(CXX) \
     -Xcompiler -Wall,-fPIE,-fstack-protector-strong -Werror all-warnings
@@ -39,5 +40,5 @@ $B/obj/%.cu.o: %.cu
 	@mkdir -p $(@D)
 	$(Q)$(NVCC) $(NVCC_FLAGS) -MMD -MP -c -o $@ $<
 
-$(CUDA_C:%.c=$B/obj/%.o): ALL_CFLAGS += $(if $(CUDA),-isystem $(CUDA_DIR)/include)
+$(CUDA_C:%.c=$B/obj/%.o) $(CUDA_TEST_C:%.c=$B/obj/%.o): ALL_CFLAGS += $(if $(CUDA),-isystem $(CUDA_DIR)/include)
 $(CUDA_C:%.c=$B/obj/%.o): | $(if $(CUDA),$(CUDA_X:%.cu=$B/obj/%.cu.o))

@@ -2,7 +2,8 @@
 # scripts tests/FOLDER/long_NAME.sh. tests/FOLDER/shim_NAME.c is preloaded into tools. Scripts run from the repository root with BUILD and SHARED set.
 build: $(TOOLS)
 
-TEST_SCRIPTS := $(sort $(wildcard tests/*/test_*.sh))
+TEST_SCRIPTS := $(sort $(filter-out tests/cuda/%,$(wildcard tests/*/test_*.sh)))
+CUDA_SCRIPTS := $(sort $(wildcard tests/cuda/test_*.sh))
 LONG_SCRIPTS := $(sort $(wildcard tests/*/long_*.sh))
 # Tests call make themselves: they must not inherit what this one was given.
 run_tests = @env -u MAKEFLAGS -u MFLAGS -u MAKELEVEL -u MAKEOVERRIDES $(foreach v,$(call on_command_line,$(VARIABLES)),-u $v) \
@@ -25,9 +26,14 @@ test-long: $(TOOLS) $(SHIMS)
 bless: $(TOOLS)
 	@for script in $(wildcard tests/*/bless.sh); do BUILD=$B "$$script" || exit 1; done
 
-# Said rather than pretended.
+# On a machine with a GPU.
+ifdef CUDA
+test-cuda: $(TOOLS) $(CUDA_TESTS)
+	$(run_tests) $(CUDA_TESTS) $(CUDA_SCRIPTS)
+else
 test-cuda:
-	@echo "make $@: not built yet" >&2; exit 2
+	@echo "make test-cuda: this build has no CUDA; make build DEVICE=cuda first" >&2; exit 2
+endif
 
 # With deps in the same call, nothing is compiled before it is done.
 ifneq ($(filter deps,$(MAKECMDGOALS)),)

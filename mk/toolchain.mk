@@ -47,7 +47,8 @@ LIB_C   := $(filter-out src/torch/% src/cuda/%,$(wildcard src/*/*.c))
 TORCH_C := $(wildcard src/torch/*.c)
 TORCH_X := $(wildcard src/torch/*.cpp)
 TOOL_C  := $(wildcard tools/*.c)
-TEST_C  := $(wildcard tests/*/test_*.c)
+TEST_C  := $(filter-out tests/cuda/%,$(wildcard tests/*/test_*.c))
+CUDA_TEST_C := $(wildcard tests/cuda/test_*.c)
 SHIM_C  := $(wildcard tests/*/shim_*.c)
 
 LIB_O   := $(LIB_C:%.c=$B/obj/%.o) $(CUDA_O)
@@ -56,6 +57,7 @@ LIB     := $B/libyolosens$(if $(CUDA),-cuda).a
 TORCHLIB := $B/libyolosens-torch.a
 TOOLS   := $(TOOL_C:tools/%.c=$B/bin/%)
 TESTS   := $(TEST_C:tests/%.c=$B/test/%)
+CUDA_TESTS := $(CUDA_TEST_C:tests/%.c=$B/test/%)
 SHIMS   := $(SHIM_C:tests/%.c=$B/test/%.so)
 
 # The tests that load libtorch, which their results are compared with; nothing else does.
@@ -93,7 +95,7 @@ $(TOOLS): $B/bin/%: $B/obj/tools/%.o $(LIB)
 	@mkdir -p $(@D)
 	$(Q)$(LINK) $(ALL_LDFLAGS) -o $@ $< $(LINK_LIBS) $(LIBS)
 
-$(TESTS): $B/test/%: $B/obj/tests/%.o $(LIB)
+$(TESTS) $(CUDA_TESTS): $B/test/%: $B/obj/tests/%.o $(LIB)
 	$(call say,LD )
 	@mkdir -p $(@D)
 	$(Q)$(LINK) $(ALL_LDFLAGS) -o $@ $< $(LINK_LIBS) $(LIBS)

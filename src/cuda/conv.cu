@@ -60,7 +60,7 @@ static __device__ __forceinline__ void finish(float *to, float v, int o, const s
  * slices of 16, the next one on its way in registers while this one is multiplied. WIDE: four input channels
  * at once, `in` a multiple of four. */
 template <int BM, int BN, int TN, bool WIDE>
-__global__ void __launch_bounds__(256)
+__global__ void __launch_bounds__(256, 2)
     conv_kernel(struct conv_geometry g, struct view from, const float *__restrict__ packed, struct epilogue e,
                 struct view to) {
     constexpr int BK = 16, A_LOADS = BM * BK / 4 / 256, B_LOADS = (BN * BK + 1023) / 1024, COLUMNS = BN / TN;
@@ -220,6 +220,8 @@ void cuda_conv_f32(cudaStream_t s, const struct conv_geometry *g, struct view fr
         grouped(s, *g, from, packed, e, to);
     else if (g->out <= 32)
         launch<256, 32, 4>(s, g, from, packed, e, to);
+    else if (g->out <= 64 && view_pixels(to) >= 256 * 264)
+        launch<256, 64, 8>(s, g, from, packed, e, to);
     else if (g->out <= 64 || (size_t)(g->out + 127) / 128 * ((view_pixels(to) + 127) / 128) < 264)
         launch<128, 64, 4>(s, g, from, packed, e, to);
     else

@@ -141,12 +141,20 @@ struct stack {
     const float *units[CUDA_WEIGHTS_MAX];  /* of each output channel; one term only */
 };
 
-/* What scores are made of: y (without the bias's own doing: it is part of it) and d loss / d y. */
+/* What the scores of a convolution are made of, for all its cells: for each output the pair y - bias, g^2;
+ * (n, oh, ow, room), room = pad8(cout), zeros beyond cout. */
 struct target {
-    struct view y, g;
-    bool squared;      /* g holds g^2 already */
-    const float *bias; /* (cout) or NULL */
+    float *pairs;
+    int n, h, w, c, room;
 };
+
+/* Bytes of the pairs. */
+size_t cuda_target_bytes(int n, int h, int w, int c);
+
+/* Fills pairs from y, which has the bias (NULL: none), and d loss / d y; add: g^2 is added to what is there.
+ */
+void cuda_target(cudaStream_t s, struct view y, struct view g, const float *bias, bool add,
+                 struct target *target);
 
 /* w as bf16 rows for cuda_score: (n * pad8(cout), row) for each of `terms`, row a multiple of 32, holding
  * (tap, channel of room); terms 1: value / unit; 3: value * channel_unit[c] as a sum of three. factor (n *
@@ -169,12 +177,9 @@ void cuda_score_grouped(cudaStream_t s, const struct conv_geometry *g, struct vi
                         const float *const *packed, int n, const struct target *target, float *partial,
                         int group, double *sums, int sums_step);
 
-/* And of an output that is there already: made (n, oh, ow, cout) with the bias. */
+/* And of an output that is there already: made (n, oh, ow, cout) without the bias. */
 void cuda_score_made(cudaStream_t s, struct view made, const struct target *target, float *partial, int group,
                      double *sums, int sums_step);
-
-/* to (+)= g^2. */
-void cuda_squares(cudaStream_t s, struct view g, bool add, struct view to);
 
 #ifdef __cplusplus
 }

@@ -43,7 +43,7 @@ static int put_amax(struct device_layers *l, struct err *err) {
 
 /* Bytes of each kind of working memory. */
 struct needs {
-    size_t codes, packed, weight, values, made, partial, outs, ins;
+    size_t codes, packed, weight, values, made, partial, outs, ins, target;
 };
 
 static void widen(size_t *a, size_t b) {
@@ -65,6 +65,7 @@ static struct needs needs_of(const struct device_layers *l, const struct gradien
         widen(&n.values, batch * (size_t)(x.c * x.h * x.w));
         widen(&n.made, batch * (size_t)(y.c * y.h * y.w));
         widen(&n.partial, cuda_score_room(images, (int)y.h, (int)y.w, c->cout, (int)pairs));
+        widen(&n.target, cuda_target_bytes(images, (int)y.h, (int)y.w, c->cout));
         widen(&n.outs, (size_t)pad(c->cout, 8));
         widen(&n.ins, (size_t)c->cin);
     }
@@ -89,7 +90,7 @@ static int make_room(struct device_layers *l, const struct needs *n, int steps, 
         {(void **)&l->made, n->made * word},
         {(void **)&l->partial, n->partial * word},
         {(void **)&l->self, (size_t)steps * (n->ins + 1) * word},
-        {(void **)&l->squares, n->made * word},
+        {(void **)&l->pairs_of_target, n->target},
         {(void **)&l->sums, l->net->graph->n_convs * pairs * (size_t)steps * sizeof *l->sums},
     };
     int ret = 0;
@@ -126,9 +127,9 @@ out:
 }
 
 void device_layers_free(struct device_layers *l) {
-    void *const all[] = {l->codes,         l->packed, l->weights, l->packed_f32, l->units,
-                         l->channel_units, l->factor, l->unit,    l->values,     l->made,
-                         l->partial,       l->self,   l->squares, l->sums};
+    void *const all[] = {
+        l->codes, l->packed, l->weights, l->packed_f32, l->units, l->channel_units,   l->factor,
+        l->unit,  l->values, l->made,    l->partial,    l->self,  l->pairs_of_target, l->sums};
     for (size_t i = 0; i < sizeof all / sizeof *all; i++)
         cudaFree(all[i]);
     slab_free(&l->slab);
@@ -265,11 +266,9 @@ static void score_values(struct job *j, struct view x, const int *pairs, int n) 
         return;
     }
     for (int i = 0; i < n; i++) {
-        struct view made = j->target.y;
-        made.p = l->made;
-        made.stride = made.c;
-        cuda_conv_f32(s, &j->g, x, weight_packed(l, l->plan->pairs[pairs[i]].weight), NULL, j->target.bias,
-                      none, false, made);
+        struct view made = {l->made, j->target.n, j->target.h, j->target.w, j->target.c, j->target.c};
+        cuda_conv_f32(s, &j->g, x, weight_packed(l, l->plan->pairs[pairs[i]].weight), NULL, NULL, none, false,
+                      made);
         cuda_score_made(s, made, &j->target, l->partial, j->group, next_sums(j, &pairs[i], 1), l->steps);
     }
 }
@@ -311,17 +310,13 @@ static void score_input(struct job *j, const struct input_spec *spec, const int 
     score_codes(j, spec, l->rest, n_rest, 3);
 }
 
-/* g^2 summed over all calls, x and y of the last. */
+/* g^2 summed over all calls, y of the last. */
 static struct target target_of(struct device_layers *l, size_t conv, const struct device_call *calls,
                                int n_calls) {
-    struct target t = {calls[n_calls - 1].y, calls[n_calls - 1].g, false, net_bias(l->net, conv)};
-    if (n_calls == 1)
-        return t;
-    t.squared = true;
-    t.g.p = l->squares;
-    t.g.stride = t.g.c;
+    struct target t = {.pairs = l->pairs_of_target};
     for (int i = 0; i < n_calls; i++)
-        cuda_squares(l->net->cuda->stream, calls[i].g, i > 0, t.g);
+        cuda_target(l->net->cuda->stream, calls[n_calls - 1].y, calls[i].g, net_bias(l->net, conv), i > 0,
+                    &t);
     return t;
 }
 

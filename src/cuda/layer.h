@@ -20,7 +20,7 @@ struct device_layers {
     /* Working memory, for the largest convolution. */
     uint16_t *codes, *packed;
     float *weights, *packed_f32, *units, *channel_units, *factor, *unit, *values, *made, *partial, *self,
-        *squares;
+        *pairs_of_target;
     size_t weight_room; /* floats of one weight */
     int outs_room;
     double *sums; /* [slot][step]: slots are filled in the order in which pairs are scored */

@@ -179,12 +179,3 @@ void cuda_largest(cudaStream_t s, const float *amax, int groups, int c, float *o
         out[g] = __uint_as_float(top);
     });
 }
-
-void cuda_squares(cudaStream_t s, struct view g, bool add, struct view to) {
-    unsigned channels = (unsigned)to.c;
-    each(s, view_pixels(to) * channels, [=] __device__(unsigned i) {
-        unsigned pixel = i / channels, c = i % channels;
-        float v = *at(g, pixel, c);
-        put(at(to, pixel, c), v * v, add);
-    });
-}

@@ -21,6 +21,31 @@ static int pad8(int n) {
     return (n + 7) / 8 * 8;
 }
 
+size_t cuda_target_bytes(int n, int h, int w, int c) {
+    return (size_t)n * (size_t)h * (size_t)w * (size_t)pad8(c) * sizeof(float2);
+}
+
+void cuda_target(cudaStream_t s, struct view y, struct view g, const float *bias, bool add,
+                 struct target *target) {
+    target->n = y.n;
+    target->h = y.h;
+    target->w = y.w;
+    target->c = y.c;
+    target->room = pad8(y.c);
+    struct target t = *target;
+    unsigned room = (unsigned)t.room;
+    each(s, view_pixels(y) * room, [=] __device__(unsigned i) {
+        unsigned pixel = i / room, o = i % room;
+        float2 pair = {0, 0}, *to = (float2 *)t.pairs + i;
+        if (o < (unsigned)y.c) {
+            float d = *at(g, pixel, o);
+            pair.x = *at(y, pixel, o) - (bias ? bias[o] : 0);
+            pair.y = d * d + (add ? to->y : 0);
+        }
+        *to = pair;
+    });
+}
+
 void cuda_pack_bf16(cudaStream_t s, const struct stack *stack, int cout, int cin, int taps, int room, int row,
                     int terms, const float *channel_unit, uint16_t *packed, float *factor) {
     struct stack w = *stack;
@@ -201,20 +226,20 @@ template <int BM, int TERMS> __global__ void __launch_bounds__(THREADS) score_ke
     for (unsigned n = 0; n < 4; n++) {
         float sum = 0;
         unsigned column = column0 + warp_n * 32 + n * 8 + lane % 4 * 2;
-#pragma unroll
-        for (unsigned j = 0; j < 2; j++) {
-            unsigned o = (column + j) % outs;
-            if (column + j >= (unsigned)p.columns || o >= (unsigned)p.g.out)
-                continue;
-            float factor = p.factor[column + j] * unit, bias = p.target.bias ? p.target.bias[o] : 0;
+        if (column < (unsigned)p.columns) {
+            float2 factor = *(const float2 *)(p.factor + column);
+            factor.x *= unit;
+            factor.y *= unit;
 #pragma unroll
             for (unsigned m = 0; m < MI; m++)
 #pragma unroll
                 for (unsigned half = 0; half < 2; half++) {
                     unsigned pixel = first + warp_m * WM + m * 16 + lane / 4 + half * 8;
-                    if (pixel < plane)
-                        sum += square_of(p.target, image * plane + pixel, o,
-                                         total[m][n][half * 2 + j] * factor + bias);
+                    if (pixel >= plane)
+                        continue;
+                    float4 pairs = *(const float4 *)pair_of(p.target, image * plane + pixel, column % outs);
+                    sum += square_of({pairs.x, pairs.y}, total[m][n][half * 2] * factor.x);
+                    sum += square_of({pairs.z, pairs.w}, total[m][n][half * 2 + 1] * factor.y);
                 }
         }
         sum = sum_of_warp(sum);
@@ -239,7 +264,7 @@ template <int BM, int TERMS> static void launch(cudaStream_t s, const struct pro
 void cuda_score(cudaStream_t s, const struct conv_geometry *g, struct view x, const uint16_t *codes, int room,
                 const float *unit, const uint16_t *packed, const float *factor, int row, int terms, int n,
                 const struct target *target, float *partial, int group, double *sums, int sums_step) {
-    int oh = target->y.h, ow = target->y.w, plane = oh * ow;
+    int oh = target->h, ow = target->w, plane = oh * ow;
     struct product p = {*g,   x.h,    x.w,     oh,     ow, codes, packed, room, row, n * pad8(g->out),
                         unit, factor, *target, partial};
     /* The taller block where it does not waste more rows. */

@@ -62,50 +62,64 @@ struct grouped {
     float *partial;
 };
 
+/* A thread makes four outputs of one channel at a time, so that a weight is read once for all of them. */
 static __global__ void __launch_bounds__(256) grouped_kernel(struct grouped p) {
+    enum { RUN = 4 };
     int per = p.g.in / p.g.groups, outs = p.g.out / p.g.groups, o = (int)(blockIdx.y * 32 + threadIdx.x);
-    unsigned plane = (unsigned)(p.target.y.h * p.target.y.w), image = blockIdx.z, ow = (unsigned)p.target.y.w;
+    unsigned plane = (unsigned)(p.target.h * p.target.w), image = blockIdx.z, ow = (unsigned)p.target.w;
     float sums[TOGETHER] = {};
-    for (unsigned k = threadIdx.y; k < PIXELS && o < p.g.out; k += LANES) {
+    for (unsigned k = threadIdx.y * RUN; k < PIXELS && o < p.g.out; k += LANES * RUN) {
         unsigned pixel = blockIdx.x * PIXELS + k;
-        if (pixel >= plane)
-            break;
-        int y0 = (int)(pixel / ow) * p.g.mul[0] + p.g.add[0],
-            x0 = (int)(pixel % ow) * p.g.mul[1] + p.g.add[1];
-        float made[TOGETHER] = {};
+        int y0[RUN], x0[RUN];
+#pragma unroll
+        for (unsigned i = 0; i < RUN; i++) {
+            y0[i] = (int)((pixel + i) / ow) * p.g.mul[0] + p.g.add[0];
+            x0[i] = (int)((pixel + i) % ow) * p.g.mul[1] + p.g.add[1];
+        }
+        float made[RUN][TOGETHER] = {};
         for (int ky = 0; ky < p.g.kh; ky++)
-            for (int kx = 0; kx < p.g.kw; kx++) {
-                int y = y0 + ky * p.g.step[0], x = x0 + kx * p.g.step[1];
-                if (y < 0 || y >= p.x.h || x < 0 || x >= p.x.w)
-                    continue;
-                unsigned from = image * (unsigned)(p.x.h * p.x.w) + (unsigned)(y * p.x.w + x);
+            for (int kx = 0; kx < p.g.kw; kx++)
                 for (int j = 0; j < per; j++) {
-                    float v = *at(p.x, from, (unsigned)(o / outs * per + j));
+                    float v[RUN];
+#pragma unroll
+                    for (int i = 0; i < RUN; i++) {
+                        int y = y0[i] + ky * p.g.step[0], x = x0[i] + kx * p.g.step[1];
+                        bool in = y >= 0 && y < p.x.h && x >= 0 && x < p.x.w;
+                        unsigned from = image * (unsigned)(p.x.h * p.x.w) + (unsigned)(y * p.x.w + x);
+                        v[i] = in ? *at(p.x, from, (unsigned)(o / outs * per + j)) : 0;
+                    }
                     size_t row = (size_t)((ky * p.g.kw + kx) * per + j) * (size_t)p.g.out + (size_t)o;
 #pragma unroll
                     for (int w = 0; w < TOGETHER; w++)
-                        if (w < p.n)
-                            made[w] += v * p.packed[w][row];
-                }
-            }
+                        if (w < p.n) {
+                            float weight = p.packed[w][row];
 #pragma unroll
-        for (int w = 0; w < TOGETHER; w++)
-            if (w < p.n)
-                sums[w] += square_of(p.target, image * plane + pixel, (unsigned)o,
-                                     made[w] + (p.target.bias ? p.target.bias[o] : 0));
+                            for (int i = 0; i < RUN; i++)
+                                made[i][w] += v[i] * weight;
+                        }
+                }
+#pragma unroll
+        for (unsigned i = 0; i < RUN; i++)
+            if (pixel + i < plane) {
+                float2 pair = *pair_of(p.target, image * plane + pixel + i, (unsigned)o);
+#pragma unroll
+                for (int w = 0; w < TOGETHER; w++)
+                    if (w < p.n)
+                        sums[w] += square_of(pair, made[i][w]);
+            }
     }
     leave(sums, p.n, p.partial);
 }
 
-static dim3 grid_of(const struct view *y) {
-    return dim3((unsigned)((y->h * y->w + PIXELS - 1) / PIXELS), (unsigned)((y->c + 31) / 32),
-                (unsigned)y->n);
+static dim3 grid_of(const struct target *t) {
+    return dim3((unsigned)((t->h * t->w + PIXELS - 1) / PIXELS), (unsigned)((t->c + 31) / 32),
+                (unsigned)t->n);
 }
 
 void cuda_score_grouped(cudaStream_t s, const struct conv_geometry *g, struct view x,
                         const float *const *packed, int n, const struct target *target, float *partial,
                         int group, double *sums, int sums_step) {
-    dim3 grid = grid_of(&target->y);
+    dim3 grid = grid_of(target);
     for (int first = 0; first < n; first += TOGETHER) {
         struct grouped p = {*g, x, {}, n - first < TOGETHER ? n - first : TOGETHER, *target, partial};
         for (int w = 0; w < p.n; w++)
@@ -122,14 +136,14 @@ static __global__ void made_kernel(struct view made, struct target target, float
     for (unsigned k = threadIdx.y; k < PIXELS && o < (unsigned)made.c; k += LANES) {
         unsigned pixel = blockIdx.z * plane + blockIdx.x * PIXELS + k;
         if (blockIdx.x * PIXELS + k < plane)
-            sums[0] += square_of(target, pixel, o, *at(made, pixel, o));
+            sums[0] += square_of(*pair_of(target, pixel, o), *at(made, pixel, o));
     }
     leave(sums, 1, partial);
 }
 
 void cuda_score_made(cudaStream_t s, struct view made, const struct target *target, float *partial, int group,
                      double *sums, int sums_step) {
-    dim3 grid = grid_of(&made);
+    dim3 grid = grid_of(target);
     made_kernel<<<grid, dim3(32, LANES), 0, s>>>(made, *target, partial);
     add_partial_sums(s, partial, made.n, (int)(grid.x * grid.y), 1, 1, group, sums, sums_step);
 }

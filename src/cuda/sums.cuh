@@ -17,12 +17,14 @@ static __device__ __forceinline__ float sum_of_warp(float v) {
     return v;
 }
 
-/* g^2 (v - y)^2 of an output. */
-static __device__ __forceinline__ float square_of(const struct target &t, unsigned pixel, unsigned o,
-                                                  float v) {
-    float g = t.g.p[(size_t)pixel * (size_t)t.g.stride + o];
-    float d = v - t.y.p[(size_t)pixel * (size_t)t.y.stride + o];
-    return (t.squared ? g : g * g) * (d * d);
+/* g^2 (v - y)^2 of an output, of its pair. */
+static __device__ __forceinline__ float square_of(float2 pair, float v) {
+    float d = v - pair.x;
+    return pair.y * (d * d);
+}
+
+static __device__ __forceinline__ const float2 *pair_of(const struct target &t, unsigned pixel, unsigned o) {
+    return (const float2 *)t.pairs + (size_t)pixel * (unsigned)t.room + o;
 }
 
 #endif

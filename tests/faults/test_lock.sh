@@ -13,9 +13,9 @@ start() { # NAME SLEEP [VARIABLE=VALUE]...
         WEIGHT_DTYPES=int8 ACT_DTYPES='int8 fp8' sweep "$@" >bg.out.$name 2>bg.$name &
     pid=$!
 }
-wait_for() { # FILE
+wait_for() { # COMMAND...: to succeed, 10 seconds at most
     tries=0
-    until [ -s "$1" ] || [ $tries -ge 200 ]; do
+    until "$@" || [ $tries -ge 200 ]; do
         sleep 0.05
         tries=$((tries + 1))
     done
@@ -24,7 +24,7 @@ all_ok='0 4 ok, 0 unsupported, 0 failed: sweep_index.json'
 said='in use by the sweep of process [0-9]* on [^ ]* since 20[0-9]*-[0-9-]* [0-9:]*; wait for it, or TIMESTAMP= another run'
 
 start one 0.4 TIMESTAMP=it
-wait_for $runs/it/grid.mk
+wait_for [ -s $runs/it/grid.mk ]
 few TIMESTAMP=it
 equal "a second sweep in one run: status" "$status" 2
 ok "is told who holds it, in one line" [ "$(grep -c "^yolosens: $runs/it: $said\$" err) $(grep -vc '^make' err)" = "1 1" ]
@@ -37,7 +37,7 @@ equal "afterwards the run is free" "$status $(last_line)" "$all_ok"
 
 # A sweep that died by SIGKILL, with all of its processes, holds nothing, whoever has its number now.
 start killed 0.4 TIMESTAMP=killed
-wait_for $runs/killed/grid.mk
+wait_for [ -s $runs/killed/grid.mk ]
 kill -s KILL -- "-$pid"
 wait $pid
 equal "a sweep is killed" "$?" 137
@@ -48,8 +48,9 @@ ok "and names the new owner" [ "$(grep -c 'process 1 on\|since 2020' $runs/kille
 
 # Where only its head was killed, its hands still write.
 start headless 1 TIMESTAMP=headless
-wait_for $runs/headless/grid.mk
-until grep -q '^calib-prep' "$FAKE_LOG"; do sleep 0.05; done
+wait_for [ -s $runs/headless/grid.mk ]
+forget
+wait_for grep -q '^calib-prep' "$FAKE_LOG"
 head=$(sed 's/.*process \([0-9]*\) .*/\1/' $runs/headless/lock)
 kill -s KILL "$head"
 wait $pid
@@ -58,10 +59,11 @@ equal "what a killed sweep left running keeps others out: status" "$status" 2
 ok "and is named" grep -q "in use by what is left of the sweep of process $head on .*: process [0-9 ]*[0-9]; wait for it" err
 # shellcheck disable=SC2046
 ok "these are alive" kill -0 $(sed -n 's/.*: process \([0-9 ]*\); wait.*/\1/p' err)
-until ! grep -q 'in use by' err; do
-    sleep 0.2
+free() {
     few TIMESTAMP=headless
-done
+    ! grep -q 'in use by' err
+}
+wait_for free
 equal "once they are done, it goes on" "$status $(last_line)" "$all_ok"
 tree $runs/it >whole
 tree $runs/headless >content

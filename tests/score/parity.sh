@@ -1,6 +1,6 @@
 #!/bin/sh
 # tests/score/parity.sh CHECKPOINT REFERENCE CALIB: scores every cell that REFERENCE holds files of
-# (<w>-<a>[-mxfp4|-awq]/<granularity>.json) in one pass over CHECKPOINT and compares all layers.
+# (<w>-<a>[-mxfp4|-awq]/<granularity>.json) in one pass over CHECKPOINT and compares all layers. Environment: DEVICE, if not cpu.
 bin=${BUILD:-build}/bin
 dir=$(mktemp -d) || exit 1
 trap 'rm -rf "$dir"' EXIT
@@ -20,9 +20,9 @@ for ref in "$2"/*/*.json; do
         --int4-preset $int4 -o "$dir/$cell.q.json"
     operands="$operands $dir/$cell.q.json=$dir/$cell.json" cells="$cells $ref:$cell"
 done
-"$bin/calib-stats" --model "$1" --calib "$3" -o "$dir/amax.json"
+"$bin/calib-stats" --model "$1" --calib "$3" --device "${DEVICE:-cpu}" -o "$dir/amax.json"
 # shellcheck disable=SC2086
-"$bin/sens-score" --model "$1" --calib "$3" --amax "$dir/amax.json" $operands
+"$bin/sens-score" --model "$1" --calib "$3" --device "${DEVICE:-cpu}" --amax "$dir/amax.json" $operands
 for c in $cells; do
     jq -rn --slurpfile ours "$dir/${c##*:}.json" --slurpfile ref "${c%:*}" --arg cell "$(basename "$2") ${c##*:}" \
         -f tests/score/parity.jq

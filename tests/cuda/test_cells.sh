@@ -1,0 +1,64 @@
+#!/bin/sh
+# The grid on a GPU: parity with the reference and with the CPU, the same bytes on every run, little memory, words.
+bin=${BUILD:-build}/bin
+dir=$(mktemp -d) || exit 1
+trap 'rm -rf "$dir"' EXIT
+ok() { echo "ok - $*"; }
+bad() { echo "not ok - $*"; }
+model=calib/models/yolov10n.pt
+"$bin/calib-prep" --list calib/quant100.txt -o "$dir/calib" || exit 1
+DEVICE=cuda tests/score/parity.sh $model tests/reference/yolov10n "$dir/calib" || bad "yolov10n: exit $?"
+for m in yolov10s yolov10m; do
+    if [ -r "$SHARED/models/$m.pt" ] && [ -d "$SHARED/reference/$m" ]; then
+        DEVICE=cuda tests/score/parity.sh "$SHARED/models/$m.pt" "$SHARED/reference/$m" "$dir/calib" || bad "$m: exit $?"
+    else
+        echo "# skip $m: its checkpoint and reference scores are not here"
+    fi
+done
+
+# Every cell of the grid, and of the other presets, on both.
+cells() { # FOLDER
+    for w in int4 int8 fp4 fp8; do for a in int4 int8 fp4 fp8 fp16; do for g in per_channel per_layer; do
+        for preset in '' '--fp4-preset mxfp4' '--int4-preset awq' '--block-dim reduction'; do
+            # shellcheck disable=SC2086
+            "$bin/qcfg-build" --weight $w --act $a --granularity $g $preset -o "$1/$w-$a-$g${preset##* }.q" 2>/dev/null ||
+                rm -f "$1/$w-$a-$g${preset##* }.q"
+        done
+    done; done; done
+}
+mkdir "$dir/q"
+cells "$dir/q"
+score() { # DEVICE INTO [OPTION]...
+    device=$1 into=$2
+    shift 2
+    mkdir -p "$dir/$into"
+    for q in "$dir"/q/*.q; do set -- "$@" "$q=$dir/$into/$(basename "$q" .q).json"; done
+    "$bin/sens-score" -m $model -c "$dir/calib" --device "$device" "$@" 2>"$dir/$into.err"
+}
+score cpu cpu || bad "on the CPU: $(cat "$dir/cpu.err")"
+score cuda gpu || bad "on the GPU: $(cat "$dir/gpu.err")"
+# mxfp4: a block's scale is a power of two, which one ulp of x can double.
+n=0
+for f in "$dir"/cpu/*.json; do
+    n=$((n + 1))
+    jq -n -r --slurpfile c "$f" --slurpfile g "$dir/gpu/$(basename "$f")" --arg cell "$(basename "$f" .json)" '
+        ([$c[0].layers | to_entries[] | select(.value.score >= 1e-12) |
+          (.value.score - $g[0].layers[.key].score | fabs) / .value.score] | sort) as $e |
+        ($e[($e | length) / 2 | floor]) as $median | $e[-1] as $worst |
+        (if ($cell | test("mxfp4")) then 3e-3 else 1e-3 end) as $most |
+        (if $median <= 5e-5 and $worst <= $most then "ok" else "not ok" end) +
+        " - \($cell): CPU and GPU agree, median \($median), worst \($worst)"'
+done
+[ $n -gt 60 ] && ok "$n cells compared" || bad "only $n cells compared"
+score cuda again && diff -r "$dir/gpu" "$dir/again" >/dev/null && ok "the same bytes again" || bad "other bytes on a second run"
+
+# A card with little memory: smaller batches, the same bytes, and it is said.
+YOLOSENS_CUDA_BYTES=2500000000 score cuda small && diff -r "$dir/gpu" "$dir/small" >/dev/null &&
+    ok "the same bytes with 2.5 GB" || bad "other bytes with 2.5 GB: $(cat "$dir/small.err")"
+grep -q "memory is short" "$dir/small.err" && ok "it says so: $(grep -m 1 "memory is short" "$dir/small.err")" || bad "silent about its small memory"
+YOLOSENS_CUDA_BYTES=100000000 score cuda tiny && bad "100 MB are enough" || ok "100 MB: $(tail -n 1 "$dir/tiny.err")"
+[ "$(wc -l <"$dir/tiny.err")" -eq 1 ] && [ -z "$(ls "$dir/tiny")" ] && ok "one line, nothing written" || bad "100 MB: more than one line, or files"
+
+score cuda:77 none && bad "cuda:77 is there" || ok "cuda:77: $(cat "$dir/none.err")"
+CUDA_VISIBLE_DEVICES='' score auto hidden -n 1 && grep -q "computing on the CPU" "$dir/hidden.err" && ok "auto without a GPU: $(cat "$dir/hidden.err")" ||
+    bad "auto without a GPU: $(cat "$dir/hidden.err")"
