@@ -47,9 +47,8 @@ equal "a lock whose owner died is taken over" "$status $(last_line)" "$all_ok"
 ok "and names the new owner" [ "$(grep -c 'process 1 on\|since 2020' $runs/killed/lock)" -eq 0 ]
 
 # Where only its head was killed, its hands still write.
-start headless 1 TIMESTAMP=headless
-wait_for [ -s $runs/headless/grid.mk ]
 forget
+start headless 1 TIMESTAMP=headless
 wait_for grep -q '^calib-prep' "$FAKE_LOG"
 head=$(sed 's/.*process \([0-9]*\) .*/\1/' $runs/headless/lock)
 kill -s KILL "$head"

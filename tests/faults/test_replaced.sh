@@ -55,7 +55,7 @@ equal "a longer one: one line" "$status $(grep -c '^calib-prep: .*: 10 digests f
 cp models/a.pt kept
 for tool in calib-stats sens-score; do
     interposed $tool
-    echo "[ \"\$1\" = --revision ] || cp other.pt models/a.pt" >before
+    echo "[ \"\$1\" != --model ] || cp other.pt models/a.pt" >before
     interposed_sweep TIMESTAMP=$tool
     equal "a checkpoint replaced before $tool reads it: one line" "$status $(grep -c "^$tool: models/a.pt: changed meanwhile" err)" "2 1"
     ok "nothing is scored" [ -z "$(find $runs/$tool/outputs -name scores.json)" ]
@@ -66,7 +66,7 @@ content $runs/sens-score >content
 ok "with the one before, it goes on to the bytes of an undisturbed run" cmp whole content
 
 interposed sens-score
-echo "[ \"\$1\" = --revision ] || cp other.pt models/a.pt" >after
+echo "[ \"\$1\" != --model ] || cp other.pt models/a.pt" >after
 interposed_sweep TIMESTAMP=after
 equal "a checkpoint replaced after sens-score has read it: scores are of the one read" "$(digest after)" "$sum"
 ok "and said to be no longer of the file, status $status" grep -q 'a/int8-int8/per_channel and 2 more: another checkpoint' err
