@@ -13,9 +13,25 @@ $(SPEED): $(SPEED_O) $(LIB)
 	@mkdir -p $(@D)
 	$(Q)$(CC) $(ALL_LDFLAGS) -o $@ $(SPEED_O) $(LIB) $(LIBS)
 
+# bench DEVICE=cuda: bench/cuda, on a card.
+BENCH_CUDA := $B/bench/cuda
+BENCH_CUDA_O := $B/obj/bench/cuda/main.o $B/obj/bench/cuda/peak.cu.o
+$(BENCH_CUDA_O): ALL_CFLAGS += -Ibench/cuda $(if $(CUDA),-isystem $(firstword $(CUDA_DIR))/include)
+$(BENCH_CUDA): $(BENCH_CUDA_O) $(LIB)
+	$(call say,LD )
+	@mkdir -p $(@D)
+	$(Q)$(CXX) $(ALL_LDFLAGS) -o $@ $(BENCH_CUDA_O) $(LIB) $(CUDA_LIBS) $(LIBS)
+
+ifneq ($(filter cuda%,$(DEVICE)),)
+bench: $(BENCH_CUDA) $B/bin/calib-prep
+	@CHECKPOINTS=$(call quote,$(CHECKPOINTS)) IMAGE_LIST=$(call quote,$(IMAGE_LIST)) CALIB_IMAGES=$(CALIB_IMAGES) \
+	    SCORE_SIZE=$(SCORE_SIZE) IMGSZ=$(IMGSZ) BUILD=$B bench/cuda/run.sh
+test-cuda: $(BENCH_CUDA)
+else
 bench: $(SPEED) $B/bin/calib-prep
 	@CHECKPOINTS=$(call quote,$(CHECKPOINTS)) IMAGE_LIST=$(call quote,$(IMAGE_LIST)) CALIB_IMAGES=$(CALIB_IMAGES) \
 	    SCORE_SIZE=$(SCORE_SIZE) IMGSZ=$(IMGSZ) THREADS=$(THREADS) BUILD=$B bench/speed/run.sh
+endif
 
 # Built with the tests, so that it cannot rot.
 test: $(SPEED)

@@ -25,7 +25,7 @@ function finish(from, i, end,    k, stems, scores, recipes, results) {
     print "\n" substr(recipes, 6) " &:" scores "\n\t@exec \"$$STEP\"/solve.sh " model stems
     print "\n" substr(results, 6) " &:" recipes "\n\t@exec \"$$STEP\"/report.sh " model stems
 }
-function end_model(    i, k, end, targets, stems, qcfgs) {
+function end_model(    i, k, step, end, targets, stems, qcfgs) {
     if (!model) return
     for (i = 1; i <= n; i = end + 1) {
         end = chunk == "all" || i + chunk - 1 > n ? n : i + chunk - 1
@@ -37,7 +37,9 @@ function end_model(    i, k, end, targets, stems, qcfgs) {
         }
         print "\n" targets " &: | \\\n  work/model/" model (kind == "cpu" ? " work/amax/" model ".json" : "") " work/calib.bin" qcfgs
         print "\t@exec \"$$STEP\"/score.sh " model stems
-        finish(todo, i, end)
+        # A GPU leaves the processors free: what comes after the scores is shared among them.
+        step = kind == "cpu" ? end - i + 1 : 6
+        for (k = i; k <= end; k += step) finish(todo, k, k + step - 1 < end ? k + step - 1 : end)
     }
     if (n_again) finish(again, 1, n_again)
     if (made) {

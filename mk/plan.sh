@@ -56,12 +56,13 @@ name_of_path() { # PATH SHA256
     printf %s "$name"
 }
 
-# A qcfg that is not what it was when it was made is made anew.
+# A qcfg that is not what it was when it was made is made anew. All at once: each is a process of a few milliseconds.
 make_qcfgs() {
     mkdir -p "$qcfgs" || die 1 "$qcfgs: cannot be made"
     intact=" $([ ! -f "$qcfgs/sums" ] || (cd "$qcfgs" && sha256sum -c sums 2>/dev/null) | sed -n 's/: OK$//p' | tr '\n' ' ')"
     made=
     : >"$scratch/qcfgs"
+    : >"$scratch/refused"
     for w in $(once "$WEIGHT_DTYPES"); do
         for a in $(once "$ACT_DTYPES"); do
             for g in $(once "$GRANULARITIES"); do
@@ -69,16 +70,24 @@ make_qcfgs() {
                 printf '%s\n' "$q" >>"$scratch/qcfgs"
                 case $intact in *" $w-$a-$g.json "*) continue ;; esac
                 made="$made $w-$a-$g.json"
-                "$BIN/qcfg-build" --weight "$w" --act "$a" --granularity "$g" --fp4-preset "$FP4_PRESET" \
-                    --int4-preset "$INT4_PRESET" --block-dim "$BLOCK_DIM" \
-                    ${EFFECTIVE_BITS:+--effective-bits "$EFFECTIVE_BITS"} -o "$q" 2>"$scratch/err"
-                status=$?
-                [ "$status" -eq 0 ] || [ "$status" -eq 3 ] || die 2 "$(head -n 1 "$scratch/err")"
+                make_qcfg "$q" "$w" "$a" "$g" &
             done
         done
     done
-    [ -z "$made" ] || (cd "$qcfgs" && sha256sum $intact $made) >"$scratch/qcfg-sums" || die 1 "$qcfgs: cannot be read"
-    [ -z "$made" ] || put "$qcfgs/sums" <"$scratch/qcfg-sums"
+    wait
+    [ ! -s "$scratch/refused" ] || die 2 "$(head -n 1 "$scratch/refused")"
+    [ -n "$made" ] || return 0
+    # Names hold no spaces.
+    # shellcheck disable=SC2086
+    (cd "$qcfgs" && sha256sum $intact $made) >"$scratch/qcfg-sums" || die 1 "$qcfgs: cannot be read"
+    put "$qcfgs/sums" <"$scratch/qcfg-sums"
+}
+
+make_qcfg() { # FILE W A G
+    heard=$("$BIN/qcfg-build" --weight "$2" --act "$3" --granularity "$4" --fp4-preset "$FP4_PRESET" \
+        --int4-preset "$INT4_PRESET" --block-dim "$BLOCK_DIM" \
+        ${EFFECTIVE_BITS:+--effective-bits "$EFFECTIVE_BITS"} -o "$1" 2>&1)
+    case $? in 0 | 3) ;; *) printf '%s\n' "$heard" >>"$scratch/refused" ;; esac
 }
 
 # SCRATCH/status: the run's status.json files of the selected cells; SCRATCH/altered: files that are not what they say.

@@ -79,18 +79,17 @@ static void run_step(struct calibration *c, size_t i, int n, int n_awq) {
     for (int k = 0; k < op->n_in; k++)
         in[k] = view_of(c, op->in[k], n);
     if (op->kind == OP_CONV) {
-        float *all = c->amax.device + c->amax_at[op->conv];
-        cuda_amax(stream, in[0], 1, all, n_awq, all + in[0].c);
-    }
-    if (!c->plan.places[s->out].made)
-        return;
-    if (op->kind == OP_CONV) {
         struct conv_geometry g = conv_geometry(&c->net.graph->convs[op->conv]);
-        cuda_conv_f32(stream, &g, in[0], c->net.packed + c->net.packed_at[op->conv], net_scale(&c->net, i),
-                      net_shift(&c->net, i), activation_of(s->act), false, view_of(c, s->out, n));
-        return;
-    }
-    net_operate(&c->net, i, op, in, view_of(c, s->out, n), c->softmax, c->softmax_stride);
+        float *all = c->amax.device + c->amax_at[op->conv];
+        cuda_trace_begin(c->net.cuda->trace, stream, PHASE_CALIBRATION, (size_t)op->conv);
+        cuda_amax(stream, in[0], 1, all, n_awq, all + in[0].c);
+        if (c->plan.places[s->out].made)
+            cuda_conv_f32(stream, &g, in[0], c->net.packed + c->net.packed_at[op->conv],
+                          net_scale(&c->net, i), net_shift(&c->net, i), activation_of(s->act), false,
+                          view_of(c, s->out, n));
+        cuda_trace_end(c->net.cuda->trace, stream);
+    } else if (c->plan.places[s->out].made)
+        net_operate(&c->net, i, op, in, view_of(c, s->out, n), c->softmax, c->softmax_stride);
 }
 
 /* What the card found, into amax. */

@@ -3,6 +3,7 @@
 #define YS_CUDA_DEVICE_H
 
 #include "cuda/cuda.h"
+#include "cuda/trace.h"
 
 #include <cuda_runtime_api.h>
 #include <stddef.h>
@@ -12,6 +13,7 @@ struct cuda {
     char name[256];
     cudaStream_t stream;
     void (*say)(const char *message);
+    struct cuda_trace *trace; /* the benchmark's, or NULL */
 };
 
 /* Makes the card this thread's: another may have opened it. */

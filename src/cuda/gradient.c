@@ -115,10 +115,12 @@ static void forward_step(struct device_gradient *e, size_t i, int n) {
     }
     struct conv_geometry g = conv_geometry(&e->net.graph->convs[op->conv]);
     struct view y = output_of(e, i, n);
+    cuda_trace_begin(e->net.cuda->trace, stream, PHASE_FORWARD, (size_t)op->conv);
     cuda_conv_f32(stream, &g, in[0], e->net.packed + e->net.packed_at[op->conv], NULL,
                   net_bias(&e->net, (size_t)op->conv), none, false, y);
     if (is_fused(s))
         cuda_affine(stream, y, net_scale(&e->net, i), net_shift(&e->net, i), activation_of(s->act), out);
+    cuda_trace_end(e->net.cuda->trace, stream);
 }
 
 static void conv_back(struct device_gradient *e, size_t i, enum flow flow, int n) {
@@ -214,7 +216,9 @@ static void backward_step(struct device_gradient *e, size_t i, int n, device_see
     bool add = flows[0] == FLOW_ADD;
     switch (op->kind) {
     case OP_CONV:
+        cuda_trace_begin(e->net.cuda->trace, stream, PHASE_BACKWARD, (size_t)op->conv);
         conv_back(e, i, flows[0], n);
+        cuda_trace_end(e->net.cuda->trace, stream);
         if (e->plan.first_step[op->conv] == (int)i)
             show(e, i, n, see, ctx);
         break;

@@ -92,7 +92,10 @@ struct seer {
 
 static void see(void *ctx, size_t conv, const struct device_call *calls, int n_calls) {
     struct seer *seer = ctx;
+    const struct cuda *cuda = seer->layers->net->cuda;
+    cuda_trace_begin(cuda->trace, cuda->stream, PHASE_SCORE, conv);
     device_layer_score(seer->layers, conv, calls, n_calls, seer->wanted);
+    cuda_trace_end(cuda->trace, cuda->stream);
 }
 
 int cuda_scorer_run(struct cuda_scorer *s, int first, int n, const bool *wanted, double *sums,
