@@ -46,6 +46,7 @@ mk sweep MODELS=a WEIGHT_DTYPES=int8 ACT_DTYPES='int8 fp8' TIMESTAMP=it
 equal "the next sweep ends it" "$status $(last_line)" "0 4 ok, 0 unsupported, 0 failed: sweep_index.json"
 ok "without the cells that were there" [ "$(grep '^sens-score' "$FAKE_LOG" | grep -o '=tmp' | wc -l)" -lt 4 ]
 echo half >$run/outputs/a/.scores.json.Xy12Zz
+echo half >$run/.sweep_index.json.77
 mk sweep MODELS=a WEIGHT_DTYPES=int8 ACT_DTYPES='int8 fp8' TIMESTAMP=it
 equal "what a killed process was writing is cleared away" "$(temporaries $run)" 0
 
