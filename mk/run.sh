@@ -8,6 +8,9 @@
 # matter, their bytes do. Sweeps that begin at the same time decide one after the other.
 . mk/lib.sh
 
+[ -x "$BIN/sens-score" ] || die 2 "$BIN/sens-score: not built; make build"
+device=$("$BIN/sens-score" --probe --device "$DEVICE") || exit 2
+
 root=tmp/$SUBDIR
 if [ "$1" = make ]; then
     alone_in "$root"
@@ -45,8 +48,6 @@ identity() {
     tr '\n' '\0' <"$work/paths" | xargs -0 sha256sum -- >"$work/sums" 2>"$work/err" ||
         die 2 "$IMAGE_LIST: $(head -n 1 "$work/err")"
     sed 's/^\\//' "$work/sums" | cut -c1-64 >"$work/digests"
-    [ -x "$BIN/sens-score" ] || die 2 "$BIN/sens-score: not built; make build"
-    device=$("$BIN/sens-score" --probe --device "$DEVICE") || exit 2
     revision=$("$BIN/sens-score" --revision) || die 2 "$BIN/sens-score: does not tell its scoring revision"
     jq -n --rawfile names "$work/names" --rawfile digests "$work/digests" --arg all "$(sha256_of "$work/digests")" \
         --arg list "$IMAGE_LIST" --arg n "$CALIB_IMAGES" --arg score "$SCORE_SIZE" --arg size "$IMGSZ" \
