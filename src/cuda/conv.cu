@@ -192,37 +192,67 @@ static void launch(cudaStream_t s, const struct conv_geometry *g, struct view fr
         conv_kernel<BM, BN, TN, false><<<grid, 256, 0, s>>>(*g, from, packed, e, to);
 }
 
-/* Grouped: too few inputs to share, so every output sums by itself. */
-static void grouped(cudaStream_t s, struct conv_geometry g, struct view from, const float *packed,
-                    struct epilogue e, struct view to) {
-    int per = g.in / g.groups, outs = g.out / g.groups;
-    unsigned channels = (unsigned)g.out;
-    each(s, view_pixels(to) * channels, [=] __device__(unsigned i) {
-        unsigned pixel = i / channels;
-        int o = (int)(i % channels), first = o / outs * per;
-        struct source source = source_of(g, pixel, to.h, to.w);
-        float sum = 0;
-        for (int ky = 0; ky < g.kh; ky++)
-            for (int kx = 0; kx < g.kw; kx++) {
-                int p = tap_pixel(g, source, ky, kx, from.h, from.w);
-                for (int j = 0; p >= 0 && j < per; j++)
-                    sum += *at(from, (unsigned)p, (unsigned)(first + j)) *
-                           packed[(size_t)((ky * g.kw + kx) * per + j) * channels + (unsigned)o];
+/* Grouped: too few inputs to share, so every output sums by itself; a thread makes four pixels of a channel,
+ * for which it reads each weight once. */
+enum { RUN = 4, LANES = 8 /* runs of a block; its width is 32 channels */ };
+static __global__ void __launch_bounds__(32 * LANES)
+    grouped_kernel(struct conv_geometry g, struct view from, const float *packed, struct epilogue e,
+                   struct view to) {
+    int per = g.in / g.groups, o = (int)(blockIdx.y * 32 + threadIdx.x), first = o / (g.out / g.groups) * per;
+    unsigned pixel = (blockIdx.x * LANES + threadIdx.y) * RUN, pixels = (unsigned)(to.n * to.h * to.w);
+    if (o >= g.out || pixel >= pixels)
+        return;
+    struct source sources[RUN];
+    float sums[RUN] = {};
+#pragma unroll
+    for (unsigned i = 0; i < RUN; i++)
+        sources[i] = source_of(g, min(pixel + i, pixels - 1), to.h, to.w);
+    for (int ky = 0; ky < g.kh; ky++)
+        for (int kx = 0; kx < g.kw; kx++) {
+            int at_tap[RUN];
+#pragma unroll
+            for (int i = 0; i < RUN; i++)
+                at_tap[i] = tap_pixel(g, sources[i], ky, kx, from.h, from.w);
+            for (int j = 0; j < per; j++) {
+                float w = packed[(size_t)((ky * g.kw + kx) * per + j) * (size_t)g.out + (size_t)o];
+#pragma unroll
+                for (int i = 0; i < RUN; i++)
+                    if (at_tap[i] >= 0)
+                        sums[i] += *at(from, (unsigned)at_tap[i], (unsigned)(first + j)) * w;
             }
-        finish(at(to, pixel, (unsigned)o), sum, o, e);
-    });
+        }
+#pragma unroll
+    for (unsigned i = 0; i < RUN; i++)
+        if (pixel + i < pixels)
+            finish(at(to, pixel + i, (unsigned)o), sums[i], o, e);
+}
+
+static void grouped(cudaStream_t s, const struct conv_geometry *g, struct view from, const float *packed,
+                    struct epilogue e, struct view to) {
+    dim3 grid((unsigned)((view_pixels(to) + LANES * RUN - 1) / (LANES * RUN)),
+              (unsigned)((g->out + 31) / 32));
+    grouped_kernel<<<grid, dim3(32, LANES), 0, s>>>(*g, from, packed, e, to);
+}
+
+/* How long a block width takes for `out` channels, to compare: narrow ones read more for what they multiply.
+ */
+static double cost_of(int out, int width) {
+    double rate = width == 128 ? 1 : width == 64 ? 0.95 : 0.7;
+    return (out + width - 1) / width * width / rate;
 }
 
 void cuda_conv_f32(cudaStream_t s, const struct conv_geometry *g, struct view from, const float *packed,
                    const float *scale, const float *shift, struct activation act, bool add, struct view to) {
     struct epilogue e = {scale, shift, act, add};
+    bool many = view_pixels(to) >= 256 * 264; /* pixels, for blocks of 256 to fill a card */
+    double narrow = cost_of(g->out, 32), middle = cost_of(g->out, 64), wide = cost_of(g->out, 128);
     if (g->groups > 1)
-        grouped(s, *g, from, packed, e, to);
-    else if (g->out <= 32)
+        grouped(s, g, from, packed, e, to);
+    else if (narrow < middle && narrow < wide)
         launch<256, 32, 4>(s, g, from, packed, e, to);
-    else if (g->out <= 64 && view_pixels(to) >= 256 * 264)
+    else if (many && middle <= wide)
         launch<256, 64, 8>(s, g, from, packed, e, to);
-    else if (g->out <= 64 || (size_t)(g->out + 127) / 128 * ((view_pixels(to) + 127) / 128) < 264)
+    else if (middle < wide || (size_t)(g->out + 127) / 128 * ((view_pixels(to) + 127) / 128) < 264)
         launch<128, 64, 4>(s, g, from, packed, e, to);
     else
         launch<128, 128, 8>(s, g, from, packed, e, to);

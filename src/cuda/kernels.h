@@ -156,9 +156,10 @@ size_t cuda_target_bytes(int n, int h, int w, int c);
 void cuda_target(cudaStream_t s, struct view y, struct view g, const float *bias, bool add,
                  struct target *target);
 
-/* w as bf16 rows for cuda_score: (n * pad8(cout), row) for each of `terms`, row a multiple of 32, holding
- * (tap, channel of room); terms 1: value / unit; 3: value * channel_unit[c] as a sum of three. factor (n *
- * pad8(cout)): the unit that is left. channel_unit NULL: 1. */
+/* w as bf16 rows for cuda_score: (n * pad8(cout), row) for each of `terms`, eight channels of each cell in
+ * turn, so that what reads the same y and g is side by side; row, a multiple of 32, holds (tap, channel of
+ * room); terms 1: value / unit; 3: value * channel_unit[c] as a sum of three. factor (n * pad8(cout)): the
+ * unit that is left. channel_unit NULL: 1. */
 void cuda_pack_bf16(cudaStream_t s, const struct stack *w, int cout, int cin, int taps, int room, int row,
                     int terms, const float *channel_unit, uint16_t *packed, float *factor);
 

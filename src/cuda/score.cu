@@ -10,10 +10,8 @@
 #include <cuda_bf16.h>
 
 enum {
-    BN = 64,    /* columns of a block: 8 for each tensor-core fragment, so pad8(cout) of each cell */
-    BK = 32,    /* depth of a slice */
-    STAGES = 3, /* slices on their way */
-    THREADS = 128,
+    BK = 32,     /* depth of a slice */
+    STAGES = 3,  /* slices on their way */
     PROMOTE = 4, /* slices until the sums are moved */
 };
 
@@ -52,7 +50,8 @@ void cuda_pack_bf16(cudaStream_t s, const struct stack *stack, int cout, int cin
     unsigned outs = (unsigned)pad8(cout), rows = outs * (unsigned)w.n, width = (unsigned)row;
     __nv_bfloat16 *to = (__nv_bfloat16 *)packed;
     each(s, (size_t)rows * width, [=] __device__(unsigned i) {
-        unsigned j = i / width, k = i % width, cell = j / outs, o = j % outs;
+        unsigned j = i / width, k = i % width, cells = (unsigned)w.n, cell = j / 8 % cells,
+                 o = j / 8 / cells * 8 + j % 8;
         unsigned tap = k / (unsigned)room, c = k % (unsigned)room;
         float v = 0, unit = 1;
         if (o < (unsigned)cout) {
@@ -85,6 +84,8 @@ struct product {
     int h, w, oh, ow;
     const uint16_t *codes, *packed;
     int room, row, columns; /* columns: rows of packed, of one term */
+    int cells;
+    unsigned column_tiles;
     const float *unit, *factor;
     struct target target;
     float *partial;
@@ -121,21 +122,24 @@ static __device__ __forceinline__ unsigned place(unsigned row, unsigned part) {
     return row * 64 + (part ^ (row >> 1 & 3)) * 16;
 }
 
-template <int BM, int TERMS> __global__ void __launch_bounds__(THREADS) score_kernel(struct product p) {
-    constexpr int WM = BM / 2, MI = WM / 16, A_BYTES = BM * 64, B_BYTES = BN * 64;
-    constexpr int STAGE = A_BYTES + TERMS * B_BYTES, A_LOADS = BM / 32, B_LOADS = BN / 32;
+template <int BM, int BN, int TERMS>
+__global__ void __launch_bounds__(BN * 2) score_kernel(struct product p) {
+    constexpr int THREADS = BN * 2, ROWS = THREADS / 4, WM = BM / 2, MI = WM / 16, A_BYTES = BM * 64,
+                  B_BYTES = BN * 64;
+    constexpr int STAGE = A_BYTES + TERMS * B_BYTES, A_LOADS = BM / ROWS, B_LOADS = BN / ROWS;
     extern __shared__ __align__(128) unsigned char memory[];
     __shared__ float found[2][BN / 8];
     unsigned base = shared_address(memory), tid = threadIdx.x, lane = tid % 32, warp = tid / 32;
     unsigned part = tid % 4, image = blockIdx.z, plane = (unsigned)(p.oh * p.ow);
-    unsigned first = blockIdx.x * BM, column0 = blockIdx.y * BN;
+    unsigned tile = blockIdx.x / p.column_tiles, first = tile * BM,
+             column0 = blockIdx.x % p.column_tiles * BN;
     int slices = p.row / BK, taps = p.g.kh * p.g.kw;
 
     /* This thread's rows of a slice: where its pixels' windows begin. */
     int y0[A_LOADS], x0[A_LOADS];
 #pragma unroll
     for (int i = 0; i < A_LOADS; i++) {
-        unsigned pixel = min(first + tid / 4 + (unsigned)i * 32, plane - 1);
+        unsigned pixel = min(first + tid / 4 + (unsigned)i * ROWS, plane - 1);
         y0[i] = (int)(pixel / (unsigned)p.ow) * p.g.mul[0] + p.g.add[0];
         x0[i] = (int)(pixel % (unsigned)p.ow) * p.g.mul[1] + p.g.add[1];
     }
@@ -153,13 +157,13 @@ template <int BM, int TERMS> __global__ void __launch_bounds__(THREADS) score_ke
             int y = y0[i] + dy, x = x0[i] + dx;
             bool there = tap < taps && y >= 0 && y < p.h && x >= 0 && x < p.w;
             size_t from = there ? (size_t)(y * p.w + x) * (size_t)p.room + (size_t)channel : 0;
-            copy_async(stage + place(tid / 4 + (unsigned)i * 32, part), codes + from, there);
+            copy_async(stage + place(tid / 4 + (unsigned)i * ROWS, part), codes + from, there);
         }
 #pragma unroll
         for (int t = 0; t < TERMS; t++)
 #pragma unroll
             for (int i = 0; i < B_LOADS; i++) {
-                unsigned row = tid / 4 + (unsigned)i * 32, column = column0 + row;
+                unsigned row = tid / 4 + (unsigned)i * ROWS, column = column0 + row;
                 bool there = column < (unsigned)p.columns;
                 size_t from = there ? ((size_t)t * (size_t)p.columns + column) * (size_t)p.row +
                                           (size_t)(slice * BK) + part * 8
@@ -221,11 +225,12 @@ template <int BM, int TERMS> __global__ void __launch_bounds__(THREADS) score_ke
     }
 
     float unit = p.unit[image];
-    unsigned outs = ((unsigned)p.g.out + 7) / 8 * 8;
+    unsigned cells = (unsigned)p.cells;
 #pragma unroll
     for (unsigned n = 0; n < 4; n++) {
         float sum = 0;
-        unsigned column = column0 + warp_n * 32 + n * 8 + lane % 4 * 2;
+        unsigned column = column0 + warp_n * 32 + n * 8 + lane % 4 * 2,
+                 o = column / 8 / cells * 8 + column % 8;
         if (column < (unsigned)p.columns) {
             float2 factor = *(const float2 *)(p.factor + column);
             factor.x *= unit;
@@ -237,7 +242,7 @@ template <int BM, int TERMS> __global__ void __launch_bounds__(THREADS) score_ke
                     unsigned pixel = first + warp_m * WM + m * 16 + lane / 4 + half * 8;
                     if (pixel >= plane)
                         continue;
-                    float4 pairs = *(const float4 *)pair_of(p.target, image * plane + pixel, column % outs);
+                    float4 pairs = *(const float4 *)pair_of(p.target, image * plane + pixel, o);
                     sum += square_of({pairs.x, pairs.y}, total[m][n][half * 2] * factor.x);
                     sum += square_of({pairs.z, pairs.w}, total[m][n][half * 2 + 1] * factor.y);
                 }
@@ -249,34 +254,43 @@ template <int BM, int TERMS> __global__ void __launch_bounds__(THREADS) score_ke
     __syncthreads();
     unsigned fragments = (unsigned)p.columns / 8, fragment = column0 / 8 + tid;
     if (tid < BN / 8 && fragment < fragments)
-        p.partial[((size_t)image * gridDim.x + blockIdx.x) * fragments + fragment] =
+        p.partial[((size_t)image * (gridDim.x / p.column_tiles) + tile) * fragments + fragment] =
             found[0][tid] + found[1][tid];
 }
 
-template <int BM, int TERMS> static void launch(cudaStream_t s, const struct product *p, int images) {
+/* Blocks that work on the same pixels come one after another: what they read is in the second-level cache. */
+template <int BM, int BN, int TERMS> static void launch(cudaStream_t s, struct product *p, int images) {
     constexpr int BYTES = STAGES * (BM + TERMS * BN) * 64;
     unsigned tiles = (unsigned)((p->oh * p->ow + BM - 1) / BM);
-    dim3 grid(tiles, (unsigned)((p->columns + BN - 1) / BN), (unsigned)images);
-    cudaFuncSetAttribute(score_kernel<BM, TERMS>, cudaFuncAttributeMaxDynamicSharedMemorySize, BYTES);
-    score_kernel<BM, TERMS><<<grid, THREADS, BYTES, s>>>(*p);
+    p->column_tiles = (unsigned)((p->columns + BN - 1) / BN);
+    cudaFuncSetAttribute(score_kernel<BM, BN, TERMS>, cudaFuncAttributeMaxDynamicSharedMemorySize, BYTES);
+    score_kernel<BM, BN, TERMS><<<dim3(tiles * p->column_tiles, 1, (unsigned)images), BN * 2, BYTES, s>>>(*p);
+}
+
+/* The wider block where it wastes no more columns. */
+template <int BM, int TERMS> static void launch_width(cudaStream_t s, struct product *p, int images) {
+    if ((p->columns + 127) / 128 * 2 == (p->columns + 63) / 64)
+        launch<BM, 128, TERMS>(s, p, images);
+    else
+        launch<BM, 64, TERMS>(s, p, images);
 }
 
 void cuda_score(cudaStream_t s, const struct conv_geometry *g, struct view x, const uint16_t *codes, int room,
                 const float *unit, const uint16_t *packed, const float *factor, int row, int terms, int n,
                 const struct target *target, float *partial, int group, double *sums, int sums_step) {
     int oh = target->h, ow = target->w, plane = oh * ow;
-    struct product p = {*g,   x.h,    x.w,     oh,     ow, codes, packed, room, row, n * pad8(g->out),
-                        unit, factor, *target, partial};
+    struct product p = {*g, x.h, x.w,  oh,     ow,      codes,  packed, room, row, n * pad8(g->out),
+                        n,  0,   unit, factor, *target, partial};
     /* The taller block where it does not waste more rows. */
     bool tall = (plane + 127) / 128 * 128 <= (plane + 63) / 64 * 64 + plane / 16;
     if (terms == 1 && tall)
-        launch<128, 1>(s, &p, x.n);
+        launch_width<128, 1>(s, &p, x.n);
     else if (terms == 1)
-        launch<64, 1>(s, &p, x.n);
+        launch_width<64, 1>(s, &p, x.n);
     else if (tall)
-        launch<128, 3>(s, &p, x.n);
+        launch_width<128, 3>(s, &p, x.n);
     else
-        launch<64, 3>(s, &p, x.n);
+        launch_width<64, 3>(s, &p, x.n);
     add_partial_sums(s, partial, x.n, (plane + (tall ? 127 : 63)) / (tall ? 128 : 64), n, pad8(g->out) / 8,
                      group, sums, sums_step);
 }

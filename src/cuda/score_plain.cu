@@ -13,7 +13,7 @@ static __global__ void add_kernel(const float *partial, int blocks, int n, int s
         size_t image = (size_t)first + i / each, block = i % each / (size_t)slices,
                slice = i % (size_t)slices;
         sum += (double)
-            partial[((image * (size_t)blocks + block) * (size_t)n + (size_t)w) * (size_t)slices + slice];
+            partial[((image * (size_t)blocks + block) * (size_t)slices + slice) * (size_t)n + (size_t)w];
     }
     found[threadIdx.x] = sum;
     for (unsigned k = 128; k; k /= 2) {

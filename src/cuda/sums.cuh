@@ -4,7 +4,7 @@
 
 #include "cuda/kernels.h"
 
-/* partial (images, blocks, n, slices): sums[w * sums_step + i / group] = the sum of image i's blocks and
+/* partial (images, blocks, slices, n): sums[w * sums_step + i / group] = the sum of image i's blocks and
  * slices of weight w, over the images of a group. Defined in score_plain.cu. */
 void add_partial_sums(cudaStream_t s, const float *partial, int images, int blocks, int n, int slices,
                       int group, double *sums, int sums_step);
