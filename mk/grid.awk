@@ -12,7 +12,7 @@ function files(stem,    o, run, wag) {
 function flat(stem) { sub("/", "-", stem); return stem }
 function begin_model() {
     print "\n# " model ": " $4
-    if (kind == "cpu") print "work/amax/" model ".json: work/model/" model " | work/calib.bin\n\t@exec \"$$STEP\"/amax.sh " model
+    if (kind == "cpu") print "work/amax/" model ".json: | work/model/" model " work/calib.bin\n\t@exec \"$$STEP\"/amax.sh " model
     n = n_again = 0
 }
 # The steps after the scores of cells from[i .. end], which one process each takes together.
@@ -36,7 +36,7 @@ function end_model(    i, k, step, end, targets, stems, qcfgs) {
             stems = stems " " todo[k]
             qcfgs = qcfgs " work/qcfg/" flat(todo[k]) ".json"
         }
-        print "\n" targets " &: \\\n  work/model/" model " |" (kind == "cpu" ? " work/amax/" model ".json" : "") " work/calib.bin" qcfgs
+        print "\n" targets " &: | \\\n  work/model/" model (kind == "cpu" ? " work/amax/" model ".json" : "") " work/calib.bin" qcfgs
         print "\t@exec \"$$STEP\"/score.sh " model stems
         # A GPU leaves the processors free: what comes after the scores is shared among them.
         step = kind == "cpu" ? end - i + 1 : 6

@@ -12,18 +12,29 @@
 
 run=$1 plan=$2
 
-# Digests of checkpoints, as files that change only with them.
 mkdir -p "$run/work/model" "$run/work/amax" "$run/work/state" "$run/work/failed" || die 1 "$run: cannot write"
+
+# Which of what this call would build on was cut or altered: that is made anew. Amax goes with the images that it is of.
+awk -F '\t' -v run="$run" '$3 ~ /^(todo|stale|failed)$/ { print run "/outputs/" $1 "/" $2 "/scores.json"; model[$1] = n++ }
+    END { for (m in model) print run "/work/amax/" m ".json"; if (n) print run "/work/calib.bin" }' "$plan" |
+    while read -r file; do [ ! -e "$file" ] || printf '%s\n' "$file"; done >"$plan.used"
+xargs -r "$BIN/seal-check" <"$plan.used" >"$plan.damaged" 2>"$plan.why"
+while read -r file; do
+    note "$file: was cut or altered; it is made anew"
+    rm -f "$file"
+done <"$plan.damaged"
+[ -s "$run/work/calib.bin" ] || rm -f "$run"/work/amax/*.json
+
+# Digests and paths of checkpoints.
 cut -f 1,4,5 "$plan" | uniq | while IFS=$tab read -r model path sum; do
     [ "$sum" != - ] || continue
     stamp=$run/work/model/$model
-    if [ -f "$stamp" ] && read -r old _ <"$stamp" && [ "$old" = "$sum" ]; then continue; fi
-    rm -rf "$run/work/amax/$model.json" "$run/work/state/$model"
+    read -r old _ 2>/dev/null <"$stamp" && [ "$old" = "$sum" ] || rm -rf "$run/work/amax/$model.json" "$run/work/state/$model"
     printf '%s %s\n' "$sum" "$path" | put "$stamp"
-done
+done || exit 1
 
 # Of the cells to be made: are its scores there, whole, and of this checkpoint?
-awk -F '\t' '$3 ~ /^(todo|stale|failed)$/ { print $1, $2, $3, $5 }' "$plan" | while read -r model stem state sum; do
+awk -F '\t' '$3 ~ /^(todo|stale|failed)$/ { print $1, $2, $5 }' "$plan" | while read -r model stem sum; do
     out=$run/outputs/$model/$stem
     found=
     if [ -s "$out/scores.json" ]; then
@@ -33,14 +44,19 @@ awk -F '\t' '$3 ~ /^(todo|stale|failed)$/ { print $1, $2, $3, $5 }' "$plan" | wh
             "$out/scores.json" 2>/dev/null)
         [ "$keep" != true ] || found=1
     fi
-    if [ -z "$found" ]; then
-        remove "$out"
-    elif [ "$state" = stale ]; then
+    # What is made of scores takes no time, and carries no digest before the cell is finished. Their sums have done their duty.
+    if [ -n "$found" ]; then
         find "$out" -type f ! -name scores.json -exec rm -f {} +
+        rm -f "$run/work/state/$model/$model-${stem%/*}-${stem#*/}.json"
+    else
+        remove "$out"
     fi
     remove "$run/work/failed/$model/$stem"
     printf '%s\t%s\t%s\n' "$model" "$stem" "${found:-0}"
-done >"$plan.missing"
-awk -F '\t' -v run="$run" '{ print run "/outputs/" $1 "/" $2 }' "$plan.missing" | xargs -r mkdir -p || die 1 "$run: cannot write"
+done >"$plan.missing" || exit 1
+awk -F '\t' -v run="$run" '{ print run "/outputs/" $1 "/" $2 }' "$plan.missing" | xargs -r mkdir -p 2>/dev/null ||
+    die 1 "$run/outputs: a cell's folder cannot be made"
 
-missing="$plan.missing" awk -F '\t' -v chunk="$CELLS_PER_PROCESS" -v kind="$KIND" -f mk/grid.awk "$plan" | put_if_changed "$run/grid.mk"
+missing="$plan.missing" awk -F '\t' -v chunk="$CELLS_PER_PROCESS" -v kind="$KIND" -f mk/grid.awk "$plan" >"$plan.mk" ||
+    die 1 "$run/grid.mk: cannot be made"
+put "$run/grid.mk" <"$plan.mk"

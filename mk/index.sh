@@ -1,17 +1,15 @@
 #!/bin/sh
 # index.sh RUN: sweep_index.json, sweep_index.csv, failures.json and index.html from the cells that the run holds. Files that would
-# hold the same bytes are left alone, and nothing is read when neither a cell nor the page's source has changed since.
+# hold the same bytes are left alone, and no cell is read when none of these, nor a cell, nor the page's source has changed since.
 # Environment: TOP_K, and RUN again.
 . mk/lib.sh
 
 run=$1
+files='sweep_index.json sweep_index.csv failures.json index.html'
 statuses=$(find "$run/outputs" -mindepth 4 -maxdepth 4 -name status.json -size +0 | sort)
 stamp=$run/work/top_k
-made=1
-for file in sweep_index.json sweep_index.csv failures.json index.html; do
-    [ -f "$run/$file" ] || made=
-done
-if [ -n "$made" ] && [ -f "$stamp" ] && [ "$(cat "$stamp")" = "$TOP_K" ] &&
+if [ -f "$stamp" ] && [ "$(head -n 1 "$stamp")" = "$TOP_K" ] &&
+    tail -n +2 "$stamp" | (cd "$run" && sha256sum -c --status 2>/dev/null) &&
     [ -z "$(find "$run/outputs" mk/page mk/*.jq mk/index.sh -newer "$stamp" -type f \( -path 'mk/*' -o -name status.json \))" ]; then
     exit 0
 fi
@@ -19,6 +17,10 @@ work=$(mktemp -d) || exit 1
 trap 'rm -rf "$work"' EXIT
 trap 'exit 130' INT
 trap 'exit 143' TERM HUP
+
+# A sweep that begins now is not to take our temporary files for those of a killed one.
+exec 7<"$run"
+flock -n -s 7
 
 touch "$work/began"
 printf '%s\n' "$statuses" | while read -r status; do
@@ -45,9 +47,13 @@ jq -L mk -n -f mk/index.jq --slurpfile statuses "$work/statuses" --slurpfile sco
 jq -L mk -n -c -f mk/page/data.jq --slurpfile index "$work/index" --slurpfile scores "$work/cells" --slurpfile run "$run/run.json" |
     sed 's/</\\u003c/g' >"$work/data"
 [ -s "$work/data" ] && data="$work/data" awk -f mk/page/build.awk mk/page/page.html >"$work/page" || die 1 "$run: the page cannot be made"
-put_if_changed "$run/sweep_index.json" <"$work/index"
-jq -L mk -r -f mk/index-csv.jq "$work/index" | put_if_changed "$run/sweep_index.csv"
-jq .failures "$work/index" | put_if_changed "$run/failures.json"
-put_if_changed "$run/index.html" <"$work/page"
-echo "$TOP_K" | put "$stamp"
+jq -L mk -r -f mk/index-csv.jq "$work/index" >"$work/csv" && jq .failures "$work/index" >"$work/failures" ||
+    die 1 "$run: the index cannot be made"
+put "$run/sweep_index.json" <"$work/index"
+put "$run/sweep_index.csv" <"$work/csv"
+put "$run/failures.json" <"$work/failures"
+put "$run/index.html" <"$work/page"
+# shellcheck disable=SC2086
+{ echo "$TOP_K" && (cd "$run" && sha256sum $files); } >"$work/stamp" || die 1 "$run: cannot be read"
+put "$stamp" <"$work/stamp"
 touch -r "$work/began" "$stamp"

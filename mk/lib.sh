@@ -22,25 +22,38 @@ note() {
     esac >&2
 }
 
-# Standard input becomes FILE, whole or not at all.
-put() {
-    put_temp="${1%/*}/.${1##*/}.$$"
-    if cat >"$put_temp" && sync "$put_temp" && mv -f "$put_temp" "$1"; then
-        return 0
-    fi
-    rm -f "$put_temp"
-    die 1 "$1: cannot write"
+# Whether FILE can be opened for writing; it is made if absent, and otherwise as it was.
+writable() { # FILE
+    (: >>"$1") 2>/dev/null
 }
 
-# The same, but a FILE that holds these bytes already is left alone.
-put_if_changed() {
+# Whether the disk of FOLDER takes the little that scripts write. They ask before they write, since they can do without each write
+# being checked; what is large, and what is a result, is checked when it is written.
+room() { # FOLDER
+    { head -c 262144 /dev/zero >"$1/.room.$$"; } 2>/dev/null
+    room_status=$?
+    rm -f "$1/.room.$$"
+    return "$room_status"
+}
+
+full() { # FOLDER
+    die 1 "$1: the disk takes no more; make room, then make sweep goes on where it was"
+}
+
+# Waits until no other sweep chooses its run in FOLDER of runs, and makes the others wait until this script ends, or closes 8.
+alone_in() { # FOLDER
+    mkdir -p "$1" 2>/dev/null && writable "$1/.choice" || die 1 "$1: cannot be written; name a SUBDIR that can"
+    exec 8>>"$1/.choice"
+    flock -n 8 || { note "$1: waiting for another sweep, which chooses its run"; flock 8; }
+}
+
+# Standard input becomes FILE, whole or not at all; one that holds these bytes already is left alone.
+put() {
     put_temp="${1%/*}/.${1##*/}.$$"
-    cat >"$put_temp" || { rm -f "$put_temp"; die 1 "$1: cannot write"; }
-    if [ -f "$1" ] && cmp -s "$put_temp" "$1"; then
-        rm -f "$put_temp"
-    else
-        sync "$put_temp" && mv -f "$put_temp" "$1" || { rm -f "$put_temp"; die 1 "$1: cannot write"; }
-    fi
+    put_error=$({ cat >"$put_temp" && { cmp -s "$put_temp" "$1" || { sync "$put_temp" && mv -f "$put_temp" "$1"; }; }; } 2>&1)
+    put_status=$?
+    [ ! -e "$put_temp" ] || rm -f "$put_temp"
+    [ "$put_status" -eq 0 ] || die 1 "$1: cannot write: ${put_error##*: }"
 }
 
 # Many files at once: standard input is "@FILE" lines, each followed by that file's lines, which begin with a space.

@@ -70,9 +70,11 @@ holder_of() { # NAME
     done
 }
 
-# All at once: each is a process of a few milliseconds.
+# A qcfg that is not what it was when it was made is made anew. All at once: each is a process of a few milliseconds.
 make_qcfgs() {
     mkdir -p "$qcfgs" || die 1 "$qcfgs: cannot be made"
+    intact=" $([ ! -f "$qcfgs/sums" ] || (cd "$qcfgs" && sha256sum -c sums 2>/dev/null) | sed -n 's/: OK$//p' | tr '\n' ' ')"
+    made=
     : >"$scratch/qcfgs"
     : >"$scratch/refused"
     for w in $(once "$WEIGHT_DTYPES"); do
@@ -80,12 +82,19 @@ make_qcfgs() {
             for g in $(once "$GRANULARITIES"); do
                 q=$qcfgs/$w-$a-$g.json
                 printf '%s\n' "$q" >>"$scratch/qcfgs"
-                [ -s "$q" ] || make_qcfg "$q" "$w" "$a" "$g" &
+                case $intact in *" $w-$a-$g.json "*) continue ;; esac
+                made="$made $w-$a-$g.json"
+                make_qcfg "$q" "$w" "$a" "$g" &
             done
         done
     done
     wait
     [ ! -s "$scratch/refused" ] || die 2 "$(head -n 1 "$scratch/refused")"
+    [ -n "$made" ] || return 0
+    # Names hold no spaces.
+    # shellcheck disable=SC2086
+    (cd "$qcfgs" && sha256sum $intact $made) >"$scratch/qcfg-sums" || die 1 "$qcfgs: cannot be read"
+    put "$qcfgs/sums" <"$scratch/qcfg-sums"
 }
 
 make_qcfg() { # FILE W A G

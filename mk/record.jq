@@ -7,7 +7,8 @@ def file($path; $lines): "@" + $path, ($lines[] | " " + gsub("\n"; "\n "));
 def log_path: "logs/" + ltrimstr("outputs/") + ".log";
 
 # A cell's share of the pass that scored it.
-def elapsed: split(" ") | if length == 3 then map(tonumber) | [(.[0] - .[1]) / .[2], 0] | max | . * 1000 | round / 1000 else null end;
+def elapsed: split(" ") | if length != 3 then null
+    else try (map(tonumber) | [(.[0] - .[1]) / .[2], 0] | max | . * 1000 | round / 1000) catch null end;
 
 ($sums | split("\n") | map(select(. != "") | {sum: .[:64], path: .[66:]})) as $sums |
 $cells | rtrimstr("\n") | split("\n") | to_entries[] |

@@ -4,12 +4,22 @@
 #   find  prints the folder if there is one, nothing otherwise
 # Environment: the variables of IDENTITY in config.mk, SUBDIR, TIMESTAMP, NEW, BIN. Exit 2: these cannot be used.
 #
-# A run's identity is everything in run.json but "created", "image_list" and "images", whose digest it holds: where the
-# images lie does not matter, their bytes do.
+# A run's identity is everything in run.json but "created", "image_list" and the images' names: where they lie does not
+# matter, their bytes do. Sweeps that begin at the same time decide one after the other.
 . mk/lib.sh
 
+[ -x "$BIN/sens-score" ] || die 2 "$BIN/sens-score: not built; make build"
+device=$("$BIN/sens-score" --probe --device "$DEVICE") || exit 2
+
 root=tmp/$SUBDIR
-work=$(mktemp -d) || exit 1
+if [ "$1" = make ]; then
+    alone_in "$root"
+    # Beside the runs: if this sweep is killed, the next one clears it away.
+    work=$root/.choosing
+    rm -rf "$work" && mkdir "$work" 2>/dev/null && room "$work" || full "$root"
+else
+    work=$(mktemp -d) || exit 1
+fi
 trap 'rm -rf "$work"' EXIT
 trap 'exit 130' INT
 trap 'exit 143' TERM HUP
@@ -40,8 +50,6 @@ identity() {
     tr '\n' '\0' <"$work/paths" | xargs -0 sha256sum -- >"$work/sums" 2>"$work/err" ||
         die 2 "$IMAGE_LIST: $(head -n 1 "$work/err")"
     sed 's/^\\//' "$work/sums" | cut -c1-64 >"$work/digests"
-    [ -x "$BIN/sens-score" ] || die 2 "$BIN/sens-score: not built; make build"
-    device=$("$BIN/sens-score" --probe --device "$DEVICE") || exit 2
     revision=$("$BIN/sens-score" --revision) || die 2 "$BIN/sens-score: does not tell its scoring revision"
     jq -n --rawfile names "$work/names" --rawfile digests "$work/digests" --arg all "$(sha256_of "$work/digests")" \
         --arg list "$IMAGE_LIST" --arg n "$CALIB_IMAGES" --arg score "$SCORE_SIZE" --arg size "$IMGSZ" \
@@ -73,17 +81,20 @@ known_runs() {
     sort -t "$tab" -k 2,2 -k 1,1 "$work/runs"
 }
 compare='
-    def name: {images_sha256: "images of IMAGE_LIST", scoring_revision: "the scoring revision"}[.] // ascii_upcase;
+    def name: {images_sha256: "images of IMAGE_LIST", images: "the list of their digests", scoring_revision: "the scoring revision"}[.] // ascii_upcase;
     def show: if . == null then "the default" else tostring end;
     def brief: show | if length > 20 then .[:12] + "..." else . end;
-    . as $old | $now[0] as $new |
-    [$new | keys_unsorted[] | select(IN("image_list", "images") | not) | select($old[.] != $new[.]) |
+    def bytes: .images = [.images[]?.sha256];
+    bytes as $old | ($now[0] | bytes) as $new |
+    [$new | keys_unsorted[] | select(. != "image_list") | select($old[.] != $new[.]) |
+     select(. != "images" or $old.images_sha256 == $new.images_sha256) |
      "\(name) (\($old[.] | brief) there, \($new[.] | brief) now)"] as $diff |
     [(input_filename | rtrimstr("/run.json")), ($old.created // ""), ($diff | join(", "))] | @tsv'
 
 start() { # FOLDER
     mkdir -p "$1/outputs" "$1/logs" "$1/work" || die 1 "$1: cannot be made"
-    jq --arg t "$(date +%s.%N)" '. + {created: $t}' "$work/run.json" | put "$1/run.json"
+    jq --arg t "$(date +%s.%N)" '. + {created: $t}' "$work/run.json" >"$work/started" || die 1 "cannot describe the run"
+    put "$1/run.json" <"$work/started"
 }
 
 list_images
@@ -111,7 +122,6 @@ fi
 dir=
 [ "$NEW" = 1 ] || dir=$(awk -F '\t' '$3 == "" { dir = $1 } END { print dir }' "$work/known")
 if [ -z "$dir" ] && [ "$1" = make ]; then
-    mkdir -p "$root" || die 1 "$root: cannot be made"
     stamp=$(date +%Y-%m-%d_%H-%M-%S)
     dir=$root/$stamp
     k=1

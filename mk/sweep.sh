@@ -19,21 +19,40 @@ case " ${MAKEFLAGS%% -- *} " in *' -j'*) given_jobs=1 ;; *) given_jobs= ;; esac
 [ "$THREADS" -ge 1 ] || THREADS=1
 export THREADS
 
-scratch=$(mktemp -d) || exit 1
+scratch=
 trap 'at_exit' EXIT
 trap 'exit 130' INT
 trap 'exit 143' TERM HUP
 
-for tool in calib-prep calib-stats qcfg-build sens-score recipe-solve report-gen progress-board; do
+for tool in calib-prep calib-stats qcfg-build sens-score recipe-solve report-gen seal-check progress-board; do
     [ "$1" = index ] || [ -x "$BIN/$tool" ] || die 2 "$BIN/$tool: not built; make build"
 done
 
-# One sweep at a time in a run: the lock falls with the last process that holds it.
+# One sweep at a time in a run. The kernel's lock of RUN/lock passes on to every process that the sweep starts, and falls with
+# the last of them, however they end; what the file says only tells others who that is.
 lock() {
-    mkdir -p "$RUN/work" || die 1 "$RUN: cannot be written"
-    exec 9>>"$RUN/work/lock"
-    flock -n 9 || die 2 "$RUN: in use by the sweep of process $(cat "$RUN/work/lock"); wait for it, or TIMESTAMP= another run"
-    echo "$$" >"$RUN/work/lock"
+    writable "$RUN/lock" || die 1 "$RUN: cannot be written; TIMESTAMP= another run, or SUBDIR= another folder"
+    exec 9>>"$RUN/lock"
+    if ! flock -n 9; then
+        exec 9>&-
+        die 2 "$RUN: in use by $(holder); wait for it, or TIMESTAMP= another run"
+    fi
+    echo "the sweep of process $$ on $(uname -n) since $(date '+%Y-%m-%d %H:%M:%S')" 2>/dev/null >"$RUN/lock" || full "$RUN"
+}
+
+# Who holds the lock. A sweep that has only just begun has not said so yet; one that was killed may have left processes behind.
+holder() {
+    lock=$(realpath "$RUN/lock")
+    for wait in 0.3 0; do
+        said=$(cat "$RUN/lock") pids=" $(find /proc/[0-9]*/fd/9 -maxdepth 0 -lname "$lock" 2>/dev/null | cut -d/ -f3 | tr '\n' ' ')"
+        pid=${said#*process } pid=${pid%% *} host=${said#* on } host=${host%% *}
+        case $pids in *" $pid "*) break ;; esac
+        sleep "$wait"
+    done
+    case $pids in
+    *" $pid "* | ' ') printf %s "${said:-another sweep}" ;;
+    *) printf %s "what is left of ${said:-another sweep}: process${pids% }" ;;
+    esac
 }
 
 # auto: what it was when the run began. A GPU's models go side by side, unless -j says otherwise: it waits for none of them.
@@ -55,6 +74,7 @@ summary() {
 }
 
 do_plan() {
+    scratch=$(mktemp -d) || exit 1
     RUN=$(mk/run.sh find) || exit 2
     mk/plan.sh "$RUN" "$scratch" || exit 2
     awk -F '\t' '{
@@ -87,9 +107,13 @@ do_sweep() {
     export RUN
     lock
     use_device
-    # What a killed sweep was writing. An index may be writing beside us, in the run's own folder.
+    # What a killed sweep was writing. In the run's own folder an index may be writing beside us.
     find "$RUN" -mindepth 2 -name '.?*' -type f -delete
-    find "$RUN" -maxdepth 1 -name '.?*' -type f -mmin +5 -delete
+    flock -n -x "$RUN" find "$RUN" -maxdepth 1 -name '.?*' -type f -delete
+    # Temporary files of all that follows: on the disk of the results, and cleared away by the next sweep whatever happens.
+    scratch=$RUN/work/scratch TMPDIR=$TOP/$RUN/work/scratch
+    export TMPDIR
+    rm -rf "$scratch" && mkdir -p "$scratch" 2>/dev/null && room "$scratch" || full "$RUN"
     mk/plan.sh "$RUN" "$scratch" || exit 2
     point_latest
 
@@ -108,6 +132,7 @@ do_sweep() {
         interruptible sh -c 'exec "$@" >&8 2>&8 8>&-' sh "$MAKE" $side_by_side -s -k --no-print-directory -C "$RUN" -f grid.mk all || interrupted=1
         running=
         close_board
+        room "$scratch" || full "$RUN"
         find "$RUN/work/state" "$RUN/work/failed" -mindepth 1 -type d -empty -delete
         mk/plan.sh "$RUN" "$scratch" || exit 2
     fi
@@ -115,7 +140,8 @@ do_sweep() {
     if [ -n "$interrupted" ]; then
         die 2 "$RUN: not finished; make sweep goes on where it was"
     fi
-    awk -F '\t' '$3 == "failed" { print $1 "/" $2 ": " $6 }' "$scratch/plan" >&2
+    awk -F '\t' '$3 ~ /^(failed|stale|todo)$/ && !n[$6]++ { why[++k] = $6; first[k] = $1 "/" $2 }
+        END { for (i = 1; i <= k; i++) print first[i] (n[why[i]] > 1 ? " and " n[why[i]] - 1 " more" : "") ": " (why[i] ? why[i] : "not made") }' "$scratch/plan" >&2
     jq -r -f mk/closing.jq --rawfile plan "$scratch/plan" "$RUN/sweep_index.json" >&2
     failed=$(count todo stale failed nomodel)
     summary "$(count done)" "$(count unsupported)" "$failed"
@@ -140,7 +166,7 @@ open_board() {
 
 at_exit() {
     close_board
-    rm -rf "$scratch"
+    [ -z "$scratch" ] || rm -rf "$scratch"
     [ -z "$running" ] || note "$RUN: not finished; make sweep goes on where it was"
 }
 
@@ -152,8 +178,10 @@ close_board() {
 
 point_latest() {
     [ "$(readlink "tmp/$SUBDIR/latest")" != "${RUN##*/}" ] || return 0
-    ln -s "${RUN##*/}" "tmp/$SUBDIR/.latest.$$" && mv -fT "tmp/$SUBDIR/.latest.$$" "tmp/$SUBDIR/latest" ||
+    alone_in "tmp/$SUBDIR"
+    ln -sfn "${RUN##*/}" "tmp/$SUBDIR/.latest" && mv -fT "tmp/$SUBDIR/.latest" "tmp/$SUBDIR/latest" ||
         die 1 "tmp/$SUBDIR/latest: cannot be made"
+    exec 8>&-
 }
 
 interrupted='' board='' running=''

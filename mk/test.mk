@@ -1,5 +1,6 @@
 # build and the tests. A test is a program tests/FOLDER/test_NAME.c or a script tests/FOLDER/test_NAME.sh; the long ones are
-# scripts tests/FOLDER/long_NAME.sh. Scripts run from the repository root with BUILD and SHARED set; edit_NAME.c are programs that they use.
+# scripts tests/FOLDER/long_NAME.sh. Scripts run from the repository root with BUILD and SHARED set; edit_NAME.c are programs that
+# they use, shim_NAME.c is preloaded into tools.
 build: $(TOOLS)
 
 TEST_SCRIPTS := $(sort $(filter-out tests/cuda/%,$(wildcard tests/*/test_*.sh)))
@@ -9,7 +10,7 @@ LONG_SCRIPTS := $(sort $(wildcard tests/*/long_*.sh))
 run_tests = @env -u MAKEFLAGS -u MFLAGS -u MAKELEVEL -u MAKEOVERRIDES $(foreach v,$(call on_command_line,$(VARIABLES)),-u $v) \
     BUILD=$B SHARED=$(abspath $(SHARED)) V=$V tests/run
 
-test: $(TOOLS) $(TESTS) $(REPLAYS) $(FUZZ_INPUTS) $(EDITORS)
+test: $(TOOLS) $(TESTS) $(REPLAYS) $(FUZZ_INPUTS) $(EDITORS) $(SHIMS)
 	$(run_tests) $(TESTS) $(TEST_SCRIPTS)
 
 # One line rather than the compiler's.
@@ -19,7 +20,7 @@ libtorch: $(if $(filter deps,$(MAKECMDGOALS)),deps)
 	@echo '#include <torch/version.h>' | $(CXX) $(CXXFLAGS) $(TORCH_INC) -E -x c++ - >/dev/null 2>&1 || { \
 	    echo "make test needs libtorch 2.x: make deps test installs it where apt has it; else TORCH_HOME=its folder" >&2; exit 1; }
 
-test-long: $(TOOLS) $(EDITORS) $B/test/ultralytics/test_outputs
+test-long: $(TOOLS) $(EDITORS) $(SHIMS) $B/test/ultralytics/test_outputs
 	$(run_tests) $(LONG_SCRIPTS)
 
 # What the tools write now becomes what the tests expect: scripts tests/FOLDER/bless.sh.

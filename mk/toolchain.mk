@@ -52,6 +52,7 @@ TORCH_X := $(wildcard src/torch/*.cpp)
 TOOL_C  := $(wildcard tools/*.c)
 TEST_C  := $(filter-out tests/cuda/%,$(wildcard tests/*/test_*.c))
 CUDA_TEST_C := $(wildcard tests/cuda/test_*.c)
+SHIM_C  := $(wildcard tests/*/shim_*.c)
 
 LIB_O   := $(LIB_C:%.c=$B/obj/%.o) $(CUDA_O)
 TORCH_O := $(TORCH_C:%.c=$B/obj/%.o) $(TORCH_X:%.cpp=$B/obj/%.o)
@@ -62,6 +63,7 @@ TESTS   := $(TEST_C:tests/%.c=$B/test/%)
 # What scripts among the tests make their inputs with.
 EDITORS := $(patsubst tests/%.c,$B/test/%,$(wildcard tests/*/edit_*.c))
 CUDA_TESTS := $(CUDA_TEST_C:tests/%.c=$B/test/%)
+SHIMS   := $(SHIM_C:tests/%.c=$B/test/%.so)
 
 # The tests that load libtorch, which their results are compared with; nothing else does.
 TORCH_TESTS := $(filter $B/test/torch/% $B/test/network/%,$(TESTS))
@@ -102,6 +104,12 @@ $(TESTS) $(EDITORS) $(CUDA_TESTS): $B/test/%: $B/obj/tests/%.o $(LIB)
 	$(call say,LD )
 	@mkdir -p $(@D)
 	$(Q)$(LINK) $(ALL_LDFLAGS) -o $@ $< $(LINK_LIBS) $(LIBS)
+
+# Libraries that tests preload into tools: without a sanitizer of their own.
+$(SHIMS): $B/test/%.so: tests/%.c
+	$(call say,CC )
+	@mkdir -p $(@D)
+	$(Q)$(CC) -std=c11 -O2 -g $(WARN) -fPIC -shared -o $@ $< -ldl
 
 .SECONDARY:
 -include $(shell find $B/obj -name '*.d' 2>/dev/null)

@@ -27,7 +27,7 @@ static int put(void *ctx, int index, const uint8_t *chw, struct err *err) {
 
 static int check_output(const struct image_list *list, const char *list_path, const char *output,
                         struct err *err) {
-    const struct image_list self = {1, NULL, (char *[]){(char *)list_path}};
+    const struct image_list self = {.count = 1, .paths = (char *[]){(char *)list_path}};
     if (strcmp(output, "-") == 0)
         return 0;
     if (image_list_holds(list, output) || (strcmp(list_path, "-") != 0 && image_list_holds(&self, output)))
@@ -36,7 +36,7 @@ static int check_output(const struct image_list *list, const char *list_path, co
 }
 
 struct request {
-    const char *list, *output;
+    const char *list, *sums, *output;
     int count, size, threads;
     bool npy;
 };
@@ -73,7 +73,7 @@ static int run(void *ctx, const struct operands *operands, struct err *err) {
     int ret = -1;
     (void)operands;
     if (judge(r, err) || image_list_read(&list, r->list, r->count, IMAGE_LIST_MIN, err) ||
-        check_output(list, r->list, r->output, err))
+        (r->sums && image_list_expect(list, r->sums, err)) || check_output(list, r->list, r->output, err))
         goto out;
     if (list->count < r->count)
         fprintf(stderr, "calib-prep: %s: %d images, all are used (%d were asked for)\n", r->list, list->count,
@@ -93,6 +93,7 @@ int main(int argc, char **argv) {
          .max = CALIB_COUNT_MAX},
         {"size", 'S', OPT_INT, &r.size, "N", "side of the square, a multiple of 32", .min = CALIB_SIZE_MIN,
          .max = CALIB_SIZE_MAX},
+        {"sums", 0, OPT_STRING, &r.sums, "FILE", "refuse images with other SHA-256s than these, one a line"},
         {"npy", 0, OPT_FLAG, &r.npy, NULL, "write an NCHW float32 array (NPY 1.0) of byte / 255 instead"},
         {"threads", 't', OPT_INT, &r.threads, "N", "images decoded at a time", .min = 1, .max = 1024,
          .by_default = "all processors"},

@@ -30,6 +30,7 @@ int main(int argc, char **argv) {
     struct opt rows[] = {
         {"model", 'm', OPT_STRING, &r.options.model, "FILE", "YOLOv10 checkpoint", .required = true},
         {"calib", 'c', OPT_STRING, &r.options.calib, "FILE", "calib stream of calib-prep", .required = true},
+        {"sha256", 0, OPT_STRING, &r.options.sha256, "HEX", "refuse a checkpoint with another SHA-256"},
         {"batch-size", 'b', OPT_INT, &r.options.batch_size, "N", "images in a forward pass", .min = 1,
          .max = 1024},
         {"device", 'd', OPT_STRING, &r.options.device, "NAME", "auto, cpu, cuda or cuda:N"},

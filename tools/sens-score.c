@@ -57,6 +57,7 @@ int main(int argc, char **argv) {
     struct opt rows[] = {
         {"model", 'm', OPT_STRING, &r.options.model, "FILE", "YOLOv10 checkpoint (required)"},
         {"calib", 'c', OPT_STRING, &r.options.calib, "FILE", "calib stream of calib-prep (required)"},
+        {"sha256", 0, OPT_STRING, &r.options.sha256, "HEX", "refuse a checkpoint with another SHA-256"},
         {"amax", 'a', OPT_STRING, &r.amax, "FILE", "amax file of calib-stats; without it, calibrate first"},
         {"score-size", 'n', OPT_INT, &r.cells.score_size, "N", "images to score on, the first of the stream",
          .min = 1, .max = 1 << 20},

@@ -11,8 +11,8 @@ if [ ! -s "$RUN/work/calib.bin" ]; then
     cat "$RUN/work/calib.err" >"$err"
     exit 0
 fi
-read -r _ checkpoint <"$RUN/work/model/$model"
+read -r sum checkpoint <"$RUN/work/model/$model"
 mkdir -p "$RUN/work/state/$model" || exit 1
 note "$model: calibrating on $(jq '.images | length' "$RUN/run.json") images"
-run_tool "$model" "$err" "$RUN/work/amax/$model.json" "$BIN/calib-stats" --model "$checkpoint" --calib "$RUN/work/calib.bin" \
+run_tool "$model" "$err" "$RUN/work/amax/$model.json" "$BIN/calib-stats" --model "$checkpoint" --sha256 "$sum" --calib "$RUN/work/calib.bin" \
     --batch-size "$BATCH_SIZE" --device "$DEVICE" --threads "$THREADS" --state "$RUN/work/state/$model" -o "$RUN/work/amax/$model.json"

@@ -4,6 +4,7 @@
 # record.sh -: the same for lines OUT, kind (skipped or failed), checkpoint, reason, separated by tabs, on standard input.
 cd "$TOP" || exit 1
 . mk/lib.sh
+room "$TMPDIR" || exit 0
 work=$(mktemp -d) || exit 1
 trap 'rm -rf "$work"' EXIT
 trap 'exit 130' INT

@@ -15,7 +15,7 @@ for stem in "$@"; do
     stems="$stems $stem" folders="$folders $out"
 done
 [ -n "$folders" ] || exit 0
-pass=$RUN/work/failed/$model/.report.$$
+pass=$TMPDIR/$$
 quiet=1 # sens-score's step has said what there is to say of the model
 # Names hold no spaces.
 # shellcheck disable=SC2086

@@ -1,12 +1,15 @@
 # Read with `.`: how the steps of the grid run a tool.
 
+# make sweep says it, once.
+room "$TMPDIR" || exit 0
+
 # Runs COMMAND, which makes RESULT, and shows its words (with quiet=1, only those of a failure); sweep.sh's board, if there is
 # one, shows its progress as LABEL's, by descriptor 3. If there is no RESULT afterwards, ERR holds why: the words, or
 # how it ended. Always succeeds, but ends the step when the tool was interrupted, so that make stops.
 run_tool() { # LABEL ERR RESULT COMMAND...
     label=$1 err=$2 result=$3
     shift 3
-    heard=$err.heard
+    heard=$TMPDIR/$$.heard
     mkdir -p "${err%/*}" || exit 1
     [ -z "$V" ] || note "$*"
     if [ -n "$BOARD" ]; then

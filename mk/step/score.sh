@@ -18,8 +18,7 @@ for stem in "$@"; do
     echo "$began $#" >"$RUN/work/time/$model/$stem"
     cells="$cells $RUN/work/qcfg/${stem%/*}-${stem#*/}.json=$RUN/outputs/$model/$stem/scores.json"
 done
-pass=$RUN/work/failed/$model/.pass.$$
-rm -f "$pass"
+pass=$TMPDIR/$$
 
 # A GPU calibrates faster than another process starts: its scores need no amax file.
 amax=
@@ -29,7 +28,7 @@ if [ ! -s "$RUN/work/calib.bin" ]; then
 elif [ -n "$amax" ] && [ ! -s "$amax" ]; then
     cat "$RUN/work/amax/$model.err" >"$pass"
 else
-    read -r _ checkpoint <"$RUN/work/model/$model"
+    read -r sum checkpoint <"$RUN/work/model/$model"
     demonstration=
     if [ -d calib/models ]; then
         case $(realpath "$checkpoint") in "$(realpath calib/models)"/*)
@@ -44,7 +43,7 @@ else
     [ $# -gt 1 ] || label="$model $1"
     # LAUNCHER and the cells are lists of words: names hold no spaces.
     # shellcheck disable=SC2086
-    run_tool "$label" "$pass" /dev/null $LAUNCHER "$BIN/sens-score" --model "$checkpoint" --name "$model" \
+    run_tool "$label" "$pass" /dev/null $LAUNCHER "$BIN/sens-score" --model "$checkpoint" --sha256 "$sum" --name "$model" \
         --calib "$RUN/work/calib.bin" ${amax:+--amax "$amax"} --score-size "$SCORE_SIZE" \
         --batch-size "$BATCH_SIZE" --device "$DEVICE" --threads "$THREADS" --state "$RUN/work/state/$model" $demonstration $cells
 fi

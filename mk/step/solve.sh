@@ -16,7 +16,7 @@ done
 for cell in $cells; do
     remove "${cell#*=}"
 done
-pass=$RUN/work/failed/$model/.solve.$$
+pass=$TMPDIR/$$
 # Names hold no spaces.
 # shellcheck disable=SC2086
 {

@@ -3,6 +3,7 @@
 #include <openssl/evp.h>
 #include <stdio.h>
 #include <stdlib.h>
+#include <string.h>
 
 struct digest {
     EVP_MD_CTX *ctx;
@@ -46,6 +47,19 @@ void digest_bytes(const void *bytes, size_t n, char hex[DIGEST_HEX]) {
     unsigned char raw[EVP_MAX_MD_SIZE];
     EVP_Digest(bytes, n, raw, NULL, EVP_sha256(), NULL);
     to_hex(raw, hex);
+}
+
+int digest_match(const char *hex, const char *expected, struct err *err) {
+    return strcmp(hex, expected) == 0
+               ? 0
+               : err_set(err, ERR_FAILED,
+                         "changed meanwhile: its SHA-256 is not the one expected; run the whole again");
+}
+
+int digest_expect(const void *bytes, size_t n, const char *expected, struct err *err) {
+    char hex[DIGEST_HEX];
+    digest_bytes(bytes, n, hex);
+    return digest_match(hex, expected, err);
 }
 
 int digest_file(const char *path, char hex[DIGEST_HEX], struct err *err) {

@@ -12,6 +12,8 @@
 #ifndef YS_BASE_ERR_H
 #define YS_BASE_ERR_H
 
+#include <stdbool.h>
+
 enum err_code {
     ERR_OK = 0,
     ERR_FAILED = 1,      /* bad input, a failed system call, no memory */
@@ -21,6 +23,7 @@ enum err_code {
 
 struct err {
     enum err_code code;
+    bool disk; /* base/outfile's: the disk takes no more, so what else would be written there fails as well */
     char msg[1024];
 };
 

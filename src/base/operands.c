@@ -31,6 +31,10 @@ int operands_each(int n, operand_fn *one, void *ctx, void (*complain)(const char
     for (int i = 0; i < n; i++) {
         struct err why = {0};
         if (one(ctx, i, &why)) {
+            if (why.disk) {
+                *err = why;
+                return -1;
+            }
             complain(why.msg);
             failed++;
         }

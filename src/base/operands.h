@@ -21,7 +21,7 @@ int operand_split(const char *operand, const char *output, char **in, const char
 
 /* Calls one(ctx, i, err) for every operand i below n. Of a single one its error is the error. With several,
  * one that fails does not keep the others from their results: complain hears why, and err tells how many
- * failed. */
+ * failed. Only a disk that takes no more (err->disk) ends the work at once. */
 typedef int operand_fn(void *ctx, int i, struct err *err);
 int operands_each(int n, operand_fn *one, void *ctx, void (*complain)(const char *message), struct err *err);
 

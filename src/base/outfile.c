@@ -4,6 +4,7 @@
 #include <errno.h>
 #include <fcntl.h>
 #include <signal.h>
+#include <stdatomic.h>
 #include <stdbool.h>
 #include <stdlib.h>
 #include <string.h>
@@ -17,15 +18,17 @@ struct outfile {
     int slot;   /* in live[] */
 };
 
-/* Temporaries that a signal handler must unlink. Entries are set and cleared with plain stores of a pointer,
- * which is all that a handler may read. */
+/* Temporaries that a signal handler must unlink: lock-free pointers, which a handler may read whatever thread
+ * it interrupts. */
 enum { LIVE_MAX = 64 };
-static char *volatile live[LIVE_MAX];
+static _Atomic(char *) live[LIVE_MAX];
 
 static void die_tidily(int sig) {
-    for (int i = 0; i < LIVE_MAX; i++)
-        if (live[i])
-            unlink(live[i]);
+    for (int i = 0; i < LIVE_MAX; i++) {
+        const char *temp = live[i];
+        if (temp)
+            unlink(temp);
+    }
     signal(sig, SIG_DFL);
     raise(sig);
 }
@@ -42,16 +45,36 @@ void outfile_handle_signals(void) {
         if (sigaction(sigs[i], NULL, &old) == 0 && old.sa_handler != SIG_IGN)
             sigaction(sigs[i], &sa, NULL);
     }
-    signal(SIGPIPE, SIG_IGN); /* a closed pipe is EPIPE, an error with a message */
+    /* A closed pipe is EPIPE and a file above the limit EFBIG: errors with a message. */
+    signal(SIGPIPE, SIG_IGN);
+    signal(SIGXFSZ, SIG_IGN);
 }
 
 static int take_slot(char *temp) {
-    for (int i = 0; i < LIVE_MAX; i++)
-        if (!live[i]) {
-            live[i] = temp;
+    for (int i = 0; i < LIVE_MAX; i++) {
+        char *none = NULL;
+        if (atomic_compare_exchange_strong(&live[i], &none, temp))
             return i;
-        }
+    }
     return -1;
+}
+
+/* What is wrong is errno. Always returns -1. */
+static int cannot(const char *what, const char *path, struct err *err) {
+    int why = errno;
+    err_errno(err, "%s: cannot %s", path, what);
+    if (err)
+        err->disk = why == ENOSPC || why == EDQUOT || why == EROFS || why == EIO;
+    return -1;
+}
+
+/* Before the name goes away. */
+static void free_temp(struct outfile *o) {
+    if (o->slot >= 0)
+        live[o->slot] = NULL;
+    o->slot = -1;
+    free(o->temp);
+    o->temp = NULL;
 }
 
 int outfile_open(struct outfile **out, const char *path, struct err *err) {
@@ -79,19 +102,12 @@ int outfile_open(struct outfile **out, const char *path, struct err *err) {
         err_nomem(err);
         goto fail;
     }
-    sigset_t all, before;
-    sigfillset(&all);
-    sigprocmask(SIG_BLOCK, &all, &before);
+    /* Known to the handler before it is there: mkostemp writes the name in place, then creates the file. */
+    o->slot = take_slot(o->temp);
     int fd = mkostemp(o->temp, O_CLOEXEC);
-    int saved = errno;
-    if (fd >= 0)
-        o->slot = take_slot(o->temp);
-    sigprocmask(SIG_SETMASK, &before, NULL);
     if (fd < 0) {
-        errno = saved;
-        err_errno(err, "%s: cannot create", path);
-        free(o->temp);
-        o->temp = NULL;
+        cannot("create", path, err);
+        free_temp(o);
         goto fail;
     }
     mode_t mask = umask(0);
@@ -114,22 +130,24 @@ FILE *outfile_stream(struct outfile *out) {
     return out->stream;
 }
 
-/* A rename is durable only once its folder is. */
-static void sync_folder(const char *path) {
+/* A rename is durable only once its folder is. Where folders cannot be synced (EINVAL), nothing more can be
+ * done. */
+static int sync_folder(const char *path) {
     const char *slash = strrchr(path, '/');
     char *dir = slash ? strndup(path, (size_t)(slash - path) + 1) : strdup(".");
     int fd = dir ? open(dir, O_RDONLY | O_DIRECTORY | O_CLOEXEC) : -1;
-    if (fd >= 0) {
-        fsync(fd);
+    int bad = fd < 0 || (fsync(fd) && errno != EINVAL) ? errno : 0;
+    if (fd >= 0)
         close(fd);
-    }
     free(dir);
+    errno = bad;
+    return bad ? -1 : 0;
 }
 
 static int commit(struct outfile **out, bool sync, struct err *err) {
     struct outfile *o = *out;
     if (fflush(o->stream) || ferror(o->stream)) {
-        err_errno(err, "%s: cannot write", o->temp ? o->path : "standard output");
+        cannot("write", o->temp ? o->path : "standard output", err);
         outfile_discard(out);
         return -1;
     }
@@ -143,16 +161,16 @@ static int commit(struct outfile **out, bool sync, struct err *err) {
         o->stream = NULL;
         errno = saved;
         if (bad || rename(o->temp, o->path)) {
-            err_errno(err, "%s: cannot write", o->path);
+            cannot("write", o->path, err);
             outfile_discard(out);
             return -1;
         }
-        if (sync)
-            sync_folder(o->path);
-        if (o->slot >= 0)
-            live[o->slot] = NULL;
-        free(o->temp);
-        o->temp = NULL;
+        free_temp(o);
+        if (sync && sync_folder(o->path)) {
+            cannot("sync the folder of it", o->path, err);
+            outfile_discard(out);
+            return -1;
+        }
     }
     free(o->path);
     free(o);
@@ -176,9 +194,7 @@ void outfile_discard(struct outfile **out) {
         if (o->stream)
             fclose(o->stream);
         unlink(o->temp);
-        if (o->slot >= 0)
-            live[o->slot] = NULL;
-        free(o->temp);
+        free_temp(o);
     }
     free(o->path);
     free(o);
@@ -198,7 +214,7 @@ int outfile_make_folder(const char *path, struct err *err) {
         struct stat st;
         if (mkdir(partial, 0777) && (errno != EEXIST || stat(partial, &st) || !S_ISDIR(st.st_mode)))
             ret = errno == EEXIST ? err_set(err, ERR_FAILED, "%s: not a folder", partial)
-                                  : err_errno(err, "%s: cannot make the folder", partial);
+                                  : cannot("make the folder", partial, err);
         if (c == '\0')
             break;
         *p = c;

@@ -30,7 +30,8 @@ int outfile_open(struct outfile **out, const char *path, struct err *err);
 FILE *outfile_stream(struct outfile *out);
 
 /* Makes the file appear under its name. *out is NULL afterwards, and on failure nothing remains of the
- * temporary. */
+ * temporary; the file is there, whole, only if all that failed was to sync its folder. Errors: ERR_FAILED
+ * naming path. */
 int outfile_commit(struct outfile **out, struct err *err);
 
 /* The same without fsync: for what can be remade and carries a digest. */

@@ -1,4 +1,5 @@
 #include "image/image.h"
+#include "base/digest.h"
 #include "image/jpeg.h"
 #include "image/png.h"
 
@@ -57,7 +58,7 @@ static int read_all(FILE *f, uint8_t **bytes, size_t *n, struct err *err) {
     }
 }
 
-int image_read(const char *path, struct image *im, struct err *err) {
+int image_read(const char *path, const char *sha256, struct image *im, struct err *err) {
     int ret = -1;
     uint8_t *bytes = NULL;
     size_t n = 0;
@@ -65,7 +66,8 @@ int image_read(const char *path, struct image *im, struct err *err) {
     FILE *f = fopen(path, "rb");
     if (!f)
         return err_errno(err, "%s", path);
-    if (read_all(f, &bytes, &n, err) || image_decode(bytes, n, im, err)) {
+    if (read_all(f, &bytes, &n, err) || (sha256 && digest_expect(bytes, n, sha256, err)) ||
+        image_decode(bytes, n, im, err)) {
         err_wrap(err, "%s", path);
         goto out;
     }

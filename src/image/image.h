@@ -1,7 +1,7 @@
 /* A decoded picture: the RGB bytes that OpenCV's imread(IMREAD_COLOR) gives, in R, G, B order.
  *
  *     struct image im = {0};
- *     if (image_read("a.jpg", &im, &err))
+ *     if (image_read("a.jpg", NULL, &im, &err))
  *         goto out;
  *     ... im.rgb[(y * im.width + x) * 3 + channel] ...
  * out:
@@ -26,8 +26,9 @@ struct image {
 };
 
 /* Decodes the file at path, upright (EXIF orientation applied). Its type is told by its first bytes, whatever
- * its name: JPEG (image/jpeg.h) or PNG (image/png.h). Errors: ERR_FAILED, one line that names path. */
-int image_read(const char *path, struct image *im, struct err *err);
+ * its name: JPEG (image/jpeg.h) or PNG (image/png.h). sha256: the digest (base/digest.h) that the very bytes
+ * decoded must have, or NULL. Errors: ERR_FAILED, one line that names path. */
+int image_read(const char *path, const char *sha256, struct image *im, struct err *err);
 
 /* The same for a file already in memory; messages do not name it. */
 int image_decode(const uint8_t *bytes, size_t n, struct image *im, struct err *err);

@@ -16,6 +16,7 @@ void image_list_free(struct image_list **list) {
     }
     free(l->names);
     free(l->paths);
+    free(l->sha256);
     free(l);
     *list = NULL;
 }
@@ -125,6 +126,38 @@ out:
     image_list_free(&l);
     if (!is_stdin)
         fclose(f);
+    return ret;
+}
+
+/* One digest a line into sums, of which there is room for `count`. */
+static int read_sums(FILE *f, char (*sums)[DIGEST_HEX], int count, struct err *err) {
+    char line[DIGEST_HEX + 1];
+    int n = 0;
+    for (; fgets(line, sizeof line, f); n++) {
+        size_t digits = strspn(line, "0123456789abcdef");
+        if (digits != DIGEST_HEX - 1 || strcmp(line + digits, "\n") != 0)
+            return err_set(err, ERR_FAILED, "line %d is not a SHA-256 in 64 hexadecimal digits", n + 1);
+        if (n == count)
+            return err_set(err, ERR_FAILED, "more digests than the list's %d images", count);
+        memcpy(sums[n], line, digits);
+    }
+    if (ferror(f))
+        return err_errno(err, "cannot read");
+    return n == count ? 0 : err_set(err, ERR_FAILED, "%d digests for the list's %d images", n, count);
+}
+
+int image_list_expect(struct image_list *list, const char *path, struct err *err) {
+    FILE *f = fopen(path, "r");
+    if (!f)
+        return err_errno(err, "%s", path);
+    int ret = -1;
+    if (!(list->sha256 = calloc((size_t)list->count, sizeof *list->sha256)))
+        err_nomem(err);
+    else if (read_sums(f, list->sha256, list->count, err))
+        err_wrap(err, "%s", path);
+    else
+        ret = 0;
+    fclose(f);
     return ret;
 }
 

@@ -3,6 +3,7 @@
 #ifndef YS_IMAGE_LIST_H
 #define YS_IMAGE_LIST_H
 
+#include "base/digest.h"
 #include "base/err.h"
 
 #include <stdbool.h>
@@ -15,8 +16,9 @@ enum { IMAGE_NAME_MAX = 4096 };
 
 struct image_list {
     int count;
-    char **names; /* as the list has them */
-    char **paths; /* as they are to be opened */
+    char **names;               /* as the list has them */
+    char **paths;               /* as they are to be opened */
+    char (*sha256)[DIGEST_HEX]; /* that they must have, or NULL */
 };
 
 /* Reads the first count images of the list at path ("-": standard input); a list with fewer is used whole, so
@@ -24,6 +26,10 @@ struct image_list {
  * Errors: ERR_FAILED when path cannot be read or is no text, when it holds fewer than min images, or when an
  * image is missing: "LIST:LINE: NAME: no such file". */
 int image_list_read(struct image_list **list, const char *path, int count, int min, struct err *err);
+
+/* Notes which SHA-256 each image must have, from the file at path: one in hexadecimal digits a line, in list
+ * order. Errors: ERR_FAILED when there are not as many as images, or a line is something else. */
+int image_list_expect(struct image_list *list, const char *path, struct err *err);
 void image_list_free(struct image_list **list);
 
 /* Whether path is one of the listed images, under whatever name: writing there would destroy it. */

@@ -24,9 +24,10 @@ struct job {
 
 static int prepare(const struct job *job, int index, uint8_t *chw, struct err *err) {
     struct image im = {0};
-    int ret = image_read(job->list->paths[index], &im, err);
+    const struct image_list *list = job->list;
+    int ret = image_read(list->paths[index], list->sha256 ? list->sha256[index] : NULL, &im, err);
     if (!ret && (ret = letterbox(&im, job->size, chw, err)))
-        err_wrap(err, "%s", job->list->paths[index]);
+        err_wrap(err, "%s", list->paths[index]);
     image_clear(&im);
     return ret;
 }

@@ -99,8 +99,7 @@ int cells_score(struct session *session, const struct cells_options *options, st
         struct err why = {0};
         const char *path = requests[request_of[i]].scores;
         if (result_write(&pass, &cells[i], &about, path, &why)) {
-            err_wrap(&why, "%s", path);
-            if (n == 1) {
+            if (n == 1 || why.disk) {
                 *err = why;
                 goto out;
             }

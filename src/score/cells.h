@@ -20,7 +20,8 @@ int cells_check(const struct cells_options *options, struct err *err);
 
 /* Scores every cell over an open session that has its amax. A cell whose configuration cannot be read, or
  * with a score that is not finite, fails alone: complain hears why and the rest is still scored and written,
- * and -1 is returned in the end with err telling how many failed. */
+ * and -1 is returned in the end with err telling how many failed. A disk that takes no more ends the work at
+ * once; the states keep what was not written. */
 int cells_score(struct session *session, const struct cells_options *options, struct err *err);
 
 #endif

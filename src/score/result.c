@@ -81,8 +81,10 @@ int result_write(const struct score_pass *pass, const struct score_cell *cell,
         goto out;
     for (size_t i = 0; i < pass->graph->n_convs; i++) {
         cJSON *layer = layer_to_json(pass, cell, i, &shapes[i], err);
-        if (!layer)
+        if (!layer) {
+            err_wrap(err, "%s", path);
             goto out;
+        }
         cJSON_AddItemToObject(layers, pass->graph->convs[i].name, layer);
     }
     if (json_seal(o, err))

@@ -28,12 +28,15 @@ int session_device(const struct session_options *o, const char **kind, struct er
     return cuda_probe(o->device, err);
 }
 
-/* The graph of a checkpoint file, and the file's digest. */
-static int read_model(const char *path, struct graph **graph, char digest[DIGEST_HEX], struct err *err) {
+/* The graph of a checkpoint file, and the file's digest, which must be `expected` unless that is NULL. */
+static int read_model(const char *path, const char *expected, struct graph **graph, char digest[DIGEST_HEX],
+                      struct err *err) {
     struct checkpoint *c = NULL;
     if (checkpoint_open(path, &c, err))
         return -1;
-    int ret = graph_build(checkpoint_root(c), graph, err);
+    int ret = expected ? digest_match(checkpoint_digest(c), expected, err) : 0;
+    if (!ret)
+        ret = graph_build(checkpoint_root(c), graph, err);
     if (ret)
         err_wrap(err, "%s", path);
     else
@@ -61,7 +64,7 @@ static void open_part(void *ctx, size_t part, int worker) {
             cuda_open(device, options->say, &s->cuda, err);
         break;
     case 1:
-        read_model(options->model, &s->graph, s->checkpoint, err);
+        read_model(options->model, options->sha256, &s->graph, s->checkpoint, err);
         break;
     case 2:
         calib_load(options->calib, &s->images, err);

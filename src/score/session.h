@@ -14,6 +14,7 @@
 
 struct session_options {
     const char *model, *calib; /* paths; calib may be "-" */
+    const char *sha256;        /* that the checkpoint must have, or NULL */
     const char *device;        /* auto, cpu, cuda, cuda:N */
     const char *state;         /* folder for the progress of interrupted passes, or NULL */
     int threads;

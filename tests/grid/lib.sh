@@ -1,13 +1,9 @@
-# Read by the tests of the grid, from the repository root. A sandbox is a folder that looks like the repository to make, with the
-# fake tools in place of the real ones, a list of 12 small "images" and "checkpoints" that only the fakes read.
-here=$PWD
+# Read by the tests of the grid, from the repository root: a sandbox with the fake tools in place of the real ones, a list of 12
+# small "images" and "checkpoints" that only the fakes read.
+. tests/sandbox.sh
 REAL_BIN=$here/${BUILD:-build}/bin
 export REAL_BIN
-sandbox=$(mktemp -d) || exit 1
-trap 'rm -rf "$sandbox"' EXIT
-unset MAKEFLAGS MFLAGS MAKELEVEL FAKE_SLEEP FAKE_FAIL FAKE_DIE FAKE_UNSOLVABLE FAKE_FAIL_CALIB FAKE_REVISION
-ln -s "$here/Makefile" "$here/mk" "$here/src" "$here/tools" "$here/tests" "$sandbox/"
-cd "$sandbox" || exit 1
+unset FAKE_SLEEP FAKE_FAIL FAKE_DIE FAKE_UNSOLVABLE FAKE_FAIL_CALIB FAKE_REVISION
 mkdir -p models calib/models lists/images
 i=10
 while [ $i -lt 22 ]; do
@@ -36,29 +32,6 @@ small() { # GOAL [VARIABLE=VALUE]...
     mk "$goal" MODELS=a WEIGHT_DTYPES='int8 fp4' ACT_DTYPES='int8 fp8' "$@"
 }
 
-ok() { # WHAT COMMAND...: a check that COMMAND succeeds
-    what=$1
-    shift
-    if "$@"; then
-        echo "ok - $what"
-    else
-        echo "not ok - $what: $*"
-        sed 's/^/#   out: /' out 2>/dev/null | tail -n 8
-        sed 's/^/#   err: /' err 2>/dev/null | tail -n 12
-        failed=1
-    fi
-}
-failed=0
-
-equal() { # WHAT GOT WANTED
-    if [ "$2" = "$3" ]; then echo "ok - $1: $2"; else
-        echo "not ok - $1: $2"
-        echo "#   wanted: $3"
-        sed 's/^/#   err: /' err 2>/dev/null | tail -n 12
-        failed=1
-    fi
-}
-
 calls() { # TOOL: how often it was called since the last forget
     grep -c "^$1 " "$FAKE_LOG"
 }
@@ -67,14 +40,4 @@ cells() { # TOOL: how many cells it was given since the last forget
 }
 forget() {
     : >"$FAKE_LOG"
-}
-last_line() {
-    tail -n 1 out | sed "s|tmp/[^ ]*/||"
-}
-# What a run's outputs are, but for the times: digests of everything except status.json.
-tree() { # FOLDER
-    (cd "$1" && find outputs -type f ! -name status.json | sort | xargs sha256sum)
-}
-temporaries() { # FOLDER
-    find "$1" -name '.*' -type f | grep -v '/work/' | wc -l
 }

@@ -60,7 +60,7 @@ equal "CSV: rows" "$(wc -l <$run/sweep_index.csv)" 9
 ok "CSV: lines end as Python's do" [ "$(grep -c "$(printf '\r')$" $run/sweep_index.csv)" -eq 9 ]
 
 # Nothing to do is nothing done.
-find tmp/ -type f -exec stat -c '%n %y' {} + | grep -v work/lock | sort >before
+find tmp/ -type f -exec stat -c '%n %y' {} + | grep -v /lock | sort >before
 forget
 began=$(date +%s%N)
 small sweep
@@ -68,7 +68,7 @@ took=$((($(date +%s%N) - began) / 1000000))
 ok "nothing to do takes under two seconds: $took ms" [ $took -lt 2000 ]
 equal "and says the same" "$(last_line)" "6 ok, 2 unsupported, 0 failed: sweep_index.json"
 ok "and calls no tool" [ ! -s "$FAKE_LOG" ]
-find tmp/ -type f -exec stat -c '%n %y' {} + | grep -v work/lock | sort >after
+find tmp/ -type f -exec stat -c '%n %y' {} + | grep -v /lock | sort >after
 ok "and touches no file" cmp -s before after
 small plan
 equal "plan: all done" "$(grep -c ' done$' out)" 6
@@ -106,6 +106,7 @@ ok "index makes what is gone" [ -s $index -a -s $run/sweep_index.csv -a -s $run/
 # -j, a process per cell, and the launcher: the same bytes.
 tree $run >reference
 mk sweep NEW=1 -j2 CELLS_PER_PROCESS=1 LAUNCHER="env WRAPPED=1" MODELS='a demo b' WEIGHT_DTYPES='int8 fp4' ACT_DTYPES='int8 fp8 fp16'
+ok "-j2: make's jobs are shared" [ "$(grep -c jobserver err)" -eq 0 ]
 equal "-j2 CELLS_PER_PROCESS=1: last line" "$(last_line)" "27 ok, 9 unsupported, 0 failed: sweep_index.json"
 equal "-j2 reaches the second make" "$(grep -c jobserver err)" 0
 tree $run | grep -F -f reference >both

@@ -179,7 +179,7 @@ static void check_file(const char *path, const char *want) {
     struct err err = {0};
     char message[1024];
     snprintf(message, sizeof message, "%s: %s", path, want);
-    CHECK(image_read(path, &im, &err) == -1 && !im.rgb, "%s is refused", path);
+    CHECK(image_read(path, NULL, &im, &err) == -1 && !im.rgb, "%s is refused", path);
     CHECK_STR(err.msg, message, "its message");
 }
 

@@ -23,7 +23,7 @@ static int decode(const char *folder, const cJSON *e, struct image *im) {
     struct err err = {0};
     char path[512], got[DIGEST_HEX] = "";
     snprintf(path, sizeof path, "%s/%s", folder, e->string);
-    if (image_read(path, im, &err) == 0)
+    if (image_read(path, NULL, im, &err) == 0)
         digest_bytes(im->rgb, (size_t)im->width * (size_t)im->height * 3, got);
     const char *want = cJSON_GetStringValue(cJSON_GetObjectItem(e, "decoded_rgb_sha256"));
     bool same = want && strcmp(got, want) == 0 &&
