@@ -24,10 +24,6 @@ trap 'at_exit' EXIT
 trap 'exit 130' INT
 trap 'exit 143' TERM HUP
 
-for tool in calib-prep calib-stats qcfg-build sens-score recipe-solve report-gen seal-check progress-board; do
-    [ "$1" = index ] || [ -x "$BIN/$tool" ] || die 2 "$BIN/$tool: not built; make build"
-done
-
 # One sweep at a time in a run. The kernel's lock of RUN/lock passes on to every process that the sweep starts, and falls with
 # the last of them, however they end; what the file says only tells others who that is.
 lock() {
@@ -186,6 +182,10 @@ point_latest() {
 
 interrupted='' board='' running=''
 unset BOARD
+for tool in calib-prep calib-stats qcfg-build sens-score recipe-solve report-gen seal-check progress-board; do
+    [ "$1" = index ] || [ -x "$BIN/$tool" ] || die 2 "$BIN/$tool: not built; make build"
+done
+
 case $1 in
 sweep | plan | index) "do_$1" ;;
 *) die 2 "sweep.sh: sweep, plan or index" ;;
