@@ -54,8 +54,10 @@ awk -F '\t' '$3 ~ /^(todo|stale|failed)$/ { print $1, $2, $5 }' "$plan" | while 
     remove "$run/work/failed/$model/$stem"
     printf '%s\t%s\t%s\n' "$model" "$stem" "${found:-0}"
 done >"$plan.missing" || exit 1
-awk -F '\t' -v run="$run" '{ print run "/outputs/" $1 "/" $2 }' "$plan.missing" | xargs -r mkdir -p 2>/dev/null ||
-    die 1 "$run/outputs: a cell's folder cannot be made"
+awk -F '\t' -v run="$run" '{ print run "/outputs/" $1 "/" $2 }' "$plan.missing" >"$plan.folders"
+xargs -r mkdir -p <"$plan.folders" 2>/dev/null || while read -r out; do
+    [ -d "$out" ] || die 1 "$out: cannot be made"
+done <"$plan.folders"
 
 missing="$plan.missing" awk -F '\t' -v chunk="$CELLS_PER_PROCESS" -v kind="$KIND" -f mk/grid.awk "$plan" >"$plan.mk" ||
     die 1 "$run/grid.mk: cannot be made"

@@ -48,14 +48,14 @@ done
 mkdir "$dir/state"
 score -o "$dir/a.whole" "$dir/a"
 score -o "$dir/b.whole" "$dir/b"
-killed=0 delay=3
+killed=0 delay=30 # milliseconds
 while [ ! -s "$dir/a.resumed" ] && [ $killed -lt 40 ]; do
     cells="$dir/a=$dir/a.resumed"
     [ $killed -lt 3 ] || cells="$cells $dir/b=$dir/b.resumed"
     # shellcheck disable=SC2086
-    timeout -s KILL 0.$delay "$bin/sens-score" -m $model -c "$dir/calib" -a "$dir/amax" -n 8 --state "$dir/state" $cells 2>"$dir/err"
+    timeout -s KILL "$(printf '0.%03d' $delay)" "$bin/sens-score" -m $model -c "$dir/calib" -a "$dir/amax" -n 8 --state "$dir/state" $cells 2>"$dir/err"
     [ -s "$dir/a.resumed" ] || killed=$((killed + 1))
-    [ $delay -ge 9 ] || delay=$((delay + 1))
+    [ $delay -ge 900 ] || delay=$((delay + 20))
 done
 score --state "$dir/state" "$dir/a=$dir/a.resumed" "$dir/b=$dir/b.resumed"
 if [ $killed -gt 0 ]; then echo "ok - killed $killed times"; else echo "not ok - no pass was killed"; fi
