@@ -80,7 +80,7 @@ ok "and says which" grep -q 'lists/gone.txt: images/gone.jpg: no such image' err
 
 mk test-cuda
 ok "test-cuda of a build without CUDA says how to make one, status 2" [ "$status" -eq 2 -a -n "$(grep 'make build DEVICE=cuda' err)" ]
-forget
+rm -rf tmp
 mk sweep MODELS=a DEVICE=cuda:1
 ok "a device that is not there: status 2, its reason, no run" [ "$status" -eq 2 -a "$(head -n 1 err)" = "sens-score: the fake has no GPU" -a ! -e tmp ]
 MODELS=b
