@@ -11,7 +11,7 @@ $(SPEED_O): ALL_CFLAGS += -Ibench/speed
 $(SPEED): $(SPEED_O) $(LIB)
 	$(call say,LD )
 	@mkdir -p $(@D)
-	$(Q)$(CC) $(ALL_LDFLAGS) -o $@ $(SPEED_O) $(LIB) $(LIBS)
+	$(Q)$(LINK) $(ALL_LDFLAGS) -o $@ $(SPEED_O) $(LINK_LIBS) $(LIBS)
 
 # bench DEVICE=cuda: bench/cuda, on a card.
 BENCH_CUDA := $B/bench/cuda

@@ -45,12 +45,12 @@ REPLAYS := $(FUZZ_NAMES:%=$B/fuzz/replay-%)
 $(REPLAYS): $B/fuzz/replay-%: $B/obj/tests/fuzz/fuzz_%.o $B/obj/tests/fuzz/replay.o $(LIB)
 	$(call say,LD )
 	@mkdir -p $(@D)
-	$(Q)$(CC) $(ALL_LDFLAGS) -o $@ $(filter %.o,$^) $(LIB) $(LIBS)
+	$(Q)$(LINK) $(ALL_LDFLAGS) -o $@ $(filter %.o,$^) $(LINK_LIBS) $(LIBS)
 
 $B/fuzz/seeds: $B/obj/tests/fuzz/seeds.o $(LIB)
 	$(call say,LD )
 	@mkdir -p $(@D)
-	$(Q)$(CC) $(ALL_LDFLAGS) -o $@ $< $(LIB) $(LIBS)
+	$(Q)$(LINK) $(ALL_LDFLAGS) -o $@ $< $(LINK_LIBS) $(LIBS)
 
 # One line rather than the compiler's.
 $(FUZZ_O) $(FUZZ_NAMES:%=$F/obj/tests/fuzz/fuzz_%.o): | fuzz-compiler
