@@ -58,6 +58,8 @@ memcheck "a limit that cannot be met" 1 recipe-solve --effective-bits 2 s4 -o no
 memcheck "JSON that is cut" 1 recipe-solve cut.json
 memcheck "a cell" 0 report-gen --scores s3 --recipe r3 -o reports
 memcheck "a recipe of other scores" 1 report-gen --scores s3 --recipe r4 -o none
+memcheck "whole files" 0 seal-check calib amax s1 r1
+memcheck "a stream and JSON that are cut" 1 seal-check cut.json
 memcheck "words of two steps" 0 progress-board <<EOT
 calibrating
 $(printf '\377\033[2J') and a line that is not ended
