@@ -1,5 +1,6 @@
 /* Small products for every image and head, and softmax over rows. */
 #include "cuda/each.cuh"
+#include "cuda/sums.cuh"
 
 #include <math_constants.h>
 
@@ -51,13 +52,7 @@ void cuda_products(cudaStream_t s, struct matrices a, struct matrices b, struct 
     products_kernel<<<grid, 256, 0, s>>>(a, b, c, m, n, k, alpha, add, heads);
 }
 
-/* The sum or the largest of a warp's values, the same in all its threads. */
-static __device__ float warp_sum(float v) {
-    for (int k = 16; k; k /= 2)
-        v += __shfl_xor_sync(~0u, v, k);
-    return v;
-}
-
+/* The largest of a warp's values, in all its threads. */
 static __device__ float warp_max(float v) {
     for (int k = 16; k; k /= 2)
         v = fmaxf(v, __shfl_xor_sync(~0u, v, k));
@@ -76,7 +71,7 @@ static __global__ void softmax_kernel(float *v, int n, int rows, size_t each) {
     top = warp_max(top);
     for (int i = (int)threadIdx.x; i < n; i += 32)
         sum += v[i] = expf(v[i] - top);
-    sum = warp_sum(sum);
+    sum = sum_of_warp(sum);
     for (int i = (int)threadIdx.x; i < n; i += 32)
         v[i] /= sum;
 }
@@ -96,7 +91,7 @@ static __global__ void softmax_grad_kernel(const float *v, float *d, int n, int 
     float sum = 0;
     for (int i = (int)threadIdx.x; i < n; i += 32)
         sum += v[i] * d[i];
-    sum = warp_sum(sum);
+    sum = sum_of_warp(sum);
     for (int i = (int)threadIdx.x; i < n; i += 32)
         d[i] = v[i] * (d[i] - sum);
 }

@@ -5,12 +5,12 @@
 #include <stdlib.h>
 #include <string.h>
 
-enum { BATCH = 32 /* images; more would not be faster */ };
+enum { BATCH = 32 /* images; others were not compared */ };
 
 struct calibration {
     struct net net;
     struct forward_plan plan;
-    int batch, size;
+    int batch;
     float *arena, *images, *softmax;
     size_t softmax_stride;
     uint8_t *bytes;
@@ -113,7 +113,7 @@ static int collect(struct calibration *c, struct amax *amax, struct err *err) {
 
 int cuda_calibrate(struct cuda *cuda, const struct graph *graph, const struct calib_set *images,
                    struct amax *amax, struct err *err) {
-    struct calibration c = {.size = images->size};
+    struct calibration c = {0};
     int ret = -1;
     if (device_enter(cuda, err) || forward_plan_make(graph, images->size, &c.plan, err) ||
         net_new(cuda, graph, c.plan.steps, c.plan.n_steps, true, false, &c.net, err) ||

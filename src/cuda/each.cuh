@@ -16,7 +16,7 @@ template <class F> static void each(cudaStream_t s, size_t n, F f) {
         each_kernel<<<(unsigned)((n + THREADS - 1) / THREADS), THREADS, 0, s>>>((unsigned)n, f);
 }
 
-/* Channel c of pixel i / channels of v, where i counts v's channels. */
+/* Channel c of a pixel of v. */
 static __device__ __forceinline__ float *at(struct view v, unsigned pixel, unsigned c) {
     return v.p + (size_t)pixel * (size_t)v.stride + c;
 }
