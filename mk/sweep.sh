@@ -17,7 +17,7 @@ if [ -z "$THREADS" ]; then
 fi
 case " ${MAKEFLAGS%% -- *} " in *' -j'*) given_jobs=1 ;; *) given_jobs= ;; esac
 [ "$THREADS" -ge 1 ] || THREADS=1
-export THREADS
+export THREADS given_jobs
 
 scratch=
 trap 'at_exit' EXIT

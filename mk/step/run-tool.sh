@@ -3,6 +3,9 @@
 # make sweep says it, once.
 room "$TMPDIR" || exit 0
 
+# quiet=1: only the words of failures; feeder: images.sh's, whose process sends the tool its images by the pipe feed.
+quiet='' feed='' feeder=''
+
 # Runs COMMAND, which makes RESULT, and shows its words (with quiet=1, only those of a failure); sweep.sh's board, if there is
 # one, shows its progress as LABEL's, by descriptor 3. If there is no RESULT afterwards, ERR holds why: the words, or
 # how it ended. Always succeeds, but ends the step when the tool was interrupted, so that make stops.
@@ -23,8 +26,10 @@ run_tool() { # LABEL ERR RESULT COMMAND...
         interruptible "$@" 2>"$heard"
         status=$?
     fi
+    # A tool whose images stopped coming cannot know why.
+    [ -z "$feeder" ] || interrupted || end_feed || ! grep -qF "$feed:" "$heard" || cat "$feed.err" >"$heard"
     [ -n "$quiet" ] && [ "$status" -eq 0 ] || cat "$heard" >&2
-    if [ "$status" -eq 130 ] || [ "$status" -eq 143 ] || [ "$status" -eq 129 ]; then
+    if interrupted; then
         rm -f "$heard"
         exit "$status"
     fi
@@ -33,6 +38,10 @@ run_tool() { # LABEL ERR RESULT COMMAND...
         { echo "${1##*/} $(how_it_ended "$status")"; cat "$heard"; } >"$err"
     fi
     rm -f "$heard"
+}
+
+interrupted() {
+    [ "$status" -eq 130 ] || [ "$status" -eq 143 ] || [ "$status" -eq 129 ]
 }
 
 how_it_ended() { # STATUS

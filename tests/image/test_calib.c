@@ -1,7 +1,7 @@
 /* The calib stream: what is written is read, through a file and through a pipe; a cut or altered one is found
  * out, wherever it is cut or altered; the digest names the pixels and nothing else. */
 #define _GNU_SOURCE
-#include "image/calib.h"
+#include "image/calib_set.h"
 #include "test.h"
 
 #include <stdlib.h>
@@ -20,7 +20,7 @@ static void picture(int i, uint8_t *image) {
 static int write_to(const char *to, const char *const *as, int count, char *digest, struct err *err) {
     struct calib_writer *w = NULL;
     uint8_t image[IMAGE];
-    if (calib_create(to, COUNT, SIZE, &w, err))
+    if (calib_create(to, NULL, COUNT, SIZE, &w, err))
         return -1;
     for (int i = 0; i < count; i++) {
         picture(i, image);
@@ -191,13 +191,14 @@ static void check_writer(void) {
     CHECK(access(path, F_OK) == -1, "and no file");
     const char *const four[] = {"a", "b", "c", "d"};
     uint8_t image[IMAGE] = {0};
-    CHECK(calib_create(path, 1, SIZE, &w, &err) == 0 && calib_put(w, four[0], image, &err) == 0 &&
+    CHECK(calib_create(path, NULL, 1, SIZE, &w, &err) == 0 && calib_put(w, four[0], image, &err) == 0 &&
               calib_put(w, four[1], image, &err) == -1,
           "one too many: %s", err.msg);
     calib_abandon(&w);
-    CHECK(calib_create(path, 10, 100, &w, &err) == -1 && !w, "a size that is no multiple of 32: %s", err.msg);
-    CHECK(calib_create(path, 0, 32, &w, &err) == -1 && !w, "no images: %s", err.msg);
-    CHECK(calib_create("/nowhere/at/all", 10, 32, &w, &err) == -1 && !w, "no folder: %s", err.msg);
+    CHECK(calib_create(path, NULL, 10, 100, &w, &err) == -1 && !w, "a size that is no multiple of 32: %s",
+          err.msg);
+    CHECK(calib_create(path, NULL, 0, 32, &w, &err) == -1 && !w, "no images: %s", err.msg);
+    CHECK(calib_create("/nowhere/at/all", NULL, 10, 32, &w, &err) == -1 && !w, "no folder: %s", err.msg);
 }
 
 static void check_float(void) {
