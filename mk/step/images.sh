@@ -15,9 +15,14 @@ prepare_images() { # OUTPUT COMMAND...
 feed_images() { # OUTPUT
     feed=$TMPDIR/$$.images
     mkfifo "$feed" || exit 1
-    (prepare_images "$1" exec >"$feed" 2>"$feed.err") &
-    feeder=$!
+    prepare_images "$1" start_feeder
     trap 'kill "$feeder" 2>/dev/null' EXIT
+}
+
+start_feeder() { # COMMAND...
+    show "$@"
+    "$@" >"$feed" 2>"$feed.err" &
+    feeder=$!
 }
 
 # Whether all images were sent, or none was waiting to be; why not, in $feed.err.

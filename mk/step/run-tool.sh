@@ -14,7 +14,7 @@ run_tool() { # LABEL ERR RESULT COMMAND...
     shift 3
     heard=$TMPDIR/$$.heard
     mkdir -p "${err%/*}" || exit 1
-    [ -z "$V" ] || note "$*"
+    show "$@"
     if [ -n "$BOARD" ]; then
         YOLOSENS_PROGRESS="3 $$ $label"
         export YOLOSENS_PROGRESS
@@ -38,6 +38,10 @@ run_tool() { # LABEL ERR RESULT COMMAND...
         { echo "${1##*/} $(how_it_ended "$status")"; cat "$heard"; } >"$err"
     fi
     rm -f "$heard"
+}
+
+show() { # COMMAND...
+    [ -z "$V" ] || note "$*"
 }
 
 interrupted() {
