@@ -49,20 +49,19 @@ static int add_operand(struct batch *b, const char *operand, struct err *err) {
     int ret = -1;
     if (operand_split(operand, NULL, &in, &out, err))
         return -1;
-    bool from_stdin = strcmp(in, "-") == 0;
     if (!out) {
         err_set(err, ERR_USAGE, "%s: files are given as FROM=FILE", operand);
         goto out;
     }
-    if (!(f = from_stdin ? stdin : fopen(in, "rb"))) {
+    if (!(f = fopen(in, "rb"))) {
         err_errno(err, "%s", in);
         goto out;
     }
-    if (read_all(f, from_stdin ? "standard input" : in, &text, &n, err) || add(b, out, text, n, err))
+    if (read_all(f, in, &text, &n, err) || add(b, out, text, n, err))
         goto out;
     ret = 0;
 out:
-    if (f && !from_stdin)
+    if (f)
         fclose(f);
     free(text);
     free(in);
@@ -112,17 +111,30 @@ static int add_stream(struct batch *b, const char *dir, struct err *err) {
     return ret;
 }
 
+static int add_stdin(struct batch *b, const char *path, struct err *err) {
+    char *text = NULL;
+    size_t n = 0;
+    int ret = read_all(stdin, "standard input", &text, &n, err);
+    if (!ret)
+        ret = add(b, path, text, n, err);
+    free(text);
+    return ret;
+}
+
+struct request {
+    const char *output, *dir;
+};
+
 static int run(void *ctx, const struct operands *operands, struct err *err) {
-    const char *dir = *(const char **)ctx;
+    const struct request *r = ctx;
     struct batch b = {0};
     int ret = 0;
-    if (!dir == !operands->n)
-        return err_set(err, ERR_USAGE,
-                       dir ? "--stream takes no operands" : "name FROM=FILE, or --stream DIR");
-    if (operands->n > 1 && operands_check(operands->word, operands->n, "FROM=FILE", err))
-        return -1;
-    if (dir)
-        ret = add_stream(&b, dir, err);
+    if (!!r->dir + !!r->output + !!operands->n != 1)
+        return err_set(err, ERR_USAGE, "one of --output, --stream and FROM=FILE says what goes where");
+    if (r->output)
+        ret = add_stdin(&b, r->output, err);
+    if (r->dir)
+        ret = add_stream(&b, r->dir, err);
     for (int i = 0; !ret && i < operands->n; i++)
         ret = add_operand(&b, operands->word[i], err);
     for (size_t i = 0; !ret && i < b.n; i++)
@@ -134,24 +146,24 @@ static int run(void *ctx, const struct operands *operands, struct err *err) {
 }
 
 int main(int argc, char **argv) {
-    const char *dir = NULL;
+    struct request r = {0};
     struct opt rows[] = {
-        {"stream", 's', OPT_STRING, &dir, "DIR", "standard input holds the files, which go into DIR"},
+        {"output", 'o', OPT_STRING, &r.output, "FILE", "standard input becomes FILE"},
+        {"stream", 's', OPT_STRING, &r.dir, "DIR", "standard input holds the files, which go into DIR"},
         OPT_END,
     };
     struct opt_tool tool = {
         .name = "file-put",
         .purpose = "put files in their places, each whole or not at all",
-        .synopsis = "FROM=FILE... | --stream DIR",
+        .synopsis = "--output FILE | --stream DIR | FROM=FILE...",
         .notes =
-            "FILE gets the bytes of FROM, or of standard input where FROM is -. A stream has a line @FILE\n"
-            "for each file, and after it the file's lines, each behind a space; folders are made where they\n"
-            "are missing. All is on the disk before the first file appears, and they appear in the order\n"
+            "FILE gets the bytes of FROM. A stream has a line @FILE for each file, and after it the file's\n"
+            "lines, each behind a space; folders are made where they are missing. All is on the disk before the first file appears, and they appear in the order\n"
             "given. A file that holds its bytes already is left alone.",
-        .examples = "jq .failures sweep_index.json | file-put -=failures.json\n"
+        .examples = "jq .failures sweep_index.json | file-put -o failures.json\n"
                     "printf '@a/1\\n one\\n@a/2\\n two\\n' | file-put --stream .\n",
         .rows = rows,
         .arity = {.most = INT_MAX},
     };
-    return opt_main(&tool, argc, argv, run, &dir);
+    return opt_main(&tool, argc, argv, run, &r);
 }
