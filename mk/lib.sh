@@ -30,7 +30,7 @@ writable() { # FILE
 # Whether the disk of FOLDER takes the little that scripts write. They ask before they write, since they can do without each write
 # being checked; what is large, and what is a result, is checked when it is written.
 room() { # FOLDER
-    { head -c 262144 /dev/zero >"$1/.room.$$"; } 2>/dev/null
+    (printf '%262144s' '' >"$1/.room.$$") 2>/dev/null
     room_status=$?
     rm -f "$1/.room.$$"
     return "$room_status"

@@ -49,7 +49,7 @@ static int add_operand(struct batch *b, const char *operand, struct err *err) {
     int ret = -1;
     if (operand_split(operand, NULL, &in, &out, err))
         return -1;
-    if (!out) {
+    if (!out || !*out || !*in) {
         err_set(err, ERR_USAGE, "%s: files are given as FROM=FILE", operand);
         goto out;
     }
@@ -158,8 +158,10 @@ int main(int argc, char **argv) {
         .synopsis = "--output FILE | --stream DIR | FROM=FILE...",
         .notes =
             "FILE gets the bytes of FROM. A stream has a line @FILE for each file, and after it the file's\n"
-            "lines, each behind a space; folders are made where they are missing. All is on the disk before the first file appears, and they appear in the order\n"
-            "given. A file that holds its bytes already is left alone.",
+            "lines, each behind a space; folders are made where they are missing. All is on the disk before\n"
+            "the first file appears, and they appear in the order given. A file that holds its bytes "
+            "already\n"
+            "is left alone.",
         .examples = "jq .failures sweep_index.json | file-put -o failures.json\n"
                     "printf '@a/1\\n one\\n@a/2\\n two\\n' | file-put --stream .\n",
         .rows = rows,
