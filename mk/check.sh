@@ -31,7 +31,10 @@ words() { # NAME VALUE A|B...
     some=
     for w in $2; do
         some=1
-        case "|$3|" in *"|$w|"*) continue ;; esac
+        case $w in
+        *'|'*) ;;
+        *) case "|$3|" in *"|$w|"*) continue ;; esac ;;
+        esac
         allowed=$(printf %s "$3" | tr '|' ' ')
         complain "$1: $(shown "$w") is not one of $allowed; the nearest: $(nearest "$w" "$allowed")"
     done
