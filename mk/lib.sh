@@ -1,7 +1,7 @@
 # What the grid's scripts share; read with `. mk/lib.sh` from the repository root.
 #
-# Results of tools appear whole through base/outfile; what the scripts write themselves goes through put and unpack,
-# which do the same: a hidden sibling, fsync, rename.
+# Results of tools appear whole through base/outfile; what the scripts write themselves goes through file-put, which does the same:
+# a hidden sibling, fsync, rename.
 LC_ALL=C
 export LC_ALL
 umask 022
@@ -30,7 +30,7 @@ writable() { # FILE
 # Whether the disk of FOLDER takes the little that scripts write. They ask before they write, since they can do without each write
 # being checked; what is large, and what is a result, is checked when it is written.
 room() { # FOLDER
-    { head -c 262144 /dev/zero >"$1/.room.$$"; } 2>/dev/null
+    (printf '%262144s' '' >"$1/.room.$$") 2>/dev/null
     room_status=$?
     rm -f "$1/.room.$$"
     return "$room_status"
@@ -48,26 +48,14 @@ alone_in() { # FOLDER
 }
 
 # Standard input becomes FILE, whole or not at all; one that holds these bytes already is left alone.
-put() {
-    put_temp="${1%/*}/.${1##*/}.$$"
-    put_error=$({ cat >"$put_temp" && { cmp -s "$put_temp" "$1" || { sync "$put_temp" && mv -f "$put_temp" "$1"; }; }; } 2>&1)
-    put_status=$?
-    [ ! -e "$put_temp" ] || rm -f "$put_temp"
-    [ "$put_status" -eq 0 ] || die 1 "$1: cannot write: ${put_error##*: }"
+put() { # FILE
+    "$BIN/file-put" -o "$1" || exit 1
 }
 
 # Many files at once: standard input is "@FILE" lines, each followed by that file's lines, which begin with a space.
-# All are written before the first one appears, in the order given. FILEs are relative to DIR and hold no spaces.
+# All are written before the first one appears, in the order given. FILEs are relative to DIR.
 unpack() { # DIR
-    unpack_list=$(awk -v dir="$1" '
-        /^@/ { if (out) close(out); at = dir "/" substr($0, 2); out = at; sub(/[^\/]*$/, ".&.new", out); printf "" > out; print out, at }
-        /^ / { print substr($0, 2) > out }
-        END { if (out) close(out) }') || die 1 "$1: cannot write"
-    [ -n "$unpack_list" ] || return 0
-    printf '%s\n' "$unpack_list" | cut -d' ' -f1 | xargs sync || die 1 "$1: cannot write"
-    printf '%s\n' "$unpack_list" | while read -r unpack_from unpack_to; do
-        mv -f "$unpack_from" "$unpack_to" || exit 1
-    done || die 1 "$1: cannot write"
+    "$BIN/file-put" --stream "$1" || exit 1
 }
 
 # Without a process where there is nothing.

@@ -26,6 +26,7 @@ run_tool() { # TOOL
     calib-stats) set -- calib-stats -m models/a.pt -c in/calib.bin -t 1 --state state -o out/amax.json ;;
     sens-score) set -- sens-score -m models/a.pt -c in/calib.bin -a in/amax.json -n 2 -t 1 --state state -o out/scores.json in/q.json ;;
     recipe-solve) set -- recipe-solve in/scores.json -o out/recipe.json ;;
+    file-put) set -- file-put in/scores.json=out/one in/recipe.json=out/two in/q.json=out/three ;;
     report-gen) set -- report-gen -s in/scores.json -r in/recipe.json -o out/report ;;
     esac
     tool=$1
@@ -55,7 +56,7 @@ complain() { # WHAT
 
 FAULT_LOG=$sandbox/calls
 export FAULT_AT FAULT_ERROR FAULT_LOG
-for what in calib-prep npy model-dump qcfg-build calib-stats sens-score recipe-solve report-gen; do
+for what in calib-prep npy model-dump qcfg-build calib-stats sens-score recipe-solve report-gen file-put; do
     preload='' FAULT_AT='' wrong=0 tried=0
     prepare
     run_tool $what
