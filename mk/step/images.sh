@@ -33,6 +33,6 @@ end_feed() {
     feed_status=$?
     trap - EXIT
     [ "$feed_status" -eq 0 ] && return
-    [ -s "$feed.err" ] || echo "calib-prep $(how_it_ended "$feed_status")" >"$feed.err"
+    [ -s "$feed.err" ] || echo "calib-prep $(how_it_ended "$feed_status")" 2>/dev/null >"$feed.err"
     return 1
 }

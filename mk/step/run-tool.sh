@@ -35,7 +35,7 @@ run_tool() { # LABEL ERR RESULT COMMAND...
     fi
     if [ "$status" -ne 0 ] || [ ! -s "$result" ]; then
         [ "$status" -gt 128 ] || [ ! -s "$heard" ] || { mv -f "$heard" "$err" && return 0; }
-        { echo "${1##*/} $(how_it_ended "$status")"; cat "$heard"; } >"$err"
+        { echo "${1##*/} $(how_it_ended "$status")"; cat "$heard"; } 2>/dev/null >"$err"
     fi
     rm -f "$heard"
 }
@@ -68,7 +68,7 @@ share_reasons() { # TOOL RESULT PASS MODEL W-A/GRANULARITY...
             grep -F "$tool: $out/" "$pass" | sed 's|^[^ ]*: [^ ]*: ||'
             grep -v "^$tool: $RUN/outputs/" "$pass"
         } >"$why" 2>/dev/null
-        [ -s "$why" ] || echo "$tool made no $result" >"$why"
+        [ -s "$why" ] || echo "$tool made no $result" 2>/dev/null >"$why"
     done
     rm -f "$pass"
 }
