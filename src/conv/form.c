@@ -54,6 +54,10 @@ int form_of(const struct conv *c, enum conv_mode mode) {
     return FORM_WINOGRAD + (mode == CONV_FINE ? WINOGRAD_2 : WINOGRAD_4);
 }
 
+int output_form(int form) {
+    return form < CONV_MODES ? CONV_F32 : form;
+}
+
 size_t side_of(int form) {
     return form == FORM_WINOGRAD + WINOGRAD_2 ? 2 : form == FORM_WINOGRAD + WINOGRAD_4 ? 4 : 0;
 }
