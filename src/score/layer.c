@@ -10,8 +10,9 @@ struct layer_weights {
     const struct graph *graph;
     const struct amax *amax;
     const struct plan *plan;
-    struct conv_weight **of; /* [conv][weight][mode], those that some pair asks for */
-    struct err *failures;    /* of each convolution */
+    struct conv_weight **of;    /* [conv][weight][mode], those that some pair asks for */
+    struct conv_weight **plain; /* of each convolution, not quantized; NULL where all inputs are */
+    struct err *failures;       /* of each convolution */
 };
 
 struct layer_scorer {
@@ -53,6 +54,9 @@ static int prepare_conv(struct layer_weights *l, size_t conv, struct err *err) {
                 ret = conv_weight_new_codes(c, mode, values, mode == CONV_F32 ? NULL : units, at, err);
         }
     }
+    for (int i = 0; i < plan->n_inputs && !ret; i++)
+        if (plan->inputs[i].q.format == QUANT_OFF && !l->plain[conv])
+            ret = conv_weight_new(c, c->weight, &l->plain[conv], err);
     free(values);
     return ret;
 }
@@ -70,8 +74,9 @@ int layer_weights_new(const struct graph *graph, struct pool *pool, const struct
         return err_nomem(err);
     *w = (struct layer_weights){.graph = graph, .amax = amax, .plan = plan};
     w->of = calloc(graph->n_convs * (size_t)plan->n_weights * CONV_MODES, sizeof(struct conv_weight *));
+    w->plain = calloc(graph->n_convs, sizeof(struct conv_weight *));
     w->failures = calloc(graph->n_convs, sizeof *w->failures);
-    if (!w->of || !w->failures) {
+    if (!w->of || !w->plain || !w->failures) {
         err_nomem(err);
         goto fail;
     }
@@ -95,7 +100,10 @@ void layer_weights_free(struct layer_weights **weights) {
     size_t n = w->graph->n_convs * (size_t)w->plan->n_weights * CONV_MODES;
     for (size_t i = 0; w->of && i < n; i++)
         conv_weight_free(&w->of[i]);
+    for (size_t i = 0; w->plain && i < w->graph->n_convs; i++)
+        conv_weight_free(&w->plain[i]);
     free(w->of);
+    free(w->plain);
     free(w->failures);
     free(w);
     *weights = NULL;
@@ -159,8 +167,9 @@ static struct record record_of(struct conv_call *const *calls, size_t n_calls, c
 /* conv(x, w) + bias by the kernels that will convolve x with quantized weights, in s->y: where x itself is
  * not quantized, a weight that its format leaves as it is (int4 blocks of one element) must not score the
  * difference between two libraries' roundings. */
-static int own_output(struct layer_scorer *s, const struct conv *c, const struct record *r, struct err *err) {
-    struct conv_weight *plain = NULL;
+static int own_output(struct layer_scorer *s, size_t conv, const struct record *r, struct err *err) {
+    const struct conv *c = &s->weights->graph->convs[conv];
+    const struct conv_weight *plain = s->weights->plain[conv];
     const struct conv_act none = {0};
     int h = r->output.h, w = r->output.w;
     size_t cout = (size_t)c->cout, n = (size_t)r->output.n, each = (size_t)c->cin * (size_t)h * (size_t)w;
@@ -172,14 +181,11 @@ static int own_output(struct layer_scorer *s, const struct conv *c, const struct
     }
     if (!ret)
         ret = grow(&s->y, &s->y_size, r->n_y, sizeof *s->y, err);
-    if (!ret)
-        ret = conv_weight_new(c, c->weight, &plain, err);
     for (size_t i = 0; !ret && i < n; i++) {
         const struct conv_input one = {r->x + i * each, 1, h, w};
         ret = conv_forward(s->scratch, s->pool, c, &one, plain, scale, shift, &none, s->y + i * (r->n_y / n),
                            err);
     }
-    conv_weight_free(&plain);
     free(scale);
     free(shift);
     return ret;
@@ -249,7 +255,6 @@ static int score_pairs(struct layer_scorer *s, size_t conv, const struct record 
 
 int layer_score(struct layer_scorer *s, size_t conv, struct conv_call *const *calls, size_t n_calls,
                 const bool *wanted, double *sums, size_t stride, struct err *err) {
-    const struct conv *c = &s->weights->graph->convs[conv];
     const struct plan *plan = s->weights->plan;
     const float **g = calloc(n_calls, sizeof *g);
     if (!g)
@@ -261,7 +266,7 @@ int layer_score(struct layer_scorer *s, size_t conv, struct conv_call *const *ca
         some[plan->inputs[plan->pairs[p].input].q.format != QUANT_OFF] |= wanted[p];
     int ret = some[1] ? score_pairs(s, conv, &r, &output, true, wanted, sums, stride, err) : 0;
     if (!ret && some[0]) {
-        ret = own_output(s, c, &r, err);
+        ret = own_output(s, conv, &r, err);
         output.y = s->y;
         if (!ret)
             ret = score_pairs(s, conv, &r, &output, false, wanted, sums, stride, err);
