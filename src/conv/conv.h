@@ -1,18 +1,18 @@
-/* Convolutions that are never stored: for one quantized input and several quantized weights, the sums
+/* Convolutions that are never stored: for pairs of a quantized input and a quantized weight, the sums
  *
- *     sums[k] = sum over the output of g2 (conv(x, w_k) + bias - y)^2
+ *     sums[k] = sum over the output of g2 (conv(x_k, w_k) + bias - y)^2
  *
  * are taken from the accumulators, tile by tile. This is where a sweep spends its time. How the products are
  * formed is a mode: operands that lie on a grid (integers, or floats of few bits, times a unit) are convolved
  * as codes of that grid, exactly, and the units come out in front; all others in float32. Squared differences
  * are float32, and their sum is in double, in an order that depends on the layer's shape alone. So a sum's
- * bits do not depend on the threads or on which other weights are convolved beside; they may on the processor
+ * bits do not depend on the threads or on which other pairs are convolved beside; they may on the processor
  * level (base/cpu.h).
  *
  *     conv_weight_new_codes(conv, CONV_I8, values, units, &w[0], &err);     // once for a pass
  *     conv_target_fill(target, pool, conv, &output, 1u << CONV_I8, &err);   // once for an image
  *     conv_planes_fill(planes, pool, conv, &source, 1u << CONV_I8, &err);   // once for a quantized input
- *     conv_score(scratch, pool, conv, planes, w, 2, target, sums, &err);
+ *     conv_score(scratch, pool, conv, pairs, 2, target, sums, &err);
  *
  * conv_ref.c defines what is computed; the faster equals are chosen at run time. */
 #ifndef YS_CONV_CONV_H
@@ -101,11 +101,18 @@ struct conv_scratch;
 int conv_scratch_new(const struct pool *pool, struct conv_scratch **out, struct err *err);
 void conv_scratch_free(struct conv_scratch **scratch);
 
-/* The sums above, for n_weights weights, of any modes that planes and target were laid out for. Errors:
- * memory. */
+/* An input and a weight to convolve it with, of a mode that the input was laid out for. */
+struct conv_pair {
+    const struct conv_planes *planes;
+    const struct conv_weight *weight;
+};
+
+/* The sums above, for n pairs, whose inputs all have the target's shape and modes. A part of y and g2 is read
+ * once for all pairs, while it is in the cache; pairs of one input side by side share its preparation.
+ * Errors: memory. */
 int conv_score(struct conv_scratch *scratch, struct pool *pool, const struct conv *conv,
-               const struct conv_planes *planes, const struct conv_weight *const *weights, size_t n_weights,
-               const struct conv_target *target, double *sums, struct err *err);
+               const struct conv_pair *pairs, size_t n, const struct conv_target *target, double *sums,
+               struct err *err);
 
 /* The activation after a forward convolution. */
 struct conv_act {

@@ -25,28 +25,37 @@ static bool sums_fit(const struct conv *c) {
     return conv_numel(c) / (size_t)c->cout <= INT32_MAX / (255 * 128);
 }
 
+/* Fewer channels do not repay the transforms. */
+enum { WINOGRAD_CHANNELS = 12 };
+
+/* Whether Winograd convolves a layer in float32. */
+static bool in_tiles(const struct conv *c) {
+    return c->kh == 3 && c->kw == 3 && c->stride[0] == 1 && c->stride[1] == 1 && c->dilation[0] == 1 &&
+           c->dilation[1] == 1 && c->groups == 1 && c->cin >= WINOGRAD_CHANNELS &&
+           c->cout >= WINOGRAD_CHANNELS && conv_kernels()->winograd[0].input;
+}
+
+/* bfloat16 products are twice as many a second as float32's, Winograd's four times fewer. */
 enum conv_mode conv_mode_for(const struct conv *c, bool integers) {
     if (c->groups > 1 || cpu_level() == CPU_BASELINE) /* a group's channels might begin within an element */
         return CONV_F32;
     if (integers && sums_fit(c))
         return conv_mode_runs(CONV_I8) ? CONV_I8 : CONV_I16;
-    return conv_mode_runs(CONV_BF16) ? CONV_BF16 : CONV_F32;
+    return conv_mode_runs(CONV_BF16) && !in_tiles(c) ? CONV_BF16 : CONV_F32;
 }
-
-/* Fewer channels do not repay the transforms. */
-enum { WINOGRAD_CHANNELS = 12 };
 
 int form_of(const struct conv *c, enum conv_mode mode) {
     if (is_depthwise(c))
         return FORM_DEPTHWISE;
-    bool tiles = c->kh == 3 && c->kw == 3 && c->stride[0] == 1 && c->stride[1] == 1 && c->dilation[0] == 1 &&
-                 c->dilation[1] == 1 && c->groups == 1 && c->cin >= WINOGRAD_CHANNELS &&
-                 c->cout >= WINOGRAD_CHANNELS;
     if (mode != CONV_F32 && mode != CONV_FINE)
         return (int)mode;
-    if (!tiles || !conv_kernels()->winograd[0].input)
+    if (!in_tiles(c))
         return CONV_F32;
     return FORM_WINOGRAD + (mode == CONV_FINE ? WINOGRAD_2 : WINOGRAD_4);
+}
+
+int output_form(int form) {
+    return form < CONV_MODES ? CONV_F32 : form;
 }
 
 size_t side_of(int form) {

@@ -14,6 +14,9 @@ enum form { FORM_WINOGRAD = CONV_MODES, FORM_DEPTHWISE = FORM_WINOGRAD + WINOGRA
 /* The form that the present level convolves a layer's operands of a mode in. */
 int form_of(const struct conv *conv, enum conv_mode mode);
 
+/* The first form that lays outputs out as `form` does. */
+int output_form(int form);
+
 /* Outputs of a Winograd form's tile in a row; 0 for other forms. */
 size_t side_of(int form);
 
@@ -55,7 +58,7 @@ struct conv_planes {
     struct rooms rows; /* what tasks work in */
 };
 
-/* Outputs: y and g2, (image, cout, layout). */
+/* Outputs: y and g2, (image, cout, layout), by output_form. */
 struct conv_target {
     struct laid y[FORMS], g2[FORMS];
     struct rooms rows;

@@ -31,7 +31,7 @@ static inline V act_of(V v, const struct conv_act *act) {
     case ACT_SILU:
         break;
     }
-    return mul(v, sigmoid_of(v));
+    return times_sigmoid(v, v);
 }
 
 /* Floats of vector v in a panel of `positions`. */

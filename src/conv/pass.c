@@ -27,11 +27,13 @@ void conv_scratch_free(struct conv_scratch **scratch) {
 }
 
 /* Panels in a block: as many as half of a usual second-level cache holds, but few enough for 16 blocks, so
- * that threads find work. The layer's shape alone decides, and with it the order of the sum. */
+ * that threads find work. The layer's shape alone decides, and with it the order of the sum; input channels
+ * in elements of several count as if they were floats, so that all forms with the same outputs have the same
+ * blocks. */
 static size_t panels_of(const struct pass *p) {
     enum { CACHE_BYTES = 256 << 10, BLOCKS = 16, PANELS_MAX = 8 };
     size_t panel = (size_t)p->kernels->panel;
-    size_t fit = CACHE_BYTES / (p->channels * p->products * panel * sizeof(float));
+    size_t fit = CACHE_BYTES / (p->g.cin * p->products * panel * sizeof(float));
     size_t share = (p->positions + panel - 1) / panel / BLOCKS, n = fit < share ? fit : share;
     return n < 1 ? 1 : n > PANELS_MAX ? PANELS_MAX : n;
 }

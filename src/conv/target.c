@@ -67,7 +67,9 @@ int conv_target_fill(struct conv_target *t, struct pool *pool, const struct conv
     for (int m = 0; m < CONV_MODES; m++) {
         if (!(modes & 1u << m))
             continue;
-        int f = form_of(conv, (enum conv_mode)m);
+        int f = output_form(form_of(conv, (enum conv_mode)m));
+        if (j.wanted[f])
+            continue;
         struct layout l = output_layout(conv, f, h, w);
         struct laid *y = &t->y[f], *g2 = &t->g2[f];
         y->layout = g2->layout = l;

@@ -18,7 +18,7 @@
 
 /* Changes whenever the scores that this code computes may change in any bit that matters to a user. Part of a
  * run's identity. */
-enum { SCORE_REVISION = 3 };
+enum { SCORE_REVISION = 4 };
 
 struct cuda;
 

@@ -132,18 +132,23 @@ enum { WEIGHTS = 8 };
 static int score(struct pool *pool, const struct conv *c, const struct conv_source *source, unsigned modes,
                  const struct conv_output *output, struct conv_weight *const *w, size_t n, double *sums) {
     struct conv_scratch *scratch = NULL;
-    struct conv_planes *planes = NULL;
+    struct conv_planes *planes[2] = {NULL, NULL}; /* the same twice: pairs take them in turn */
     struct conv_target *target = NULL;
+    struct conv_pair pairs[WEIGHTS];
     struct err err = {0};
     int ret = -1;
-    if (conv_scratch_new(pool, &scratch, &err) == 0 && conv_planes_new(pool, &planes, &err) == 0 &&
-        conv_target_new(pool, &target, &err) == 0 &&
-        conv_planes_fill(planes, pool, c, source, modes, &err) == 0 &&
+    bool ready = conv_scratch_new(pool, &scratch, &err) == 0 &&
+                 conv_planes_new(pool, &planes[0], &err) == 0 &&
+                 conv_planes_new(pool, &planes[1], &err) == 0 && conv_target_new(pool, &target, &err) == 0;
+    for (size_t i = 0; i < n; i++)
+        pairs[i] = (struct conv_pair){planes[i % 2], w[i]};
+    if (ready && conv_planes_fill(planes[0], pool, c, source, modes, &err) == 0 &&
+        conv_planes_fill(planes[1], pool, c, source, modes, &err) == 0 &&
         conv_target_fill(target, pool, c, output, modes, &err) == 0)
-        ret =
-            conv_score(scratch, pool, c, planes, (const struct conv_weight *const *)w, n, target, sums, &err);
+        ret = conv_score(scratch, pool, c, pairs, n, target, sums, &err);
     conv_scratch_free(&scratch);
-    conv_planes_free(&planes);
+    conv_planes_free(&planes[0]);
+    conv_planes_free(&planes[1]);
     conv_target_free(&target);
     return ret;
 }
