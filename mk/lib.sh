@@ -30,10 +30,19 @@ writable() { # FILE
 # Whether the disk of FOLDER takes the little that scripts write. They ask before they write, since they can do without each write
 # being checked; what is large, and what is a result, is checked when it is written.
 room() { # FOLDER
-    { head -c 262144 /dev/zero >"$1/.room.$$"; } 2>/dev/null
-    room_status=$?
-    rm -f "$1/.room.$$"
-    return "$room_status"
+    (
+        leave_no "$1/.room.$$"
+        head -c 262144 /dev/zero >"$1/.room.$$"
+    ) 2>/dev/null
+}
+
+# In a subshell of its own, which a signal would otherwise end at once: FILE goes when the subshell does.
+leave_no() { # FILE
+    temporary=$1
+    trap '[ ! -e "$temporary" ] || rm -f "$temporary"' EXIT
+    trap 'exit 130' INT
+    trap 'exit 143' TERM
+    trap 'exit 129' HUP
 }
 
 full() { # FOLDER
@@ -50,25 +59,35 @@ alone_in() { # FOLDER
 # Standard input becomes FILE, whole or not at all; one that holds these bytes already is left alone.
 put() {
     put_temp="${1%/*}/.${1##*/}.$$"
-    put_error=$({ cat >"$put_temp" && { cmp -s "$put_temp" "$1" || { sync "$put_temp" && mv -f "$put_temp" "$1"; }; }; } 2>&1)
+    put_error=$({
+        leave_no "$put_temp"
+        cat >"$put_temp" && { cmp -s "$put_temp" "$1" || { sync "$put_temp" && mv -f "$put_temp" "$1"; }; }
+    } 2>&1)
     put_status=$?
-    [ ! -e "$put_temp" ] || rm -f "$put_temp"
+    [ "$put_status" -lt 128 ] || exit "$put_status"
     [ "$put_status" -eq 0 ] || die 1 "$1: cannot write: ${put_error##*: }"
 }
 
 # Many files at once: standard input is "@FILE" lines, each followed by that file's lines, which begin with a space.
 # All are written before the first one appears, in the order given. FILEs are relative to DIR and hold no spaces.
-unpack() { # DIR
-    unpack_list=$(awk -v dir="$1" '
-        /^@/ { if (out) close(out); at = dir "/" substr($0, 2); out = at; sub(/[^\/]*$/, ".&.new", out); printf "" > out; print out, at }
+unpack() ( # DIR
+    mark=$$.new done=
+    trap '[ -n "$done" ] || find "$1" -name ".*.$mark" -type f -delete' EXIT
+    trap 'exit 130' INT
+    trap 'exit 143' TERM
+    trap 'exit 129' HUP
+    list=$(awk -v dir="$1" -v mark="$mark" '
+        /^@/ { if (out) close(out); at = dir "/" substr($0, 2); out = at; sub(/[^\/]*$/, ".&." mark, out); printf "" > out; print out, at }
         /^ / { print substr($0, 2) > out }
         END { if (out) close(out) }') || die 1 "$1: cannot write"
-    [ -n "$unpack_list" ] || return 0
-    printf '%s\n' "$unpack_list" | cut -d' ' -f1 | xargs sync || die 1 "$1: cannot write"
-    printf '%s\n' "$unpack_list" | while read -r unpack_from unpack_to; do
-        mv -f "$unpack_from" "$unpack_to" || exit 1
-    done || die 1 "$1: cannot write"
-}
+    [ -z "$list" ] || {
+        printf '%s\n' "$list" | cut -d' ' -f1 | xargs sync || die 1 "$1: cannot write"
+        printf '%s\n' "$list" | while read -r from to; do
+            mv -f "$from" "$to" || exit 1
+        done || die 1 "$1: cannot write"
+    }
+    done=1
+)
 
 # Without a process where there is nothing.
 remove() { # PATH...
