@@ -17,7 +17,7 @@ die() { # STATUS MESSAGE...
 # One line for the terminal, which no control character of a name steers.
 note() {
     case $* in
-    *[[:cntrl:]]*) printf '%s\n' "$(printf %s "$*" | tr '\000-\037\177' '?')" ;;
+    *[![:print:]]*) printf '%s\n' "$(printf %s "$*" | tr '\000-\037\177' '?' | sed 's/\xc2[\x80-\x9f]/?/g')" ;;
     *) printf '%s\n' "$*" ;;
     esac >&2
 }

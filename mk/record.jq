@@ -20,7 +20,7 @@ $qcfgs[.key] as $q |
 "\($model)_w\($w)_a\($a)_\($granularity)" as $run |
 ($out | log_path) as $log |
 ($q.base_format_name // $q.base_format) as $base |
-($text | split("\u001f") | map(select(. != "") | gsub("[\u0000-\u001f\u007f]"; "?"))) as $why |
+($text | split("\u001f") | map(select(. != "") | gsub("[\u0000-\u001f\u007f-\u009f]"; "?"))) as $why |
 ($times | elapsed) as $elapsed |
 ["[INFO] run=\($run)", "[INFO] checkpoint=\($checkpoint)",
  "[INFO] weight_dtype=\($w) act_dtype=\($a) granularity=\($granularity)", "[INFO] base_format=\($base)"] as $head |

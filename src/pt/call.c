@@ -1,7 +1,7 @@
 #include "pt/call.h"
 
-#include "pt/build.h"
 #include "base/utf8.h"
+#include "pt/build.h"
 
 #include <string.h>
 
