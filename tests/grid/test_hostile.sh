@@ -67,8 +67,8 @@ for v in MODELS MODEL_DIR IMAGE_LIST SUBDIR TIMESTAMP WEIGHT_DTYPES FP4_PRESET C
     done
 done
 equal "and other words in each kind of variable" "$accepted" ""
-mk plan "IMAGE_LIST=$(word escape)"
-ok "what is said of them steers no terminal" sh -c "! grep -q '$esc' err"
+mk plan "IMAGE_LIST=$(word escape)${csi}2J"
+ok "what is said of them steers no terminal" sh -c "! grep -q -e '$esc' -e '$csi' err"
 for v in SUBDIR TIMESTAMP; do
     for w in .. ../x a/../../x .hidden/../.. x=y; do
         mk plan "$v=$w"
