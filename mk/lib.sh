@@ -36,10 +36,12 @@ room() { # FOLDER
     ) 2>/dev/null
 }
 
-# In a subshell of its own, which a signal would otherwise end at once: FILE goes when the subshell does.
+# In a subshell of its own, which a signal would otherwise end at once: FILE goes when the subshell does, even if it says
+# "Terminated" to a parent that is gone.
 leave_no() { # FILE
     temporary=$1
     trap '[ ! -e "$temporary" ] || rm -f "$temporary"' EXIT
+    trap '' PIPE
     trap 'exit 130' INT
     trap 'exit 143' TERM
     trap 'exit 129' HUP
@@ -71,12 +73,13 @@ put() {
 # Many files at once: standard input is "@FILE" lines, each followed by that file's lines, which begin with a space.
 # All are written before the first one appears, in the order given. FILEs are relative to DIR and hold no spaces.
 unpack() ( # DIR
-    mark=$$.new done=
-    trap '[ -n "$done" ] || find "$1" -name ".*.$mark" -type f -delete' EXIT
+    dir=$1 mark=$$.new done=
+    trap '[ -n "$done" ] || find "$dir" -name ".*.$mark" -type f -delete' EXIT
+    trap '' PIPE
     trap 'exit 130' INT
     trap 'exit 143' TERM
     trap 'exit 129' HUP
-    list=$(awk -v dir="$1" -v mark="$mark" '
+    list=$(awk -v dir="$dir" -v mark="$mark" '
         /^@/ { if (out) close(out); at = dir "/" substr($0, 2); out = at; sub(/[^\/]*$/, ".&." mark, out); printf "" > out; print out, at }
         /^ / { print substr($0, 2) > out }
         END { if (out) close(out) }') || die 1 "$1: cannot write"
