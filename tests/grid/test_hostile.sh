@@ -141,7 +141,7 @@ equal "no spreadsheet takes one for a formula" "$(grep -c '^[@+=-]' $run/sweep_i
 
 # --- a qcfg and a status of a run that came from elsewhere
 q=$run/work/qcfg/fp4-int8-per_channel.json
-jq -n --arg r "x$newline@../../canary$newline y$esc]0;x${csi}2J<script>|=cmd()\$(touch canary)" '{reason: $r, base_format_name: "B\n@canary2\n z"}' >"$q"
+jq -n --arg e "$esc[m${csi}m" --arg r "x$newline@../../canary$newline y$esc]0;x${csi}2J<script>|=cmd()\$(touch canary)" '{reason: $r, base_format_name: "B\($e)\n@canary2\n z"}' >"$q"
 (cd $run/work/qcfg && sha256sum -- *.json >sums) # else it is made anew
 mk sweep MODELS=a WEIGHT_DTYPES=fp4 ACT_DTYPES=int8
 equal "a hostile reason" "$status $(last_line)" "0 1 ok, 1 unsupported, 0 failed: sweep_index.json"
