@@ -31,7 +31,8 @@ run_tool() { # TOOL
     esac
     tool=$1
     shift
-    LD_PRELOAD=$preload "$bin/$tool" "$@" >stdout 2>err
+    # What a script starts in the background ignores SIGINT: env gives it back.
+    env --default-signal=INT LD_PRELOAD="$preload" "$bin/$tool" "$@" >stdout 2>err
     status=$?
 }
 # A folder of earlier results, of the names that are in `whole`.

@@ -29,11 +29,14 @@ struct net {
     const char *words[WORDS]; /* that are in the memo */
     unsigned n_words;
     uint8_t what[PLACES]; /* the edits, by place */
-    unsigned places, place, modules;
+    unsigned places;      /* at most; 0: there are no edits */
+    unsigned place, modules;
 };
 
 /* What the edits ask for at the next place. */
 static inline unsigned net_edit(struct net *n) {
+    if (!n->places)
+        return 0;
     if (n->place == n->places)
         abort();
     return n->what[n->place++];
