@@ -28,7 +28,7 @@ bench: $(BENCH_CUDA) $B/bin/calib-prep
 	    SCORE_SIZE=$(SCORE_SIZE) IMGSZ=$(IMGSZ) BUILD=$B bench/cuda/run.sh
 test-cuda: $(BENCH_CUDA)
 else
-bench: $(SPEED) $B/bin/calib-prep
+bench: $(SPEED) $B/bin/calib-prep $B/bin/file-put
 	@CHECKPOINTS=$(call quote,$(CHECKPOINTS)) IMAGE_LIST=$(call quote,$(IMAGE_LIST)) CALIB_IMAGES=$(CALIB_IMAGES) \
 	    SCORE_SIZE=$(SCORE_SIZE) IMGSZ=$(IMGSZ) THREADS=$(THREADS) BUILD=$B bench/speed/run.sh
 endif

@@ -28,14 +28,17 @@ integer() { # NAME VALUE MIN
 }
 
 words() { # NAME VALUE A|B...
-    allowed=$(printf %s "$3" | tr '|' ' ')
     some=
     for w in $2; do
         some=1
-        case " $allowed " in *" $w "*) continue ;; esac
+        case $w in
+        *'|'*) ;;
+        *) case "|$3|" in *"|$w|"*) continue ;; esac ;;
+        esac
+        allowed=$(printf %s "$3" | tr '|' ' ')
         complain "$1: $(shown "$w") is not one of $allowed; the nearest: $(nearest "$w" "$allowed")"
     done
-    [ -n "$some" ] || complain "$1 is empty: name one or more of $allowed"
+    [ -n "$some" ] || complain "$1 is empty: name one or more of $(printf %s "$3" | tr '|' ' ')"
 }
 
 path() { # NAME VALUE

@@ -15,7 +15,7 @@ cuda_lib = $(firstword $(wildcard $1/lib64 $1/targets/x86_64-linux/lib $1/lib))
 # Who builds for one card alone may say so in the environment.
 CUDA_ARCHS ?= -gencode arch=compute_80,code=[sm_80,compute_80] -gencode arch=compute_90a,code=sm_90a \
     -gencode arch=compute_120,code=sm_120
-NVCC_FLAGS := -std=c++17 -O3 --extended-lambda -lineinfo $(CUDA_ARCHS) -Isrc -ccbin $(CXX) \
+NVCC_FLAGS := -std=c++17 -O3 --threads 0 --extended-lambda -lineinfo $(CUDA_ARCHS) -Isrc -ccbin $(CXX) \
     -Xcompiler -Wall,-fPIE,-fstack-protector-strong -Werror all-warnings
 
 ifdef CUDA
@@ -25,6 +25,7 @@ CUDA_LIBS = $(call cuda_lib,$(CUDA_DIR))/libcudart_static.a -ldl -lrt
 else
 CUDA_C := src/cuda/none.c
 endif
+CUDA_TEST_C := $(wildcard tests/cuda/test_*.c)
 CUDA_O := $(CUDA_C:%.c=$B/obj/%.o) $(CUDA_X:%.cu=$B/obj/%.cu.o)
 
 $B/obj/%.cu.o: %.cu

@@ -1,4 +1,5 @@
-# grid.mk from a plan (plan.sh); -v chunk=N|all, -v kind=cpu|cuda: what scores the cells. A GPU calibrates in the scoring process.
+# grid.mk from a plan (plan.sh); -v chunk=N|all, -v kind=cpu|cuda: what scores the cells; -v jobs: not empty under make -j.
+# A GPU calibrates in the scoring process.
 # Environment: missing, a file of the cells to make (model, stem, 1 if scored already); awk would read escapes in a name that it got
 # by -v.
 function out(stem) { return "outputs/" model "/" stem }
@@ -12,7 +13,6 @@ function files(stem,    o, run, wag) {
 function flat(stem) { sub("/", "-", stem); return stem }
 function begin_model() {
     print "\n# " model ": " $4
-    if (kind == "cpu") print "work/amax/" model ".json: | work/model/" model " work/calib.bin\n\t@exec \"$$STEP\"/amax.sh " model
     n = n_again = 0
 }
 # The steps after the scores of cells from[i .. end], which one process each takes together.
@@ -26,8 +26,16 @@ function finish(from, i, end,    k, stems, scores, recipes, results) {
     print "\n" substr(recipes, 6) " &:" scores "\n\t@exec \"$$STEP\"/solve.sh " model stems
     print "\n" substr(results, 6) " &:" recipes "\n\t@exec \"$$STEP\"/report.sh " model stems
 }
+# Where one thing is done at a time, the images are decoded for the first model that needs them while it is calibrated; others
+# would wait for that model too.
+function amax(    feeds) {
+    feeds = !jobs && !fed++
+    print "\n" (feeds ? "work/calib.bin " : "") "work/amax/" model ".json" (feeds ? " &" : "") ": | work/model/" model (feeds ? "" : " work/calib.bin")
+    print "\t@exec \"$$STEP\"/amax.sh " model
+}
 function end_model(    i, k, step, end, targets, stems, qcfgs) {
     if (!model) return
+    if (n && kind == "cpu") amax()
     for (i = 1; i <= n; i = end + 1) {
         end = chunk == "all" || i + chunk - 1 > n ? n : i + chunk - 1
         targets = stems = qcfgs = ""
@@ -36,7 +44,7 @@ function end_model(    i, k, step, end, targets, stems, qcfgs) {
             stems = stems " " todo[k]
             qcfgs = qcfgs " work/qcfg/" flat(todo[k]) ".json"
         }
-        print "\n" targets " &: | \\\n  work/model/" model (kind == "cpu" ? " work/amax/" model ".json" : "") " work/calib.bin" qcfgs
+        print "\n" targets " &: | \\\n  work/model/" model (kind == "cpu" ? " work/amax/" model ".json work/calib.bin" : "") qcfgs
         print "\t@exec \"$$STEP\"/score.sh " model stems
         # A GPU leaves the processors free: what comes after the scores is shared among them.
         step = kind == "cpu" ? end - i + 1 : 6
@@ -59,7 +67,7 @@ BEGIN {
     print "# The grid of this run; written anew by each make sweep, which also runs it."
     print "ifndef STEP\n$(error run this through make sweep)\nendif"
     print "MAKEFLAGS += --no-builtin-rules\n.PHONY: all\nall:"
-    print "\nwork/calib.bin:\n\t@exec \"$$STEP\"/calib.sh"
+    if (kind == "cpu" && jobs) print "\nwork/calib.bin:\n\t@exec \"$$STEP\"/calib.sh"
 }
 $3 == "unsupported" { next }
 $1 != model { end_model(); model = $1; begin_model() }

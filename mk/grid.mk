@@ -24,5 +24,5 @@ plan: $(GRID_TOOLS)
 	@exec env $(settings) mk/sweep.sh plan
 
 # Of several goals in one call, each sees what the one before it left.
-index: $(if $(filter sweep,$(MAKECMDGOALS)),sweep) $(if $(filter cell,$(MAKECMDGOALS)),cell) $(if $(call given,$(IDENTITY)),$(GRID_TOOLS))
+index: $(if $(filter sweep,$(MAKECMDGOALS)),sweep) $(if $(filter cell,$(MAKECMDGOALS)),cell) $(GRID_TOOLS)
 	@exec env $(settings) mk/sweep.sh index

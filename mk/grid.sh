@@ -23,6 +23,7 @@ while read -r file; do
     note "$file: was cut or altered; it is made anew"
     rm -f "$file"
 done <"$plan.damaged"
+rm -f "$run/work/calib.err"
 [ -s "$run/work/calib.bin" ] || rm -f "$run"/work/amax/*.json
 
 # Digests and paths of checkpoints.
@@ -59,6 +60,6 @@ xargs -r mkdir -p <"$plan.folders" 2>/dev/null || while read -r out; do
     [ -d "$out" ] || die 1 "$out: cannot be made"
 done <"$plan.folders"
 
-missing="$plan.missing" awk -F '\t' -v chunk="$CELLS_PER_PROCESS" -v kind="$KIND" -f mk/grid.awk "$plan" >"$plan.mk" ||
+missing="$plan.missing" awk -F '\t' -v chunk="$CELLS_PER_PROCESS" -v kind="$KIND" -v jobs="$given_jobs" -f mk/grid.awk "$plan" >"$plan.mk" ||
     die 1 "$run/grid.mk: cannot be made"
 put "$run/grid.mk" <"$plan.mk"

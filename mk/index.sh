@@ -42,18 +42,15 @@ wait
 [ ! -e "$work/unread" ] || die 1 "$run: a scores.json cannot be read; make sweep makes it anew"
 [ ! -s "$work/scores" ] || cat "$work"/part.*.cells >"$work/cells"
 [ -e "$work/cells" ] || : >"$work/cells"
-jq -L mk -n -f mk/index.jq --slurpfile statuses "$work/statuses" --slurpfile scores "$work/cells" >"$work/index" ||
+jq -L mk -n -r -f mk/index.jq --slurpfile statuses "$work/statuses" --slurpfile scores "$work/cells" --slurpfile run "$run/run.json" >"$work/all" ||
     die 1 "$run: a status.json cannot be read; make sweep makes it anew"
-# A < in the data could end the script element, or open a comment in it.
-jq -L mk -n -c -f mk/page/data.jq --slurpfile index "$work/index" --slurpfile scores "$work/cells" --slurpfile run "$run/run.json" |
-    sed 's/</\\u003c/g' >"$work/data"
-[ -s "$work/data" ] && data="$work/data" awk -f mk/page/build.awk mk/page/page.html >"$work/page" || die 1 "$run: the page cannot be made"
-jq -L mk -r -f mk/index-csv.jq "$work/index" >"$work/csv" && jq .failures "$work/index" >"$work/failures" ||
-    die 1 "$run: the index cannot be made"
-put "$run/sweep_index.json" <"$work/index"
-put "$run/sweep_index.csv" <"$work/csv"
-put "$run/failures.json" <"$work/failures"
-put "$run/index.html" <"$work/page"
+folder="$work" awk '/^\036/ { out = ENVIRON["folder"] "/" substr($0, 2); next } { print >out }' "$work/all" &&
+    data="$work/data" awk -f mk/page/build.awk mk/page/page.html >"$work/index.html" || die 1 "$run: the page cannot be made"
+set --
+for file in $files; do
+    set -- "$@" "$work/$file=$run/$file"
+done
+"$BIN/file-put" "$@" || exit 1
 # shellcheck disable=SC2086
 { echo "$TOP_K" && (cd "$run" && sha256sum $files); } >"$work/stamp" || die 1 "$run: cannot be read"
 put "$stamp" <"$work/stamp"

@@ -4,7 +4,7 @@ INSTALLED  = $(TOOLS:$B/bin/%=$(DESTDIR)$(PREFIX)/bin/%) $(MAN:$B/man/%=$(DESTDI
 
 man: $(MAN)
 
-$(MAN): $B/man/%.1: $B/bin/% mk/man.sh
+$(MAN): $B/man/%.1: $B/bin/% mk/man.sh $B/bin/file-put
 	$(call say,MAN)
 	$(Q)mk/man.sh $< $@ $(sort $(notdir $(TOOLS)))
 

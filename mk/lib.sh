@@ -1,7 +1,7 @@
 # What the grid's scripts share; read with `. mk/lib.sh` from the repository root.
 #
-# Results of tools appear whole through base/outfile; what the scripts write themselves goes through put and unpack,
-# which do the same: a hidden sibling, fsync, rename.
+# Results of tools appear whole through base/outfile; what the scripts write themselves goes through file-put, which does the same:
+# a hidden sibling, fsync, rename.
 LC_ALL=C
 export LC_ALL
 umask 022
@@ -29,23 +29,15 @@ writable() { # FILE
 
 # Whether the disk of FOLDER takes the little that scripts write. They ask before they write, since they can do without each write
 # being checked; what is large, and what is a result, is checked when it is written.
-room() { # FOLDER
-    (
-        leave_no "$1/.room.$$"
-        head -c 262144 /dev/zero >"$1/.room.$$"
-    ) 2>/dev/null
-}
-
-# In a subshell of its own, which a signal would otherwise end at once: FILE goes when the subshell does, even if it says
-# "Terminated" to a parent that is gone.
-leave_no() { # FILE
-    temporary=$1
-    trap '[ ! -e "$temporary" ] || rm -f "$temporary"' EXIT
-    trap '' PIPE
+room() ( # FOLDER
+    room_file=$1/.room.$$
+    # A signal would otherwise end this subshell at once, and leave the file.
+    trap 'rm -f "$room_file"' EXIT
     trap 'exit 130' INT
     trap 'exit 143' TERM
     trap 'exit 129' HUP
-}
+    printf '%262144s' '' >"$room_file"
+) 2>/dev/null
 
 full() { # FOLDER
     die 1 "$1: the disk takes no more; make room, then make sweep goes on where it was"
@@ -59,38 +51,15 @@ alone_in() { # FOLDER
 }
 
 # Standard input becomes FILE, whole or not at all; one that holds these bytes already is left alone.
-put() {
-    put_temp="${1%/*}/.${1##*/}.$$"
-    put_error=$({
-        leave_no "$put_temp"
-        cat >"$put_temp" && { cmp -s "$put_temp" "$1" || { sync "$put_temp" && mv -f "$put_temp" "$1"; }; }
-    } 2>&1)
-    put_status=$?
-    [ "$put_status" -lt 128 ] || exit "$put_status"
-    [ "$put_status" -eq 0 ] || die 1 "$1: cannot write: ${put_error##*: }"
+put() { # FILE
+    "$BIN/file-put" -o "$1" || exit 1
 }
 
 # Many files at once: standard input is "@FILE" lines, each followed by that file's lines, which begin with a space.
-# All are written before the first one appears, in the order given. FILEs are relative to DIR and hold no spaces.
-unpack() ( # DIR
-    dir=$1 mark=$$.new done=
-    trap '[ -n "$done" ] || find "$dir" -name ".*.$mark" -type f -delete' EXIT
-    trap '' PIPE
-    trap 'exit 130' INT
-    trap 'exit 143' TERM
-    trap 'exit 129' HUP
-    list=$(awk -v dir="$dir" -v mark="$mark" '
-        /^@/ { if (out) close(out); at = dir "/" substr($0, 2); out = at; sub(/[^\/]*$/, ".&." mark, out); printf "" > out; print out, at }
-        /^ / { print substr($0, 2) > out }
-        END { if (out) close(out) }') || die 1 "$1: cannot write"
-    [ -z "$list" ] || {
-        printf '%s\n' "$list" | cut -d' ' -f1 | xargs sync || die 1 "$1: cannot write"
-        printf '%s\n' "$list" | while read -r from to; do
-            mv -f "$from" "$to" || exit 1
-        done || die 1 "$1: cannot write"
-    }
-    done=1
-)
+# All are written before the first one appears, in the order given. FILEs are relative to DIR.
+unpack() { # DIR
+    "$BIN/file-put" --stream "$1" || exit 1
+}
 
 # Without a process where there is nothing.
 remove() { # PATH...

@@ -3,7 +3,7 @@
 # ALSO.
 . mk/lib.sh
 
-tool=$1 page=$2
+tool=$1 page=$2 BIN=${1%/*}
 shift 2
 command -v help2man >/dev/null || die 1 "help2man is missing, which makes the man pages: make deps man"
 mkdir -p "${page%/*}" || die 1 "${page%/*}: cannot be made"

@@ -23,24 +23,31 @@ once() { # the words, each once, in order
 
 # SCRATCH/models: name, checkpoint, digest (-: there is none).
 find_models() {
-    : >"$scratch/models"
     plain=
-    for m in $(once "$MODELS"); do
-        case $m in *.pt) ;; *) plain="$plain$m " ;; esac
-    done
     for m in $(once "$MODELS"); do
         case $m in
         *.pt) path=$m ;;
         *)
+            plain="$plain$m "
             path=$MODEL_DIR/$m.pt
             [ -f "$path" ] || [ ! -f "calib/models/$m.pt" ] || path=calib/models/$m.pt
             ;;
         esac
+        printf '%s\t%s\n' "$m" "$path"
+    done >"$scratch/asked"
+    while IFS=$tab read -r m path; do
+        [ ! -f "$path" ] || [ ! -r "$path" ] || printf '%s\n' "$path"
+    done <"$scratch/asked" >"$scratch/checkpoints"
+    xargs -r "$BIN/file-digest" <"$scratch/checkpoints" >"$scratch/checkpoint-sums" || exit 1
+    : >"$scratch/models"
+    while IFS=$tab read -r m path; do
         sum=-
-        if [ -f "$path" ] && [ -r "$path" ]; then sum=$(sha256_of "$path"); fi
+        while read -r digest of; do
+            [ "$of" != "$path" ] || sum=$digest
+        done <"$scratch/checkpoint-sums"
         case $m in *.pt) name=$(name_of_path "$path" "$sum") ;; *) name=$m ;; esac
         printf '%s\t%s\t%s\n' "$name" "$path" "$sum" >>"$scratch/models"
-    done
+    done <"$scratch/asked"
 }
 
 # Two files of one name do not share results: the one that comes second, in this call or in the run, is called after
@@ -70,38 +77,24 @@ holder_of() { # NAME
     done
 }
 
-# A qcfg that is not what it was when it was made is made anew. All at once: each is a process of a few milliseconds.
+# All cells' in one process; those that the run has are left alone.
 make_qcfgs() {
     mkdir -p "$qcfgs" || die 1 "$qcfgs: cannot be made"
-    intact=" $([ ! -f "$qcfgs/sums" ] || (cd "$qcfgs" && sha256sum -c sums 2>/dev/null) | sed -n 's/: OK$//p' | tr '\n' ' ')"
-    made=
-    : >"$scratch/qcfgs"
-    : >"$scratch/refused"
+    cells=
     for w in $(once "$WEIGHT_DTYPES"); do
         for a in $(once "$ACT_DTYPES"); do
             for g in $(once "$GRANULARITIES"); do
-                q=$qcfgs/$w-$a-$g.json
-                printf '%s\n' "$q" >>"$scratch/qcfgs"
-                case $intact in *" $w-$a-$g.json "*) continue ;; esac
-                made="$made $w-$a-$g.json"
-                make_qcfg "$q" "$w" "$a" "$g" &
+                cells="$cells $w-$a-$g=$qcfgs/$w-$a-$g.json"
             done
         done
     done
-    wait
-    [ ! -s "$scratch/refused" ] || die 2 "$(head -n 1 "$scratch/refused")"
-    [ -n "$made" ] || return 0
     # Names hold no spaces.
     # shellcheck disable=SC2086
-    (cd "$qcfgs" && sha256sum $intact $made) >"$scratch/qcfg-sums" || die 1 "$qcfgs: cannot be read"
-    put "$qcfgs/sums" <"$scratch/qcfg-sums"
-}
-
-make_qcfg() { # FILE W A G
-    heard=$("$BIN/qcfg-build" --weight "$2" --act "$3" --granularity "$4" --fp4-preset "$FP4_PRESET" \
-        --int4-preset "$INT4_PRESET" --block-dim "$BLOCK_DIM" \
-        ${EFFECTIVE_BITS:+--effective-bits "$EFFECTIVE_BITS"} -o "$1" 2>&1)
-    case $? in 0 | 3) ;; *) printf '%s\n' "$heard" >>"$scratch/refused" ;; esac
+    heard=$("$BIN/qcfg-build" --fp4-preset "$FP4_PRESET" --int4-preset "$INT4_PRESET" --block-dim "$BLOCK_DIM" \
+        ${EFFECTIVE_BITS:+--effective-bits "$EFFECTIVE_BITS"} $cells 2>&1)
+    case $? in 0 | 3) ;; *) die 2 "$heard" ;; esac
+    # shellcheck disable=SC2086
+    printf '%s\n' $cells | cut -d= -f2 >"$scratch/qcfgs"
 }
 
 # SCRATCH/status: the run's status.json files of the selected cells; SCRATCH/altered: files that are not what they say.
@@ -109,23 +102,16 @@ read_state() {
     : >"$scratch/altered"
     : >"$scratch/status"
     [ -n "$run" ] || return 0
-    for m in $(cut -f1 "$scratch/models"); do
+    while read -r m _; do
         for s in "$run/outputs/$m"/*/*/status.json; do
             [ ! -s "$s" ] || printf '%s\n' "$s"
         done
-    done >"$scratch/status"
-    [ -s "$scratch/status" ] || return 0
-    if ! xargs jq -r "$digests_of" <"$scratch/status" >"$scratch/sums" 2>/dev/null; then
-        # A status.json that is no JSON counts as absent.
-        mv "$scratch/status" "$scratch/candidates"
-        while read -r s; do
-            jq -r "$digests_of" "$s" 2>/dev/null && printf '%s\n' "$s" >>"$scratch/status"
-        done <"$scratch/candidates" >"$scratch/sums"
-    fi
-    [ ! -s "$scratch/sums" ] || sha256sum -c --quiet "$scratch/sums" 2>/dev/null |
-        sed 's/: FAILED.*$//' >"$scratch/altered"
+    done <"$scratch/models" >"$scratch/found"
+    [ -s "$scratch/found" ] || return 0
+    xargs "$BIN/seal-check" <"$scratch/found" >"$scratch/altered" 2>/dev/null
+    # A status.json that is no JSON counts as absent.
+    grep -vxF -f "$scratch/altered" "$scratch/found" >"$scratch/status"
 }
-digests_of='(input_filename | rtrimstr("status.json")) as $dir | (.files // {}) | to_entries[] | "\(.value)  \($dir)\(.key)"'
 
 find_models
 make_qcfgs

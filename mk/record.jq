@@ -1,6 +1,6 @@
 # status.json and log of cells, as a stream for lib.sh's unpack. cells: TSV of out, kind (ok, skipped, failed),
 # checkpoint, its SHA-256, "when-scored when-begun cells-of-the-pass", reason (lines end in U+001F); qcfgs: theirs, in order;
-# sums: sha256sum's lines of their files; now: the time.
+# sums: file-digest's lines of their files; run: its folder; now: the time.
 include "python";
 
 def file($path; $lines): "@" + $path, ($lines[] | " " + gsub("\n"; "\n "));
@@ -11,7 +11,7 @@ def log_path: "logs/" + ltrimstr("outputs/") + ".log";
 def elapsed: split(" ") | if length != 3 then null
     else try (map(tonumber) | [(.[0] - .[1]) / .[2], 0] | max | . * 1000 | round / 1000) catch null end;
 
-($sums | split("\n") | map(select(. != "") | {sum: .[:64], path: .[66:]})) as $sums |
+($sums | split("\n") | map(select(. != "") | {sum: .[:64], path: (.[66:] | ltrimstr($run + "/"))})) as $sums |
 $cells | rtrimstr("\n") | split("\n") | to_entries[] |
 $qcfgs[.key] as $q |
 (.value | split("\t")) as [$out, $kind, $checkpoint, $sha256, $times, $text] |

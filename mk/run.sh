@@ -1,6 +1,6 @@
 #!/bin/sh
 # run.sh find|make|plan: which run these settings belong to.
-#   make  prints the folder of the run to use, starting one where none fits, and says why
+#   make  prints the folder of the run to use, and behind a space its device's kind, starting one where none fits, and says why
 #   find  prints the folder if there is one, nothing otherwise
 # Environment: the variables of IDENTITY in config.mk, SUBDIR, TIMESTAMP, NEW, BIN. Exit 2: these cannot be used.
 #
@@ -26,9 +26,8 @@ fi
 
 # The images that will be used: as listed, and where they are.
 list_images() {
-    folder=$(dirname "$IMAGE_LIST")
+    case $IMAGE_LIST in */*) folder=${IMAGE_LIST%/*}/ ;; *) folder= ;; esac
     count=0
-    : >"$work/paths"
     [ -f "$IMAGE_LIST" ] && [ -r "$IMAGE_LIST" ] || die 2 "$IMAGE_LIST: cannot be read; name a text file with one image path a line"
     [ "$(tr -dc '\000' <"$IMAGE_LIST" | wc -c)" -eq 0 ] || die 2 "$IMAGE_LIST: not text; an image list has one path a line"
     # A byte order mark and carriage returns off, blank lines left out: as src/image/list.c reads it.
@@ -36,31 +35,33 @@ list_images() {
     while IFS= read -r line; do
         case $line in
         /*) at=$line ;;
-        *) at=$folder/$line && [ -f "$at" ] || at=./$line ;;
+        *) at=$folder$line && [ -f "$at" ] || at=$line ;;
         esac
         [ -f "$at" ] && [ -r "$at" ] || die 2 "$IMAGE_LIST: $line: no such image; correct the list"
-        printf '%s\n' "$at" >>"$work/paths"
+        case $at in -*) at=./$at ;; esac
+        printf '%s\n' "$at"
         count=$((count + 1))
-    done <"$work/names"
+    done <"$work/names" >"$work/paths"
     [ "$count" -ge 10 ] || die 2 "$IMAGE_LIST: lists $count images; calibration needs at least 10"
     [ "$count" -eq "$CALIB_IMAGES" ] || note "$IMAGE_LIST: has $count images, CALIB_IMAGES=$CALIB_IMAGES: all $count are used"
 }
 
 identity() {
-    tr '\n' '\0' <"$work/paths" | xargs -0 sha256sum -- >"$work/sums" 2>"$work/err" ||
+    tr '\n' '\0' <"$work/paths" | xargs -0 "$BIN/file-digest" >"$work/sums" 2>"$work/err" ||
         die 2 "$IMAGE_LIST: $(head -n 1 "$work/err")"
-    sed 's/^\\//' "$work/sums" | cut -c1-64 >"$work/digests"
+    cut -c1-64 "$work/sums" >"$work/digests"
     revision=$("$BIN/sens-score" --revision) || die 2 "$BIN/sens-score: does not tell its scoring revision"
     jq -n --rawfile names "$work/names" --rawfile digests "$work/digests" --arg all "$(sha256_of "$work/digests")" \
         --arg list "$IMAGE_LIST" --arg n "$CALIB_IMAGES" --arg score "$SCORE_SIZE" --arg size "$IMGSZ" \
         --arg batch "$BATCH_SIZE" --arg bits "$EFFECTIVE_BITS" --arg fp4 "$FP4_PRESET" --arg int4 "$INT4_PRESET" \
-        --arg dim "$BLOCK_DIM" --arg device "$device" --arg revision "$revision" '
+        --arg dim "$BLOCK_DIM" --arg device "$device" --arg revision "$revision" --arg created "$(date +%s.%N)" '
         ($digests | rtrimstr("\n") | split("\n")) as $d |
         {image_list: $list, calib_images: ($n | tonumber), score_size: ($score | tonumber), imgsz: ($size | tonumber),
          batch_size: ($batch | tonumber), effective_bits: (if $bits == "" then null else $bits | tonumber end),
          fp4_preset: $fp4, int4_preset: $int4, block_dim: $dim, device: $device, scoring_revision: $revision,
          images_sha256: $all,
-         images: [$names | rtrimstr("\n") | split("\n") | to_entries[] | {name: .value, sha256: $d[.key]}]}' \
+         images: [$names | rtrimstr("\n") | split("\n") | to_entries[] | {name: .value, sha256: $d[.key]}],
+         created: $created}' \
         >"$work/run.json" || die 1 "cannot describe the run"
 }
 
@@ -86,16 +87,20 @@ compare='
     def brief: show | if length > 20 then .[:12] + "..." else . end;
     def bytes: .images = [.images[]?.sha256];
     bytes as $old | ($now[0] | bytes) as $new |
-    [$new | keys_unsorted[] | select(. != "image_list") | select($old[.] != $new[.]) |
+    [$new | keys_unsorted[] | select(. != "image_list" and . != "created") | select($old[.] != $new[.]) |
      select(. != "images" or $old.images_sha256 == $new.images_sha256) |
      "\(name) (\($old[.] | brief) there, \($new[.] | brief) now)"] as $diff |
     [(input_filename | rtrimstr("/run.json")), ($old.created // ""), ($diff | join(", "))] | @tsv'
 
 start() { # FOLDER
     mkdir -p "$1/outputs" "$1/logs" "$1/work" || die 1 "$1: cannot be made"
-    jq --arg t "$(date +%s.%N)" '. + {created: $t}' "$work/run.json" >"$work/started" || die 1 "cannot describe the run"
-    put "$1/run.json" <"$work/started"
+    put "$1/run.json" <"$work/run.json"
 }
+
+case $1 in
+make) tell() { printf '%s %s\n' "$dir" "$device"; } ;;
+*) tell() { printf '%s\n' "$dir"; } ;;
+esac
 
 list_images
 identity
@@ -115,7 +120,7 @@ if [ -n "$TIMESTAMP" ]; then
     else
         exit 0
     fi
-    printf '%s\n' "$dir"
+    tell
     exit 0
 fi
 
@@ -140,4 +145,4 @@ if [ -z "$dir" ] && [ "$1" = make ]; then
     fi
     start "$dir"
 fi
-[ -z "$dir" ] || printf '%s\n' "$dir"
+[ -z "$dir" ] || tell

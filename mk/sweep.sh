@@ -17,7 +17,7 @@ if [ -z "$THREADS" ]; then
 fi
 case " ${MAKEFLAGS%% -- *} " in *' -j'*) given_jobs=1 ;; *) given_jobs= ;; esac
 [ "$THREADS" -ge 1 ] || THREADS=1
-export THREADS
+export THREADS given_jobs
 
 scratch=
 trap 'at_exit' EXIT
@@ -53,15 +53,17 @@ holder() {
 
 # auto: what it was when the run began. A GPU's models go side by side, unless -j says otherwise: it waits for none of them.
 use_device() {
-    KIND=$(jq -r .device "$RUN/run.json")
     [ "$DEVICE" != auto ] || DEVICE=$KIND
     export DEVICE KIND
     side_by_side=
     [ "$KIND" = cpu ] || [ -n "$given_jobs" ] || side_by_side=-j$CORES
 }
 
-count() { # STATE...: cells of the plan in these states
-    awk -F '\t' -v states=" $* " 'index(states, " " $3 " ") { n++ } END { print n + 0 }' "$scratch/plan"
+# How many cells of the plan are done, unsupported, without a checkpoint, and to be made: sets done, unsupported, nomodel and todo.
+count() {
+    # shellcheck disable=SC2046
+    set -- $(awk -F '\t' '{ n[$3]++ } END { print n["done"] + 0, n["unsupported"] + 0, n["nomodel"] + 0, n["todo"] + n["stale"] + n["failed"] }' "$scratch/plan")
+    done=$1 unsupported=$2 nomodel=$3 todo=$4
 }
 
 summary() {
@@ -99,7 +101,8 @@ do_index() {
 }
 
 do_sweep() {
-    RUN=$(mk/run.sh make) || exit 2
+    chosen=$(mk/run.sh make) || exit 2
+    RUN=${chosen% *} KIND=${chosen##* }
     export RUN
     lock
     use_device
@@ -118,7 +121,8 @@ do_sweep() {
     awk -F '\t' -v OFS='\t' '$3 == "unsupported" && $7 == "new" { print "outputs/" $1 "/" $2, "skipped", $4, $6 }
         $3 == "nomodel" { print "outputs/" $1 "/" $2, "failed", $4, $6 }' "$scratch/plan" | mk/step/record.sh - || exit 1
 
-    if [ "$(count todo stale failed)" -gt 0 ]; then
+    count
+    if [ "$todo" -gt 0 ]; then
         mk/grid.sh "$RUN" "$scratch/plan" || exit 1
         open_board
         # MAKEFLAGS hands -j and its job server on; -k: what fails takes nothing else with it. This shell must not hold the board's
@@ -131,6 +135,7 @@ do_sweep() {
         room "$scratch" || full "$RUN"
         find "$RUN/work/state" "$RUN/work/failed" -mindepth 1 -type d -empty -delete
         mk/plan.sh "$RUN" "$scratch" || exit 2
+        count
     fi
     mk/index.sh "$RUN" || exit 1
     if [ -n "$interrupted" ]; then
@@ -139,9 +144,8 @@ do_sweep() {
     awk -F '\t' '$3 ~ /^(failed|stale|todo)$/ && !n[$6]++ { why[++k] = $6; first[k] = $1 "/" $2 }
         END { for (i = 1; i <= k; i++) print first[i] (n[why[i]] > 1 ? " and " n[why[i]] - 1 " more" : "") ": " (why[i] ? why[i] : "not made") }' "$scratch/plan" >&2
     jq -r -f mk/closing.jq --rawfile plan "$scratch/plan" "$RUN/sweep_index.json" >&2
-    failed=$(count todo stale failed nomodel)
-    summary "$(count done)" "$(count unsupported)" "$failed"
-    [ "$failed" -eq 0 ] || exit 2
+    summary "$done" "$unsupported" "$((todo + nomodel))"
+    [ "$((todo + nomodel))" -eq 0 ] || exit 2
 }
 
 # The steps' words go to descriptor 8 (make's job server has low ones): standard error, or on a terminal a board, which
@@ -182,8 +186,8 @@ point_latest() {
 
 interrupted='' board='' running=''
 unset BOARD
-for tool in calib-prep calib-stats qcfg-build sens-score recipe-solve report-gen seal-check progress-board; do
-    [ "$1" = index ] || [ -x "$BIN/$tool" ] || die 2 "$BIN/$tool: not built; make build"
+for tool in calib-prep calib-stats qcfg-build sens-score recipe-solve report-gen seal-check progress-board file-put file-digest; do
+    [ -x "$BIN/$tool" ] || die 2 "$BIN/$tool: not built; make build"
 done
 
 case $1 in

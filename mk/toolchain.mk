@@ -51,7 +51,6 @@ TORCH_C := $(wildcard src/torch/*.c)
 TORCH_X := $(wildcard src/torch/*.cpp)
 TOOL_C  := $(wildcard tools/*.c)
 TEST_C  := $(filter-out tests/cuda/%,$(wildcard tests/*/test_*.c))
-CUDA_TEST_C := $(wildcard tests/cuda/test_*.c)
 SHIM_C  := $(wildcard tests/*/shim_*.c)
 
 LIB_O   := $(LIB_C:%.c=$B/obj/%.o) $(CUDA_O)

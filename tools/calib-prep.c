@@ -38,13 +38,15 @@ static int check_output(const struct image_list *list, const char *list_path, co
 struct request {
     const char *list, *sums, *output;
     int count, size, threads;
-    bool npy;
+    bool npy, tee;
 };
 
 static int judge(const struct request *r, struct err *err) {
     if (r->size % CALIB_SIZE_MIN != 0)
         return err_set(err, ERR_USAGE, "--size: %d is not a multiple of %d", r->size, CALIB_SIZE_MIN);
-    if (strcmp(r->output, "-") == 0 && isatty(STDOUT_FILENO))
+    if (r->tee && (r->npy || strcmp(r->output, "-") == 0))
+        return err_set(err, ERR_USAGE, "--tee: copies a calib stream that goes to a file, which -o names");
+    if ((r->tee || strcmp(r->output, "-") == 0) && isatty(STDOUT_FILENO))
         return err_set(err, ERR_USAGE, "binary data are not written to a terminal; name a file with -o");
     return 0;
 }
@@ -53,7 +55,7 @@ static int write_images(const struct request *r, const struct image_list *list, 
     struct destination d = {.list = list};
     int n = list->count, ret = -1;
     if (r->npy ? npy_create(r->output, n, r->size, &d.npy, err)
-               : calib_create(r->output, n, r->size, &d.calib, err))
+               : calib_create(r->output, r->tee ? stdout : NULL, n, r->size, &d.calib, err))
         goto out;
     progress_start(&d.progress, "preparing images", n, 0, NULL);
     int failed = image_prepare(list, r->size, r->threads < n ? r->threads : n, put, &d, err);
@@ -95,6 +97,7 @@ int main(int argc, char **argv) {
          .max = CALIB_SIZE_MAX},
         {"sums", 0, OPT_STRING, &r.sums, "FILE", "refuse images with other SHA-256s than these, one a line"},
         {"npy", 0, OPT_FLAG, &r.npy, NULL, "write an NCHW float32 array (NPY 1.0) of byte / 255 instead"},
+        {"tee", 0, OPT_FLAG, &r.tee, NULL, "write the stream to standard output too, as it is made"},
         {"threads", 't', OPT_INT, &r.threads, "N", "images decoded at a time", .min = 1, .max = 1024,
          .by_default = "all processors"},
         {"output", 'o', OPT_STRING, &r.output, "FILE", "where the result goes"},
@@ -113,10 +116,13 @@ int main(int argc, char **argv) {
             "is\n"
             "applied; alpha is dropped; CMYK is taken as inverted, as Adobe writes it. A damaged image ends "
             "the\n"
-            "work.",
+            "work. --tee feeds a program that need not wait for the file; if it goes away, the file is still "
+            "made.",
         .examples =
             "calib-prep --list quant100.txt --count 100 --size 640 -o calib.bin\n"
-            "calib-prep --list quant100.txt | calib-stats --model yolov10n.pt --calib - -o amax.json\n",
+            "calib-prep --list quant100.txt | calib-stats --model yolov10n.pt --calib - -o amax.json\n"
+            "calib-prep --list quant100.txt -o calib.bin --tee | calib-stats -m yolov10n.pt -c - -o "
+            "amax.json\n",
         .rows = rows,
     };
     return opt_main(&tool, argc, argv, run, &r);

@@ -1,9 +1,12 @@
-/* qcfg-build: what one cell of the grid quantizes, and how; or why it cannot be. */
+/* qcfg-build: what cells of the grid quantize, and how; or why they cannot be. */
 #include "base/json.h"
 #include "base/opt.h"
 #include "quant/qcfg.h"
 
+#include <limits.h>
 #include <math.h>
+#include <stdbool.h>
+#include <string.h>
 
 struct request {
     struct qcfg_choice choice;
@@ -11,24 +14,80 @@ struct request {
 };
 
 /* A cell that cannot be is written too, and fails with ERR_UNSUPPORTED after that. */
-static int run(void *ctx, const struct operands *operands, struct err *err) {
-    struct request *r = ctx;
+static int build(const struct qcfg_choice *choice, const char *output, struct err *err) {
     struct qcfg cfg;
-    (void)operands;
-    if (isnan(r->choice.effective_bits))
-        r->choice.effective_bits = 0;
-    int built = qcfg_build(&cfg, &r->choice, err);
+    int built = qcfg_build(&cfg, choice, err);
     if (built && err->code != ERR_UNSUPPORTED)
         return -1;
     cJSON *json = built ? qcfg_reason_to_json(&cfg, err->msg) : qcfg_to_json(&cfg);
     if (!json)
         return err_nomem(err);
     struct err write_err = {0};
-    int written = json_write(r->output, json, &write_err);
+    int written = json_put(output, json, &write_err);
     cJSON_Delete(json);
     if (written)
         *err = write_err;
     return written ? -1 : built;
+}
+
+/* Takes one of the words off the front of *text, and the separator behind it. NULL: there is none. */
+static const char *take(const char **text, const char *const *words, char separator) {
+    for (; *words; words++) {
+        size_t n = strlen(*words);
+        if (strncmp(*text, *words, n) == 0 && (*text)[n] == separator) {
+            *text += n + 1;
+            return *words;
+        }
+    }
+    return NULL;
+}
+
+/* WEIGHT-ACT-GRANULARITY=FILE */
+static int parse(const char *operand, struct qcfg_choice *choice, const char **output, struct err *err) {
+    *output = operand;
+    if ((choice->weight = take(output, qcfg_weight_dtypes, '-')) &&
+        (choice->act = take(output, qcfg_act_dtypes, '-')) &&
+        (choice->granularity = take(output, qcfg_granularities, '=')) && **output)
+        return 0;
+    return err_set(err, ERR_USAGE, "%s: cells are given as WEIGHT-ACT-GRANULARITY=FILE", operand);
+}
+
+static int run(void *ctx, const struct operands *operands, struct err *err) {
+    struct request *r = ctx;
+    struct qcfg_choice *c = &r->choice;
+    int unsupported = 0;
+    bool single = c->weight || c->act || c->granularity;
+    if (isnan(c->effective_bits))
+        c->effective_bits = 0;
+    if (single && operands->n)
+        return err_set(err, ERR_USAGE, "unexpected operand %s", operands->word[0]);
+    if (!operands->n) {
+        if (!c->weight || !c->act || !c->granularity)
+            return err_set(err, ERR_USAGE, "--%s is required",
+                           !c->weight ? "weight"
+                           : !c->act  ? "act"
+                                      : "granularity");
+        return build(c, r->output, err);
+    }
+    for (int i = 0; i < operands->n; i++) {
+        const char *output;
+        if (parse(operands->word[i], c, &output, err))
+            return -1;
+    }
+    for (int i = 0; i < operands->n; i++) {
+        const char *output;
+        struct err why = {0};
+        parse(operands->word[i], c, &output, err);
+        if (build(c, output, &why)) {
+            if (why.code != ERR_UNSUPPORTED) {
+                *err = why;
+                return -1;
+            }
+            unsupported++;
+        }
+    }
+    return unsupported ? err_set(err, ERR_UNSUPPORTED, "%d of %d cells cannot be", unsupported, operands->n)
+                       : 0;
 }
 
 int main(int argc, char **argv) {
@@ -36,12 +95,11 @@ int main(int argc, char **argv) {
         {.fp4_preset = "nvfp4", .int4_preset = "blockwise", .block_dim = "modelopt", .effective_bits = NAN},
         "-"};
     struct opt rows[] = {
-        {"weight", 'w', OPT_CHOICE, &r.choice.weight, NULL, "weight type", .choices = qcfg_weight_dtypes,
-         .required = true},
+        {"weight", 'w', OPT_CHOICE, &r.choice.weight, NULL, "weight type", .choices = qcfg_weight_dtypes},
         {"act", 'a', OPT_CHOICE, &r.choice.act, NULL, "activation type; fp16: not quantized",
-         .choices = qcfg_act_dtypes, .required = true},
+         .choices = qcfg_act_dtypes},
         {"granularity", 'g', OPT_CHOICE, &r.choice.granularity, NULL, "what shares a scale",
-         .choices = qcfg_granularities, .required = true},
+         .choices = qcfg_granularities},
         {"fp4-preset", 0, OPT_CHOICE, &r.choice.fp4_preset, NULL, "what fp4 means",
          .choices = qcfg_fp4_presets},
         {"int4-preset", 0, OPT_CHOICE, &r.choice.int4_preset, NULL, "what int4 weights mean",
@@ -55,13 +113,17 @@ int main(int argc, char **argv) {
     };
     struct opt_tool tool = {
         .name = "qcfg-build",
-        .purpose = "write the quantization of one cell as JSON, for sens-score",
-        .synopsis = "--weight TYPE --act TYPE --granularity WHICH [OPTION]...",
+        .purpose = "write the quantization of cells as JSON, for sens-score",
+        .synopsis = "--weight TYPE --act TYPE --granularity WHICH [OPTION]... | [OPTION]... CELL=FILE...",
         .notes =
             "A cell that ModelOpt cannot compute is {\"reason\": ...} on the output, the reason on standard\n"
-            "error, and exit status 3.",
-        .examples = "qcfg-build --weight int8 --act fp8 --granularity per_layer -o q.json\n",
+            "error, and exit status 3. Of several, CELL is WEIGHT-ACT-GRANULARITY, and those that cannot be "
+            "are\n"
+            "counted. A file that holds its bytes already is left alone.",
+        .examples = "qcfg-build --weight int8 --act fp8 --granularity per_layer -o q.json\n"
+                    "qcfg-build int8-fp8-per_layer=q1.json int8-int8-per_channel=q2.json\n",
         .rows = rows,
+        .arity = {.most = INT_MAX},
     };
     return opt_main(&tool, argc, argv, run, &r);
 }

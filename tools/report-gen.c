@@ -8,15 +8,20 @@
 #include <stdlib.h>
 #include <string.h>
 
-/* shown: how the note of a demonstration names the cell, NULL for its own name. */
+/* *note is of a demonstration what is to be said of it, else NULL; it names the cell as `shown`, NULL for its
+ * own name. The caller's. */
 static int report(const char *scores, const char *recipe, const char *run, const char *dir, const char *shown,
-                  struct err *err) {
+                  char **note, struct err *err) {
     struct report_cell *cell = NULL;
     int ret = -1;
     if (report_cell_read(scores, recipe, run, &cell, err) || report_write(cell, dir, err))
         goto out;
-    if (cell->demonstration)
-        fprintf(stderr, "report-gen: %s: %s\n", shown ? shown : cell->name, report_demonstration);
+    if (cell->demonstration &&
+        asprintf(note, "%s: %s", shown ? shown : cell->name, report_demonstration) < 0) {
+        *note = NULL;
+        err_nomem(err);
+        goto out;
+    }
     ret = 0;
 out:
     report_cell_free(&cell);
@@ -25,7 +30,7 @@ out:
 
 struct request {
     const char *scores, *recipe, *run, *dir;
-    char **dirs; /* several cells' */
+    char **dirs, **notes; /* several cells' */
 };
 
 static int report_folder(void *ctx, int i, struct err *err) {
@@ -36,10 +41,17 @@ static int report_folder(void *ctx, int i, struct err *err) {
     if (asprintf(&scores, "%s/scores.json", dir) < 0 || asprintf(&recipe, "%s/recipe.json", dir) < 0)
         ret = err_nomem(err);
     else
-        ret = report(scores, recipe, r->run, dir, dir, err);
+        ret = report(scores, recipe, r->run, dir, dir, &r->notes[i], err);
     free(scores);
     free(recipe);
     return ret;
+}
+
+static void say(char **note) {
+    if (*note)
+        opt_complain(*note);
+    free(*note);
+    *note = NULL;
 }
 
 static int is_stdin(const char *path) {
@@ -55,7 +67,13 @@ static int run(void *ctx, const struct operands *operands, struct err *err) {
         return err_set(err, ERR_USAGE, "--run can be standard input for a single cell only");
     if (operands->n) {
         r->dirs = operands->word;
-        return operands_each(operands->n, report_folder, r, opt_complain, err);
+        if (!(r->notes = calloc((size_t)operands->n, sizeof *r->notes)))
+            return err_nomem(err);
+        int ret = operands_each(operands->n, report_folder, r, opt_complain, err);
+        for (int i = 0; i < operands->n; i++)
+            say(&r->notes[i]);
+        free(r->notes);
+        return ret;
     }
     if (!r->scores || !r->recipe || !r->dir)
         return err_set(err, ERR_USAGE, "--%s is required",
@@ -64,7 +82,10 @@ static int run(void *ctx, const struct operands *operands, struct err *err) {
                                     : "output");
     if (is_stdin(r->scores) + is_stdin(r->recipe) + is_stdin(r->run) > 1)
         return err_set(err, ERR_USAGE, "only one input can be standard input");
-    return report(r->scores, r->recipe, r->run, r->dir, NULL, err);
+    char *note = NULL;
+    int ret = report(r->scores, r->recipe, r->run, r->dir, NULL, &note, err);
+    say(&note);
+    return ret;
 }
 
 int main(int argc, char **argv) {

@@ -1,12 +1,16 @@
 /* seal-check: whether files that the tools made are still what they were. */
+#define _GNU_SOURCE
+#include "base/digest.h"
 #include "base/json.h"
 #include "base/opt.h"
+#include "base/pool.h"
 #include "image/calib.h"
 
 #include <limits.h>
 #include <stdbool.h>
 #include <stdio.h>
 #include <stdlib.h>
+#include <string.h>
 
 static int check_calib(const char *path, struct err *err) {
     struct calib *c = NULL;
@@ -21,11 +25,35 @@ static int check_calib(const char *path, struct err *err) {
     return ret;
 }
 
-static int check_json(const char *path, struct err *err) {
+/* The files beside a cell's status.json, whose digests it holds; altered hears of those that do not fit. */
+static int check_record(const char *path, const cJSON *files, FILE *altered, struct err *err) {
+    const char *slash = strrchr(path, '/');
+    int dir = slash ? (int)(slash - path) + 1 : 0, bad = 0;
+    const cJSON *file;
+    cJSON_ArrayForEach(file, files) {
+        char *name = NULL, hex[DIGEST_HEX];
+        struct err why = {0};
+        if (asprintf(&name, "%.*s%s", dir, path, file->string) < 0)
+            return err_nomem(err);
+        if (digest_file(name, hex, &why) ||
+            digest_match(hex, cJSON_IsString(file) ? file->valuestring : "", &why)) {
+            fprintf(altered, "%s\n", name);
+            bad++;
+        }
+        free(name);
+    }
+    return bad ? err_set(err, ERR_FAILED, "%s: %d of its files were altered or are gone", path, bad) : 0;
+}
+
+static int check_json(const char *path, FILE *altered, struct err *err) {
     cJSON *json = NULL;
     int ret = json_read(path, &json, err);
-    if (!ret && json_check_seal(json, err))
-        ret = err_wrap(err, "%s", path);
+    if (!ret && cJSON_HasObjectItem(json, "status")) {
+        ret = check_record(path, cJSON_GetObjectItemCaseSensitive(json, "files"), altered, err);
+    } else if (ret || json_check_seal(json, err)) {
+        fprintf(altered, "%s\n", path);
+        ret = ret ? ret : err_wrap(err, "%s", path);
+    }
     cJSON_Delete(json);
     return ret;
 }
@@ -38,30 +66,68 @@ static bool is_json(const char *path) {
     return first == '{';
 }
 
+struct job {
+    char **path;
+    struct result {
+        struct err why;
+        char *altered; /* names, a line each */
+    } * of;
+};
+
+static void check(void *ctx, size_t i, int worker) {
+    const struct job *j = ctx;
+    const char *path = j->path[i];
+    struct result *r = &j->of[i];
+    size_t n;
+    (void)worker;
+    FILE *altered = open_memstream(&r->altered, &n);
+    if (!altered) {
+        err_nomem(&r->why);
+        return;
+    }
+    if (is_json(path))
+        check_json(path, altered, &r->why);
+    else if (check_calib(path, &r->why))
+        fprintf(altered, "%s\n", path);
+    if (fclose(altered) && !r->why.code)
+        err_nomem(&r->why);
+}
+
 static int run(void *ctx, const struct operands *operands, struct err *err) {
-    int bad = 0;
+    struct job job = {.path = operands->word, .of = calloc((size_t)operands->n, sizeof *job.of)};
+    int bad = 0, ret = -1;
     (void)ctx;
+    if (!job.of)
+        return err_nomem(err);
+    if (pool_each((size_t)operands->n, check, &job, err))
+        goto out;
     for (int i = 0; i < operands->n; i++) {
-        const char *path = operands->word[i];
-        struct err why = {0};
-        if (is_json(path) ? check_json(path, &why) : check_calib(path, &why)) {
-            opt_complain(why.msg);
-            printf("%s\n", path);
+        if (job.of[i].why.code) {
+            opt_complain(job.of[i].why.msg);
             bad++;
         }
+        fputs(job.of[i].altered ? job.of[i].altered : "", stdout);
     }
-    return bad ? err_set(err, ERR_FAILED, "%d of %d files do not fit their digests", bad, operands->n) : 0;
+    ret = bad ? err_set(err, ERR_FAILED, "%d of %d files do not fit their digests", bad, operands->n) : 0;
+out:
+    for (int i = 0; i < operands->n; i++)
+        free(job.of[i].altered);
+    free(job.of);
+    return ret;
 }
 
 int main(int argc, char **argv) {
     struct opt rows[] = {OPT_END};
     struct opt_tool tool = {
         .name = "seal-check",
-        .purpose = "check the digests that calib streams, amax files, scores and recipes carry",
+        .purpose =
+            "check the digests that calib streams, amax files, scores, recipes and records of cells carry",
         .synopsis = "FILE...",
         .notes =
             "The names of files that were cut or altered go to standard output, one a line, the reasons to\n"
-            "standard error; exit status 1 if there are any.",
+            "standard error; exit status 1 if there are any. A cell's status.json answers for the files "
+            "beside\n"
+            "it.",
         .examples = "seal-check work/calib.bin work/amax/*.json outputs/*/*/*/scores.json\n",
         .rows = rows,
         .arity = {.least = 1, .most = INT_MAX},

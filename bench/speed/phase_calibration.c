@@ -62,6 +62,8 @@ static int calibrate_images(struct calibration *c, size_t lane, struct pool *poo
     int ret = pixels ? forward_new(c->net, pool, &forward, err) : err_nomem(err);
     for (int i = (int)lane; !ret && i < images->count; i += (int)c->p->lanes) {
         seer.awq = i < c->session->amax.awq_images;
+        if ((ret = calib_wait(images, i, err)))
+            break;
         calib_to_float(images->images[i], images->image_bytes, pixels);
         laps_start(seer.laps);
         if (forward_run(forward, pixels, see, &seer, err))

@@ -2,6 +2,7 @@
 # run.sh: bench/speed for each of CHECKPOINTS, as a table on stdout and as an array in BUILD/bench/speed.json.
 # Environment: CHECKPOINTS, IMAGE_LIST, CALIB_IMAGES, SCORE_SIZE, IMGSZ, THREADS (empty: all cores), BUILD.
 . mk/lib.sh
+BIN=$BUILD/bin
 
 for checkpoint in $CHECKPOINTS; do
     [ -f "$checkpoint" ] || die 2 "$checkpoint: no such checkpoint; make models downloads the official ones"

@@ -1,4 +1,4 @@
-# The data of the page: $index (sweep_index.json), $scores (index-scores.jq's lines), $run (run.json).
+# The data of the page, from what sweep_index.json holds, $scores (index-scores.jq's lines) and $run (run.json).
 #   {run: its settings, demonstrations: [MODEL...],
 #    layers: {MODEL: {name: [...], weight: [...], input: [...], ...}},     in the model's order
 #    cells: [{model, weight, activation, granularity, status, base, reason, report, log, kernel_blocks,
@@ -19,17 +19,18 @@ def aligned($layers): if (.layers | map(.name)) == ($layers | map(.name)) then .
 # {a: 1, b: 2} of each as {a: [1, ...], b: [2, ...]}.
 def columns: . as $rows | (.[0] // {} | keys_unsorted) | map({key: ., value: [$rows[][.]]}) | from_entries;
 
-([$scores | with_layers] | map({key: .out_dir, value: .}) | from_entries) as $by_dir |
-($index[0] | .successes + .failures | sort_by(grid_order)) as $cells |
-([$cells[] | select($by_dir[.out_dir]) | {model: .run.model, cell: $by_dir[.out_dir]}] | group_by(.model) |
-    map({key: .[0].model, value: (map(.cell) | merged)}) | from_entries) as $layers |
-{
-    run: ($run[0] | del(.images, .created, .images_sha256)),
-    demonstrations: ([$cells[] | select($by_dir[.out_dir].demonstration) | .run.model] | unique),
-    layers: ($layers | map_values(columns)),
-    cells: [$cells[] | $by_dir[.out_dir] as $found |
-        {model: .run.model, weight: .run.weight_dtype, activation: .run.act_dtype, granularity: .run.granularity, status,
-         base: .base_format_name, reason: (.reason // .error), report: .report_path, log: .log_path,
-         kernel_blocks: ($found.kernel_blocks // false),
-         scores: (if .status == "ok" and $found then .run.model as $m | $found | aligned($layers[$m]) else null end)}]
-}
+def page_data($scores; $run):
+    ([$scores | with_layers] | map({key: .out_dir, value: .}) | from_entries) as $by_dir |
+    (.successes + .failures | sort_by(grid_order)) as $cells |
+    ([$cells[] | select($by_dir[.out_dir]) | {model: .run.model, cell: $by_dir[.out_dir]}] | group_by(.model) |
+        map({key: .[0].model, value: (map(.cell) | merged)}) | from_entries) as $layers |
+    {
+        run: ($run | del(.images, .created, .images_sha256)),
+        demonstrations: ([$cells[] | select($by_dir[.out_dir].demonstration) | .run.model] | unique),
+        layers: ($layers | map_values(columns)),
+        cells: [$cells[] | $by_dir[.out_dir] as $found |
+            {model: .run.model, weight: .run.weight_dtype, activation: .run.act_dtype, granularity: .run.granularity, status,
+             base: .base_format_name, reason: (.reason // .error), report: .report_path, log: .log_path,
+             kernel_blocks: ($found.kernel_blocks // false),
+             scores: (if .status == "ok" and $found then .run.model as $m | $found | aligned($layers[$m]) else null end)}]
+    };

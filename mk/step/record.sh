@@ -41,17 +41,15 @@ fi
 : >"$work/sums"
 : >"$work/ok"
 while IFS=$tab read -r out kind _; do
-    stem=${out#outputs/*/} log=logs/${out#outputs/}
+    stem=${out#outputs/*/}
     printf '%s\n' "$RUN/work/qcfg/${stem%/*}-${stem#*/}.json" >>"$work/qcfg-files"
-    printf '%s\n' "$RUN/$out" "$RUN/${log%/*}" >>"$work/folders"
-    [ "$kind" != ok ] || printf '%s\n' "$out" >>"$work/ok"
+    [ "$kind" != ok ] || printf '%s\n' "$RUN/$out" >>"$work/ok"
 done <"$work/cells"
-xargs mkdir -p <"$work/folders" || exit 1
 [ ! -s "$work/ok" ] ||
-    (cd "$RUN" && xargs sh -c 'find "$@" -maxdepth 1 -type f ! -name ".*" ! -name status.json' find | sort | xargs sha256sum) \
-        <"$work/ok" >"$work/sums" || exit 1
+    xargs sh -c 'find "$@" -maxdepth 1 -type f ! -name ".*" ! -name status.json' find <"$work/ok" | sort |
+    xargs "$BIN/file-digest" >"$work/sums" || exit 1
 xargs cat <"$work/qcfg-files" >"$work/qcfgs" || exit 1
 
 jq -L mk -n -r -f mk/record.jq --rawfile cells "$work/cells" --rawfile sums "$work/sums" --slurpfile qcfgs "$work/qcfgs" \
-    --arg now "$(date -u +%Y-%m-%dT%H:%M:%SZ)" >"$work/stream" || exit 1
+    --arg run "$RUN" --arg now "$(date -u +%Y-%m-%dT%H:%M:%SZ)" >"$work/stream" || exit 1
 unpack "$RUN" <"$work/stream"

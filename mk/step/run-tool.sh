@@ -3,6 +3,9 @@
 # make sweep says it, once.
 room "$TMPDIR" || exit 0
 
+# quiet=1: only the words of failures; feeder: images.sh's, whose process sends the tool its images by the pipe feed.
+quiet='' feed='' feeder=''
+
 # Runs COMMAND, which makes RESULT, and shows its words (with quiet=1, only those of a failure); sweep.sh's board, if there is
 # one, shows its progress as LABEL's, by descriptor 3. If there is no RESULT afterwards, ERR holds why: the words, or
 # how it ended. Always succeeds, but ends the step when the tool was interrupted, so that make stops.
@@ -11,7 +14,7 @@ run_tool() { # LABEL ERR RESULT COMMAND...
     shift 3
     heard=$TMPDIR/$$.heard
     mkdir -p "${err%/*}" || exit 1
-    [ -z "$V" ] || note "$*"
+    show "$@"
     if [ -n "$BOARD" ]; then
         YOLOSENS_PROGRESS="3 $$ $label"
         export YOLOSENS_PROGRESS
@@ -23,16 +26,26 @@ run_tool() { # LABEL ERR RESULT COMMAND...
         interruptible "$@" 2>"$heard"
         status=$?
     fi
+    # A tool whose images stopped coming cannot know why.
+    [ -z "$feeder" ] || interrupted || end_feed || ! grep -qF "$feed:" "$heard" || cat "$feed.err" >"$heard"
     [ -n "$quiet" ] && [ "$status" -eq 0 ] || cat "$heard" >&2
-    if [ "$status" -eq 130 ] || [ "$status" -eq 143 ] || [ "$status" -eq 129 ]; then
+    if interrupted; then
         rm -f "$heard"
         exit "$status"
     fi
     if [ "$status" -ne 0 ] || [ ! -s "$result" ]; then
         [ "$status" -gt 128 ] || [ ! -s "$heard" ] || { mv -f "$heard" "$err" && return 0; }
-        { echo "${1##*/} $(how_it_ended "$status")"; cat "$heard"; } >"$err"
+        { echo "${1##*/} $(how_it_ended "$status")"; cat "$heard"; } 2>/dev/null >"$err"
     fi
     rm -f "$heard"
+}
+
+show() { # COMMAND...
+    [ -z "$V" ] || note "$*"
+}
+
+interrupted() {
+    [ "$status" -eq 130 ] || [ "$status" -eq 143 ] || [ "$status" -eq 129 ]
 }
 
 how_it_ended() { # STATUS
@@ -55,7 +68,7 @@ share_reasons() { # TOOL RESULT PASS MODEL W-A/GRANULARITY...
             grep -F "$tool: $out/" "$pass" | sed 's|^[^ ]*: [^ ]*: ||'
             grep -v "^$tool: $RUN/outputs/" "$pass"
         } >"$why" 2>/dev/null
-        [ -s "$why" ] || echo "$tool made no $result" >"$why"
+        [ -s "$why" ] || echo "$tool made no $result" 2>/dev/null >"$why"
     done
     rm -f "$pass"
 }

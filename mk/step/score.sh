@@ -4,6 +4,7 @@
 cd "$TOP" || exit 1
 . mk/lib.sh
 . mk/step/run-tool.sh
+. mk/step/images.sh
 
 model=$1
 shift
@@ -20,10 +21,10 @@ for stem in "$@"; do
 done
 pass=$TMPDIR/$$
 
-# A GPU calibrates faster than another process starts: its scores need no amax file.
-amax=
-[ "$KIND" != cpu ] || amax=$RUN/work/amax/$model.json
-if [ ! -s "$RUN/work/calib.bin" ]; then
+# A GPU calibrates faster than another process starts, on images as they are decoded: its scores need neither file.
+amax='' calib=''
+[ "$KIND" != cpu ] || amax=$RUN/work/amax/$model.json calib=$RUN/work/calib.bin
+if [ -n "$calib" ] && [ ! -s "$calib" ]; then
     cat "$RUN/work/calib.err" >"$pass"
 elif [ -n "$amax" ] && [ ! -s "$amax" ]; then
     cat "$RUN/work/amax/$model.err" >"$pass"
@@ -41,10 +42,11 @@ else
     note "$model: scoring $# cells"
     label=$model
     [ $# -gt 1 ] || label="$model $1"
+    [ -n "$calib" ] || feed_images -
     # LAUNCHER and the cells are lists of words: names hold no spaces.
     # shellcheck disable=SC2086
     run_tool "$label" "$pass" /dev/null $LAUNCHER "$BIN/sens-score" --model "$checkpoint" --sha256 "$sum" --name "$model" \
-        --calib "$RUN/work/calib.bin" ${amax:+--amax "$amax"} --score-size "$SCORE_SIZE" \
+        --calib "${feed:-$calib}" ${amax:+--amax "$amax"} --score-size "$SCORE_SIZE" \
         --batch-size "$BATCH_SIZE" --device "$DEVICE" --threads "$THREADS" --state "$RUN/work/state/$model" $demonstration $cells
 fi
 

@@ -214,6 +214,18 @@ int json_write(const char *path, const cJSON *json, struct err *err) {
     return ret;
 }
 
+int json_put(const char *path, const cJSON *json, struct err *err) {
+    struct outfile *out = NULL;
+    char *text = json_text(json);
+    if (!text)
+        return err_nomem(err);
+    int ret = outfile_prepare(&out, path, text, strlen(text), err);
+    if (!ret && out)
+        ret = outfile_commit(&out, err);
+    free(text);
+    return ret;
+}
+
 /* Digest of everything but the member "digest", as it looks after a round trip through a file. */
 static int seal_of(const cJSON *object, char hex[DIGEST_HEX], struct err *err) {
     char *text = json_line(object), *again = NULL;

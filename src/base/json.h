@@ -35,6 +35,9 @@ char *json_line(const cJSON *json);
 /* json_text into a file through outfile; "-" is stdout. */
 int json_write(const char *path, const cJSON *json, struct err *err);
 
+/* The same, but a file that holds this text already is left alone. */
+int json_put(const char *path, const cJSON *json, struct err *err);
+
 /* Adds a last member "digest", the SHA-256 of the rest, so that json_check_seal finds a file that was cut or
  * altered. */
 int json_seal(cJSON *object, struct err *err);

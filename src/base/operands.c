@@ -1,6 +1,11 @@
 #define _GNU_SOURCE
 #include "base/operands.h"
 
+#include "base/pool.h"
+
+#include <stdatomic.h>
+#include <stdbool.h>
+#include <stdlib.h>
 #include <string.h>
 
 int operands_check(char *const *operands, int n, const char *form, struct err *err) {
@@ -24,20 +29,41 @@ int operand_split(const char *operand, const char *output, char **in, const char
     return 0;
 }
 
+struct each {
+    operand_fn *one;
+    void *ctx;
+    struct err *why;
+    atomic_bool disk;
+};
+
+static void do_one(void *ctx, size_t i, int worker) {
+    struct each *e = ctx;
+    (void)worker;
+    if (!e->disk && e->one(e->ctx, (int)i, &e->why[i]) && e->why[i].disk)
+        e->disk = true;
+}
+
 int operands_each(int n, operand_fn *one, void *ctx, void (*complain)(const char *message), struct err *err) {
-    int failed = 0;
-    if (n == 1)
-        return one(ctx, 0, err);
+    struct each e = {one, ctx, calloc((size_t)n, sizeof *e.why), false};
+    int failed = 0, ret = -1;
+    if (!e.why)
+        return err_nomem(err);
+    if (pool_each((size_t)n, do_one, &e, err))
+        goto out;
     for (int i = 0; i < n; i++) {
-        struct err why = {0};
-        if (one(ctx, i, &why)) {
-            if (why.disk) {
-                *err = why;
-                return -1;
-            }
-            complain(why.msg);
+        if (e.why[i].disk || (n == 1 && e.why[i].code)) {
+            *err = e.why[i];
+            goto out;
+        }
+    }
+    for (int i = 0; i < n; i++) {
+        if (e.why[i].code) {
+            complain(e.why[i].msg);
             failed++;
         }
     }
-    return failed ? err_set(err, ERR_FAILED, "%d of %d cells failed", failed, n) : 0;
+    ret = failed ? err_set(err, ERR_FAILED, "%d of %d cells failed", failed, n) : 0;
+out:
+    free(e.why);
+    return ret;
 }

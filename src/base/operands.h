@@ -19,9 +19,10 @@ int operands_check(char *const *operands, int n, const char *form, struct err *e
  * output where there is no '='. Errors: memory. */
 int operand_split(const char *operand, const char *output, char **in, const char **out, struct err *err);
 
-/* Calls one(ctx, i, err) for every operand i below n. Of a single one its error is the error. With several,
- * one that fails does not keep the others from their results: complain hears why, and err tells how many
- * failed. Only a disk that takes no more (err->disk) ends the work at once. */
+/* Calls one(ctx, i, err) for every operand i below n, several at a time. Of a single one its error is the
+ * error. With several, one that fails does not keep the others from their results: complain hears why, in
+ * their order, and err tells how many failed. Only a disk that takes no more (err->disk) ends the work: what
+ * has not begun is left. */
 typedef int operand_fn(void *ctx, int i, struct err *err);
 int operands_each(int n, operand_fn *one, void *ctx, void (*complain)(const char *message), struct err *err);
 

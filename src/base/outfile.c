@@ -21,7 +21,7 @@ struct outfile {
 
 /* Temporaries that a signal handler must unlink: lock-free pointers, which a handler may read whatever thread
  * it interrupts. */
-enum { LIVE_MAX = 64 };
+enum { LIVE_MAX = 1024 };
 static _Atomic(char *) live[LIVE_MAX];
 
 static void die_tidily(int sig) {
@@ -206,26 +206,41 @@ static int sync_folder(const char *path) {
     return bad ? -1 : 0;
 }
 
-static int commit(struct outfile **out, bool sync, struct err *err) {
+/* Everything written is in the file, and with sync on the disk; its descriptor is free. */
+static int finish(struct outfile **out, bool sync, struct err *err) {
     struct outfile *o = *out;
-    if (fflush(o->stream) || ferror(o->stream)) {
-        errno = o->why ? o->why : errno;
-        cannot("write", o->temp ? o->path : "standard output", err);
-        outfile_discard(out);
-        return -1;
-    }
+    int bad = fflush(o->stream) || ferror(o->stream), saved = o->why ? o->why : errno;
     fclose(o->stream);
     o->stream = NULL;
     if (o->temp) {
-        int bad = sync ? sync_fd(o->fd) : 0;
-        int saved = errno;
+        if (!bad && sync) {
+            bad = sync_fd(o->fd);
+            saved = errno;
+        }
         if (close_fd(o->fd) && !bad) {
             bad = -1;
             saved = errno;
         }
         o->fd = -1;
-        errno = saved;
-        if (bad || rename_to(o->temp, o->path)) {
+    }
+    if (!bad)
+        return 0;
+    errno = saved;
+    cannot("write", o->temp ? o->path : "standard output", err);
+    outfile_discard(out);
+    return -1;
+}
+
+int outfile_finish(struct outfile **out, struct err *err) {
+    return finish(out, true, err);
+}
+
+static int commit(struct outfile **out, bool sync, struct err *err) {
+    struct outfile *o = *out;
+    if (o->stream && finish(out, sync, err))
+        return -1;
+    if (o->temp) {
+        if (rename_to(o->temp, o->path)) {
             cannot("write", o->path, err);
             outfile_discard(out);
             return -1;
@@ -296,4 +311,29 @@ int outfile_write(const char *path, const void *bytes, size_t n, struct err *err
         return -1;
     fwrite(bytes, 1, n, outfile_stream(out));
     return outfile_commit(&out, err);
+}
+
+static bool holds(const char *path, const void *bytes, size_t n) {
+    FILE *f = fopen(path, "rb");
+    struct stat st;
+    bool same = f && fstat(fileno(f), &st) == 0 && S_ISREG(st.st_mode) && (size_t)st.st_size == n;
+    const char *expected = bytes;
+    char buf[1 << 14];
+    for (size_t at = 0, got; same && at < n; at += got) {
+        got = fread(buf, 1, sizeof buf, f);
+        same = got > 0 && got <= n - at && memcmp(buf, expected + at, got) == 0;
+    }
+    if (f)
+        fclose(f);
+    return same;
+}
+
+int outfile_prepare(struct outfile **out, const char *path, const void *bytes, size_t n, struct err *err) {
+    *out = NULL;
+    if (holds(path, bytes, n))
+        return 0;
+    if (outfile_open(out, path, err))
+        return -1;
+    fwrite(bytes, 1, n, outfile_stream(*out));
+    return outfile_finish(out, err);
 }

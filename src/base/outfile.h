@@ -30,6 +30,11 @@ int outfile_open(struct outfile **out, const char *path, struct err *err);
 /* The stream to write to; owned by out. Write errors may be left for commit to find. */
 FILE *outfile_stream(struct outfile *out);
 
+/* The first half of a commit: flushes, checks, fsyncs and closes, so that of several files all can be on the
+ * disk before the first appears. What remains is to commit. *out is NULL afterwards only if it failed.
+ * Errors: ERR_FAILED naming path. */
+int outfile_finish(struct outfile **out, struct err *err);
+
 /* Makes the file appear under its name. *out is NULL afterwards, and on failure nothing remains of the
  * temporary; the file is there, whole, only if all that failed was to sync its folder. Errors: ERR_FAILED
  * naming path. */
@@ -47,6 +52,9 @@ int outfile_make_folder(const char *path, struct err *err);
 
 /* open, write n bytes, commit. */
 int outfile_write(const char *path, const void *bytes, size_t n, struct err *err);
+
+/* open, write n bytes, finish; a file that holds these bytes already is left alone: *out is NULL then. */
+int outfile_prepare(struct outfile **out, const char *path, const void *bytes, size_t n, struct err *err);
 
 /* Installs handlers of SIGINT, SIGTERM and SIGHUP that unlink every open temporary and die of the signal.
  * Called once by each tool's main. */

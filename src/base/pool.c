@@ -179,3 +179,13 @@ void pool_run(struct pool *p, size_t n, pool_fn *fn, void *ctx) {
         pthread_cond_wait(&p->done, &p->lock);
     pthread_mutex_unlock(&p->lock);
 }
+
+int pool_each(size_t n, pool_fn *fn, void *ctx, struct err *err) {
+    struct pool *pool = NULL;
+    size_t threads = (size_t)sysconf(_SC_NPROCESSORS_ONLN);
+    if (pool_new((int)(threads < n ? threads : n > 1 ? n : 1), &pool, err))
+        return -1;
+    pool_run(pool, n, fn, ctx);
+    pool_free(&pool);
+    return 0;
+}

@@ -26,4 +26,8 @@ int pool_threads(const struct pool *pool);
 typedef void pool_fn(void *ctx, size_t i, int worker);
 void pool_run(struct pool *pool, size_t n, pool_fn *fn, void *ctx);
 
+/* The same with a pool of its own, of as many threads as the machine has processors, and no more than n.
+ * Errors: memory, threads. */
+int pool_each(size_t n, pool_fn *fn, void *ctx, struct err *err);
+
 #endif

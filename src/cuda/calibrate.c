@@ -1,4 +1,5 @@
 #include "cuda/net.h"
+#include "cuda/upload.h"
 #include "forward/plan.h"
 #include "forward/spans.h"
 
@@ -13,7 +14,7 @@ struct calibration {
     int batch;
     float *arena, *images, *softmax;
     size_t softmax_stride;
-    uint8_t *bytes;
+    struct upload upload;
     struct slab amax; /* of each convolution: over all images, then over AWQ's */
     size_t *amax_at;
 };
@@ -46,19 +47,19 @@ static size_t softmax_room(struct calibration *c) {
 /* Memory for as many images at once as there is room for. */
 static int make_room(struct calibration *c, const struct calib_set *images, int count, struct err *err) {
     size_t pixels = numel(c->plan.shapes[0]), softmax = softmax_room(c);
-    size_t each = (c->plan.arena + pixels + softmax) * sizeof(float) + images->image_bytes;
+    size_t each = (c->plan.arena + pixels + softmax) * sizeof(float) + UPLOAD_SIDES * images->image_bytes;
     int wanted = count < BATCH ? count : BATCH;
     for (c->batch = wanted; c->batch > 1 && (size_t)c->batch * each > device_room();)
         c->batch = (c->batch + 1) / 2;
     if (c->batch < wanted && c->net.cuda->say)
         c->net.cuda->say("the GPU's memory is short: calibrating on smaller batches");
     size_t n = (size_t)c->batch;
-    return device_new((void **)&c->arena, n * c->plan.arena * sizeof(float), err) ||
-                   device_new((void **)&c->images, n * pixels * sizeof(float), err) ||
-                   device_new((void **)&c->softmax, n * softmax * sizeof(float), err) ||
-                   device_new((void **)&c->bytes, n * images->image_bytes, err)
-               ? -1
-               : 0;
+    if (device_new((void **)&c->arena, n * c->plan.arena * sizeof(float), err) ||
+        device_new((void **)&c->images, n * pixels * sizeof(float), err) ||
+        device_new((void **)&c->softmax, n * softmax * sizeof(float), err))
+        return -1;
+    int ret = upload_new(c->net.cuda, images->image_bytes, c->batch, &c->upload, err);
+    return ret > 0 ? device_full(err, UPLOAD_SIDES * n * images->image_bytes) : ret;
 }
 
 static int make_amax(struct calibration *c, struct err *err) {
@@ -124,7 +125,7 @@ int cuda_calibrate(struct cuda *cuda, const struct graph *graph, const struct ca
         int n = amax->images - first < c.batch ? amax->images - first : c.batch;
         int awq = amax->awq_images - first < n ? amax->awq_images - first : n;
         struct view to = {c.images, n, (int)s.h, (int)s.w, (int)s.c, (int)s.c};
-        if (net_images(&c.net, images, first, n, c.bytes, to, err))
+        if (upload_images(&c.upload, images, first, n, to, err))
             goto out;
         for (size_t i = 0; i < c.plan.n_steps; i++)
             run_step(&c, i, n, awq);
@@ -134,7 +135,7 @@ out:
     cudaFree(c.arena);
     cudaFree(c.images);
     cudaFree(c.softmax);
-    cudaFree(c.bytes);
+    upload_free(&c.upload);
     slab_free(&c.amax);
     free(c.amax_at);
     net_free(&c.net);

@@ -16,7 +16,7 @@
 #ifndef YS_CUDA_CUDA_H
 #define YS_CUDA_CUDA_H
 
-#include "image/calib.h"
+#include "image/calib_set.h"
 #include "quant/amax.h"
 #include "score/plan.h"
 

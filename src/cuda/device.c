@@ -97,13 +97,15 @@ int device_try(void **out, size_t bytes, struct err *err) {
     return status == cudaErrorMemoryAllocation ? 1 : device_error(err, status, "memory");
 }
 
+int device_full(struct err *err, size_t bytes) {
+    return err_set(err, ERR_FAILED,
+                   "the GPU's memory is full: %zu MiB more are needed; free some of it, or use the cpu",
+                   (bytes >> 20) + 1);
+}
+
 int device_new(void **out, size_t bytes, struct err *err) {
     int ret = device_try(out, bytes, err);
-    return ret > 0 ? err_set(err, ERR_FAILED,
-                             "the GPU's memory is full: %zu MiB more are needed; free some of it, or "
-                             "use the cpu",
-                             (bytes >> 20) + 1)
-                   : ret;
+    return ret > 0 ? device_full(err, bytes) : ret;
 }
 
 int device_check(const struct cuda *cuda, struct err *err) {

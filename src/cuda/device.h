@@ -26,7 +26,10 @@ int device_error(struct err *err, cudaError_t status, const char *what);
  * failures. Free with cudaFree. */
 int device_try(void **out, size_t bytes, struct err *err);
 
-/* The same where no room is an error. */
+/* err of a card that has no room for so many bytes more: ERR_FAILED. Returns -1. */
+int device_full(struct err *err, size_t bytes);
+
+/* The same as device_try, where no room is an error. */
 int device_new(void **out, size_t bytes, struct err *err);
 
 /* Waits for the stream and reports what went wrong in it. */

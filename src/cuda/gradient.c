@@ -57,14 +57,14 @@ static size_t work_floats(const struct device_gradient *e) {
 }
 
 /* 1 where the card has no room. */
-static int make_room(struct device_gradient *e, int size, struct err *err) {
+static int make_room(struct device_gradient *e, struct cuda *cuda, int size, struct err *err) {
     size_t pixels = 3 * (size_t)size * (size_t)size * (size_t)e->batch;
     int ret = device_try((void **)&e->arena, e->plan.arena * sizeof(float), err);
     if (!ret)
         ret = device_try((void **)&e->images, pixels * sizeof(float), err);
     if (!ret)
         ret = device_try((void **)&e->work, work_floats(e) * sizeof(float), err);
-    return ret ? ret : device_try((void **)&e->bytes, pixels, err);
+    return ret ? ret : upload_new(cuda, calib_image_bytes(size), e->batch, &e->upload, err);
 }
 
 int device_gradient_new(struct cuda *cuda, const struct graph *graph, int size, int batch,
@@ -77,7 +77,7 @@ int device_gradient_new(struct cuda *cuda, const struct graph *graph, int size, 
         most = e.plan.n_calls[i] > most ? e.plan.n_calls[i] : most;
     if (!(e.calls = calloc((size_t)most, sizeof *e.calls)))
         err_nomem(err);
-    else if ((ret = make_room(&e, size, err)) == 0)
+    else if ((ret = make_room(&e, cuda, size, err)) == 0)
         ret = net_new(cuda, graph, e.plan.steps, e.plan.n_steps, false, true, &e.net, err);
     if (ret)
         device_gradient_free(&e);
@@ -93,7 +93,7 @@ void device_gradient_free(struct device_gradient *e) {
     cudaFree(e->arena);
     cudaFree(e->images);
     cudaFree(e->work);
-    cudaFree(e->bytes);
+    upload_free(&e->upload);
     free(e->calls);
     *e = (struct device_gradient){0};
 }
@@ -279,7 +279,7 @@ static void start_at_leaves(struct device_gradient *e, int n, int step_images) {
 int device_gradient_run(struct device_gradient *e, const struct calib_set *images, int first, int n,
                         int step_images, device_see_fn *see, void *ctx, struct err *err) {
     const struct graph *g = e->net.graph;
-    if (net_images(&e->net, images, first, n, e->bytes, value_of(e, 0, n), err))
+    if (upload_images(&e->upload, images, first, n, value_of(e, 0, n), err))
         return -1;
     for (size_t i = 0; i < e->plan.n_steps; i++)
         forward_step(e, i, n);

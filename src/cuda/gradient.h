@@ -4,6 +4,7 @@
 #define YS_CUDA_GRADIENT_H
 
 #include "cuda/net.h"
+#include "cuda/upload.h"
 #include "gradient/plan.h"
 
 /* What one run of a convolution leaves: its input, its output with the bias, d loss / d output. */
@@ -20,7 +21,7 @@ struct device_gradient {
     struct gradient_plan plan;
     int batch; /* images at once, at most */
     float *arena, *images, *work;
-    uint8_t *bytes;
+    struct upload upload;
     struct device_call *calls;
 };
 

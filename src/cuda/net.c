@@ -230,16 +230,3 @@ void net_operate(const struct net *net, size_t step, const struct op *op, const 
         break;
     }
 }
-
-int net_images(const struct net *net, const struct calib_set *images, int first, int n, uint8_t *bytes,
-               struct view to, struct err *err) {
-    for (int i = 0; i < n; i++) {
-        cudaError_t status =
-            cudaMemcpyAsync(bytes + (size_t)i * images->image_bytes, images->images[first + i],
-                            images->image_bytes, cudaMemcpyHostToDevice, net->cuda->stream);
-        if (status != cudaSuccess)
-            return device_error(err, status, "upload");
-    }
-    cuda_images(net->cuda->stream, bytes, to);
-    return 0;
-}

@@ -42,8 +42,4 @@ void net_operate(const struct net *net, size_t step, const struct op *op, const 
 /* Channels first .. first + count - 1 of v. */
 struct view view_channels(struct view v, int first, int count);
 
-/* Images to bytes on the device: `bytes` has room for n of them. */
-int net_images(const struct net *net, const struct calib_set *images, int first, int n, uint8_t *bytes,
-               struct view to, struct err *err);
-
 #endif

@@ -9,12 +9,7 @@
  * data in every result made from them, and depends on neither paths nor times. The names' digest covers each
  * length and name.
  *
- *     struct calib_set *set = NULL;                  // everything at once, verified
- *     if (calib_load("calib.bin", &set, &err)) ...
- *     calib_to_float(set->images[i], set->image_bytes, x);
- *     calib_set_free(&set);
- *
- *     struct calib *c = NULL;                        // or image by image
+ *     struct calib *c = NULL;                        // image by image; calib_set.h has them all
  *     if (calib_open("-", &c, &err)) ...
  *     for (int i = 0; i < calib_count(c); i++)
  *         if (calib_next(c, bytes, NULL, &err)) ...  // the last call has verified all
@@ -30,6 +25,7 @@
 
 #include <stddef.h>
 #include <stdint.h>
+#include <stdio.h>
 
 enum {
     CALIB_COUNT_MAX = 1 << 20,
@@ -61,24 +57,13 @@ int calib_next(struct calib *c, uint8_t *image, const char **name, struct err *e
 const char *calib_digest(const struct calib *c);
 void calib_close(struct calib **c);
 
-/* ---- Reading all ---- */
-struct calib_set {
-    int count, size;
-    size_t image_bytes;
-    uint8_t **images; /* count, each of image_bytes */
-    char **names;     /* count */
-    char digest[DIGEST_HEX];
-};
-
-int calib_load(const char *path, struct calib_set **set, struct err *err);
-void calib_set_free(struct calib_set **set);
-
 /* ---- Writing ---- */
 struct calib_writer;
 
-/* Starts a stream of exactly count images at path, through base/outfile; "-" is standard output. Errors:
- * limits above, or the file cannot be made. */
-int calib_create(const char *path, int count, int size, struct calib_writer **w, struct err *err);
+/* Starts a stream of exactly count images at path, through base/outfile; "-" is standard output. copy: is
+ * sent the same bytes as they come, and left alone once it takes no more; or NULL. Borrows it. Errors: limits
+ * above, or the file cannot be made. */
+int calib_create(const char *path, FILE *copy, int count, int size, struct calib_writer **w, struct err *err);
 
 /* The next image: its name (at most CALIB_NAME_MAX bytes) and its bytes. */
 int calib_put(struct calib_writer *w, const char *name, const uint8_t *image, struct err *err);

@@ -8,18 +8,22 @@
 struct calib_writer {
     struct outfile *out;
     char *shown;
+    FILE *copy; /* NULL: none, or one that takes no more */
     int count, size, next;
     struct digest *pixels, *names;
 };
 
 /* A full disk or a closed pipe ends the work at once, not after all images. */
 static int put(struct calib_writer *w, const void *bytes, size_t n, struct err *err) {
-    if (fwrite(bytes, 1, n, outfile_stream(w->out)) == n)
-        return 0;
-    return err_errno(err, "%s: cannot write", w->shown);
+    if (fwrite(bytes, 1, n, outfile_stream(w->out)) != n)
+        return err_errno(err, "%s: cannot write", w->shown);
+    if (w->copy && fwrite(bytes, 1, n, w->copy) != n)
+        w->copy = NULL;
+    return 0;
 }
 
-int calib_create(const char *path, int count, int size, struct calib_writer **writer, struct err *err) {
+int calib_create(const char *path, FILE *copy, int count, int size, struct calib_writer **writer,
+                 struct err *err) {
     *writer = NULL;
     if (count < 0 || size < 0 || !calib_sane((uint32_t)count, (uint32_t)size))
         return err_set(err, ERR_FAILED, "%s: %d images of %dx%d do not make a calib file", path, count, size,
@@ -30,6 +34,7 @@ int calib_create(const char *path, int count, int size, struct calib_writer **wr
         err_nomem(err);
         goto fail;
     }
+    w->copy = copy;
     w->count = count;
     w->size = size;
     uint8_t header[CALIB_HEADER];
@@ -77,6 +82,8 @@ int calib_finish(struct calib_writer **writer, char digest[DIGEST_HEX], struct e
     if (put(w, calib_end_magic, CALIB_MAGIC, err) || put(w, pixels, DIGEST_HEX - 1, err) ||
         put(w, names, DIGEST_HEX - 1, err) || outfile_commit(&w->out, err))
         goto out;
+    if (w->copy)
+        fflush(w->copy);
     if (digest)
         memcpy(digest, pixels, sizeof pixels);
     ret = 0;

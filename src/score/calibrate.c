@@ -72,7 +72,8 @@ static void fail_image(struct calibration *c, int image, const struct err *why) 
 }
 
 /* Images end in any order. A state says that all before `done` are in; the maxima of some that come later do
- * no harm, as going on from it takes them once more. What is to be saved now, or NULL. */
+ * no harm, as going on from it takes them once more. It also says of which images, which is known when all of
+ * them are there. What is to be saved now, or NULL. */
 static cJSON *finish_image(struct calibration *c, int image) {
     struct amax *a = c->amax;
     cJSON *state = NULL;
@@ -81,7 +82,9 @@ static cJSON *finish_image(struct calibration *c, int image) {
     while (a->done < a->images && c->finished[a->done])
         a->done++;
     progress_step(&c->progress, ++c->n_finished);
-    if (c->state && !c->saving && a->done < a->images && a->done - c->saved >= SAVE_EVERY) {
+    if (c->state && !c->saving && a->done < a->images && a->done - c->saved >= SAVE_EVERY &&
+        calib_is_whole(c->images)) {
+        memcpy(a->calib, c->images->digest, DIGEST_HEX);
         state = amax_to_json(a, c->graph);
         c->saving = true;
         c->saved = a->done;
@@ -103,6 +106,8 @@ static int save(struct calibration *c, cJSON *state, struct err *err) {
 static int run_image(struct calibration *c, struct lane *l, int image, struct err *err) {
     struct seer seer = {c, image < c->amax->awq_images};
     cJSON *state;
+    if (calib_wait(c->images, image, err))
+        return -1;
     calib_to_float(c->images->images[image], c->images->image_bytes, l->pixels);
     if (forward_run(l->forward, l->pixels, see_input, &seer, err))
         return err_wrap(err, "%s", c->images->names[image]);
@@ -150,12 +155,12 @@ static void free_lanes(struct calibration *c) {
 }
 
 /* An earlier pass's progress, if there is one of the very same pass. */
-static bool take_up(const char *state, const struct graph *graph, const struct amax *fresh,
-                    struct amax *out) {
+static bool take_up(const char *state, const struct graph *graph, const struct calib_set *images,
+                    const struct amax *fresh, struct amax *out) {
     struct amax kept = {0};
     struct err ignored;
-    if (!state || access(state, R_OK) ||
-        amax_read(state, graph, fresh->checkpoint, fresh->calib, &kept, &ignored))
+    if (!state || access(state, R_OK) || calib_wait_all(images, &ignored) ||
+        amax_read(state, graph, fresh->checkpoint, images->digest, &kept, &ignored))
         return false;
     if (kept.images != fresh->images || kept.awq_images != fresh->awq_images) {
         amax_free(&kept);
@@ -205,14 +210,15 @@ int calibrate(const struct graph *graph, struct pool *pool, struct cuda *cuda, c
     if (amax_new(graph, count, batch_size, &amax, err))
         goto out;
     memcpy(amax.checkpoint, checkpoint, DIGEST_HEX);
-    memcpy(amax.calib, images->digest, DIGEST_HEX);
-    if (take_up(state, graph, &amax, &kept)) {
+    if (take_up(state, graph, images, &amax, &kept)) {
         amax_free(&amax);
         amax = kept;
     }
-    if (cuda ? cuda_calibrate(cuda, graph, images, &amax, err)
-             : run_images(graph, pool, images, state, &amax, err))
+    if ((cuda ? cuda_calibrate(cuda, graph, images, &amax, err)
+              : run_images(graph, pool, images, state, &amax, err)) ||
+        calib_wait_all(images, err))
         goto out;
+    memcpy(amax.calib, images->digest, DIGEST_HEX);
     if (state)
         unlink(state);
     *out = amax;

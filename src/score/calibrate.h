@@ -3,7 +3,7 @@
 #define YS_SCORE_CALIBRATE_H
 
 #include "base/pool.h"
-#include "image/calib.h"
+#include "image/calib_set.h"
 #include "quant/amax.h"
 
 struct cuda;

@@ -12,7 +12,7 @@
 
 #include "base/digest.h"
 #include "base/pool.h"
-#include "image/calib.h"
+#include "image/calib_set.h"
 #include "quant/amax.h"
 #include "quant/qcfg.h"
 

@@ -67,7 +67,7 @@ static void open_part(void *ctx, size_t part, int worker) {
         read_model(options->model, options->sha256, &s->graph, s->checkpoint, err);
         break;
     case 2:
-        calib_load(options->calib, &s->images, err);
+        calib_start(options->calib, &s->images, err);
         break;
     }
 }
@@ -104,7 +104,8 @@ int session_calibrate(struct session *s, struct err *err) {
 }
 
 int session_read_amax(struct session *s, const char *path, struct err *err) {
-    if (amax_read(path, s->graph, s->checkpoint, s->images->digest, &s->amax, err))
+    if (calib_wait_all(s->images, err) ||
+        amax_read(path, s->graph, s->checkpoint, s->images->digest, &s->amax, err))
         return -1;
     if (s->amax.done < s->amax.images)
         return err_set(err, ERR_FAILED,

@@ -9,7 +9,7 @@
 #define YS_SCORE_SESSION_H
 
 #include "base/pool.h"
-#include "image/calib.h"
+#include "image/calib_set.h"
 #include "quant/amax.h"
 
 struct session_options {

@@ -247,6 +247,7 @@ static int improve(struct search *s, bool *better, struct err *err) {
 out:
     if (lp)
         glp_delete_prob(lp);
+    glp_free_env(); /* GLPK has one for each thread */
     free(departs);
     free(index);
     free(value);

@@ -80,7 +80,7 @@ damaged flip work/amax/a.json work/model/a work/time/a/fp4-int8/per_layer $unfin
 damaged flip $sums $unfinished/scores.json
 damaged flip work/qcfg/int8-int8-per_layer.json
 damaged cut_off work/amax/a.json $unfinished/scores.json work/model/a work/time/a/fp4-int8/per_layer $finished/scores.json index.html
-damaged cut_off $sums work/calib.bin work/qcfg/int8-int8-per_layer.json work/qcfg/sums $unfinished/recipe.json sweep_index.csv
+damaged cut_off $sums work/calib.bin work/qcfg/int8-int8-per_layer.json $unfinished/recipe.json sweep_index.csv
 
 mapfile -t files < <(cd half && find work/calib.bin work/amax work/state work/qcfg work/model work/time outputs index.html sweep_index.* \
     failures.json -type f ! -name status.json -size +0 | sort)

@@ -1,7 +1,7 @@
 /* A calib stream, all at once. */
 #include "fuzz/fuzz.h"
 
-#include "image/calib.h"
+#include "image/calib_set.h"
 
 int LLVMFuzzerTestOneInput(const uint8_t *data, size_t n) {
     struct calib_set *set = NULL;

@@ -183,7 +183,7 @@ static void calibs(void) {
         char path[4096];
         struct calib_writer *w = NULL;
         snprintf(path, sizeof path, "%s/seed-%d", folder, count);
-        int ret = calib_create(path, count, SIZE, &w, &err);
+        int ret = calib_create(path, NULL, count, SIZE, &w, &err);
         for (int i = 0; !ret && i < count; i++)
             ret = calib_put(w, i ? "b/a.png" : "a.jpg", image, &err);
         if (ret || calib_finish(&w, NULL, &err)) {

@@ -50,34 +50,26 @@ echo half >$run/.sweep_index.json.77
 mk sweep MODELS=a WEIGHT_DTYPES=int8 ACT_DTYPES='int8 fp8' TIMESTAMP=it
 equal "what a killed process was writing is cleared away" "$(temporaries $run)" 0
 
-# What the scripts write themselves: a signal to all of them just while a file is there under its temporary name.
-mkdir signals folder
-for tool in head sync; do
-    # shellcheck disable=SC2016
-    printf '#!/bin/sh\nkill -s $SIGNAL 0\nsleep 5\n' >signals/$tool
-    chmod +x signals/$tool
-done
+# A signal to all of them just when the folder is there in which a run is chosen.
+mkdir signals
+cat >signals/mkdir <<'END'
+#!/bin/sh
+/bin/mkdir "$@" || exit 1
+case $* in *.choosing) kill -s $SIGNAL 0 && sleep 5 ;; esac
+END
+chmod +x signals/mkdir
 hidden() {
-    find tmp folder -name '.?*' ! -name .choice
-}
-signalled() { # COMMAND...
-    PATH=$sandbox/signals:$PATH env --default-signal=INT setsid -w "$@" >out 2>err
-    status=$?
-    # A subshell may outlive the script by a moment.
-    for wait in 1 2 3 4 5; do [ -z "$(hidden)" ] || sleep 0.2; done
-    equal "SIG$SIGNAL while \"$(echo "$*" | grep -o 'put\|room\|unpack\|make')\" writes: hidden files" \
-        "$(hidden) $([ $status -ne 0 ] || echo "status 0")" " "
+    find tmp -name '.?*' ! -name .choice
 }
 for SIGNAL in INT TERM; do
     export SIGNAL
-    # As scripts with traps of their own, which are not those of their subshells.
-    lib=". mk/lib.sh; trap 'exit 130' INT; trap 'exit 143' TERM;"
-    signalled sh -c "$lib echo x | put folder/file"
-    signalled sh -c "$lib put folder/file </dev/null"
-    signalled sh -c "$lib room folder"
-    signalled sh -c "$lib printf '@file\n x\n' | unpack folder"
     rm -rf tmp
-    signalled make BIN=tests/grid/fake-bin IMAGE_LIST=lists/list.txt CALIB_IMAGES=12 MODELS=a sweep
+    PATH=$sandbox/signals:$PATH env --default-signal=INT setsid -w make BIN=tests/grid/fake-bin IMAGE_LIST=lists/list.txt CALIB_IMAGES=12 MODELS=a sweep \
+        >out 2>err
+    ok "SIG$SIGNAL while a run is chosen stops the sweep" [ $? -ne 0 -a ! -e $run ]
+    # A subshell may outlive the script by a moment.
+    for wait in 1 2 3 4 5; do [ -z "$(hidden)" ] || sleep 0.2; done
+    equal "and leaves nothing" "$(hidden)" ""
 done
 
 exit $failed

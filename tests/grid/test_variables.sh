@@ -66,6 +66,7 @@ refused 'inside tmp' sweep SUBDIR=../x
 refused 'name of a folder' sweep TIMESTAMP=a/b
 refused 'cannot be read' sweep IMAGE_LIST=lists/none.txt
 refused 'is missing' cell MODEL=a W=int8 A=fp8
+refused 'is not one of' sweep WEIGHT_DTYPES='int8|fp4'
 refused 'nearest: int4 or int8\|nearest: int8' cell MODEL=a W=int A=fp8 G=per_layer
 refused 'WEIGHT_DTYPES' sweep W=int8
 refused 'not a variable of make cell' cell MODEL=a W=int8 A=fp8 G=per_layer WEIGHT_DTYPES=int4

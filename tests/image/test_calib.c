@@ -1,9 +1,11 @@
 /* The calib stream: what is written is read, through a file and through a pipe; a cut or altered one is found
  * out, wherever it is cut or altered; the digest names the pixels and nothing else. */
 #define _GNU_SOURCE
-#include "image/calib.h"
+#include "image/calib_set.h"
 #include "test.h"
 
+#include <pthread.h>
+#include <semaphore.h>
 #include <stdlib.h>
 #include <sys/wait.h>
 #include <unistd.h>
@@ -20,7 +22,7 @@ static void picture(int i, uint8_t *image) {
 static int write_to(const char *to, const char *const *as, int count, char *digest, struct err *err) {
     struct calib_writer *w = NULL;
     uint8_t image[IMAGE];
-    if (calib_create(to, COUNT, SIZE, &w, err))
+    if (calib_create(to, NULL, COUNT, SIZE, &w, err))
         return -1;
     for (int i = 0; i < count; i++) {
         picture(i, image);
@@ -184,6 +186,71 @@ static void check_pipe(const char *digest) {
     CHECK(status == 0, "the writer is content");
 }
 
+/* What a thread sends piece by piece: the images of `path`, up to `end` bytes of them. */
+struct sender {
+    int to;
+    size_t end;
+    sem_t go; /* once for the header and each image */
+};
+
+static void *send_slowly(void *arg) {
+    struct sender *s = arg;
+    size_t n;
+    uint8_t *p = slurp(&n);
+    const size_t header = 20, at = header + 4 + strlen(names[0]) + IMAGE;
+    const size_t stops[] = {header, at, at + 4 + strlen(names[1]) + IMAGE, n};
+    for (size_t i = 0, done = 0; i < sizeof stops / sizeof *stops && done < s->end; done = stops[i++]) {
+        sem_wait(&s->go);
+        size_t stop = stops[i] < s->end ? stops[i] : s->end;
+        if (write(s->to, p + done, stop - done) != (ssize_t)(stop - done))
+            break;
+    }
+    close(s->to);
+    free(p);
+    return NULL;
+}
+
+/* Images are there before the stream has ended, and only then is it whole. */
+static void check_background(const char *digest) {
+    for (int cut = 0; cut < 2; cut++) {
+        int ends[2];
+        pthread_t thread;
+        struct err err = {0};
+        struct calib_set *set = NULL;
+        char from[32];
+        if (pipe(ends)) {
+            CHECK(false, "a pipe");
+            return;
+        }
+        struct sender sender = {.to = ends[1],
+                                .end = cut ? 20 + 4 + strlen(names[0]) + IMAGE + 50 : SIZE_MAX};
+        sem_init(&sender.go, 0, 2);
+        snprintf(from, sizeof from, "/dev/fd/%d", ends[0]);
+        pthread_create(&thread, NULL, send_slowly, &sender);
+        CHECK(calib_start(from, &set, &err) == 0, "started %s", err.msg);
+        uint8_t image[IMAGE];
+        picture(0, image);
+        CHECK(calib_wait(set, 0, &err) == 0 && memcmp(set->images[0], image, IMAGE) == 0,
+              "the first image, while the second has not been sent %s", err.msg);
+        CHECK(!calib_is_whole(set), "not all have come");
+        sem_post(&sender.go);
+        sem_post(&sender.go);
+        if (cut) {
+            CHECK(calib_wait(set, 1, &err) == -1 && strstr(err.msg, "cut short after 1 of 3 images"),
+                  "the second does not come: %s", err.msg);
+            CHECK(calib_wait_all(set, &err) == -1 && !calib_is_whole(set), "nor do all: %s", err.msg);
+            CHECK(calib_wait(set, 0, &err) == 0, "the first stays");
+        } else {
+            CHECK(calib_wait_all(set, &err) == 0 && calib_is_whole(set), "all come %s", err.msg);
+            CHECK_STR(set->digest, digest, "digest");
+        }
+        calib_set_free(&set);
+        pthread_join(thread, NULL);
+        close(ends[0]);
+        sem_destroy(&sender.go);
+    }
+}
+
 static void check_writer(void) {
     struct err err = {0};
     struct calib_writer *w = NULL;
@@ -191,13 +258,14 @@ static void check_writer(void) {
     CHECK(access(path, F_OK) == -1, "and no file");
     const char *const four[] = {"a", "b", "c", "d"};
     uint8_t image[IMAGE] = {0};
-    CHECK(calib_create(path, 1, SIZE, &w, &err) == 0 && calib_put(w, four[0], image, &err) == 0 &&
+    CHECK(calib_create(path, NULL, 1, SIZE, &w, &err) == 0 && calib_put(w, four[0], image, &err) == 0 &&
               calib_put(w, four[1], image, &err) == -1,
           "one too many: %s", err.msg);
     calib_abandon(&w);
-    CHECK(calib_create(path, 10, 100, &w, &err) == -1 && !w, "a size that is no multiple of 32: %s", err.msg);
-    CHECK(calib_create(path, 0, 32, &w, &err) == -1 && !w, "no images: %s", err.msg);
-    CHECK(calib_create("/nowhere/at/all", 10, 32, &w, &err) == -1 && !w, "no folder: %s", err.msg);
+    CHECK(calib_create(path, NULL, 10, 100, &w, &err) == -1 && !w, "a size that is no multiple of 32: %s",
+          err.msg);
+    CHECK(calib_create(path, NULL, 0, 32, &w, &err) == -1 && !w, "no images: %s", err.msg);
+    CHECK(calib_create("/nowhere/at/all", NULL, 10, 32, &w, &err) == -1 && !w, "no folder: %s", err.msg);
 }
 
 static void check_float(void) {
@@ -219,6 +287,7 @@ int main(void) {
         return 1;
     snprintf(path, sizeof path, "%s/c.bin", folder);
     check_round_trip(digest);
+    check_background(digest);
     check_damage();
     check_pipe(digest);
     check_writer();

@@ -43,6 +43,15 @@ for threads in 1 3 64; do
     "$prep" -l list.txt -n 12 -S 64 -t $threads | cat >b.bin
     ok "with $threads threads through a pipe too" cmp -s a.bin b.bin
 done
+rm b.bin
+"$prep" -l list.txt -n 12 -S 64 -o b.bin --tee 2>err | cat >c.bin
+ok "--tee: the same bytes in the file and on standard output" [ "$(cmp a.bin b.bin && cmp a.bin c.bin && cat err && echo same)" = same ]
+rm b.bin
+"$prep" -l list.txt -n 12 -S 640 -o b.bin --tee 2>err | head -c 100 >c.bin
+ok "a reader that goes away takes nothing with it" [ "$(wc -c <c.bin) $(bytes b.bin)" = "100 $((20 + images * (4 + 23 + 100 * square) + 136))" ]
+rm b.bin
+refused 2 "--tee: copies a calib stream that goes to a file, which -o names" -l list.txt --tee
+refused 2 "--tee: copies a calib stream that goes to a file, which -o names" -l list.txt --tee --npy -o out.bin
 "$prep" --count 12 --size 64 -o b.bin --list - <list.txt
 ok "the list from standard input" cmp -s a.bin b.bin
 sed 's/$/\r/' list.txt >crlf.txt

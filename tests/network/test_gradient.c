@@ -50,8 +50,9 @@ static void test_trace(const char *model, const char *checkpoint, const char *tr
     float *image = NULL;
     struct tracer t = {.y.conv = "", .g.conv = ""};
     double loss;
-    if (session_open(&s, &options, &err) || json_read(trace_path, &trace, &err) ||
-        gradient_net_new(s.graph, s.images->size, 1, 2, &net, &err) || gradient_new(net, s.pool, &e, &err)) {
+    if (session_open(&s, &options, &err) || calib_wait(s.images, 0, &err) ||
+        json_read(trace_path, &trace, &err) || gradient_net_new(s.graph, s.images->size, 1, 2, &net, &err) ||
+        gradient_new(net, s.pool, &e, &err)) {
         CHECK(false, "%s: %s", model, err.msg);
         goto out;
     }

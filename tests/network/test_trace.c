@@ -148,8 +148,8 @@ static void test_model(const char *model, const char *checkpoint, const char *tr
     struct pass pass = {0};
     struct err err = {0};
     cJSON *trace = NULL;
-    if (session_open(&s, &options, &err) || network_new(s.graph, &net, &err) ||
-        json_read(trace_path, &trace, &err)) {
+    if (session_open(&s, &options, &err) || calib_wait(s.images, 0, &err) ||
+        network_new(s.graph, &net, &err) || json_read(trace_path, &trace, &err)) {
         CHECK(false, "%s: %s", model, err.msg);
         goto out;
     }

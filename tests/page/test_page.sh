@@ -10,9 +10,9 @@ check() { # WHAT COMMAND...
     shift
     if "$@" >"$dir/out" 2>&1; then echo "ok - $what"; else echo "not ok - $what: $(head -c 300 "$dir/out")"; fi
 }
-export RUN="$dir/run" TOP_K=5
+export RUN="$dir/run" TOP_K=5 BIN="${BUILD:-build}/bin"
 jq -n -r -f "$here/fixture.jq" >"$dir/stream" || exit 1
-sed -n 's|^@\(.*\)/[^/]*$|\1|p' "$dir/stream" | (mkdir -p "$RUN/work" && cd "$RUN" && xargs mkdir -p)
+mkdir -p "$RUN/work"
 unpack "$RUN" <"$dir/stream"
 check "the page is made" mk/index.sh "$RUN"
 page=$RUN/index.html

@@ -29,6 +29,7 @@ head -c 3000 "$model" >cut.pt
 echo '{"weight": "int8", "layers": ' >cut.json
 memcheck "two cells' formats" 0 qcfg-build -w int4 -a fp8 -g per_layer -o q1
 memcheck "formats that exclude each other" 3 qcfg-build -w int4 -a fp8 -g per_channel -o q2
+memcheck "cells in one process" 3 qcfg-build int8-fp8-per_layer=q3 int4-fp8-per_channel=q4
 memcheck "a format it does not know" 2 qcfg-build -w int5 -a fp8 -g per_layer
 "$bin/qcfg-build" -w fp4 -a fp4 -g per_layer -o q3
 "$bin/qcfg-build" -w int8 -a int8 -g per_channel -o q4
@@ -60,6 +61,17 @@ memcheck "a cell" 0 report-gen --scores s3 --recipe r3 -o reports
 memcheck "a recipe of other scores" 1 report-gen --scores s3 --recipe r4 -o none
 memcheck "whole files" 0 seal-check calib amax s1 r1
 memcheck "a stream and JSON that are cut" 1 seal-check cut.json
+echo '{"status": "ok", "files": {"s1": "0", "none": "0"}}' >record
+memcheck "a cell's record" 1 seal-check record q1
+memcheck "digests" 0 file-digest calib s1 r1
+memcheck "digests of files that are not there" 1 file-digest s1 none .
+memcheck "files of a stream" 0 file-put --stream put <<EOT
+@a/one
+ 1
+@two
+EOT
+memcheck "files, one of them as it was" 0 file-put s1=put/two q1=q1
+memcheck "one that cannot be written" 1 file-put s1=put/two s1=put/none/x
 memcheck "words of two steps" 0 progress-board <<EOT
 calibrating
 $(printf '\377\033[2J') and a line that is not ended

@@ -1,0 +1,79 @@
+#!/bin/sh
+# The tools that scripts write and check files with: file-put, file-digest, and seal-check of a cell's record.
+bin=$(realpath "${BUILD:-build}")/bin
+dir=$(mktemp -d) || exit 1
+trap 'rm -rf "$dir"' EXIT
+cd "$dir" || exit 1
+
+equal() { # WHAT GOT WANTED
+    if [ "$2" = "$3" ]; then echo "ok - $1"; else
+        echo "not ok - $1: $2"
+        echo "#   wanted: $3"
+    fi
+}
+leftovers() {
+    find . -name '.?*' | wc -l
+}
+
+printf '@a/b/one\n 1\n  and a space\n@two\n@three\n no end' | "$bin/file-put" --stream out
+equal "a stream: status" $? 0
+equal "its files, in folders that are made" "$(cd out && find . -type f | sort | tr '\n' ' ')" "./a/b/one ./three ./two "
+equal "lines without the space before them" "$(cat out/a/b/one)" "$(printf '1\n and a space')"
+equal "a file without lines, one without an end" "$(cat out/two)$(wc -c <out/three)" 6
+for wrong in 'no name' '@' '@x' ' a line of no file'; do
+    [ "$wrong" = @x ] && end='' || end='\n'
+    printf "%s$end" "$wrong" | "$bin/file-put" --stream out 2>err
+    equal "a stream of '$wrong': status and lines" "$? $(wc -l <err)" "1 1"
+done
+
+echo new >from
+for f in one two; do echo old >$f; done
+inode=$(stat -c %i one)
+echo old >same
+"$bin/file-put" from=two same=one
+equal "FROM=FILE: status and bytes" "$? $(cat one two | tr '\n' ' ')" "0 old new "
+equal "a file that holds its bytes is left alone" "$(stat -c %i one)" "$inode"
+printf 'x\0y' | "$bin/file-put" -o zero
+equal "bytes of standard input" "$(od -An -c zero | tr -d ' ')" 'x\0y'
+mkdir full
+"$bin/file-put" from=one from=full/none/two 2>err
+equal "one that cannot be written: status, line, the others as they were" "$? $(sed 's/:.*//' err) $(cat one)" "1 file-put old"
+"$bin/file-put" from=one none=two 2>err
+equal "one that is not there: status and the others as they were" "$? $(cat one)" "1 old"
+"$bin/file-put" from=one full=two 2>err
+equal "a folder is no file" "$? $(cat one)" "1 old"
+for args in '' '-o x from=one' '--stream . -o x' 'from=one two' 'from' 'from='; do
+    # shellcheck disable=SC2086
+    "$bin/file-put" $args </dev/null 2>err
+    equal "file-put $args: usage" "$? $(cat one)" "2 old"
+done
+equal "no temporary is left" "$(leftovers)" 0
+
+printf abc >abc
+: >empty
+"$bin/file-digest" abc empty abc >got
+equal "digests: status" $? 0
+equal "as sha256sum gives them, in order" "$(cat got)" "$(sha256sum abc empty abc)"
+"$bin/file-digest" abc none full empty >got 2>err
+equal "files that cannot be read: status, lines, the others" "$? $(wc -l <err) $(cut -c67- got | tr '\n' ' ')" "1 3 abc empty "
+
+mkdir cell
+echo 1 >cell/a
+echo 2 >cell/b
+record() {
+    sha256sum cell/a cell/b | jq -R -n '{status: "ok", files: ([inputs | {key: .[71:], value: .[:64]}] | from_entries)}' >cell/status.json
+}
+record
+"$bin/seal-check" cell/status.json >got
+equal "a record whose files are whole" "$? $(cat got)" "0 "
+echo 3 >cell/a
+rm cell/b
+"$bin/seal-check" cell/status.json >got 2>err
+equal "files altered and gone are named" "$? $(tr '\n' ' ' <got)" "1 cell/a cell/b "
+echo '{"status": "skipped"}' >cell/status.json
+"$bin/seal-check" cell/status.json
+equal "a record of no files" $? 0
+echo '{"status": "ok", "files": {"a": 1}}' >cell/status.json
+equal "a digest that is none" "$("$bin/seal-check" cell/status.json 2>err)" cell/a
+echo '{"status": ' >cell/status.json
+equal "a record that is cut names itself" "$("$bin/seal-check" cell/status.json 2>err)" cell/status.json
