@@ -19,7 +19,7 @@ nearest() { # WORD CANDIDATE...
 
 # The text of a value as an error may show it: make must not read it again.
 shown() {
-    printf %s "$1" | tr -d '\000-\037' | cut -c1-80
+    printf %s "$1" | tr -d '\000-\037\177' | sed 's/\xc2[\x80-\x9f]//g' | cut -c1-80
 }
 
 integer() { # NAME VALUE MIN

@@ -13,10 +13,11 @@ if [ -f "$stamp" ] && [ "$(head -n 1 "$stamp")" = "$TOP_K" ] &&
     [ -z "$(find "$run/outputs" mk/page mk/*.jq mk/index.sh -newer "$stamp" -type f \( -path 'mk/*' -o -name status.json \))" ]; then
     exit 0
 fi
-work=$(mktemp -d) || exit 1
-trap 'rm -rf "$work"' EXIT
+work=
+trap '[ -z "$work" ] || rm -rf "$work"' EXIT
 trap 'exit 130' INT
 trap 'exit 143' TERM HUP
+work=$(mktemp -d) || exit 1
 
 # A sweep that begins now is not to take our temporary files for those of a killed one.
 exec 7<"$run"

@@ -17,7 +17,7 @@ die() { # STATUS MESSAGE...
 # One line for the terminal, which no control character of a name steers.
 note() {
     case $* in
-    *[[:cntrl:]]*) printf '%s\n' "$(printf %s "$*" | tr '\000-\037\177' '?')" ;;
+    *[![:print:]]*) printf '%s\n' "$(printf %s "$*" | tr '\000-\037\177' '?' | sed 's/\xc2[\x80-\x9f]/?/g')" ;;
     *) printf '%s\n' "$*" ;;
     esac >&2
 }
@@ -29,12 +29,15 @@ writable() { # FILE
 
 # Whether the disk of FOLDER takes the little that scripts write. They ask before they write, since they can do without each write
 # being checked; what is large, and what is a result, is checked when it is written.
-room() { # FOLDER
-    (printf '%262144s' '' >"$1/.room.$$") 2>/dev/null
-    room_status=$?
-    rm -f "$1/.room.$$"
-    return "$room_status"
-}
+room() ( # FOLDER
+    room_file=$1/.room.$$
+    # A signal would otherwise end this subshell at once, and leave the file.
+    trap 'rm -f "$room_file"' EXIT
+    trap 'exit 130' INT
+    trap 'exit 143' TERM
+    trap 'exit 129' HUP
+    printf '%262144s' '' >"$room_file"
+) 2>/dev/null
 
 full() { # FOLDER
     die 1 "$1: the disk takes no more; make room, then make sweep goes on where it was"

@@ -29,4 +29,4 @@ def state($cell; $status; $altered):
  end)[] |
 {out: "outputs/\(.model)/\(.stem)"} + . | .folder = "\($run)/\(.out)" |
 state(.; $known[.out]; $altered) as [$state, $reason] |
-[.model, .stem, $state, .path, .sha256, ($reason | gsub("[\t\r\n]"; " ") | gsub("[\u0000-\u001f\u007f]"; "?")), (if $known[.out] then "recorded" else "new" end)] | join("\t")
+[.model, .stem, $state, .path, .sha256, ($reason | gsub("[\t\r\n]"; " ") | gsub("[\u0000-\u001f\u007f-\u009f]"; "?")), (if $known[.out] then "recorded" else "new" end)] | join("\t")

@@ -4,6 +4,7 @@
 include "python";
 
 def file($path; $lines): "@" + $path, ($lines[] | " " + gsub("\n"; "\n "));
+def plain: gsub("[\u0000-\u001f\u007f-\u009f]"; "?");
 def log_path: "logs/" + ltrimstr("outputs/") + ".log";
 
 # A cell's share of the pass that scored it.
@@ -19,8 +20,8 @@ $qcfgs[.key] as $q |
 {model: $model, weight_dtype: $w, act_dtype: $a, granularity: $granularity} as $key |
 "\($model)_w\($w)_a\($a)_\($granularity)" as $run |
 ($out | log_path) as $log |
-($q.base_format_name // $q.base_format) as $base |
-($text | split("\u001f") | map(select(. != "") | gsub("[\u0000-\u001f\u007f]"; "?"))) as $why |
+($q.base_format_name // $q.base_format | plain) as $base |
+($text | split("\u001f") | map(select(. != "") | plain)) as $why |
 ($times | elapsed) as $elapsed |
 ["[INFO] run=\($run)", "[INFO] checkpoint=\($checkpoint)",
  "[INFO] weight_dtype=\($w) act_dtype=\($a) granularity=\($granularity)", "[INFO] base_format=\($base)"] as $head |

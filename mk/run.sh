@@ -11,7 +11,10 @@
 [ -x "$BIN/sens-score" ] || die 2 "$BIN/sens-score: not built; make build"
 device=$("$BIN/sens-score" --probe --device "$DEVICE") || exit 2
 
-root=tmp/$SUBDIR
+root=tmp/$SUBDIR work=
+trap '[ -z "$work" ] || rm -rf "$work"' EXIT
+trap 'exit 130' INT
+trap 'exit 143' TERM HUP
 if [ "$1" = make ]; then
     alone_in "$root"
     # Beside the runs: if this sweep is killed, the next one clears it away.
@@ -20,9 +23,6 @@ if [ "$1" = make ]; then
 else
     work=$(mktemp -d) || exit 1
 fi
-trap 'rm -rf "$work"' EXIT
-trap 'exit 130' INT
-trap 'exit 143' TERM HUP
 
 # The images that will be used: as listed, and where they are.
 list_images() {

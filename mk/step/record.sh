@@ -5,10 +5,11 @@
 cd "$TOP" || exit 1
 . mk/lib.sh
 room "$TMPDIR" || exit 0
-work=$(mktemp -d) || exit 1
-trap 'rm -rf "$work"' EXIT
+work=
+trap '[ -z "$work" ] || rm -rf "$work"' EXIT
 trap 'exit 130' INT
 trap 'exit 143' TERM HUP
+work=$(mktemp -d) || exit 1
 
 if [ "$1" = - ]; then
     awk -F '\t' -v OFS='\t' '{ print $1, $2, $3, "-", "", $4 }' >"$work/cells"

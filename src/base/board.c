@@ -2,6 +2,7 @@
 #include "base/board.h"
 
 #include "base/terminal.h"
+#include "base/utf8.h"
 
 #include <errno.h>
 #include <poll.h>
@@ -35,8 +36,8 @@ struct board {
 /* Copies at most room - 1 bytes of from, up to its end or until, with '?' for control characters. */
 static int copy_plain(char *to, size_t room, const char *from, char until) {
     size_t n = 0;
-    for (; n + 1 < room && from[n] && from[n] != until; n++)
-        to[n] = (unsigned char)from[n] < ' ' || from[n] == 0x7f ? '?' : from[n];
+    for (size_t k; n + 1 < room && *from && *from != until; from += k ? k : 1)
+        to[n++] = (k = utf8_control(from)) ? '?' : *from;
     to[n] = '\0';
     return (int)n;
 }

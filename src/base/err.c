@@ -1,14 +1,17 @@
 #include "base/err.h"
 
+#include "base/utf8.h"
+
 #include <errno.h>
 #include <stdarg.h>
 #include <stdio.h>
 #include <string.h>
 
 static void one_line(char *s) {
-    for (; *s; s++)
-        if ((unsigned char)*s < 0x20 || *s == 0x7f)
-            *s = '?';
+    char *to = s;
+    for (size_t n; *s; s += n ? n : 1)
+        *to++ = (n = utf8_control(s)) ? '?' : *s;
+    *to = '\0';
 }
 
 int err_set(struct err *err, enum err_code code, const char *fmt, ...) {

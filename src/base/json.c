@@ -123,8 +123,8 @@ static void put_string(FILE *f, const char *s) {
             fprintf(f, "\\%c", c);
         else if (c == '\n')
             fputs("\\n", f);
-        else if (c < 0x20 || c == 0x7f)
-            fprintf(f, "\\u%04x", c);
+        else if (utf8_control(s))
+            fprintf(f, "\\u%04x", utf8_next(&(const char *){s}));
         else
             fwrite(s, 1, n, f);
     }

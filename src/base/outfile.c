@@ -12,7 +12,8 @@
 #include <unistd.h>
 
 struct outfile {
-    FILE *stream;
+    FILE *stream; /* over fd, by write_all */
+    int fd, why;  /* errno of the first write that failed, or 0 */
     char *path;
     char *temp; /* NULL for stdout */
     int slot;   /* in live[] */
@@ -50,6 +51,59 @@ void outfile_handle_signals(void) {
     signal(SIGXFSZ, SIG_IGN);
 }
 
+/* -- Calls that a signal may interrupt (EINTR), made again; stdio takes that for an error. -- */
+
+/* fopencookie's: fewer than n bytes are a failure. */
+static ssize_t write_all(void *cookie, const char *bytes, size_t n) {
+    struct outfile *o = cookie;
+    size_t done = 0;
+    while (done < n) {
+        ssize_t k = write(o->fd, bytes + done, n - done);
+        if (k > 0)
+            done += (size_t)k;
+        else if (k == 0 || errno != EINTR) {
+            o->why = k == 0 ? EIO : errno;
+            break;
+        }
+    }
+    return (ssize_t)done;
+}
+
+static int sync_fd(int fd) {
+    int bad;
+    while ((bad = fsync(fd)) && errno == EINTR)
+        continue;
+    return bad;
+}
+
+/* Linux has closed the descriptor by then: it is not to be closed again. */
+static int close_fd(int fd) {
+    return close(fd) && errno != EINTR ? -1 : 0;
+}
+
+static int rename_to(const char *from, const char *to) {
+    int bad;
+    while ((bad = rename(from, to)) && errno == EINTR)
+        continue;
+    return bad;
+}
+
+static int make_folder(const char *path) {
+    int bad;
+    while ((bad = mkdir(path, 0777)) && errno == EINTR)
+        continue;
+    return bad;
+}
+
+/* temp ends in six letters, which are replaced. */
+static int make_temp(char *temp) {
+    int fd;
+    do
+        memcpy(temp + strlen(temp) - 6, "XXXXXX", 6);
+    while ((fd = mkostemp(temp, O_CLOEXEC)) < 0 && errno == EINTR);
+    return fd;
+}
+
 static int take_slot(char *temp) {
     for (int i = 0; i < LIVE_MAX; i++) {
         char *none = NULL;
@@ -77,6 +131,12 @@ static void free_temp(struct outfile *o) {
     o->temp = NULL;
 }
 
+static int open_stream(struct outfile *o, int fd) {
+    o->fd = fd;
+    o->stream = fopencookie(o, "wb", (cookie_io_functions_t){.write = write_all});
+    return o->stream ? 0 : -1;
+}
+
 int outfile_open(struct outfile **out, const char *path, struct err *err) {
     *out = NULL;
     struct outfile *o = calloc(1, sizeof *o);
@@ -85,10 +145,13 @@ int outfile_open(struct outfile **out, const char *path, struct err *err) {
         return err_nomem(err);
     }
     o->slot = -1;
+    o->fd = -1;
     if (strcmp(path, "-") == 0) {
-        o->stream = stdout;
         *out = o;
-        return 0;
+        if (!open_stream(o, STDOUT_FILENO))
+            return 0;
+        err_nomem(err);
+        goto fail;
     }
     struct stat st;
     if (stat(path, &st) == 0 && S_ISDIR(st.st_mode)) {
@@ -104,7 +167,7 @@ int outfile_open(struct outfile **out, const char *path, struct err *err) {
     }
     /* Known to the handler before it is there: mkostemp writes the name in place, then creates the file. */
     o->slot = take_slot(o->temp);
-    int fd = mkostemp(o->temp, O_CLOEXEC);
+    int fd = make_temp(o->temp);
     if (fd < 0) {
         cannot("create", path, err);
         free_temp(o);
@@ -113,8 +176,7 @@ int outfile_open(struct outfile **out, const char *path, struct err *err) {
     mode_t mask = umask(0);
     umask(mask);
     fchmod(fd, 0666 & ~mask);
-    if (!(o->stream = fdopen(fd, "wb"))) {
-        close(fd);
+    if (open_stream(o, fd)) {
         err_nomem(err);
         goto fail;
     }
@@ -136,7 +198,7 @@ static int sync_folder(const char *path) {
     const char *slash = strrchr(path, '/');
     char *dir = slash ? strndup(path, (size_t)(slash - path) + 1) : strdup(".");
     int fd = dir ? open(dir, O_RDONLY | O_DIRECTORY | O_CLOEXEC) : -1;
-    int bad = fd < 0 || (fsync(fd) && errno != EINVAL) ? errno : 0;
+    int bad = fd < 0 || (sync_fd(fd) && errno != EINVAL) ? errno : 0;
     if (fd >= 0)
         close(fd);
     free(dir);
@@ -147,15 +209,19 @@ static int sync_folder(const char *path) {
 /* Everything written is in the file, and with sync on the disk; its descriptor is free. */
 static int finish(struct outfile **out, bool sync, struct err *err) {
     struct outfile *o = *out;
-    int bad = fflush(o->stream) || ferror(o->stream), saved = errno;
-    if (!bad && o->temp) {
-        bad = sync ? fsync(fileno(o->stream)) : 0;
-        saved = errno;
-        if (fclose(o->stream) && !bad) {
+    int bad = fflush(o->stream) || ferror(o->stream), saved = o->why ? o->why : errno;
+    fclose(o->stream);
+    o->stream = NULL;
+    if (o->temp) {
+        if (!bad && sync) {
+            bad = sync_fd(o->fd);
+            saved = errno;
+        }
+        if (close_fd(o->fd) && !bad) {
             bad = -1;
             saved = errno;
         }
-        o->stream = NULL;
+        o->fd = -1;
     }
     if (!bad)
         return 0;
@@ -174,7 +240,7 @@ static int commit(struct outfile **out, bool sync, struct err *err) {
     if (o->stream && finish(out, sync, err))
         return -1;
     if (o->temp) {
-        if (rename(o->temp, o->path)) {
+        if (rename_to(o->temp, o->path)) {
             cannot("write", o->path, err);
             outfile_discard(out);
             return -1;
@@ -204,9 +270,11 @@ void outfile_discard(struct outfile **out) {
     struct outfile *o = *out;
     if (!o)
         return;
+    if (o->stream)
+        fclose(o->stream);
     if (o->temp) {
-        if (o->stream)
-            fclose(o->stream);
+        if (o->fd >= 0)
+            close(o->fd);
         unlink(o->temp);
         free_temp(o);
     }
@@ -226,7 +294,7 @@ int outfile_make_folder(const char *path, struct err *err) {
             continue;
         *p = '\0';
         struct stat st;
-        if (mkdir(partial, 0777) && (errno != EEXIST || stat(partial, &st) || !S_ISDIR(st.st_mode)))
+        if (make_folder(partial) && (errno != EEXIST || stat(partial, &st) || !S_ISDIR(st.st_mode)))
             ret = errno == EEXIST ? err_set(err, ERR_FAILED, "%s: not a folder", partial)
                                   : cannot("make the folder", partial, err);
         if (c == '\0')

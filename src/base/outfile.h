@@ -12,6 +12,7 @@
  *
  * Bytes go to a hidden sibling of the target; commit flushes, checks, fsyncs, closes and renames it into
  * place and fsyncs the folder; discard unlinks it. Path "-" is stdout, where commit only flushes and checks.
+ * Calls that a signal interrupts are made again.
  * The caller owns the handle until commit or discard, which set it to NULL; both take a NULL handle. */
 #ifndef YS_BASE_OUTFILE_H
 #define YS_BASE_OUTFILE_H

@@ -33,6 +33,13 @@ size_t utf8_length(const char *bytes, size_t n) {
     return c < least[k] || c > 0x10ffff || (c >= 0xd800 && c < 0xe000) ? 0 : k;
 }
 
+size_t utf8_control(const char *s) {
+    const unsigned char *c = (const unsigned char *)s;
+    if (c[0] == 0xc2 && c[1] >= 0x80 && c[1] < 0xa0)
+        return 2;
+    return c[0] && (c[0] < 0x20 || c[0] == 0x7f);
+}
+
 bool utf8_is_valid(const char *bytes, size_t n) {
     for (size_t k; n; bytes += k, n -= k)
         if (!(k = utf8_length(bytes, n)))

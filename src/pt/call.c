@@ -1,7 +1,7 @@
 #include "pt/call.h"
 
-#include "pt/build.h"
 #include "base/utf8.h"
+#include "pt/build.h"
 
 #include <string.h>
 
@@ -242,6 +242,8 @@ static bool is_harmless(const char *name) {
     if (strcmp(name, "types.SimpleNamespace") == 0 || strcmp(name, "builtins.object") == 0)
         return true;
     for (size_t i = 0; i < sizeof refused / sizeof *refused; i++) {
+        if (*name != *refused[i])
+            continue;
         size_t n = strlen(refused[i]);
         if (strncmp(name, refused[i], n) == 0 && name[n] == '.')
             return false;

@@ -1,5 +1,6 @@
 #include "pt/module.h"
 
+#include "base/utf8.h"
 #include "pt/node.h"
 
 #include <stdio.h>
@@ -61,7 +62,7 @@ static bool is_name(const char *name) {
     if (!name || !*name || strlen(name) > 100)
         return false;
     for (const char *p = name; *p; p++)
-        if ((unsigned char)*p < ' ' || *p == 0x7f || *p == '.')
+        if (utf8_control(p) || *p == '.')
             return false;
     return true;
 }

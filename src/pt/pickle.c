@@ -1,10 +1,10 @@
 #include "pt/pickle.h"
 
+#include "base/utf8.h"
 #include "pt/build.h"
 #include "pt/call.h"
 #include "pt/machine.h"
 #include "pt/opcode.h"
-#include "base/utf8.h"
 
 #include <stdlib.h>
 #include <string.h>
@@ -168,8 +168,9 @@ static int push_global(struct machine *m, struct pt_text module, struct pt_text 
     full[module.n] = '.';
     memcpy(full + module.n + 1, name.bytes, name.n);
     size_t n = module.n + 1 + name.n;
+    full[n] = '\0';
     for (size_t i = 0; i < n; i++)
-        if ((unsigned char)full[i] <= ' ' || full[i] == 0x7f)
+        if (full[i] == '\0' || full[i] == ' ' || utf8_control(full + i))
             return err_set(err, ERR_FAILED, "a class has control characters or spaces in its name");
     if (!utf8_is_text(full, n))
         return err_set(err, ERR_FAILED, "a class has a name that is not UTF-8");

@@ -2,6 +2,7 @@
 #include "report/report.h"
 
 #include "base/json.h"
+#include "base/utf8.h"
 #include "report/parts.h"
 
 #include <ctype.h>
@@ -46,7 +47,7 @@ static bool plain_is_text(const char *s) {
 
 static bool has_control(const char *s) {
     for (; *s; s++)
-        if ((unsigned char)*s < 0x20 || *s == 0x7f)
+        if (utf8_control(s))
             return true;
     return false;
 }

@@ -2,6 +2,7 @@
 #include "report/report.h"
 
 #include "base/json.h"
+#include "base/utf8.h"
 #include "report/findings.h"
 #include "report/parts.h"
 
@@ -26,19 +27,22 @@ static bool is_plain(const char *s) {
  * tables, emphasis, links, formulas nor HTML see; control characters become spaces. */
 static void put_text(FILE *f, const char *s) {
     bool plain = is_plain(s);
-    for (const unsigned char *p = (const unsigned char *)s; *p; p++)
-        if (*p < 0x20 || *p == 0x7f)
+    for (const unsigned char *p = (const unsigned char *)s; *p; p++) {
+        const size_t control = utf8_control((const char *)p);
+        if (control) {
             fputc(' ', f);
-        else if (plain || isalnum(*p) || *p == ' ' || *p >= 0x80)
+            p += control - 1;
+        } else if (plain || isalnum(*p) || *p == ' ' || *p >= 0x80)
             fputc(*p, f);
         else
             fprintf(f, "&#%d;", *p);
+    }
 }
 
 static void put_code(FILE *f, const char *s) {
     bool fits = *s;
     for (const char *p = s; *p; p++)
-        fits &= *p != '`' && *p != '|' && *p != '\\' && (unsigned char)*p >= 0x20 && *p != 0x7f;
+        fits &= *p != '`' && *p != '|' && *p != '\\' && !utf8_control(p);
     if (fits) {
         fprintf(f, "`%s`", s);
         return;

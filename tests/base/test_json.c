@@ -52,10 +52,12 @@ int main(void) {
     cJSON_Delete(o);
 
     o = cJSON_Parse("{}");
-    cJSON_AddStringToObject(o, "\xff<", "\x1b[31m\x7f\xc3\xa9\xe2\x82\xac\xf0\x9f\x98\x80 \xc3|\xed\xa0\x80");
+    cJSON_AddStringToObject(
+        o, "\xff<", "\x1b[31m\x7f\xc3\xa9\xe2\x82\xac\xf0\x9f\x98\x80 \xc2\x9b\xc2\xa0\xc3|\xed\xa0\x80");
     s = json_line(o);
     CHECK_STR(s,
-              "{\"\xef\xbf\xbd<\": \"\\u001b[31m\\u007f\xc3\xa9\xe2\x82\xac\xf0\x9f\x98\x80 \xef\xbf\xbd|"
+              "{\"\xef\xbf\xbd<\": \"\\u001b[31m\\u007f\xc3\xa9\xe2\x82\xac\xf0\x9f\x98\x80 "
+              "\\u009b\xc2\xa0\xef\xbf\xbd|"
               "\xef\xbf\xbd\xef\xbf\xbd\xef\xbf\xbd\"}",
               "control characters are escaped, bytes that are not UTF-8 replaced");
     struct err err = {0};

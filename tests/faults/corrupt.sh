@@ -67,6 +67,13 @@ damaged() { # flip|cut_off FILE...
     ok "$what found and made anew" cmp whole content
     equal "and every cell is there" "$status $(last_line)" "$all_ok"
 }
+# The digest of an amax file is compared by seal-check before a sweep goes on, and by who reads it.
+cp half/work/amax/a.json amax.json
+flip amax.json
+"$bin/sens-score" -m models/a.pt --name a -c half/work/calib.bin -a amax.json -n 4 -t 1 -o scores.json q.json 2>err
+status=$?
+ok "sens-score refuses an amax file, $how" [ $status -eq 1 ]
+ok "and says why" grep -q 'amax.json: \(its digest does not fit its contents\|not a file of calib-stats, or of another version; .*\)$' err
 damaged flip work/calib.bin
 damaged flip work/amax/a.json work/model/a work/time/a/fp4-int8/per_layer $unfinished/recipe.json $unfinished/composed-config.yaml \
     $finished/a_wint8_aint8_per_channel_autoquant_state.pt sweep_index.json

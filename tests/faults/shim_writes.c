@@ -1,16 +1,19 @@
-/* LD_PRELOAD: makes one call fail of those by which a tool's results reach the disk, in the order in which
- * they are made: mkostemp, write, fsync, close and rename of what it writes, and mkdir.
+/* LD_PRELOAD: makes one call go wrong of those by which a tool's results reach the disk, in the order in
+ * which they are made: mkostemp, write, fsync, close and rename of what it writes, fsync of its folder, and
+ * mkdir.
  *
- *   FAULT_AT     the number of the call that fails, from 1; none: no call fails
- *   FAULT_ERROR  ENOSPC, EIO or EINTR: how
- *   FAULT_LOG    a file that receives a line for each call: its number and its name
+ *   FAULT_AT     the number of the call that goes wrong, from 1; all: each, but for EINTR each second one;
+ * none: no call FAULT_ERROR  ENOSPC, EIO: it fails; EINTR: it is interrupted before it has done anything
+ * (close: after); SHORT: a write takes half of its bytes; SIGINT, SIGTERM, SIGHUP: this signal comes before
+ * it FAULT_LOG    a file that receives a line for each call: its number and its name
  *
- * stdio writes by calls within libc, which no preloaded library sees: fdopen hands out a stream of our own
- * for a descriptor that is open for writing. */
+ * Standard output counts as well. */
 #define _GNU_SOURCE
 #include <dlfcn.h>
 #include <errno.h>
 #include <fcntl.h>
+#include <signal.h>
+#include <stdbool.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -19,81 +22,98 @@
 
 #define REAL(type, name) ((type)dlsym(RTLD_NEXT, name))
 
-enum { STREAMS_MAX = 64 };
-static struct {
-    FILE *stream;
-    int fd;
-} streams[STREAMS_MAX];
+enum { FDS_MAX = 1024 };
+static bool ours[FDS_MAX] = {[STDOUT_FILENO] = true};
+
+static ssize_t real_write(int fd, const void *bytes, size_t n) {
+    return REAL(ssize_t(*)(int, const void *, size_t), "write")(fd, bytes, n);
+}
 
 static void note(long n, const char *call) {
     const char *path = getenv("FAULT_LOG");
+    char line[64];
     int fd = path ? open(path, O_WRONLY | O_CREAT | O_APPEND, 0666) : -1;
     if (fd < 0)
         return;
-    dprintf(fd, "%ld %s\n", n, call);
+    if (real_write(fd, line, (size_t)snprintf(line, sizeof line, "%ld %s\n", n, call)) < 0)
+        abort();
     REAL(int (*)(int), "close")(fd);
 }
 
-/* Counts the call: 0, or -1 with errno set if it is the one to fail. */
-static int refuse(const char *call) {
+static const char *fault(void) {
+    const char *how = getenv("FAULT_ERROR");
+    return how ? how : "ENOSPC";
+}
+
+/* Counts the call; whether it is one to go wrong. */
+static bool is_due(const char *call) {
     static long calls;
-    const char *at = getenv("FAULT_AT"), *how = getenv("FAULT_ERROR");
+    const char *at = getenv("FAULT_AT");
     note(++calls, call);
-    if (!at || calls != atol(at))
+    if (at && strcmp(at, "all") == 0)
+        return strcmp(fault(), "EINTR") != 0 || calls % 2;
+    return at && calls == atol(at);
+}
+
+/* 0, or -1 with errno set if the call is to fail; *is_short: it is to do a part. */
+static int refuse(const char *call, bool *is_short) {
+    static const struct {
+        const char *name;
+        int number;
+    } errors[] = {{"ENOSPC", ENOSPC}, {"EIO", EIO}, {"EINTR", EINTR}},
+      signals[] = {{"SIGINT", SIGINT}, {"SIGTERM", SIGTERM}, {"SIGHUP", SIGHUP}};
+    if (!is_due(call))
         return 0;
-    errno = how && strcmp(how, "EIO") == 0 ? EIO : how && strcmp(how, "EINTR") == 0 ? EINTR : ENOSPC;
-    return -1;
+    for (int i = 0; i < 3; i++) {
+        if (strcmp(fault(), signals[i].name) == 0)
+            raise(signals[i].number);
+        if (strcmp(fault(), errors[i].name) == 0) {
+            errno = errors[i].number;
+            return -1;
+        }
+    }
+    if (is_short)
+        *is_short = strcmp(fault(), "SHORT") == 0;
+    return 0;
 }
 
-/* As fopencookie wants it: 0 is failure. */
-static ssize_t put(void *cookie, const char *bytes, size_t n) {
-    ssize_t done = refuse("write") ? -1 : write(streams[(size_t)cookie].fd, bytes, n);
-    return done < 0 ? 0 : done;
-}
-
-static int shut(void *cookie) {
-    size_t i = (size_t)cookie;
-    int ret = refuse("close"), why = errno, fd = streams[i].fd;
-    streams[i].stream = NULL;
-    if (REAL(int (*)(int), "close")(fd))
+ssize_t write(int fd, const void *bytes, size_t n) {
+    bool is_short = false;
+    if (fd >= 0 && fd < FDS_MAX && ours[fd] && refuse("write", &is_short))
         return -1;
-    errno = why;
-    return ret;
-}
-
-FILE *fdopen(int fd, const char *mode) {
-    if (!strchr(mode, 'w'))
-        return REAL(FILE * (*)(int, const char *), "fdopen")(fd, mode);
-    size_t i = 0;
-    while (i < STREAMS_MAX && streams[i].stream)
-        i++;
-    if (i == STREAMS_MAX)
-        abort();
-    FILE *f = fopencookie((void *)i, mode, (cookie_io_functions_t){.write = put, .close = shut});
-    streams[i].stream = f;
-    streams[i].fd = fd;
-    return f;
-}
-
-int fileno(FILE *f) {
-    for (size_t i = 0; i < STREAMS_MAX; i++)
-        if (f && streams[i].stream == f)
-            return streams[i].fd;
-    return REAL(int (*)(FILE *), "fileno")(f);
+    return real_write(fd, bytes, is_short && n > 1 ? n / 2 : n);
 }
 
 int mkostemp(char *path, int flags) {
-    return refuse("mkostemp") ? -1 : REAL(int (*)(char *, int), "mkostemp")(path, flags);
+    int fd = refuse("mkostemp", NULL) ? -1 : REAL(int (*)(char *, int), "mkostemp")(path, flags);
+    if (fd >= FDS_MAX)
+        abort();
+    if (fd >= 0)
+        ours[fd] = true;
+    return fd;
 }
 
 int fsync(int fd) {
-    return refuse("fsync") ? -1 : REAL(int (*)(int), "fsync")(fd);
+    struct stat st;
+    const bool is_folder = fstat(fd, &st) == 0 && S_ISDIR(st.st_mode);
+    return refuse(is_folder ? "folder" : "fsync", NULL) ? -1 : REAL(int (*)(int), "fsync")(fd);
+}
+
+int close(int fd) {
+    const bool counts = fd > STDOUT_FILENO && fd < FDS_MAX && ours[fd];
+    const int refused = counts ? refuse("close", NULL) : 0, why = errno;
+    if (counts)
+        ours[fd] = false;
+    if (REAL(int (*)(int), "close")(fd))
+        return -1;
+    errno = why;
+    return refused;
 }
 
 int rename(const char *from, const char *to) {
-    return refuse("rename") ? -1 : REAL(int (*)(const char *, const char *), "rename")(from, to);
+    return refuse("rename", NULL) ? -1 : REAL(int (*)(const char *, const char *), "rename")(from, to);
 }
 
 int mkdir(const char *path, mode_t mode) {
-    return refuse("mkdir") ? -1 : REAL(int (*)(const char *, mode_t), "mkdir")(path, mode);
+    return refuse("mkdir", NULL) ? -1 : REAL(int (*)(const char *, mode_t), "mkdir")(path, mode);
 }

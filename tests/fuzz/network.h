@@ -2,10 +2,14 @@
  *
  *     struct buf zip = network_build(edits, n);       // n 0: the network as it should be; the caller's
  *
+ * The first byte chooses how much of it there is: one in WHOLE values all blocks and two levels, the others
+ * one block between the first convolution and a head of one level, which takes a quarter of the time.
+ *
  * Every class, number, word, tensor and child that is written is a place, numbered in order. An edit is three
- * bytes: a place (little-endian, modulo PLACES) and what to do there, where 0 is nothing: another class, an
- * odd number, another type, no child, another module for a child: one that is there already, or that it is
- * in. So a fuzzer's bytes always give a pickle that is well-formed and a tree that is nearly a detector. */
+ * bytes: a place (little-endian, modulo PLACES or PLACES_OF_ONE) and what to do there, where 0 is nothing:
+ * another class, an odd number, another type, no child, another module for a child: one that is there
+ * already, or that it is in. So a fuzzer's bytes always give a pickle that is well-formed and a tree that is
+ * nearly a detector. */
 #ifndef YS_TESTS_FUZZ_NETWORK_H
 #define YS_TESTS_FUZZ_NETWORK_H
 
@@ -13,7 +17,9 @@
 
 #include <math.h>
 
-enum { EDIT_BYTES = 3, PLACES = 2048, STORAGE_FLOATS = 1024 };
+enum { EDIT_BYTES = 3, PLACES = 2048, PLACES_OF_ONE = 768, WHOLE = 32, STORAGE_FLOATS = 1024 };
+
+enum net_part { PART_C2F, PART_CIB, PART_SPPF, PART_PSA, PART_CONCAT, PARTS, PART_ALL };
 
 /* Where the memo holds what: words from 0 on. */
 enum { WORDS = 192, MODULES = WORDS };
@@ -22,18 +28,18 @@ struct net {
     struct buf p;
     const char *words[WORDS]; /* that are in the memo */
     unsigned n_words;
-    const uint8_t *edits;
-    size_t n_edits;
+    uint8_t what[PLACES]; /* the edits, by place */
+    unsigned places;      /* at most; 0: there are no edits */
     unsigned place, modules;
 };
 
 /* What the edits ask for at the next place. */
 static inline unsigned net_edit(struct net *n) {
-    unsigned place = n->place++, what = 0;
-    for (size_t i = 0; i + EDIT_BYTES <= n->n_edits; i += EDIT_BYTES)
-        if (((unsigned)n->edits[i] | (unsigned)n->edits[i + 1] << 8) % PLACES == place)
-            what = n->edits[i + 2];
-    return what;
+    if (!n->places)
+        return 0;
+    if (n->place == n->places)
+        abort();
+    return n->what[n->place++];
 }
 
 /* Whether the thing that this text is the name of is in the memo and now on the stack; if not, it is to be
@@ -451,7 +457,8 @@ static inline void net_psa(struct net *n, int c) {
     net_end(n);
 }
 
-static inline void net_upsample_concat(struct net *n) {
+/* The concatenation takes the upsampled and, as its second input, module `other`. */
+static inline void net_upsample_concat(struct net *n, const char *concat, int other) {
     net_begin(n, NET_UPSAMPLE);
     net_attributes(n);
     net_int(n, "f", -1);
@@ -459,23 +466,23 @@ static inline void net_upsample_concat(struct net *n) {
     net_real(n, "scale_factor", 2);
     net_children(n);
     net_end(n);
-    net_child(n, "7");
+    net_child(n, concat);
     net_begin(n, NET_CONCAT);
     net_attributes(n);
     net_int(n, "d", 1);
     net_str(n, "f");
-    pk_ints(&n->p, 2, (int64_t[]){net_number(n, -1), net_number(n, 1)});
+    pk_ints(&n->p, 2, (int64_t[]){net_number(n, -1), net_number(n, other)});
     net_children(n);
     net_end(n);
 }
 
-/* One branch of the head: of two levels of c channels each, to `out`. */
-static inline void net_branch(struct net *n, const char *name, int c, int out) {
+/* One branch of the head: of `levels` levels of c channels each, to `out`. */
+static inline void net_branch(struct net *n, const char *name, int levels, int c, int out) {
     net_child(n, name);
     net_begin(n, NET_SEQUENTIAL);
     net_attributes(n);
     net_children(n);
-    for (int level = 0; level < 2; level++) {
+    for (int level = 0; level < levels; level++) {
         net_child(n, level ? "1" : "0");
         net_begin(n, NET_SEQUENTIAL);
         net_attributes(n);
@@ -489,21 +496,25 @@ static inline void net_branch(struct net *n, const char *name, int c, int out) {
     net_end(n);
 }
 
-static inline void net_head(struct net *n, int c) {
+/* On modules from[0 .. levels-1]. */
+static inline void net_head(struct net *n, int levels, const int *from, int c) {
     enum { BINS = 4, CLASSES = 2 };
+    int64_t f[2];
     net_begin(n, NET_HEAD);
     net_attributes(n);
     net_int(n, "nc", CLASSES);
     net_int(n, "reg_max", BINS);
-    net_int(n, "nl", 2);
-    net_tensor(n, "stride", 1, (int64_t[]){2});
+    net_int(n, "nl", levels);
+    net_tensor(n, "stride", 1, (int64_t[]){levels});
     net_str(n, "f");
-    pk_ints(&n->p, 2, (int64_t[]){net_number(n, 8), net_number(n, 5)});
+    for (int i = 0; i < levels; i++)
+        f[i] = net_number(n, from[i]);
+    pk_ints(&n->p, levels, f);
     net_children(n);
-    net_branch(n, "cv2", c, 4 * BINS);
-    net_branch(n, "cv3", c, CLASSES);
-    net_branch(n, "one2one_cv2", c, 4 * BINS);
-    net_branch(n, "one2one_cv3", c, CLASSES);
+    net_branch(n, "cv2", levels, c, 4 * BINS);
+    net_branch(n, "cv3", levels, c, CLASSES);
+    net_branch(n, "one2one_cv2", levels, c, 4 * BINS);
+    net_branch(n, "one2one_cv3", levels, c, CLASSES);
     net_child(n, "dfl");
     net_begin(n, NET_DFL);
     net_attributes(n);
@@ -514,7 +525,55 @@ static inline void net_head(struct net *n, int c) {
     net_end(n);
 }
 
-static inline void net_model(struct net *n) {
+static inline void net_scdown(struct net *n) {
+    net_block(n, NET_SCDOWN, -1, 0);
+    net_children(n);
+    net_child(n, "cv1");
+    net_conv(n, 0, 8, 8, 1, 1, 1, NET_SILU);
+    net_child(n, "cv2");
+    net_conv(n, 0, 8, 8, 3, 2, 8, NET_IDENTITY);
+    net_end(n);
+}
+
+/* What follows module 0: all blocks. */
+static inline void net_all(struct net *n) {
+    net_child(n, "1");
+    net_c2f(n, 8, 4, false);
+    net_child(n, "2");
+    net_scdown(n);
+    net_child(n, "3");
+    net_c2f(n, 8, 4, true);
+    net_child(n, "4");
+    net_sppf(n, 8);
+    net_child(n, "5");
+    net_psa(n, 4);
+    net_child(n, "6");
+    net_upsample_concat(n, "7", 1);
+    net_child(n, "8");
+    net_c2f(n, 16, 4, false);
+    net_child(n, "9");
+    net_head(n, 2, (int[]){8, 5}, 8);
+}
+
+/* What follows module 0: one block. */
+static inline void net_one(struct net *n, enum net_part part) {
+    net_child(n, "1");
+    if (part == PART_SPPF)
+        net_sppf(n, 8);
+    else if (part == PART_PSA)
+        net_psa(n, 4);
+    else if (part != PART_CONCAT)
+        net_c2f(n, 8, 4, part == PART_CIB);
+    else {
+        net_scdown(n);
+        net_child(n, "2");
+        net_upsample_concat(n, "3", 0);
+    }
+    net_child(n, part == PART_CONCAT ? "4" : "2");
+    net_head(n, 1, (int[]){part == PART_CONCAT ? 3 : 1}, part == PART_CONCAT ? 16 : 8);
+}
+
+static inline void net_model(struct net *n, enum net_part part) {
     net_begin(n, NET_MODEL);
     net_attributes(n);
     net_children(n);
@@ -524,39 +583,24 @@ static inline void net_model(struct net *n) {
     net_children(n);
     net_child(n, "0");
     net_conv(n, -1, 3, 8, 3, 2, 1, NET_SILU);
-    net_child(n, "1");
-    net_c2f(n, 8, 4, false);
-    net_child(n, "2");
-    net_block(n, NET_SCDOWN, -1, 0);
-    net_children(n);
-    net_child(n, "cv1");
-    net_conv(n, 0, 8, 8, 1, 1, 1, NET_SILU);
-    net_child(n, "cv2");
-    net_conv(n, 0, 8, 8, 3, 2, 8, NET_IDENTITY);
-    net_end(n);
-    net_child(n, "3");
-    net_c2f(n, 8, 4, true);
-    net_child(n, "4");
-    net_sppf(n, 8);
-    net_child(n, "5");
-    net_psa(n, 4);
-    net_child(n, "6");
-    net_upsample_concat(n);
-    net_child(n, "8");
-    net_c2f(n, 16, 4, false);
-    net_child(n, "9");
-    net_head(n, 8);
+    if (part == PART_ALL)
+        net_all(n);
+    else
+        net_one(n, part);
     net_end(n);
     net_end(n);
 }
 
 /* Its pickle alone. */
 static inline struct buf network_pickle(const uint8_t *edits, size_t n_edits) {
-    struct net n = {.edits = edits, .n_edits = n_edits};
+    const bool whole = !n_edits || edits[0] % WHOLE == 0;
+    struct net n = {.places = whole ? PLACES : PLACES_OF_ONE};
+    for (size_t i = 1; i + EDIT_BYTES <= n_edits; i += EDIT_BYTES)
+        n.what[((unsigned)edits[i] | (unsigned)edits[i + 1] << 8) % n.places] = edits[i + 2];
     pk_begin(&n.p, 2);
     op(&n.p, OP_EMPTY_DICT);
     pk_str(&n.p, "model");
-    net_model(&n);
+    net_model(&n, whole ? PART_ALL : (enum net_part)(edits[0] % PARTS));
     op(&n.p, OP_SETITEM);
     op(&n.p, OP_STOP);
     return n.p;

@@ -153,11 +153,15 @@ static void pickles(void) {
 }
 
 static void graphs(void) {
-    seed("as-it-is", "", 0);
-    for (int place = 0; place < PLACES; place += 16) { /* somewhere to begin from */
-        char name[16];
-        snprintf(name, sizeof name, "%d", place);
-        seed(name, (uint8_t[]){place & 0xff, (uint8_t)(place >> 8), 1}, EDIT_BYTES);
+    for (int part = 0; part <= PARTS; part++) { /* the last: the whole; a place in 16 to begin from */
+        const int whole = part == PARTS, places = whole ? PLACES : PLACES_OF_ONE;
+        const uint8_t which = whole ? 0 : (uint8_t)(part + PARTS);
+        char name[24];
+        for (int place = -1; place < places; place += 16) {
+            snprintf(name, sizeof name, "%d-%d", part, place);
+            seed(name, (uint8_t[]){which, place & 0xff, (uint8_t)(place >> 8), 1},
+                 place < 0 ? 1 : 1 + EDIT_BYTES);
+        }
     }
 }
 

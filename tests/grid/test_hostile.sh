@@ -8,6 +8,7 @@ build=$here/${BUILD:-build}
 newline='
 '
 esc=$(printf '\033')
+csi=$(printf '\302\233') # the same as ESC [ in one character
 word() { # KIND
     case $1 in
     make) printf %s '$(shell touch canary)' ;;
@@ -66,8 +67,8 @@ for v in MODELS MODEL_DIR IMAGE_LIST SUBDIR TIMESTAMP WEIGHT_DTYPES FP4_PRESET C
     done
 done
 equal "and other words in each kind of variable" "$accepted" ""
-mk plan "IMAGE_LIST=$(word escape)"
-ok "what is said of them steers no terminal" sh -c "! grep -q '$esc' err"
+mk plan "IMAGE_LIST=$(word escape)${csi}2J"
+ok "what is said of them steers no terminal" sh -c "! grep -q -e '$esc' -e '$csi' err"
 for v in SUBDIR TIMESTAMP; do
     for w in .. ../x a/../../x .hidden/../.. x=y; do
         mk plan "$v=$w"
@@ -120,10 +121,10 @@ ok "no canary" no_canary
 echo "not standard input" >./-
 mk sweep IMAGE_LIST=lists/dash.txt CALIB_IMAGES=10 MODELS=a WEIGHT_DTYPES=int8 ACT_DTYPES=int8
 equal "an image of the name - is that file" "$(jq -r '.images[9].sha256' $run/run.json)" "$(sha256sum <./- | cut -d' ' -f1)"
-printf 'images/gone%s.jpg\n' "$esc]0;x" >>$list
+printf 'images/gone%s.jpg\n' "$esc]0;x${csi}2Jé" >>$list
 mk sweep IMAGE_LIST=$list CALIB_IMAGES=99 MODELS=a
-ok "a missing image's name steers no terminal" [ "$status" -eq 2 -a -z "$(grep "$esc" err)" ]
-ok "and is said" grep -q 'gone?\]0;x.jpg: no such image' err
+ok "a missing image's name steers no terminal" [ "$status" -eq 2 -a -z "$(grep -e "$esc" -e "$csi" err)" ]
+ok "and is said" grep -q 'gone?\]0;x?2Jé.jpg: no such image' err
 printf 'images/10.jpg\000\n' >>lists/list.txt
 mk plan MODELS=a
 ok "a list with a NUL is refused" [ "$status" -eq 2 -a -n "$(grep 'not text' err)" ]
@@ -140,15 +141,17 @@ equal "no spreadsheet takes one for a formula" "$(grep -c '^[@+=-]' $run/sweep_i
 
 # --- a qcfg and a status of a run that came from elsewhere
 q=$run/work/qcfg/fp4-int8-per_channel.json
-jq -n --arg r "x$newline@../../canary$newline y$esc]0;x<script>|=cmd()\$(touch canary)" '{reason: $r, base_format_name: "B\n@canary2\n z"}' >"$q"
+jq -n --arg e "$esc[m${csi}m" --arg r "x$newline@../../canary$newline y$esc]0;x${csi}2J<script>|=cmd()\$(touch canary)" '{reason: $r, base_format_name: "B\($e)\n@canary2\n z"}' >"$q"
+(cd $run/work/qcfg && sha256sum -- *.json >sums) # else it is made anew
 mk sweep MODELS=a WEIGHT_DTYPES=fp4 ACT_DTYPES=int8
 equal "a hostile reason" "$status $(last_line)" "0 1 ok, 1 unsupported, 0 failed: sweep_index.json"
 ok "writes no file of its own" no_canary
-ok "steers no terminal" sh -c "! grep -q '$esc' out err $run/logs/a/fp4-int8/per_channel.log"
+ok "steers no terminal" sh -c "! grep -q -e '$esc' -e '$csi' out err $run/logs/a/fp4-int8/per_channel.log $run/sweep_index.csv $run/index.html"
+ok "is told" holds '.failures[0].reason | endswith("<script>|=cmd()$(touch canary)")' $index
 ok "is one line" holds '.failures[0].reason | contains("\n") | not' $index
 ok "and no markup" sh -c "! grep -q '<script>|' $run/index.html"
 mk plan MODELS=a WEIGHT_DTYPES=fp4 ACT_DTYPES=int8
-ok "in the plan neither" sh -c "! grep -q '$esc' out"
+ok "in the plan neither" sh -c "! grep -q -e '$esc' -e '$csi' out"
 
 # --- folders: the repository's and that of temporary files
 odd="it's \$(touch canary) \"x\" \`touch canary\` \\n é #%&;|<b>"

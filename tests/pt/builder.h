@@ -38,10 +38,12 @@ static inline void put(struct buf *b, const void *bytes, size_t n) {
     b->n += n;
 }
 
-/* A little-endian number of `width` bytes. */
+/* A little-endian number of `width` bytes, at most 16. */
 static inline void put_number(struct buf *b, uint64_t v, int width) {
+    unsigned char bytes[16];
     for (int i = 0; i < width; i++, v >>= 8)
-        put(b, &(unsigned char){v & 0xff}, 1);
+        bytes[i] = v & 0xff;
+    put(b, bytes, (size_t)width);
 }
 
 static inline void buf_free(struct buf *b) {

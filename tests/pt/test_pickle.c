@@ -368,6 +368,7 @@ static void test_malformed(void) {
         {"cos", 3, "cut short"},
         {"c\nsystem\n", 9, "no name"},
         {"ca b\nc\n", 7, "control characters or spaces"},
+        {"ca\nb\xc2\x9b\n", 7, "control characters or spaces"},
         {"NQ", 2, "persistent id"},
         {"}X\x01\x00\x00\x00"
          "aNsX\x01\x00\x00\x00"

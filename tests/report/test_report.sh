@@ -72,10 +72,11 @@ check "the model is its name then" jq -e '.model.id == "tiny"' "b/${cell}_quant_
 
 # --- hostile names: shown as they are, and nothing else
 mkdir h
+c1=$(printf '\302\233') # a terminal's CSI in one character
 layer='a|b`c`$(touch pwned)<script>&*_x_[l](u)
-| n |'
+| n |'$c1
 model="it's"' "$(touch pwned)" `touch pwned` | <b> #{x}'
-jq --arg l "$layer" --arg m "$model" --arg c '```
+jq --arg l "$layer" --arg m "$model" --arg c "$c1"'```
 <img src=x> | $x$: *y*' '.model = $m | .checkpoint = $c | .layers = (.layers | with_entries(if .key == "model.0.conv" then .key = $l else . end))' \
     plain.json >hostile.json
 jq --arg l "$layer" --arg m "$model" '.model = $m | .best.recipe |= with_entries(if .key == "model.0.conv" then .key = $l else . end)' \
@@ -91,6 +92,7 @@ check "the Markdown table has a row of ten columns for each layer" test \
     "$(printf '%s\n' "$rows" | awk -F'|' '{print NF - 2}' | tr '\n' ' ')" = "10 10 10 10 10 10 10 "
 sed '/^```yaml/,/^```$/d' h/layer-sensitivity-report.md >prose.md
 check "no HTML, no formula, no link in the Markdown" sh -c '! grep -qE "<(script|img|b)>|<img|\\$|\[l\]\(" prose.md'
+check "no control character of either range but ends of lines" test "$(LC_ALL=C grep -c "$(printf '[\001-\010\013-\037\177]\\|\302[\200-\237]')" h/layer-sensitivity-report.md)" -eq 0
 check "the fences stay closed" test "$(grep -c '^```' h/layer-sensitivity-report.md)" -eq 4
 
 # --- what it refuses
