@@ -139,10 +139,10 @@ mk sweep MODELS='@cmd +cmd a,b c~d e.f' WEIGHT_DTYPES=int8 ACT_DTYPES=int8 GRANU
 equal "names with @ + , ~ and ." "$status $(last_line)" "0 5 ok, 0 unsupported, 0 failed: sweep_index.json"
 equal "no spreadsheet takes one for a formula" "$(grep -c '^[@+=-]' $run/sweep_index.csv)/$(grep -c "^'[@+]cmd," $run/sweep_index.csv)" 0/2
 
-# --- a qcfg and a status of a run that came from elsewhere
-q=$run/work/qcfg/fp4-int8-per_channel.json
-jq -n --arg e "$esc[m${csi}m" --arg r "x$newline@../../canary$newline y$esc]0;x${csi}2J<script>|=cmd()\$(touch canary)" '{reason: $r, base_format_name: "B\($e)\n@canary2\n z"}' >"$q"
-(cd $run/work/qcfg && sha256sum -- *.json >sums) # else it is made anew
+# --- what a qcfg says, wherever it may have its words from
+jq -n --arg e "$esc[m${csi}m" --arg r "x$newline@../../canary$newline y$esc]0;x${csi}2J<script>|=cmd()\$(touch canary)" '{reason: $r, base_format_name: "B\($e)\n@canary2\n z"}' >refused.json
+FAKE_REFUSED=$sandbox/refused.json
+export FAKE_REFUSED
 mk sweep MODELS=a WEIGHT_DTYPES=fp4 ACT_DTYPES=int8
 equal "a hostile reason" "$status $(last_line)" "0 1 ok, 1 unsupported, 0 failed: sweep_index.json"
 ok "writes no file of its own" no_canary
@@ -152,6 +152,7 @@ ok "is one line" holds '.failures[0].reason | contains("\n") | not' $index
 ok "and no markup" sh -c "! grep -q '<script>|' $run/index.html"
 mk plan MODELS=a WEIGHT_DTYPES=fp4 ACT_DTYPES=int8
 ok "in the plan neither" sh -c "! grep -q -e '$esc' -e '$csi' out"
+unset FAKE_REFUSED
 
 # --- folders: the repository's and that of temporary files
 odd="it's \$(touch canary) \"x\" \`touch canary\` \\n é #%&;|<b>"
