@@ -1,5 +1,5 @@
-/* How long a lane spends on each layer in each phase. A lane is a thread with images of its own, as
- * calibration and scoring run them; what is measured there is added up and divided by the lanes, so that
+/* How long a lane spends on each layer in each phase. A lane is one or more threads with images of their own,
+ * as calibration and scoring run them; what is measured there is added up and divided by the lanes, so that
  * seconds are those of the clock on the wall. */
 #ifndef YS_BENCH_LAPS_H
 #define YS_BENCH_LAPS_H

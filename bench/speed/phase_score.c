@@ -1,6 +1,7 @@
 #include "gradient/gradient.h"
 #include "laps.h"
 #include "score/layer.h"
+#include "score/steps.h"
 
 #include <stdlib.h>
 #include <string.h>
@@ -138,7 +139,7 @@ static void score_lane(void *ctx, size_t lane, int worker) {
     (void)worker;
     const struct scoring *s = ctx;
     struct pool *pool = NULL;
-    if (pool_new(1, &pool, &s->failures[lane]) == 0)
+    if (pool_new(pool_threads(s->session->pool) / (int)s->p->lanes, &pool, &s->failures[lane]) == 0)
         score_images(s, lane, pool, &s->failures[lane]);
     pool_free(&pool);
 }
@@ -151,14 +152,20 @@ int phase_score(struct session *session, int steps, struct phases *p, struct err
     bool *wanted = NULL;
     int ret = -1;
     s.flows = flows(session->graph);
-    s.failures = calloc(p->lanes, sizeof *s.failures);
-    if (!s.flows || !s.failures) {
+    if (!s.flows) {
+        err_nomem(err);
+        goto out;
+    }
+    int threads = pool_threads(session->pool);
+    if (gradient_net_new(session->graph, session->images->size, 1, threads, &net, err))
+        goto out;
+    p->lanes = steps_lanes(net, threads, steps);
+    if (!(s.failures = calloc(p->lanes, sizeof *s.failures))) {
         err_nomem(err);
         goto out;
     }
     if (plan_all(&plan, p, err) || laps_new(p, &s.laps, err) ||
-        layer_weights_new(session->graph, session->pool, &session->amax, &plan, &weights, err) ||
-        gradient_net_new(session->graph, session->images->size, 1, 1, &net, err))
+        layer_weights_new(session->graph, session->pool, &session->amax, &plan, &weights, err))
         goto out;
     s.pairs = (size_t)plan.n_pairs;
     if (!(wanted = malloc(s.pairs * sizeof *wanted))) {

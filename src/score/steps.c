@@ -135,15 +135,16 @@ static int make_lane(const struct run *r, int threads, struct lane *l, struct er
                : 0;
 }
 
-/* A lane for each thread, but no more than steps are left and memory is meant for; the threads beyond are
- * shared among the lanes. */
-static int make_lanes(struct run *r, struct err *err) {
-    int threads = pool_threads(r->pass->pool);
-    size_t fit = MEMORY_BYTES / gradient_bytes(r->net), left = (size_t)(r->pass->steps - r->next);
-    size_t n = (size_t)threads;
+size_t steps_lanes(const struct gradient_net *net, int threads, int steps) {
+    size_t fit = MEMORY_BYTES / gradient_bytes(net), left = (size_t)steps, n = (size_t)threads;
     n = n < left ? n : left;
     n = n < fit ? n : fit;
-    n = n > 0 ? n : 1;
+    return n > 0 ? n : 1;
+}
+
+static int make_lanes(struct run *r, struct err *err) {
+    int threads = pool_threads(r->pass->pool);
+    size_t n = steps_lanes(r->net, threads, r->pass->steps - r->next);
     if (!(r->lanes = calloc(n, sizeof *r->lanes)))
         return err_nomem(err);
     r->n_lanes = n;

@@ -7,6 +7,12 @@
 #include "score/plan.h"
 #include "score/score.h"
 
+struct gradient_net;
+
+/* How many of `steps` steps go side by side: one a thread, but no more than memory is meant for; threads
+ * beyond are shared among them. */
+size_t steps_lanes(const struct gradient_net *net, int threads, int steps);
+
 /* Takes step's sums, add[pair * n_convs + conv], of the pairs that step asked for. */
 typedef int steps_take_fn(void *ctx, int step, const double *add, struct err *err);
 
