@@ -5,9 +5,8 @@
 #include "base/err.h"
 
 /* Whether `name`, a model's, can stand in a file's name and begin it: not empty, no '/', no control
- * character, and neither
- * '.' nor '-' first, so that it stays in its folder, is not hidden and is no option. Errors: ERR_FAILED,
- * which says what is wrong and that another name is needed. */
+ * character, and neither '.' nor '-' first, so that it stays in its folder, is not hidden and is no option.
+ * Errors: ERR_FAILED, which says what is wrong and that another name is needed. */
 int name_check(const char *name, struct err *err);
 
 #endif

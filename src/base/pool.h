@@ -21,6 +21,10 @@ int pool_new(int threads, struct pool **out, struct err *err);
 void pool_free(struct pool **pool);
 int pool_threads(const struct pool *pool);
 
+/* How many lanes, each with memory and threads of its own, share threads and pieces of work: one a thread,
+ * but no more than there are pieces and than hold 1 GiB at `bytes` each (> 0); at least one. */
+size_t pool_lanes(int threads, int pieces, size_t bytes);
+
 /* Calls fn(ctx, i, worker) for every i below n and returns when all are done; worker is below pool_threads.
  */
 typedef void pool_fn(void *ctx, size_t i, int worker);

@@ -10,10 +10,7 @@
 #include <string.h>
 #include <unistd.h>
 
-enum {
-    SAVE_EVERY = 20,         /* images */
-    MEMORY_BYTES = 1u << 30, /* of all passes under way */
-};
+enum { SAVE_EVERY = 20 /* images */ };
 
 /* What a pass over one image needs for itself. */
 struct lane {
@@ -127,11 +124,8 @@ static void run_lane(void *ctx, size_t i, int worker) {
 /* A lane for each thread, but no more than images are left and memory is meant for; the threads beyond are
  * shared among the lanes. */
 static int make_lanes(struct calibration *c, const struct forward_net *net, int threads, struct err *err) {
-    size_t each = forward_bytes(net) + c->images->image_bytes * sizeof(float), fit = MEMORY_BYTES / each;
-    size_t left = (size_t)(c->amax->images - c->amax->done), n = (size_t)threads;
-    n = n < left ? n : left;
-    n = n < fit ? n : fit;
-    n = n > 0 ? n : 1;
+    size_t each = forward_bytes(net) + c->images->image_bytes * sizeof(float);
+    size_t n = pool_lanes(threads, c->amax->images - c->amax->done, each);
     if (!(c->lanes = calloc(n, sizeof *c->lanes)))
         return err_nomem(err);
     c->n_lanes = n;

@@ -5,8 +5,6 @@
 #include <pthread.h>
 #include <stdlib.h>
 
-enum { MEMORY_BYTES = 1u << 30 /* of all passes under way */ };
-
 /* What a step under way needs for itself. */
 struct lane {
     struct pool *pool;
@@ -136,10 +134,7 @@ static int make_lane(const struct run *r, int threads, struct lane *l, struct er
 }
 
 size_t steps_lanes(const struct gradient_net *net, int threads, int steps) {
-    size_t fit = MEMORY_BYTES / gradient_bytes(net), left = (size_t)steps, n = (size_t)threads;
-    n = n < left ? n : left;
-    n = n < fit ? n : fit;
-    return n > 0 ? n : 1;
+    return pool_lanes(threads, steps, gradient_bytes(net));
 }
 
 static int make_lanes(struct run *r, struct err *err) {
