@@ -1,6 +1,6 @@
 # The build with CUDA: asked for once, with DEVICE=cuda, and kept until make clean.
 #
-# Kernels are src/cuda/*.cu; a build without CUDA has src/cuda/none.c in the place of all files there. Nothing but the
+# Kernels are src/exec/cuda/*.cu; a build without CUDA has src/exec/cuda/none.c in the place of all files there. Nothing but the
 # driver is needed to run what comes out, and it starts on a machine that has none.
 #
 #   CUDA_HOME  a CUDA toolkit, 12.8 or newer; empty: the one that make deps DEVICE=cuda installed, nvcc's, /usr/local/cuda
@@ -19,11 +19,11 @@ NVCC_FLAGS := -std=c++17 -O3 --threads 0 --extended-lambda -lineinfo $(CUDA_ARCH
     -Xcompiler -Wall,-fPIE,-fstack-protector-strong -Werror all-warnings
 
 ifdef CUDA
-CUDA_C := $(filter-out src/cuda/none.c,$(wildcard src/cuda/*.c))
-CUDA_X := $(wildcard src/cuda/*.cu)
+CUDA_C := $(filter-out src/exec/cuda/none.c,$(wildcard src/exec/cuda/*.c))
+CUDA_X := $(wildcard src/exec/cuda/*.cu)
 CUDA_LIBS = $(call cuda_lib,$(CUDA_DIR))/libcudart_static.a -ldl -lrt
 else
-CUDA_C := src/cuda/none.c
+CUDA_C := src/exec/cuda/none.c
 endif
 CUDA_TEST_C := $(wildcard tests/cuda/test_*.c)
 CUDA_O := $(CUDA_C:%.c=$B/obj/%.o) $(CUDA_X:%.cu=$B/obj/%.cu.o)

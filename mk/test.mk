@@ -10,8 +10,12 @@ LONG_SCRIPTS := $(sort $(wildcard tests/*/long_*.sh))
 run_tests = @env -u MAKEFLAGS -u MFLAGS -u MAKELEVEL -u MAKEOVERRIDES $(foreach v,$(call on_command_line,$(VARIABLES)),-u $v) \
     BUILD=$B SHARED=$(abspath $(SHARED)) V=$V tests/run
 
-test: $(TOOLS) $(TESTS) $(REPLAYS) $(FUZZ_INPUTS) $(EDITORS) $(SHIMS)
+test: build-tests
 	$(run_tests) $(TESTS) $(TEST_SCRIPTS)
+
+# Everything that make test runs, and nothing run.
+.PHONY: build-tests
+build-tests: $(TOOLS) $(TESTS) $(REPLAYS) $(FUZZ_INPUTS) $(EDITORS) $(SHIMS)
 
 # One line rather than the compiler's.
 $(TORCH_O): | libtorch

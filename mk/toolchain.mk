@@ -25,7 +25,7 @@ endif
 # separate objects, chosen at run time.
 WARN       := -Wall -Wextra -Werror -Wno-missing-field-initializers
 ALL_CFLAGS   = -std=c11 -O2 -g -ffp-contract=off $(WARN) -Isrc -Itests $(HARDEN) $(SAN_FLAGS) $(CFLAGS)
-ALL_CXXFLAGS = -std=c++17 -O2 -g $(WARN) -Isrc $(HARDEN) $(SAN_FLAGS) $(CXXFLAGS)
+ALL_CXXFLAGS = -std=c++17 -O2 -g $(WARN) -Isrc -Itests $(HARDEN) $(SAN_FLAGS) $(CXXFLAGS)
 ALL_LDFLAGS  = $(HARDEN_LD) -Wl,--as-needed $(SAN_FLAGS) $(LDFLAGS)
 LIBS         = -lcjson -lyaml -lzip -ljpeg -lpng -lglpk -lcrypto -lm -lpthread
 
@@ -46,9 +46,9 @@ ISA_FLAGS_avx512vnni := $(ISA_FLAGS_avx512) -mavx512vnni
 ISA_FLAGS_avx512bf16 := $(ISA_FLAGS_avx512vnni) -mavx512bf16
 isa = $(lastword $(subst _, ,$(basename $(notdir $1))))
 
-LIB_C   := $(filter-out src/torch/% src/cuda/%,$(wildcard src/*/*.c))
-TORCH_C := $(wildcard src/torch/*.c)
-TORCH_X := $(wildcard src/torch/*.cpp)
+LIB_C   := $(filter-out src/exec/cuda/%,$(wildcard src/*/*.c src/*/*/*.c))
+TORCH_C := tests/oracle/network.c
+TORCH_X := $(wildcard tests/oracle/*.cpp)
 TOOL_C  := $(wildcard tools/*.c)
 TEST_C  := $(filter-out tests/cuda/%,$(wildcard tests/*/test_*.c))
 SHIM_C  := $(wildcard tests/*/shim_*.c)
@@ -65,7 +65,7 @@ CUDA_TESTS := $(CUDA_TEST_C:tests/%.c=$B/test/%)
 SHIMS   := $(SHIM_C:tests/%.c=$B/test/%.so)
 
 # The tests that load libtorch, which their results are compared with; nothing else does.
-TORCH_TESTS := $(filter $B/test/torch/% $B/test/network/%,$(TESTS))
+TORCH_TESTS := $(filter $B/test/oracle/%,$(TESTS))
 
 Q := $(if $(V),,@)
 say = $(if $(V),,@echo "  $1 $(patsubst $B/%,%,$@)")

@@ -1,6 +1,6 @@
 /* calib-prep: the images of a list, letterboxed, as a calib stream or as a NumPy array. */
-#include "base/opt.h"
-#include "base/progress.h"
+#include "cli/opt.h"
+#include "cli/progress.h"
 #include "image/calib.h"
 #include "image/list.h"
 #include "image/npy.h"

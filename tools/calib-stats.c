@@ -1,6 +1,6 @@
 /* calib-stats: amax of every convolution's input and weight, from a checkpoint and a calib stream. */
-#include "base/opt.h"
-#include "score/session.h"
+#include "cli/opt.h"
+#include "cli/session.h"
 
 #include <unistd.h>
 

@@ -1,7 +1,7 @@
 /* file-digest: SHA-256 of files, several at a time. */
 #include "base/digest.h"
-#include "base/opt.h"
 #include "base/pool.h"
+#include "cli/opt.h"
 
 #include <limits.h>
 #include <stdio.h>

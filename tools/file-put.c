@@ -1,7 +1,7 @@
 /* file-put: many files at once, each whole or not at all. */
 #define _GNU_SOURCE
-#include "base/opt.h"
 #include "base/outfile.h"
+#include "cli/opt.h"
 
 #include <limits.h>
 #include <stdbool.h>

@@ -1,6 +1,6 @@
 /* model-dump: what a checkpoint holds, as JSON. */
 #include "base/json.h"
-#include "base/opt.h"
+#include "cli/opt.h"
 #include "model/dump.h"
 #include "pt/checkpoint.h"
 #include "pt/tree.h"

@@ -1,6 +1,6 @@
 /* progress-board: what several tools report at once, a line for each on the terminal. */
-#include "base/board.h"
-#include "base/opt.h"
+#include "cli/board.h"
+#include "cli/opt.h"
 
 #include <unistd.h>
 

@@ -1,7 +1,7 @@
 /* qcfg-build: what cells of the grid quantize, and how; or why they cannot be. */
 #include "base/json.h"
-#include "base/opt.h"
-#include "quant/qcfg.h"
+#include "cell/qcfg.h"
+#include "cli/opt.h"
 
 #include <limits.h>
 #include <math.h>

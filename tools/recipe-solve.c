@@ -1,6 +1,6 @@
 /* recipe-solve: which layers of a cell to quantize, of any number of cells. */
 #include "base/json.h"
-#include "base/opt.h"
+#include "cli/opt.h"
 #include "solve/recipe.h"
 
 #include <limits.h>

@@ -1,6 +1,6 @@
 /* report-gen: the artifacts of any number of cells. */
 #define _GNU_SOURCE
-#include "base/opt.h"
+#include "cli/opt.h"
 #include "report/report.h"
 
 #include <limits.h>

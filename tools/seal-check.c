@@ -2,8 +2,8 @@
 #define _GNU_SOURCE
 #include "base/digest.h"
 #include "base/json.h"
-#include "base/opt.h"
 #include "base/pool.h"
+#include "cli/opt.h"
 #include "image/calib.h"
 
 #include <limits.h>

@@ -1,7 +1,7 @@
 /* sens-score: sensitivity scores of every convolution, for any number of cells of one model in one pass. */
-#include "base/opt.h"
-#include "score/cells.h"
-#include "score/session.h"
+#include "cli/cells.h"
+#include "cli/opt.h"
+#include "cli/session.h"
 
 #include <limits.h>
 #include <stdio.h>

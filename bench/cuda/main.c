@@ -5,11 +5,11 @@
  *     bench-cuda CHECKPOINT CALIB SCORE_SIZE JSON
  */
 #include "base/json.h"
-#include "cuda/device.h"
+#include "cli/session.h"
+#include "exec/cuda/device.h"
+#include "exec/score.h"
 #include "model/shape.h"
 #include "peak.h"
-#include "score/score.h"
-#include "score/session.h"
 
 #include <stdio.h>
 #include <stdlib.h>

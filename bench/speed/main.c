@@ -2,7 +2,7 @@
  */
 #include "base/cpu.h"
 #include "base/json.h"
-#include "base/opt.h"
+#include "cli/opt.h"
 #include "table.h"
 
 #include <stdlib.h>

@@ -1,4 +1,4 @@
-#include "forward/forward.h"
+#include "exec/cpu/forward.h"
 #include "laps.h"
 
 #include <pthread.h>

@@ -1,7 +1,7 @@
-#include "gradient/gradient.h"
+#include "exec/cpu/gradient.h"
+#include "exec/cpu/layer.h"
+#include "exec/cpu/score_steps.h"
 #include "laps.h"
-#include "score/layer.h"
-#include "score/steps.h"
 
 #include <stdlib.h>
 #include <string.h>

@@ -11,7 +11,7 @@
 #define YS_REPORT_CELL_H
 
 #include "base/err.h"
-#include "quant/qcfg.h"
+#include "cell/qcfg.h"
 
 #include <cjson/cJSON.h>
 #include <stdbool.h>

@@ -3,7 +3,7 @@
 
 #include "base/json.h"
 #include "base/utf8.h"
-#include "report/findings.h"
+#include "cell/findings.h"
 #include "report/parts.h"
 
 #include <ctype.h>

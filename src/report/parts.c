@@ -2,7 +2,7 @@
 #include "report/parts.h"
 
 #include "base/json.h"
-#include "base/opt.h"
+#include "cli/opt.h"
 #include "report/report.h"
 
 #include <stdio.h>

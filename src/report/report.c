@@ -2,7 +2,7 @@
 #include "report/report.h"
 
 #include "base/outfile.h"
-#include "report/state.h"
+#include "modelopt/state.h"
 
 #include <stdio.h>
 #include <stdlib.h>

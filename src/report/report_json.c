@@ -1,7 +1,7 @@
 #include "report/report.h"
 
 #include "base/json.h"
-#include "report/findings.h"
+#include "cell/findings.h"
 #include "report/parts.h"
 
 /* o[key] = the sizes, unless they are unknown. */

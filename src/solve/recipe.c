@@ -2,8 +2,8 @@
 
 #include "base/digest.h"
 #include "base/json.h"
-#include "base/opt.h"
-#include "quant/qcfg.h"
+#include "cell/qcfg.h"
+#include "cli/opt.h"
 #include "solve/knapsack.h"
 
 #include <math.h>

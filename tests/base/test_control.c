@@ -1,10 +1,10 @@
 /* Control characters of both ranges, C0 and C1, on their ways to a terminal: messages, the board, names of
  * models. */
 #define _GNU_SOURCE
-#include "base/board.h"
 #include "base/err.h"
 #include "base/name.h"
 #include "base/utf8.h"
+#include "cli/board.h"
 #include "test.h"
 
 #include <errno.h>

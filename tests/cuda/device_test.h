@@ -2,7 +2,7 @@
 #ifndef YS_DEVICE_TEST_H
 #define YS_DEVICE_TEST_H
 
-#include "cuda/kernels.h"
+#include "exec/cuda/kernels.h"
 #include "levels.h"
 
 #include <stdlib.h>

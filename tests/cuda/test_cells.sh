@@ -7,10 +7,10 @@ ok() { echo "ok - $*"; }
 bad() { echo "not ok - $*"; }
 model=calib/models/yolov10n.pt
 "$bin/calib-prep" --list calib/quant100.txt -o "$dir/calib" || exit 1
-DEVICE=cuda tests/score/parity.sh $model tests/reference/yolov10n "$dir/calib" || bad "yolov10n: exit $?"
+DEVICE=cuda tests/exec/parity.sh $model tests/reference/yolov10n "$dir/calib" || bad "yolov10n: exit $?"
 for m in yolov10s yolov10m; do
     if [ -r "$SHARED/models/$m.pt" ] && [ -d "$SHARED/reference/$m" ]; then
-        DEVICE=cuda tests/score/parity.sh "$SHARED/models/$m.pt" "$SHARED/reference/$m" "$dir/calib" || bad "$m: exit $?"
+        DEVICE=cuda tests/exec/parity.sh "$SHARED/models/$m.pt" "$SHARED/reference/$m" "$dir/calib" || bad "$m: exit $?"
     else
         echo "# skip $m: its checkpoint and reference scores are not here"
     fi

@@ -1,7 +1,7 @@
 /* The device's convolutions, gradients of their inputs and scores against plain C in double, shape by shape:
  * channels and pixels that fill no block, strides, padding, groups, maps that lie within wider ones. */
-#include "cuda/net.h"
 #include "device_test.h"
+#include "exec/cuda/net.h"
 
 #include <stdio.h>
 

@@ -1,7 +1,7 @@
 /* The device's other operations against plain C: ops/plane.h's pools and upsampling, softmax, amax, products.
  */
 #include "device_test.h"
-#include "ops/plane.h"
+#include "op/plane.h"
 
 #include <string.h>
 

@@ -1,7 +1,7 @@
 /* The device's fake quantizers against the CPU's, to the bit: every format, granularity and block dimension,
  * rows and channels that end within a block, zeros of both signs, halves, tiny and huge values. */
 #include "device_test.h"
-#include "quant/fakequant.h"
+#include "format/fakequant.h"
 
 enum { N = 2, C = 37, H = 3, W = 41, STRIDE = 48 };
 

@@ -2,10 +2,10 @@
  * report-gen reads: fuzz_report.c. */
 #include "fuzz/fuzz.h"
 
+#include "cell/qcfg.h"
+#include "exec/amax.h"
+#include "exec/sums.h"
 #include "fuzz/sealed.h"
-#include "quant/amax.h"
-#include "quant/qcfg.h"
-#include "score/sums.h"
 #include "solve/recipe.h"
 
 static const char zeros[DIGEST_HEX] = "0000000000000000000000000000000000000000000000000000000000000000";

@@ -3,9 +3,9 @@
 #include "fuzz/fuzz.h"
 
 #include "base/cpu.h"
-#include "forward/forward.h"
+#include "exec/cpu/forward.h"
+#include "exec/cpu/gradient.h"
 #include "fuzz/network.h"
-#include "gradient/gradient.h"
 #include "model/shape.h"
 #include "pt/checkpoint.h"
 

@@ -3,9 +3,9 @@
 #include "fuzz/fuzz.h"
 
 #include "base/json.h"
+#include "cell/qcfg.h"
 #include "fuzz/network.h"
 #include "image/calib.h"
-#include "quant/qcfg.h"
 #include "solve/recipe.h"
 
 static const char *folder;

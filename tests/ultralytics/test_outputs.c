@@ -3,7 +3,7 @@
  * tiny.pt. */
 #define _GNU_SOURCE
 #include "base/json.h"
-#include "gradient/gradient.h"
+#include "exec/cpu/gradient.h"
 #include "pt/checkpoint.h"
 #include "test.h"
 

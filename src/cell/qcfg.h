@@ -1,0 +1,96 @@
+/* What one cell of the grid quantizes, and how: ModelOpt's effective quant_cfg reduced to the two quantizers
+ * of a convolution. qcfg-build makes a `struct qcfg` from the words of the command line and writes it as
+ * JSON; sens-score, recipe-solve and report-gen read it back.
+ *
+ * A qcfg is a plain value: copy it freely, nothing to free. */
+#ifndef YS_CELL_QCFG_H
+#define YS_CELL_QCFG_H
+
+#include "base/err.h"
+
+#include <cjson/cJSON.h>
+#include <stdbool.h>
+
+/* The number format of a fake quantizer: numerics.md's table. */
+enum quant_format {
+    QUANT_OFF,   /* values pass unchanged (fp16 as an activation type) */
+    QUANT_INT8,  /* num_bits 8, scaled by an amax per tensor, per axis */
+    QUANT_INT4,  /* num_bits 4, likewise, or an amax per static block (block > 0) */
+    QUANT_FP8,   /* num_bits (4, 3): e4m3 */
+    QUANT_NVFP4, /* num_bits (2, 1), dynamic blocks of 16, scale_bits (4, 3) */
+    QUANT_MXFP4, /* num_bits (2, 1), dynamic blocks of 32, scale_bits (8, 0) */
+};
+
+struct quantizer {
+    enum quant_format format;
+    int axis;  /* that keeps an amax for each index (0 weights, 1 inputs), or QUANT_AXIS_NONE: one for all */
+    int block; /* elements that share a scale, 0: no blocks */
+};
+enum { QUANT_AXIS_NONE = -1 };
+
+/* What runs of `block` elements lie along: ModelOpt's last axis (kW, or W), or what a channels-last GEMM
+ * reduces over. */
+enum block_dim { BLOCK_DIM_MODELOPT, BLOCK_DIM_REDUCTION };
+
+/* Which images calibrate a cell's amax. */
+enum quant_calib {
+    CALIB_MAX,  /* all of them */
+    CALIB_AWQ,  /* the first max(1, batches / 4) batches: algorithm awq_lite */
+    CALIB_NONE, /* algorithm null (MXFP4_DEFAULT_CFG): amax of the very tensor that is quantized */
+};
+
+struct qcfg {
+    char weight_dtype[8], act_dtype[8]; /* int4 int8 fp4 fp8; activations also fp16 */
+    char granularity[16];               /* per_channel, per_layer */
+    char fp4_preset[8], int4_preset[16];
+    enum block_dim block_dim;
+    char base_format[40];  /* the preset's name, INT8_DEFAULT_CFG */
+    char recipe[64];       /* ModelOpt's name for it: "CUSTOM_0(effective-bits: 8.0)" */
+    double effective_bits; /* the solver's constraint */
+    int bits;              /* of the narrowest enabled quantizer: a layer costs numel * bits / 16 */
+    enum quant_calib calib;
+    struct quantizer weight, input;
+};
+
+/* What the user chose. effective_bits is at most 16; 0: the weight type's default (int4 4, int8 8, fp4 4, fp8
+ * 11). */
+struct qcfg_choice {
+    const char *weight, *act, *granularity, *fp4_preset, *int4_preset, *block_dim;
+    double effective_bits;
+};
+
+/* The words of each choice, NULL-terminated, the default of the optional ones first. */
+extern const char *const qcfg_weight_dtypes[];
+extern const char *const qcfg_act_dtypes[];
+extern const char *const qcfg_granularities[];
+extern const char *const qcfg_fp4_presets[];
+extern const char *const qcfg_int4_presets[];
+extern const char *const qcfg_block_dims[];
+
+/* Derives a cell's configuration from the six presets, the dtype pair and the granularity. A cell that cannot
+ * be is ERR_UNSUPPORTED, err->msg the reason in the reference's words; cfg's words and base_format are set
+ * then too. An unknown word is ERR_USAGE. */
+int qcfg_build(struct qcfg *cfg, const struct qcfg_choice *choice, struct err *err);
+
+/* The JSON that qcfg-build prints: weight, activation, granularity, presets {fp4_preset, int4_preset},
+ * block_dim, base_format, recipe, effective_bits, bits, calibration (max, awq, none), weight_quantizer and
+ * input_quantizer {format, axis, block}, plus what the reference's artifacts repeat verbatim:
+ * quant_cfg_overrides, effective_quant_cfg_summary (key order as the reference prints it) and the whole
+ * effective_quant_cfg {quant_cfg, algorithm}, as it was given to auto_quantize (its QuantRecipe adds
+ * "*output_quantizer": {enable: false} at the end). A key of an entry is there only if the preset or the
+ * driver sets it. NULL when out of memory. Caller deletes. */
+cJSON *qcfg_to_json(const struct qcfg *cfg);
+
+/* What qcfg-build prints for a cell that cannot be: {"reason", "base_format_name", the choice}. cfg is as
+ * qcfg_build left it. NULL when out of memory. Caller deletes. */
+cJSON *qcfg_reason_to_json(const struct qcfg *cfg, const char *reason);
+
+/* Reads back what was parsed from a file, strictly: the configuration is derived anew from its choice fields
+ * and must agree in every key. Errors: ERR_FAILED naming the key; ERR_UNSUPPORTED with the reason if the file
+ * is one. */
+int qcfg_from_json(struct qcfg *cfg, const cJSON *json, struct err *err);
+
+/* The same from a file, or "-". */
+int qcfg_read(const char *path, struct qcfg *cfg, struct err *err);
+
+#endif

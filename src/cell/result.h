@@ -1,0 +1,22 @@
+/* scores.json: what one cell's pass found, with everything that the solver and the reports need to know of
+ * it. */
+#ifndef YS_CELL_RESULT_H
+#define YS_CELL_RESULT_H
+
+#include "exec/score.h"
+
+#include <stdbool.h>
+
+struct score_result {
+    const char *model;      /* its name in results */
+    const char *checkpoint; /* path as the user gave it */
+    bool demonstration;     /* the bundled checkpoint, not the official weights */
+    int score_images;       /* images that were scored on */
+};
+
+/* Writes the cell's scores to path ("-": stdout), sealed. Nothing is written if a layer's score is not
+ * finite. */
+int result_write(const struct score_pass *pass, const struct score_cell *cell,
+                 const struct score_result *about, const char *path, struct err *err);
+
+#endif

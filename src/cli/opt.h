@@ -1,0 +1,84 @@
+/* Command lines from a table: the same rows parse the options and print --help, from which the man pages are
+ * made, so the three cannot drift.
+ *
+ *     static int run(void *ctx, const struct operands *operands, struct err *err); // the tool's work
+ *
+ *     int main(int argc, char **argv) {
+ *         struct options o = {.size = 640};
+ *         struct opt rows[] = {
+ *             {"size", 'S', OPT_INT, &o.size, "N", "side of the square, a multiple of 32", .min = 32, .max =
+ * 4096},
+ *             {"weight", 'w', OPT_CHOICE, &o.weight, NULL, "weight type", .choices = dtypes, .required =
+ * true}, OPT_END,
+ *         };
+ *         struct opt_tool tool = {.name = "calib-prep", .purpose = "make a calib stream of images", .rows =
+ * rows, .synopsis = "[OPTION]... --list FILE", .examples = "calib-prep --list l.txt\n"}; return
+ * opt_main(&tool, argc, argv, run, &o);
+ *     }
+ *
+ * Every tool has --help and --version. Values are checked strictly: junk, overflow and unknown words are
+ * refused with the accepted values named. Strings point into argv. */
+#ifndef YS_CLI_OPT_H
+#define YS_CLI_OPT_H
+
+#include "base/err.h"
+#include "cli/operands.h"
+
+#include <stdbool.h>
+
+enum opt_kind {
+    OPT_FLAG,   /* bool *   */
+    OPT_INT,    /* int *, from min to max */
+    OPT_REAL,   /* double *, from min to max */
+    OPT_STRING, /* const char ** */
+    OPT_CHOICE, /* const char **, one of the NULL-terminated choices */
+};
+
+struct opt {
+    const char *name; /* long name without the dashes */
+    int letter;       /* short name, or 0 */
+    enum opt_kind kind;
+    void *value;     /* holds the default; shown by --help */
+    const char *arg; /* placeholder in --help, NULL for a flag or a choice */
+    const char *help;
+    double min, max;
+    const char *const *choices;
+    const char *by_default; /* what --help says of the default instead of its value */
+    bool required;
+    bool given; /* set by opt_main */
+};
+#define OPT_END                                                                                              \
+    { .name = 0 }
+
+/* How many operands a tool takes; with none of it set, none. */
+struct opt_arity {
+    int least, most;
+    const char *otherwise; /* what is said of another number: "name one checkpoint" */
+};
+
+struct opt_tool {
+    const char *name;
+    const char *purpose;  /* one line, no full stop; the NAME of the man page too */
+    const char *synopsis; /* what follows the name in the usage line */
+    const char *notes;    /* paragraphs that say more, or NULL */
+    const char *examples; /* commands, each ending in a newline */
+    struct opt *rows;
+    struct opt_arity arity;
+};
+
+/* The work of a tool; ctx is opt_main's. */
+typedef int opt_run(void *ctx, const struct operands *operands, struct err *err);
+
+/* The main of a tool: parses argv, answers --help and --version on stdout, or calls run; prints an error as
+ * "name: message" on stderr (and where to find help, for ERR_USAGE); makes sure that stdout was written.
+ * Temporaries of outfile are removed if a signal ends the process. Returns the exit status: 0 or an enum
+ * err_code. */
+int opt_main(struct opt_tool *tool, int argc, char **argv, opt_run *run, void *ctx);
+
+/* Prints "name: message" on stderr, name being that of the tool that opt_main runs. */
+void opt_complain(const char *message);
+
+/* The release, as --version prints it. */
+extern const char yolosens_version[];
+
+#endif

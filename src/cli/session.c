@@ -1,0 +1,131 @@
+#define _GNU_SOURCE
+#include "cli/session.h"
+
+#include "base/cpu.h"
+#include "exec/calibrate.h"
+#include "exec/cuda/cuda.h"
+#include "pt/checkpoint.h"
+
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+int session_device(const struct session_options *o, const char **kind, struct err *err) {
+    struct err why = {0};
+    *kind = "cpu";
+    if (strcmp(o->device, "cpu") == 0 || (strcmp(o->device, "auto") == 0 && !cuda_is_built()))
+        return 0;
+    if (strcmp(o->device, "auto") == 0) {
+        if (cuda_probe("cuda", &why) == 0)
+            *kind = "cuda";
+        else if (o->say)
+            o->say("computing on the CPU: no usable GPU");
+        return 0;
+    }
+    if (strncmp(o->device, "cuda", 4) || (o->device[4] && o->device[4] != ':'))
+        return err_set(err, ERR_USAGE, "--device: \"%s\" is not one of auto, cpu, cuda, cuda:N", o->device);
+    *kind = "cuda";
+    return cuda_probe(o->device, err);
+}
+
+/* The graph of a checkpoint file, and the file's digest, which must be `expected` unless that is NULL. */
+static int read_model(const char *path, const char *expected, struct graph **graph, char digest[DIGEST_HEX],
+                      struct err *err) {
+    struct checkpoint *c = NULL;
+    if (checkpoint_open(path, &c, err))
+        return -1;
+    int ret = expected ? digest_match(checkpoint_digest(c), expected, err) : 0;
+    if (!ret)
+        ret = graph_build(checkpoint_root(c), graph, err);
+    if (ret)
+        err_wrap(err, "%s", path);
+    else
+        memcpy(digest, checkpoint_digest(c), DIGEST_HEX);
+    checkpoint_free(&c);
+    return ret;
+}
+
+/* What a session is opened from: each part waits for a disk, a driver or a digest, not for the others. */
+struct opening {
+    struct session *s;
+    struct err errs[3];
+};
+
+static void open_part(void *ctx, size_t part, int worker) {
+    (void)worker;
+    struct opening *o = ctx;
+    struct session *s = o->s;
+    const struct session_options *options = &s->options;
+    const char *kind, *device = strcmp(options->device, "auto") == 0 ? "cuda" : options->device;
+    struct err *err = &o->errs[part];
+    switch (part) {
+    case 0:
+        if (session_device(options, &kind, err) == 0 && strcmp(kind, "cuda") == 0)
+            cuda_open(device, options->say, &s->cuda, err);
+        break;
+    case 1:
+        read_model(options->model, options->sha256, &s->graph, s->checkpoint, err);
+        break;
+    case 2:
+        calib_start(options->calib, &s->images, err);
+        break;
+    }
+}
+
+int session_open(struct session *s, const struct session_options *options, struct err *err) {
+    enum { PARTS = 3 };
+    struct opening o = {.s = s};
+    struct pool *pool = NULL;
+    s->options = *options;
+    if (cpu_level_init(err) || pool_new(PARTS, &pool, err))
+        return -1;
+    pool_run(pool, PARTS, open_part, &o);
+    pool_free(&pool);
+    for (int i = 0; i < PARTS; i++)
+        if (o.errs[i].code) {
+            *err = o.errs[i];
+            return -1;
+        }
+    return pool_new(options->threads, &s->pool, err);
+}
+
+int session_calibrate(struct session *s, struct err *err) {
+    char *state = NULL, *name = NULL;
+    if (s->options.state && (!(name = model_name(s->options.model)) ||
+                             asprintf(&state, "%s/%s-amax.json", s->options.state, name) < 0)) {
+        free(name);
+        return err_nomem(err);
+    }
+    int ret = calibrate(s->graph, s->pool, s->cuda, s->images, s->images->count, s->options.batch_size,
+                        s->checkpoint, state, &s->amax, err);
+    free(name);
+    free(state);
+    return ret ? err_wrap(err, "%s", s->options.model) : 0;
+}
+
+int session_read_amax(struct session *s, const char *path, struct err *err) {
+    if (calib_wait_all(s->images, err) ||
+        amax_read(path, s->graph, s->checkpoint, s->images->digest, &s->amax, err))
+        return -1;
+    if (s->amax.done < s->amax.images)
+        return err_set(err, ERR_FAILED,
+                       "%s: a calibration that stopped after %d of %d images; run calib-stats again", path,
+                       s->amax.done, s->amax.images);
+    return 0;
+}
+
+void session_close(struct session *s) {
+    amax_free(&s->amax);
+    graph_free(&s->graph);
+    pool_free(&s->pool);
+    calib_set_free(&s->images);
+    cuda_close(&s->cuda);
+}
+
+char *model_name(const char *path) {
+    const char *slash = strrchr(path, '/'), *base = slash ? slash + 1 : path;
+    size_t n = strlen(base);
+    if (n > 3 && strcmp(base + n - 3, ".pt") == 0)
+        n -= 3;
+    return strndup(base, n);
+}

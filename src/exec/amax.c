@@ -1,0 +1,207 @@
+#include "exec/amax.h"
+
+#include "base/json.h"
+#include "format/fakequant.h"
+
+#include <float.h>
+#include <math.h>
+#include <stdbool.h>
+#include <stdlib.h>
+#include <string.h>
+
+static const char format_name[] = "yolosens-amax 1";
+
+/* Space for the ranges, and the shape of a calibration in batches. */
+static int allocate(const struct graph *graph, struct amax *a, struct err *err) {
+    a->n_layers = graph->n_convs;
+    if (!(a->layers = calloc(graph->n_convs, sizeof *a->layers)))
+        return err_nomem(err);
+    for (size_t i = 0; i < graph->n_convs; i++) {
+        struct amax_layer *l = &a->layers[i];
+        for (int set = 0; set < AMAX_SETS; set++)
+            if (!(l->input[set].channel = calloc((size_t)graph->convs[i].cin, sizeof(float))))
+                return err_nomem(err);
+        if (!(l->weight.channel = calloc((size_t)graph->convs[i].cout, sizeof(float))))
+            return err_nomem(err);
+    }
+    return 0;
+}
+
+int amax_new(const struct graph *graph, int images, int batch_size, struct amax *out, struct err *err) {
+    struct amax a = {.images = images};
+    int batches = (images + batch_size - 1) / batch_size;
+    int awq_batches = batches / 4 > 1 ? batches / 4 : 1;
+    a.awq_images = awq_batches * batch_size < images ? awq_batches * batch_size : images;
+    if (allocate(graph, &a, err)) {
+        amax_free(&a);
+        return -1;
+    }
+    for (size_t i = 0; i < graph->n_convs; i++) {
+        const struct conv *c = &graph->convs[i];
+        struct amax_range *r = &a.layers[i].weight;
+        size_t per = conv_numel(c) / (size_t)c->cout;
+        for (int k = 0; k < c->cout; k++) {
+            r->channel[k] = amax_of(c->weight + (size_t)k * per, per);
+            r->tensor = fmaxf(r->tensor, r->channel[k]);
+        }
+    }
+    *out = a;
+    return 0;
+}
+
+void amax_free(struct amax *a) {
+    for (size_t i = 0; a->layers && i < a->n_layers; i++) {
+        for (int set = 0; set < AMAX_SETS; set++)
+            free(a->layers[i].input[set].channel);
+        free(a->layers[i].weight.channel);
+    }
+    free(a->layers);
+    *a = (struct amax){0};
+}
+
+int amax_add_input(struct amax *a, const struct graph *graph, size_t i, const float *channel, bool awq,
+                   struct err *err) {
+    struct amax_layer *l = &a->layers[i];
+    for (int c = 0; c < graph->convs[i].cin; c++) {
+        float m = channel[c];
+        if (!isfinite(m))
+            return err_set(
+                err, ERR_FAILED,
+                "%s: its input is not finite during calibration; the checkpoint's weights overflow",
+                graph->convs[i].name);
+        for (int set = 0; set <= (awq ? AMAX_AWQ : AMAX_ALL); set++) {
+            struct amax_range *r = &l->input[set];
+            r->channel[c] = fmaxf(r->channel[c], m);
+            r->tensor = fmaxf(r->tensor, m);
+        }
+    }
+    return 0;
+}
+
+static cJSON *float_to_json(float v) {
+    char text[JSON_NUMBER];
+    return cJSON_CreateRaw(json_number_float(v, text));
+}
+
+static cJSON *range_to_json(const struct amax_range *r, int n) {
+    cJSON *o = cJSON_CreateObject();
+    cJSON_AddItemToObject(o, "amax", float_to_json(r->tensor));
+    cJSON *list = cJSON_AddArrayToObject(o, "channels");
+    for (int i = 0; i < n; i++)
+        cJSON_AddItemToArray(list, float_to_json(r->channel[i]));
+    return o;
+}
+
+cJSON *amax_to_json(const struct amax *a, const struct graph *graph) {
+    cJSON *o = cJSON_CreateObject();
+    cJSON_AddStringToObject(o, "format", format_name);
+    cJSON_AddStringToObject(o, "checkpoint", a->checkpoint);
+    cJSON_AddStringToObject(o, "calib", a->calib);
+    cJSON_AddNumberToObject(o, "images", a->images);
+    cJSON_AddNumberToObject(o, "awq_images", a->awq_images);
+    cJSON_AddNumberToObject(o, "done", a->done);
+    cJSON *layers = cJSON_AddObjectToObject(o, "layers");
+    for (size_t i = 0; i < a->n_layers; i++) {
+        const struct amax_layer *l = &a->layers[i];
+        cJSON *one = cJSON_AddObjectToObject(layers, graph->convs[i].name);
+        cJSON_AddItemToObject(one, "input", range_to_json(&l->input[AMAX_ALL], graph->convs[i].cin));
+        cJSON_AddItemToObject(one, "input_awq", range_to_json(&l->input[AMAX_AWQ], graph->convs[i].cin));
+        cJSON_AddItemToObject(one, "weight", range_to_json(&l->weight, graph->convs[i].cout));
+    }
+    return o;
+}
+
+int amax_write(const struct amax *a, const struct graph *graph, const char *path, struct err *err) {
+    cJSON *o = amax_to_json(a, graph);
+    int ret = json_write_sealed(path, o, true, err);
+    cJSON_Delete(o);
+    return ret;
+}
+
+/* A largest magnitude that calibration can have found: a float of 0 or more, no NaN, no infinity. */
+static bool is_amax(double v) {
+    return v >= 0 && v <= FLT_MAX;
+}
+
+static int json_to_range(const cJSON *layer, const char *key, int n, struct amax_range *r, struct err *err) {
+    const cJSON *o, *list;
+    double v;
+    if (json_get_object(layer, key, &o, err) || json_get_real(o, "amax", &v, err) ||
+        json_get_array(o, "channels", &list, err))
+        return -1;
+    if (!is_amax(v))
+        return err_set(err, ERR_FAILED, "\"%s\" holds %g, which is no amax", key, v);
+    r->tensor = (float)v;
+    if (cJSON_GetArraySize(list) != n)
+        return err_set(err, ERR_FAILED, "\"%s\" has %d channels, not %d", key, cJSON_GetArraySize(list), n);
+    int k = 0;
+    for (const cJSON *c = list->child; c; c = c->next) {
+        if (!cJSON_IsNumber(c) || !is_amax(c->valuedouble))
+            return err_set(err, ERR_FAILED, "\"%s\" holds something that is no amax", key);
+        r->channel[k++] = (float)c->valuedouble;
+    }
+    return 0;
+}
+
+static int same_digest(const cJSON *o, const char *key, const char *want, const char *what,
+                       char kept[DIGEST_HEX], struct err *err) {
+    const char *got;
+    if (json_get_string(o, key, &got, err))
+        return -1;
+    if (strcmp(got, want) != 0)
+        return err_set(err, ERR_FAILED, "it was made from %s; run calib-stats again", what);
+    memcpy(kept, want, DIGEST_HEX);
+    return 0;
+}
+
+static int from_json(const cJSON *o, const struct graph *graph, const char *checkpoint, const char *calib,
+                     struct amax *a, struct err *err) {
+    const char *format;
+    const cJSON *layers, *one;
+    long images, awq, done;
+    if (json_get_string(o, "format", &format, err))
+        return -1;
+    if (strcmp(format, format_name) != 0)
+        return err_set(err, ERR_FAILED,
+                       "not a file of calib-stats, or of another version; run calib-stats again");
+    if (json_check_seal(o, err) ||
+        same_digest(o, "checkpoint", checkpoint, "another checkpoint", a->checkpoint, err) ||
+        same_digest(o, "calib", calib, "other calibration images", a->calib, err) ||
+        json_get_int(o, "images", 1, 1 << 30, &images, err) ||
+        json_get_int(o, "awq_images", 1, images, &awq, err) ||
+        json_get_int(o, "done", 0, images, &done, err) || json_get_object(o, "layers", &layers, err) ||
+        allocate(graph, a, err))
+        return -1;
+    a->images = (int)images;
+    a->awq_images = (int)awq;
+    a->done = (int)done;
+    if (cJSON_GetArraySize(layers) != (int)graph->n_convs)
+        return err_set(err, ERR_FAILED, "it has %d layers, the model %zu; run calib-stats again",
+                       cJSON_GetArraySize(layers), graph->n_convs);
+    for (size_t i = 0; i < graph->n_convs; i++) {
+        const struct conv *c = &graph->convs[i];
+        struct amax_layer *l = &a->layers[i];
+        if (json_get_object(layers, c->name, &one, err) ||
+            json_to_range(one, "input", c->cin, &l->input[AMAX_ALL], err) ||
+            json_to_range(one, "input_awq", c->cin, &l->input[AMAX_AWQ], err) ||
+            json_to_range(one, "weight", c->cout, &l->weight, err))
+            return err_wrap(err, "%s", c->name);
+    }
+    return 0;
+}
+
+int amax_read(const char *path, const struct graph *graph, const char *checkpoint, const char *calib,
+              struct amax *out, struct err *err) {
+    cJSON *o = NULL;
+    struct amax a = {0};
+    if (json_read(path, &o, err))
+        return -1;
+    int ret = from_json(o, graph, checkpoint, calib, &a, err);
+    cJSON_Delete(o);
+    if (ret) {
+        amax_free(&a);
+        return err_wrap(err, "%s", path);
+    }
+    *out = a;
+    return 0;
+}

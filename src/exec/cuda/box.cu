@@ -1,0 +1,87 @@
+/* The head's decoding (ops/box.h), one thread an element. */
+#include "exec/cuda/each.cuh"
+
+/* Pixel of a level's map that cell `cell` of image `image` stands for, and of the cells' values. */
+static __device__ unsigned map_pixel(struct view level, unsigned image, unsigned cell) {
+    return image * (unsigned)(level.h * level.w) + cell;
+}
+
+void cuda_box_softmax(cudaStream_t s, struct view level, int bins, int first, struct view to) {
+    unsigned plane = (unsigned)(level.h * level.w);
+    each(s, (size_t)level.n * plane * 4, [=] __device__(unsigned i) {
+        unsigned side = i % 4, cell = i / 4 % plane, image = i / 4 / plane;
+        const float *v = at(level, map_pixel(level, image, cell), side * (unsigned)bins);
+        float *out = at(to, (image * 4 + side) * (unsigned)to.w + (unsigned)first + cell, 0);
+        float top = v[0], sum = 0;
+        for (int k = 1; k < bins; k++)
+            top = fmaxf(top, v[k]);
+        for (int k = 0; k < bins; k++)
+            sum += out[k] = expf(v[k] - top);
+        for (int k = 0; k < bins; k++)
+            out[k] /= sum;
+    });
+}
+
+void cuda_box_softmax_grad(cudaStream_t s, struct view made, struct view d, int bins, int first,
+                           struct view level) {
+    unsigned plane = (unsigned)(level.h * level.w);
+    each(s, (size_t)level.n * plane * 4, [=] __device__(unsigned i) {
+        unsigned side = i % 4, cell = i / 4 % plane, image = i / 4 / plane;
+        unsigned pixel = (image * 4 + side) * (unsigned)made.w + (unsigned)first + cell;
+        const float *v = at(made, pixel, 0), *dv = at(d, pixel, 0);
+        float *to = at(level, map_pixel(level, image, cell), side * (unsigned)bins), sum = 0;
+        for (int k = 0; k < bins; k++)
+            sum += v[k] * dv[k];
+        for (int k = 0; k < bins; k++)
+            to[k] += v[k] * (dv[k] - sum);
+    });
+}
+
+/* Distance of a side of a cell. */
+static __device__ float side_of(struct view level, struct view distances, unsigned image, unsigned cell,
+                                int first, unsigned side) {
+    if (distances.p)
+        return *at(distances, (image * 4 + side) * (unsigned)distances.w + (unsigned)first + cell, 0);
+    return *at(level, map_pixel(level, image, cell), side);
+}
+
+void cuda_box_decode(cudaStream_t s, struct view level, struct view distances, int bins, float stride,
+                     int first, struct view to) {
+    unsigned plane = (unsigned)(level.h * level.w), channels = (unsigned)to.c;
+    each(s, (size_t)level.n * plane * channels, [=] __device__(unsigned i) {
+        unsigned c = i % channels, cell = i / channels % plane, image = i / channels / plane;
+        float *out = at(to, image * (unsigned)to.w + (unsigned)first + cell, c);
+        if (c >= 4) {
+            *out = sigmoid_of(*at(level, map_pixel(level, image, cell), 4 * (unsigned)bins + c - 4));
+            return;
+        }
+        float near = side_of(level, distances, image, cell, first, c % 2);
+        float far = side_of(level, distances, image, cell, first, c % 2 + 2);
+        float centre = (float)(c % 2 ? cell / (unsigned)level.w : cell % (unsigned)level.w) + 0.5f;
+        float from = centre - near, end = centre + far;
+        *out = (c < 2 ? (from + end) * 0.5f : end - from) * stride;
+    });
+}
+
+void cuda_box_decode_grad(cudaStream_t s, struct view made, struct view d, int bins, float stride, int first,
+                          struct view level, struct view distances) {
+    unsigned plane = (unsigned)(level.h * level.w), channels = (unsigned)made.c;
+    each(s, (size_t)made.n * plane * channels, [=] __device__(unsigned i) {
+        unsigned c = i % channels, cell = i / channels % plane, image = i / channels / plane;
+        unsigned pixel = image * (unsigned)made.w + (unsigned)first + cell;
+        if (c >= 4) {
+            float v = *at(made, pixel, c);
+            if (level.p)
+                *at(level, map_pixel(level, image, cell), 4 * (unsigned)bins + c - 4) +=
+                    *at(d, pixel, c) * (v * (1 - v));
+            return;
+        }
+        /* Side c: left, top, right, bottom. */
+        float *to = distances.p
+                        ? at(distances, (image * 4 + c) * (unsigned)distances.w + (unsigned)first + cell, 0)
+                    : level.p ? at(level, map_pixel(level, image, cell), c)
+                              : nullptr;
+        if (to)
+            *to += (*at(d, pixel, c % 2 + 2) + (c < 2 ? -0.5f : 0.5f) * *at(d, pixel, c % 2)) * stride;
+    });
+}

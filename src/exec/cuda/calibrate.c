@@ -1,0 +1,144 @@
+#include "exec/cuda/net.h"
+#include "exec/cuda/upload.h"
+#include "exec/forward_plan.h"
+#include "exec/spans.h"
+
+#include <stdlib.h>
+#include <string.h>
+
+enum { BATCH = 32 /* images; others were not compared */ };
+
+struct calibration {
+    struct net net;
+    struct forward_plan plan;
+    int batch;
+    float *arena, *images, *softmax;
+    size_t softmax_stride;
+    struct upload upload;
+    struct slab amax; /* of each convolution: over all images, then over AWQ's */
+    size_t *amax_at;
+};
+
+static size_t numel(struct chw s) {
+    return (size_t)(s.c * s.h * s.w);
+}
+
+static struct view view_of(const struct calibration *c, int v, int n) {
+    const struct place *p = &c->plan.places[v];
+    struct chw s = c->plan.shapes[v], whole = c->plan.shapes[p->root];
+    float *root = p->root == 0 ? c->images : c->arena + c->plan.places[p->root].offset * (size_t)c->batch;
+    return (struct view){root + p->channel, n, (int)s.h, (int)s.w, (int)s.c, (int)whole.c};
+}
+
+/* The largest softmax of an attention, of one image. */
+static size_t softmax_room(struct calibration *c) {
+    size_t room = 0;
+    for (size_t i = 0; i < c->plan.n_steps; i++) {
+        const struct op *op = c->plan.steps[i].op;
+        if (op->kind != OP_ATTN_MIX)
+            continue;
+        size_t n = (size_t)(c->plan.shapes[op->in[0]].h * c->plan.shapes[op->in[0]].w), each = n * n;
+        c->softmax_stride = each > c->softmax_stride ? each : c->softmax_stride;
+        room = each * (size_t)op->heads > room ? each * (size_t)op->heads : room;
+    }
+    return room;
+}
+
+/* Memory for as many images at once as there is room for. */
+static int make_room(struct calibration *c, const struct calib_set *images, int count, struct err *err) {
+    size_t pixels = numel(c->plan.shapes[0]), softmax = softmax_room(c);
+    size_t each = (c->plan.arena + pixels + softmax) * sizeof(float) + UPLOAD_SIDES * images->image_bytes;
+    int wanted = count < BATCH ? count : BATCH;
+    for (c->batch = wanted; c->batch > 1 && (size_t)c->batch * each > device_room();)
+        c->batch = (c->batch + 1) / 2;
+    if (c->batch < wanted && c->net.cuda->say)
+        c->net.cuda->say("the GPU's memory is short: calibrating on smaller batches");
+    size_t n = (size_t)c->batch;
+    if (device_new((void **)&c->arena, n * c->plan.arena * sizeof(float), err) ||
+        device_new((void **)&c->images, n * pixels * sizeof(float), err) ||
+        device_new((void **)&c->softmax, n * softmax * sizeof(float), err))
+        return -1;
+    int ret = upload_new(c->net.cuda, images->image_bytes, c->batch, &c->upload, err);
+    return ret > 0 ? device_full(err, UPLOAD_SIDES * n * images->image_bytes) : ret;
+}
+
+static int make_amax(struct calibration *c, struct err *err) {
+    const struct graph *g = c->net.graph;
+    if (!(c->amax_at = calloc(g->n_convs + 1, sizeof *c->amax_at)))
+        return err_nomem(err);
+    for (size_t i = 0; i < g->n_convs; i++)
+        if (slab_put(&c->amax, NULL, 2 * (size_t)g->convs[i].cin, &c->amax_at[i], err))
+            return -1;
+    return slab_upload(&c->amax, c->net.cuda, err);
+}
+
+static void run_step(struct calibration *c, size_t i, int n, int n_awq) {
+    const struct step *s = &c->plan.steps[i];
+    const struct op *op = s->op;
+    cudaStream_t stream = c->net.cuda->stream;
+    struct view in[OP_INPUTS_MAX];
+    for (int k = 0; k < op->n_in; k++)
+        in[k] = view_of(c, op->in[k], n);
+    if (op->kind == OP_CONV) {
+        struct conv_geometry g = conv_geometry(&c->net.graph->convs[op->conv]);
+        float *all = c->amax.device + c->amax_at[op->conv];
+        cuda_trace_begin(c->net.cuda->trace, stream, PHASE_CALIBRATION, (size_t)op->conv);
+        cuda_amax(stream, in[0], 1, all, n_awq, all + in[0].c);
+        if (c->plan.places[s->out].made)
+            cuda_conv_f32(stream, &g, in[0], c->net.packed + c->net.packed_at[op->conv],
+                          net_scale(&c->net, i), net_shift(&c->net, i), activation_of(s->act), false,
+                          view_of(c, s->out, n));
+        cuda_trace_end(c->net.cuda->trace, stream);
+    } else if (c->plan.places[s->out].made)
+        net_operate(&c->net, i, op, in, view_of(c, s->out, n), c->softmax, c->softmax_stride);
+}
+
+/* What the card found, into amax. */
+static int collect(struct calibration *c, struct amax *amax, struct err *err) {
+    const struct graph *g = c->net.graph;
+    cudaError_t status = cudaMemcpyAsync(c->amax.host, c->amax.device, c->amax.n * sizeof(float),
+                                         cudaMemcpyDeviceToHost, c->net.cuda->stream);
+    if (status != cudaSuccess)
+        return device_error(err, status, "download");
+    if (device_check(c->net.cuda, err))
+        return -1;
+    for (size_t i = 0; i < g->n_convs; i++) {
+        const float *all = c->amax.host + c->amax_at[i];
+        if (amax_add_input(amax, g, i, all, false, err) ||
+            amax_add_input(amax, g, i, all + g->convs[i].cin, true, err))
+            return -1;
+    }
+    amax->done = amax->images;
+    return 0;
+}
+
+int cuda_calibrate(struct cuda *cuda, const struct graph *graph, const struct calib_set *images,
+                   struct amax *amax, struct err *err) {
+    struct calibration c = {0};
+    int ret = -1;
+    if (device_enter(cuda, err) || forward_plan_make(graph, images->size, &c.plan, err) ||
+        net_new(cuda, graph, c.plan.steps, c.plan.n_steps, true, false, &c.net, err) ||
+        make_room(&c, images, amax->images, err) || make_amax(&c, err))
+        goto out;
+    struct chw s = c.plan.shapes[0];
+    for (int first = 0; first < amax->images; first += c.batch) {
+        int n = amax->images - first < c.batch ? amax->images - first : c.batch;
+        int awq = amax->awq_images - first < n ? amax->awq_images - first : n;
+        struct view to = {c.images, n, (int)s.h, (int)s.w, (int)s.c, (int)s.c};
+        if (upload_images(&c.upload, images, first, n, to, err))
+            goto out;
+        for (size_t i = 0; i < c.plan.n_steps; i++)
+            run_step(&c, i, n, awq);
+    }
+    ret = collect(&c, amax, err);
+out:
+    cudaFree(c.arena);
+    cudaFree(c.images);
+    cudaFree(c.softmax);
+    upload_free(&c.upload);
+    slab_free(&c.amax);
+    free(c.amax_at);
+    net_free(&c.net);
+    forward_plan_free(&c.plan);
+    return ret;
+}

@@ -1,0 +1,370 @@
+#include "exec/cuda/layer.h"
+
+#include "exec/cpu/operand.h"
+
+#include <stdlib.h>
+#include <string.h>
+
+static int pad(int n, int to) {
+    return (n + to - 1) / to * to;
+}
+
+/* Channels of a pixel's codes, and depth of a row of weights. */
+static int room_of(const struct conv *c) {
+    return pad(c->cin, 8);
+}
+
+static int row_of(const struct conv *c) {
+    return pad(c->kh * c->kw * room_of(c), 32);
+}
+
+static int put_range(struct slab *slab, const struct amax_range *r, int channels, size_t *tensor,
+                     size_t *channel, struct err *err) {
+    return slab_put(slab, &r->tensor, 1, tensor, err) ||
+           slab_put(slab, r->channel, (size_t)channels, channel, err);
+}
+
+static int put_amax(struct device_layers *l, struct err *err) {
+    const struct graph *g = l->net->graph;
+    if (!(l->places = calloc(g->n_convs + 1, sizeof *l->places)))
+        return err_nomem(err);
+    for (size_t i = 0; i < g->n_convs; i++) {
+        const struct amax_layer *a = &l->amax->layers[i];
+        struct amax_places *p = &l->places[i];
+        if (put_range(&l->slab, &a->weight, g->convs[i].cout, &p->weight, &p->weight_channels, err))
+            return -1;
+        for (int set = 0; set < AMAX_SETS; set++)
+            if (put_range(&l->slab, &a->input[set], g->convs[i].cin, &p->input[set], &p->input_channels[set],
+                          err))
+                return -1;
+    }
+    return slab_upload(&l->slab, l->net->cuda, err);
+}
+
+/* Bytes of each kind of working memory. */
+struct needs {
+    size_t codes, packed, weight, values, made, partial, outs, ins, target;
+};
+
+static void widen(size_t *a, size_t b) {
+    *a = b > *a ? b : *a;
+}
+
+static struct needs needs_of(const struct device_layers *l, const struct gradient_plan *p, int images) {
+    struct needs n = {0};
+    size_t pairs = (size_t)l->plan->n_pairs, batch = (size_t)images;
+    for (size_t i = 0; i < p->n_steps; i++) {
+        const struct step *s = &p->steps[i];
+        if (s->op->kind != OP_CONV)
+            continue;
+        const struct conv *c = &l->net->graph->convs[s->op->conv];
+        struct chw x = p->shapes[s->op->in[0]], y = p->shapes[s->out];
+        widen(&n.codes, batch * (size_t)(x.h * x.w) * (size_t)room_of(c));
+        widen(&n.packed, pairs * 3 * (size_t)pad(c->cout, 8) * (size_t)row_of(c));
+        widen(&n.weight, conv_numel(c));
+        widen(&n.values, batch * (size_t)(x.c * x.h * x.w));
+        widen(&n.made, batch * (size_t)(y.c * y.h * y.w));
+        widen(&n.partial, cuda_score_room(images, (int)y.h, (int)y.w, c->cout, (int)pairs));
+        widen(&n.target, cuda_target_bytes(images, (int)y.h, (int)y.w, c->cout));
+        widen(&n.outs, (size_t)pad(c->cout, 8));
+        widen(&n.ins, (size_t)c->cin);
+    }
+    return n;
+}
+
+static int make_room(struct device_layers *l, const struct needs *n, int steps, int images, struct err *err) {
+    size_t weights = (size_t)l->plan->n_weights, pairs = (size_t)l->plan->n_pairs, word = sizeof(float);
+    const struct {
+        void **p;
+        size_t bytes;
+    } wanted[] = {
+        {(void **)&l->codes, n->codes * sizeof *l->codes},
+        {(void **)&l->packed, n->packed * sizeof *l->packed},
+        {(void **)&l->weights, weights * l->weight_room * word},
+        {(void **)&l->packed_f32, weights * l->weight_room * word},
+        {(void **)&l->units, weights * n->outs * word},
+        {(void **)&l->channel_units, n->ins * word},
+        {(void **)&l->factor, pairs * n->outs * word},
+        {(void **)&l->unit, (size_t)images * word},
+        {(void **)&l->values, n->values * word},
+        {(void **)&l->made, n->made * word},
+        {(void **)&l->partial, n->partial * word},
+        {(void **)&l->self, (size_t)steps * (n->ins + 1) * word},
+        {(void **)&l->pairs_of_target, n->target},
+        {(void **)&l->sums, l->net->graph->n_convs * pairs * (size_t)steps * sizeof *l->sums},
+    };
+    int ret = 0;
+    for (size_t i = 0; i < sizeof wanted / sizeof *wanted && !ret; i++)
+        ret = device_try(wanted[i].p, wanted[i].bytes, err);
+    return ret;
+}
+
+int device_layers_new(const struct net *net, const struct amax *amax, const struct plan *plan,
+                      const struct gradient_plan *shapes, int steps, int step_images,
+                      struct device_layers *out, struct err *err) {
+    struct device_layers l = {.net = net, .amax = amax, .plan = plan};
+    int ret = -1;
+    if (put_amax(&l, err))
+        goto out;
+    struct needs needs = needs_of(&l, shapes, steps * step_images);
+    l.weight_room = (needs.weight + 63) / 64 * 64;
+    l.outs_room = (int)needs.outs;
+    l.slots = calloc(net->graph->n_convs * (size_t)plan->n_pairs + 1, sizeof *l.slots);
+    l.pairs = calloc(3 * (size_t)plan->n_pairs + 1, sizeof *l.pairs);
+    l.exact = l.pairs + plan->n_pairs;
+    l.rest = l.exact + plan->n_pairs;
+    if (!l.slots || !l.pairs) {
+        err_nomem(err);
+        goto out;
+    }
+    ret = make_room(&l, &needs, steps, steps * step_images, err);
+out:
+    if (ret)
+        device_layers_free(&l);
+    else
+        *out = l;
+    return ret;
+}
+
+void device_layers_free(struct device_layers *l) {
+    void *const all[] = {
+        l->codes, l->packed, l->weights, l->packed_f32, l->units, l->channel_units,   l->factor,
+        l->unit,  l->values, l->made,    l->partial,    l->self,  l->pairs_of_target, l->sums};
+    for (size_t i = 0; i < sizeof all / sizeof *all; i++)
+        cudaFree(all[i]);
+    slab_free(&l->slab);
+    free(l->places);
+    free(l->slots);
+    free(l->pairs);
+    *l = (struct device_layers){0};
+}
+
+void device_layers_begin(struct device_layers *l, int steps) {
+    l->n_slots = 0;
+    l->steps = steps;
+}
+
+/* One convolution under way. */
+struct job {
+    struct device_layers *l;
+    size_t conv;
+    const struct conv *c;
+    struct conv_geometry g;
+    struct view x;
+    struct target target;
+    int group; /* images of a step */
+};
+
+static const float *amax_at(const struct device_layers *l, size_t at) {
+    return l->slab.device + at;
+}
+
+static float *weight_values(const struct device_layers *l, int w) {
+    return l->weights + (size_t)w * l->weight_room;
+}
+
+static float *weight_packed(const struct device_layers *l, int w) {
+    return l->packed_f32 + (size_t)w * l->weight_room;
+}
+
+static float *weight_units(const struct device_layers *l, int w) {
+    return l->units + (size_t)w * (size_t)l->outs_room;
+}
+
+static void quantize_weight(struct job *j, int w) {
+    struct device_layers *l = j->l;
+    const struct weight_spec *spec = &l->plan->weights[w];
+    const struct amax_places *p = &l->places[j->conv];
+    const struct conv *c = j->c;
+    cudaStream_t s = l->net->cuda->stream;
+    bool by_channel = spec->q.axis != QUANT_AXIS_NONE;
+    const float *channels = amax_at(l, p->weight_channels), *tensor = amax_at(l, p->weight);
+    struct cuda_quantizer q = {.format = (int)spec->q.format,
+                               .block = spec->q.block,
+                               .reduction = spec->block_dim == BLOCK_DIM_REDUCTION,
+                               .by_channel = by_channel,
+                               .amax = by_channel ? channels : tensor};
+    bool one = !by_channel || spec->q.format == QUANT_NVFP4;
+    cuda_quantize_weight(s, &q, net_weight(l->net, j->conv), c->cout, c->cin / c->groups, c->kh, c->kw,
+                         weight_values(l, w));
+    cuda_units(s, (int)spec->q.format, one ? tensor : channels, one, c->cout, weight_units(l, w));
+    cuda_pack_f32(s, weight_values(l, w), c->cout, c->cin, c->groups, c->kh * c->kw, false,
+                  weight_packed(l, w));
+}
+
+/* The quantizer of an input, after the amax of x itself where that is what it takes. */
+static struct cuda_quantizer input_quantizer(struct job *j, const struct input_spec *spec) {
+    struct device_layers *l = j->l;
+    const struct amax_places *p = &l->places[j->conv];
+    cudaStream_t s = l->net->cuda->stream;
+    int set = spec->source == SOURCE_AWQ ? AMAX_AWQ : AMAX_ALL;
+    struct cuda_quantizer q = {.format = (int)spec->q.format,
+                               .block = spec->q.block,
+                               .reduction = spec->block_dim == BLOCK_DIM_REDUCTION,
+                               .by_channel = spec->q.axis != QUANT_AXIS_NONE,
+                               .group = j->group};
+    q.amax = amax_at(l, q.by_channel ? p->input_channels[set] : p->input[set]);
+    if (spec->source == SOURCE_SELF) {
+        int steps = j->x.n / j->group, c = j->x.c;
+        float *channels = l->self, *largest = l->self + (size_t)steps * (size_t)c;
+        cudaMemsetAsync(channels, 0, (size_t)steps * (size_t)c * sizeof *channels, s);
+        cuda_amax(s, j->x, steps, channels, 0, NULL);
+        cuda_largest(s, channels, steps, c, largest);
+        q.amax = q.by_channel ? channels : largest;
+        q.amax_step = q.by_channel ? c : 1;
+    }
+    return q;
+}
+
+/* Where the sums of `n` more pairs go. */
+static double *next_sums(struct job *j, const int *pairs, int n) {
+    struct device_layers *l = j->l;
+    double *sums = l->sums + (size_t)l->n_slots * (size_t)l->steps;
+    for (int i = 0; i < n; i++)
+        l->slots[l->n_slots++] = (int)j->conv * l->plan->n_pairs + pairs[i];
+    return sums;
+}
+
+/* Pairs of one input whose codes are in l->codes, with `terms` for the weights. */
+static void score_codes(struct job *j, const struct input_spec *input, const int *pairs, int n, int terms) {
+    struct device_layers *l = j->l;
+    const struct conv *c = j->c;
+    cudaStream_t s = l->net->cuda->stream;
+    bool by_channel = input->q.axis != QUANT_AXIS_NONE;
+    int set = input->source == SOURCE_AWQ ? AMAX_AWQ : AMAX_ALL, taps = c->kh * c->kw;
+    if (by_channel)
+        cuda_units(s, (int)input->q.format, amax_at(l, l->places[j->conv].input_channels[set]), false, c->cin,
+                   l->channel_units);
+    for (int first = 0; first < n; first += CUDA_WEIGHTS_MAX) {
+        struct stack stack = {.n = n - first < CUDA_WEIGHTS_MAX ? n - first : CUDA_WEIGHTS_MAX};
+        for (int i = 0; i < stack.n; i++) {
+            int w = l->plan->pairs[pairs[first + i]].weight;
+            stack.values[i] = weight_values(l, w);
+            stack.units[i] = weight_units(l, w);
+        }
+        cuda_pack_bf16(s, &stack, c->cout, c->cin, taps, room_of(c), row_of(c), terms,
+                       by_channel ? l->channel_units : NULL, l->packed, l->factor);
+        cuda_score(s, &j->g, j->x, l->codes, room_of(c), l->unit, l->packed, l->factor, row_of(c), terms,
+                   stack.n, &j->target, l->partial, j->group, next_sums(j, pairs + first, stack.n), l->steps);
+    }
+}
+
+/* Pairs of one input whose values x holds, dense or not: float32 products. */
+static void score_values(struct job *j, struct view x, const int *pairs, int n) {
+    struct device_layers *l = j->l;
+    cudaStream_t s = l->net->cuda->stream;
+    const struct activation none = {CUDA_ACT_NONE, 0};
+    if (j->c->groups > 1) {
+        const float *packed[CUDA_WEIGHTS_MAX];
+        for (int first = 0; first < n; first += CUDA_WEIGHTS_MAX) {
+            int count = n - first < CUDA_WEIGHTS_MAX ? n - first : CUDA_WEIGHTS_MAX;
+            for (int i = 0; i < count; i++)
+                packed[i] = weight_packed(l, l->plan->pairs[pairs[first + i]].weight);
+            cuda_score_grouped(s, &j->g, x, packed, count, &j->target, l->partial, j->group,
+                               next_sums(j, pairs + first, count), l->steps);
+        }
+        return;
+    }
+    for (int i = 0; i < n; i++) {
+        struct view made = {l->made, j->target.n, j->target.h, j->target.w, j->target.c, j->target.c};
+        cuda_conv_f32(s, &j->g, x, weight_packed(l, l->plan->pairs[pairs[i]].weight), NULL, NULL, none, false,
+                      made);
+        cuda_score_made(s, made, &j->target, l->partial, j->group, next_sums(j, &pairs[i], 1), l->steps);
+    }
+}
+
+/* Whether an input's values are codes of eight bits over one factor, or one a channel that can go into the
+ * weights. */
+static bool has_codes(const struct job *j, const struct input_spec *spec) {
+    bool by_channel = spec->q.axis != QUANT_AXIS_NONE, self = spec->source == SOURCE_SELF;
+    float amax = self ? 0 : j->l->amax->layers[j->conv].input[AMAX_ALL].tensor;
+    return j->c->groups == 1 && !(by_channel && self) && quantizer_has_codes(&spec->q, amax);
+}
+
+/* The wanted pairs of one input. */
+static void score_input(struct job *j, const struct input_spec *spec, const int *pairs, int n) {
+    struct device_layers *l = j->l;
+    cudaStream_t s = l->net->cuda->stream;
+    struct cuda_quantizer q = input_quantizer(j, spec);
+    if (!has_codes(j, spec)) {
+        struct view x = j->x;
+        if (spec->q.format != QUANT_OFF) {
+            cuda_quantize_values(s, &q, x, l->values);
+            x.p = l->values;
+            x.stride = x.c;
+        }
+        score_values(j, x, pairs, n);
+        return;
+    }
+    int n_exact = 0, n_rest = 0;
+    for (int i = 0; i < n; i++) {
+        const struct weight_spec *w = &l->plan->weights[l->plan->pairs[pairs[i]].weight];
+        if (spec->q.axis == QUANT_AXIS_NONE &&
+            quantizer_has_codes(&w->q, l->amax->layers[j->conv].weight.tensor))
+            l->exact[n_exact++] = pairs[i];
+        else
+            l->rest[n_rest++] = pairs[i];
+    }
+    cuda_quantize_codes(s, &q, j->x, room_of(j->c), l->codes, l->unit);
+    score_codes(j, spec, l->exact, n_exact, 1);
+    score_codes(j, spec, l->rest, n_rest, 3);
+}
+
+/* g^2 summed over all calls, y of the last. */
+static struct target target_of(struct device_layers *l, size_t conv, const struct device_call *calls,
+                               int n_calls) {
+    struct target t = {.pairs = l->pairs_of_target};
+    for (int i = 0; i < n_calls; i++)
+        cuda_target(l->net->cuda->stream, calls[n_calls - 1].y, calls[i].g, net_bias(l->net, conv), i > 0,
+                    &t);
+    return t;
+}
+
+void device_layer_score(struct device_layers *l, size_t conv, const struct device_call *calls, int n_calls,
+                        const bool *wanted) {
+    const struct plan *plan = l->plan;
+    const struct conv *c = &l->net->graph->convs[conv];
+    struct job j = {.l = l, .conv = conv, .c = c, .g = conv_geometry(c), .x = calls[n_calls - 1].x};
+    j.group = j.x.n / l->steps;
+    j.target = target_of(l, conv, calls, n_calls);
+    for (int w = 0; w < plan->n_weights; w++) {
+        bool asked = false;
+        for (int p = 0; p < plan->n_pairs; p++)
+            asked = asked || (wanted[p] && plan->pairs[p].weight == w);
+        if (asked)
+            quantize_weight(&j, w);
+    }
+    for (int first = 0, end; first < plan->n_pairs; first = end) {
+        int input = plan->pairs[first].input, n = 0;
+        for (end = first; end < plan->n_pairs && plan->pairs[end].input == input; end++)
+            if (wanted[end])
+                l->pairs[n++] = end;
+        if (n)
+            score_input(&j, &plan->inputs[input], l->pairs, n);
+    }
+}
+
+int device_layers_collect(struct device_layers *l, double *sums, struct err *err) {
+    size_t n = (size_t)l->n_slots * (size_t)l->steps, pairs = (size_t)l->plan->n_pairs;
+    size_t convs = l->net->graph->n_convs;
+    double *found = malloc((n + 1) * sizeof *found);
+    int ret = -1;
+    if (!found)
+        return err_nomem(err);
+    cudaError_t status =
+        cudaMemcpyAsync(found, l->sums, n * sizeof *found, cudaMemcpyDeviceToHost, l->net->cuda->stream);
+    if (status != cudaSuccess) {
+        device_error(err, status, "download");
+        goto out;
+    }
+    if (device_check(l->net->cuda, err))
+        goto out;
+    for (int slot = 0; slot < l->n_slots; slot++)
+        for (int step = 0; step < l->steps; step++)
+            sums[((size_t)step * pairs + (size_t)l->slots[slot] % pairs) * convs +
+                 (size_t)l->slots[slot] / pairs] = found[(size_t)slot * (size_t)l->steps + (size_t)step];
+    ret = 0;
+out:
+    free(found);
+    return ret;
+}

@@ -1,0 +1,232 @@
+#include "exec/cuda/net.h"
+
+#include "op/bn.h"
+
+#include <math.h>
+#include <stdlib.h>
+#include <string.h>
+
+static int put_convs(struct net *net, struct err *err) {
+    const struct graph *g = net->graph;
+    for (size_t i = 0; i < g->n_convs; i++) {
+        const struct conv *c = &g->convs[i];
+        net->biases[i] = SIZE_MAX;
+        if (slab_put(&net->slab, c->weight, conv_numel(c), &net->weights[i], err) ||
+            (c->bias && slab_put(&net->slab, c->bias, (size_t)c->cout, &net->biases[i], err)))
+            return -1;
+    }
+    return 0;
+}
+
+/* The BatchNorm of a step as scale and shift, after its convolution's bias if that is not added before. */
+static int put_affine(struct net *net, const struct step *s, size_t step, bool fused, struct err *err) {
+    const struct graph *g = net->graph;
+    const struct op *bn = s->op->kind == OP_BN ? s->op : s->bn;
+    const struct conv *c = s->op->kind == OP_CONV ? &g->convs[s->op->conv] : NULL;
+    const float *bias = fused && c ? c->bias : NULL;
+    net->scales[step] = net->shifts[step] = SIZE_MAX;
+    if (!bn && !bias)
+        return 0;
+    int channels = bn ? g->bns[bn->bn].channels : c->cout;
+    if (slab_put(&net->slab, NULL, (size_t)channels, &net->scales[step], err) ||
+        slab_put(&net->slab, NULL, (size_t)channels, &net->shifts[step], err))
+        return -1;
+    for (int i = 0; i < channels; i++) {
+        double scale = 1, shift = bias ? bias[i] : 0;
+        if (bn)
+            bn_affine(&g->bns[bn->bn], (size_t)i, &scale, &shift);
+        net->slab.host[net->scales[step] + (size_t)i] = (float)scale;
+        net->slab.host[net->shifts[step] + (size_t)i] = (float)shift;
+    }
+    return 0;
+}
+
+static int pack(struct net *net, bool backward, float **out, struct err *err) {
+    const struct graph *g = net->graph;
+    size_t total = 0;
+    for (size_t i = 0; i < g->n_convs; i++) {
+        net->packed_at[i] = total;
+        total += (conv_numel(&g->convs[i]) + 63) / 64 * 64;
+    }
+    if (device_new((void **)out, total * sizeof **out, err))
+        return -1;
+    for (size_t i = 0; i < g->n_convs; i++) {
+        const struct conv *c = &g->convs[i];
+        cuda_pack_f32(net->cuda->stream, net_weight(net, i), c->cout, c->cin, c->groups, c->kh * c->kw,
+                      backward, *out + net->packed_at[i]);
+    }
+    return 0;
+}
+
+int net_new(struct cuda *cuda, const struct graph *graph, const struct step *steps, size_t n_steps,
+            bool fused, bool backward, struct net *out, struct err *err) {
+    struct net net = {.cuda = cuda, .graph = graph};
+    net.weights = calloc(graph->n_convs + 1, sizeof *net.weights);
+    net.biases = calloc(graph->n_convs + 1, sizeof *net.biases);
+    net.packed_at = calloc(graph->n_convs + 1, sizeof *net.packed_at);
+    net.scales = calloc(n_steps + 1, sizeof *net.scales);
+    net.shifts = calloc(n_steps + 1, sizeof *net.shifts);
+    if (!net.weights || !net.biases || !net.packed_at || !net.scales || !net.shifts) {
+        err_nomem(err);
+        goto fail;
+    }
+    if (put_convs(&net, err))
+        goto fail;
+    for (size_t i = 0; i < n_steps; i++)
+        if (put_affine(&net, &steps[i], i, fused, err))
+            goto fail;
+    if (slab_upload(&net.slab, cuda, err) || pack(&net, false, &net.packed, err) ||
+        (backward && pack(&net, true, &net.packed_back, err)))
+        goto fail;
+    *out = net;
+    return 0;
+fail:
+    net_free(&net);
+    return -1;
+}
+
+void net_free(struct net *net) {
+    slab_free(&net->slab);
+    cudaFree(net->packed);
+    cudaFree(net->packed_back);
+    free(net->weights);
+    free(net->biases);
+    free(net->packed_at);
+    free(net->scales);
+    free(net->shifts);
+    *net = (struct net){0};
+}
+
+static const float *in_slab(const struct net *net, size_t at) {
+    return at == SIZE_MAX ? NULL : net->slab.device + at;
+}
+
+const float *net_weight(const struct net *net, size_t conv) {
+    return in_slab(net, net->weights[conv]);
+}
+
+const float *net_bias(const struct net *net, size_t conv) {
+    return in_slab(net, net->biases[conv]);
+}
+
+const float *net_scale(const struct net *net, size_t step) {
+    return in_slab(net, net->scales[step]);
+}
+
+const float *net_shift(const struct net *net, size_t step) {
+    return in_slab(net, net->shifts[step]);
+}
+
+struct conv_geometry conv_geometry(const struct conv *c) {
+    return (struct conv_geometry){
+        .in = c->cin,
+        .out = c->cout,
+        .kh = c->kh,
+        .kw = c->kw,
+        .groups = c->groups,
+        .mul = {c->stride[0], c->stride[1]},
+        .add = {-c->pad[0], -c->pad[1]},
+        .step = {c->dilation[0], c->dilation[1]},
+        .div = {1, 1},
+    };
+}
+
+/* dx[i] = sum over taps k with i + pad - k dilation = stride j of g[j] w[k]. */
+struct conv_geometry conv_geometry_back(const struct conv *c) {
+    return (struct conv_geometry){
+        .in = c->cout,
+        .out = c->cin,
+        .kh = c->kh,
+        .kw = c->kw,
+        .groups = c->groups,
+        .mul = {1, 1},
+        .add = {c->pad[0], c->pad[1]},
+        .step = {-c->dilation[0], -c->dilation[1]},
+        .div = {c->stride[0], c->stride[1]},
+    };
+}
+
+struct activation activation_of(const struct op *act) {
+    static const enum cuda_act kinds[] = {[ACT_SILU] = CUDA_ACT_SILU,
+                                          [ACT_RELU] = CUDA_ACT_RELU,
+                                          [ACT_LEAKY_RELU] = CUDA_ACT_LEAKY_RELU,
+                                          [ACT_HARDSWISH] = CUDA_ACT_HARDSWISH};
+    return act ? (struct activation){kinds[act->act], act->slope} : (struct activation){CUDA_ACT_NONE, 0};
+}
+
+struct view view_channels(struct view v, int first, int count) {
+    v.p += first;
+    v.c = count;
+    return v;
+}
+
+/* What lies in the concatenation already is not copied. */
+static void concat(cudaStream_t s, const struct op *op, const struct view *in, struct view out) {
+    int channel = 0;
+    for (int k = 0; k < op->n_in; channel += in[k++].c)
+        if (in[k].p != out.p + channel || in[k].stride != out.stride)
+            cuda_copy(s, in[k], 1, false, view_channels(out, channel, in[k].c));
+}
+
+static void attention(cudaStream_t s, const struct op *op, struct view qkv, struct view out, float *softmax,
+                      size_t stride) {
+    int n = qkv.h * qkv.w, kd = op->key_dim, hd = op->head_dim;
+    size_t image = (size_t)n * (size_t)qkv.stride, head = (size_t)(2 * kd + hd);
+    struct matrices q = {qkv.p, image, head, qkv.stride, 1}, k = {qkv.p + kd, image, head, 1, qkv.stride},
+                    v = {qkv.p + 2 * kd, image, head, qkv.stride, 1},
+                    map = {softmax, stride * (size_t)op->heads, stride, n, 1},
+                    to = {out.p, (size_t)n * (size_t)out.stride, (size_t)hd, out.stride, 1};
+    cuda_products(s, q, k, map, n, n, kd, (float)pow(kd, -0.5), false, qkv.n, op->heads);
+    cuda_softmax(s, softmax, n, n, stride, qkv.n * op->heads);
+    cuda_products(s, map, v, to, n, hd, n, 1, false, qkv.n, op->heads);
+}
+
+void net_operate(const struct net *net, size_t step, const struct op *op, const struct view *in,
+                 struct view out, float *softmax, size_t softmax_stride) {
+    const struct graph *g = net->graph;
+    cudaStream_t s = net->cuda->stream;
+    const struct activation none = {CUDA_ACT_NONE, 0};
+    int levels = op->n_in - g->levels, cell = 0;
+    switch (op->kind) {
+    case OP_BN:
+        cuda_affine(s, in[0], net_scale(net, step), net_shift(net, step), none, out);
+        break;
+    case OP_ACT:
+        cuda_affine(s, in[0], NULL, NULL, activation_of(op), out);
+        break;
+    case OP_ADD:
+        cuda_sum(s, in[0], in[1], out);
+        break;
+    case OP_CONCAT:
+        concat(s, op, in, out);
+        break;
+    case OP_MAXPOOL:
+        cuda_max_pool(s, in[0], op->kernel, op->stride, op->pad, out);
+        break;
+    case OP_UPSAMPLE:
+        cuda_upsample(s, in[0], op->scale, out);
+        break;
+    case OP_ATTN_V:
+        for (int h = 0; h < op->heads; h++)
+            cuda_copy(
+                s, view_channels(in[0], h * (2 * op->key_dim + op->head_dim) + 2 * op->key_dim, op->head_dim),
+                1, false, view_channels(out, h * op->head_dim, op->head_dim));
+        break;
+    case OP_ATTN_MIX:
+        attention(s, op, in[0], out, softmax, softmax_stride);
+        break;
+    case OP_BOX_SOFTMAX:
+        for (int i = 0; i < g->levels; cell += in[levels + i].h * in[levels + i].w, i++)
+            cuda_box_softmax(s, in[levels + i], g->reg_max, cell, out);
+        break;
+    case OP_BOX_DECODE:
+        for (int i = 0; i < g->levels; cell += in[levels + i].h * in[levels + i].w, i++)
+            cuda_box_decode(s, in[levels + i], g->reg_max > 1 ? in[0] : (struct view){0}, g->reg_max,
+                            g->strides[i], cell, out);
+        break;
+    case OP_CONV:
+    case OP_SLICE:
+    case OP_DETACH:
+        break;
+    }
+}

@@ -1,0 +1,45 @@
+/* A graph's parameters on the device, and what both passes do with its operations. Private to src/exec/cuda. */
+#ifndef YS_EXEC_CUDA_NET_H
+#define YS_EXEC_CUDA_NET_H
+
+#include "exec/cuda/device.h"
+#include "exec/cuda/kernels.h"
+#include "exec/steps.h"
+#include "model/shape.h"
+
+struct net {
+    struct cuda *cuda;
+    const struct graph *graph;
+    struct slab slab;
+    size_t *weights, *biases;    /* of each convolution, in the slab; biases: SIZE_MAX for none */
+    size_t *scales, *shifts;     /* of each step that has a BatchNorm or, of a fused one, a bias */
+    float *packed, *packed_back; /* of all convolutions; packed_back NULL without backward */
+    size_t *packed_at;
+};
+
+/* steps, n_steps: scales and shifts of each; fused: a convolution's bias is part of them. backward: packs the
+ * weights for gradients of inputs too. Borrows its arguments. */
+int net_new(struct cuda *cuda, const struct graph *graph, const struct step *steps, size_t n_steps,
+            bool fused, bool backward, struct net *out, struct err *err);
+void net_free(struct net *net);
+
+const float *net_weight(const struct net *net, size_t conv);
+const float *net_bias(const struct net *net, size_t conv);  /* NULL: none */
+const float *net_scale(const struct net *net, size_t step); /* NULL: none */
+const float *net_shift(const struct net *net, size_t step);
+
+/* Geometry of a convolution, and of the gradient of its input. */
+struct conv_geometry conv_geometry(const struct conv *c);
+struct conv_geometry conv_geometry_back(const struct conv *c);
+
+struct activation activation_of(const struct op *act);
+
+/* Any operation but a convolution, forward: in[0 .. op->n_in-1] are its inputs. softmax: an attention's, for
+ * all images and heads, each softmax_stride after the last. */
+void net_operate(const struct net *net, size_t step, const struct op *op, const struct view *in,
+                 struct view out, float *softmax, size_t softmax_stride);
+
+/* Channels first .. first + count - 1 of v. */
+struct view view_channels(struct view v, int first, int count);
+
+#endif

@@ -1,0 +1,181 @@
+/* Everything that is neither a product nor a quantizer, one thread an element: memory's bandwidth is the
+ * limit. */
+#include "exec/cuda/each.cuh"
+
+#include <math_constants.h>
+
+void cuda_images(cudaStream_t s, const uint8_t *bytes, struct view to) {
+    unsigned plane = (unsigned)(to.h * to.w);
+    each(s, view_pixels(to) * 3, [=] __device__(unsigned i) {
+        unsigned image = i / (3 * plane), c = i / plane % 3, pixel = i % plane;
+        *at(to, image * plane + pixel, c) = __fdiv_rn((float)bytes[i], 255.0f);
+    });
+}
+
+void cuda_affine(cudaStream_t s, struct view from, const float *scale, const float *shift,
+                 struct activation act, struct view to) {
+    unsigned channels = (unsigned)to.c;
+    each(s, view_pixels(to) * channels, [=] __device__(unsigned i) {
+        unsigned pixel = i / channels, c = i % channels;
+        float u = *at(from, pixel, c);
+        if (scale)
+            u = u * scale[c] + shift[c];
+        *at(to, pixel, c) = activate(u, act);
+    });
+}
+
+static __device__ float slope_of(float u, struct activation a) {
+    float sigmoid;
+    switch (a.kind) {
+    case CUDA_ACT_SILU:
+        sigmoid = sigmoid_of(u);
+        return sigmoid * (1 + u * (1 - sigmoid));
+    case CUDA_ACT_RELU:
+        return u > 0;
+    case CUDA_ACT_LEAKY_RELU:
+        return u > 0 ? 1 : a.slope;
+    case CUDA_ACT_HARDSWISH:
+        return u < -3 ? 0 : u <= 3 ? u / 3 + 0.5f : 1;
+    case CUDA_ACT_NONE:
+        break;
+    }
+    return 1;
+}
+
+static __device__ __forceinline__ void put(float *to, float v, bool add) {
+    *to = add ? *to + v : v;
+}
+
+void cuda_affine_grad(cudaStream_t s, struct view from, struct view d, const float *scale, const float *shift,
+                      struct activation act, bool add, struct view to) {
+    unsigned channels = (unsigned)to.c;
+    each(s, view_pixels(to) * channels, [=] __device__(unsigned i) {
+        unsigned pixel = i / channels, c = i % channels;
+        float a = scale ? scale[c] : 1, u = act.kind == CUDA_ACT_NONE ? 0 : *at(from, pixel, c);
+        if (scale)
+            u = u * a + shift[c];
+        put(at(to, pixel, c), *at(d, pixel, c) * slope_of(u, act) * a, add);
+    });
+}
+
+void cuda_sum(cudaStream_t s, struct view a, struct view b, struct view to) {
+    unsigned channels = (unsigned)to.c;
+    each(s, view_pixels(to) * channels, [=] __device__(unsigned i) {
+        unsigned pixel = i / channels, c = i % channels;
+        *at(to, pixel, c) = *at(a, pixel, c) + *at(b, pixel, c);
+    });
+}
+
+void cuda_copy(cudaStream_t s, struct view from, float factor, bool add, struct view to) {
+    unsigned channels = (unsigned)to.c;
+    each(s, view_pixels(to) * channels, [=] __device__(unsigned i) {
+        unsigned pixel = i / channels, c = i % channels;
+        put(at(to, pixel, c), *at(from, pixel, c) * factor, add);
+    });
+}
+
+/* The pixel of the first largest value, by rows, in the window of output (y, x) of an image. */
+static __device__ unsigned top_of(struct view v, unsigned image, int y, int x, int kernel, int stride,
+                                  int pad, unsigned c) {
+    int first_y = max(y * stride - pad, 0), end_y = min(y * stride - pad + kernel, v.h);
+    int first_x = max(x * stride - pad, 0), end_x = min(x * stride - pad + kernel, v.w);
+    unsigned base = image * (unsigned)(v.h * v.w), best = base + (unsigned)(first_y * v.w + first_x);
+    float top = *at(v, best, c);
+    for (int iy = first_y; iy < end_y; iy++)
+        for (int ix = first_x; ix < end_x; ix++) {
+            unsigned pixel = base + (unsigned)(iy * v.w + ix);
+            float u = *at(v, pixel, c);
+            if (u > top) {
+                top = u;
+                best = pixel;
+            }
+        }
+    return best;
+}
+
+void cuda_max_pool(cudaStream_t s, struct view from, int kernel, int stride, int pad, struct view to) {
+    unsigned channels = (unsigned)to.c, h = (unsigned)to.h, w = (unsigned)to.w;
+    each(s, view_pixels(to) * channels, [=] __device__(unsigned i) {
+        unsigned pixel = i / channels, c = i % channels;
+        unsigned top =
+            top_of(from, pixel / (h * w), (int)(pixel / w % h), (int)(pixel % w), kernel, stride, pad, c);
+        *at(to, pixel, c) = *at(from, top, c);
+    });
+}
+
+/* Each input asks the outputs whose windows it is in: no two threads add to the same place. */
+void cuda_max_pool_grad(cudaStream_t s, struct view from, struct view d, int kernel, int stride, int pad,
+                        bool add, struct view to) {
+    unsigned channels = (unsigned)to.c, plane = (unsigned)(to.h * to.w);
+    each(s, view_pixels(to) * channels, [=] __device__(unsigned i) {
+        unsigned pixel = i / channels, c = i % channels, image = pixel / plane;
+        int y = (int)(pixel % plane) / to.w, x = (int)(pixel % plane) % to.w;
+        float sum = 0;
+        int first_y = max((y + pad - kernel + stride) / stride, 0), end_y = min((y + pad) / stride + 1, d.h);
+        int first_x = max((x + pad - kernel + stride) / stride, 0), end_x = min((x + pad) / stride + 1, d.w);
+        for (int oy = first_y; oy < end_y; oy++)
+            for (int ox = first_x; ox < end_x; ox++)
+                if (top_of(from, image, oy, ox, kernel, stride, pad, c) == pixel)
+                    sum += *at(d, image * (unsigned)(d.h * d.w) + (unsigned)(oy * d.w + ox), c);
+        put(at(to, pixel, c), sum, add);
+    });
+}
+
+void cuda_upsample(cudaStream_t s, struct view from, int scale, struct view to) {
+    unsigned channels = (unsigned)to.c, h = (unsigned)to.h, w = (unsigned)to.w, k = (unsigned)scale;
+    each(s, view_pixels(to) * channels, [=] __device__(unsigned i) {
+        unsigned pixel = i / channels, image = pixel / (h * w), y = pixel / w % h, x = pixel % w;
+        unsigned source = (image * (unsigned)from.h + y / k) * (unsigned)from.w + x / k;
+        *at(to, pixel, i % channels) = *at(from, source, i % channels);
+    });
+}
+
+void cuda_upsample_grad(cudaStream_t s, struct view d, int scale, bool add, struct view to) {
+    unsigned channels = (unsigned)to.c, h = (unsigned)to.h, w = (unsigned)to.w, k = (unsigned)scale;
+    each(s, view_pixels(to) * channels, [=] __device__(unsigned i) {
+        unsigned pixel = i / channels, c = i % channels, image = pixel / (h * w), y = pixel / w % h,
+                 x = pixel % w;
+        float sum = 0;
+        for (unsigned ky = 0; ky < k; ky++)
+            for (unsigned kx = 0; kx < k; kx++)
+                sum += *at(d, (image * (unsigned)d.h + y * k + ky) * (unsigned)d.w + x * k + kx, c);
+        put(at(to, pixel, c), sum, add);
+    });
+}
+
+/* Numbers of one sign order as their bits do, and a NaN's are above infinity's. */
+static __global__ void amax_kernel(struct view v, unsigned per_block, int group, float *all, int n_first,
+                                   float *first) {
+    unsigned plane = (unsigned)(v.h * v.w), from = blockIdx.x * per_block, end = min(from + per_block, plane);
+    int c = (int)(blockIdx.y * 32 + threadIdx.x), image = (int)blockIdx.z;
+    __shared__ unsigned tops[8][32];
+    unsigned top = 0;
+    if (c < v.c)
+        for (unsigned p = from + threadIdx.y; p < end; p += 8)
+            top = max(top, __float_as_uint(*at(v, (unsigned)image * plane + p, (unsigned)c)) & 0x7fffffffu);
+    tops[threadIdx.y][threadIdx.x] = top;
+    __syncthreads();
+    if (threadIdx.y || c >= v.c)
+        return;
+    for (int i = 1; i < 8; i++)
+        top = max(top, tops[i][threadIdx.x]);
+    atomicMax((unsigned *)all + image / group * v.c + c, top);
+    if (image < n_first)
+        atomicMax((unsigned *)first + c, top);
+}
+
+void cuda_amax(cudaStream_t s, struct view v, int groups, float *all, int n_first, float *first) {
+    enum { PER_BLOCK = 512 /* pixels */ };
+    dim3 grid((unsigned)((v.h * v.w + PER_BLOCK - 1) / PER_BLOCK), (unsigned)((v.c + 31) / 32),
+              (unsigned)v.n);
+    amax_kernel<<<grid, dim3(32, 8), 0, s>>>(v, PER_BLOCK, v.n / groups, all, n_first, first);
+}
+
+void cuda_largest(cudaStream_t s, const float *amax, int groups, int c, float *out) {
+    each(s, (size_t)groups, [=] __device__(unsigned g) {
+        unsigned top = 0;
+        for (int i = 0; i < c; i++)
+            top = max(top, __float_as_uint(amax[(size_t)g * (size_t)c + (size_t)i]));
+        out[g] = __uint_as_float(top);
+    });
+}

@@ -1,0 +1,111 @@
+#include "exec/cuda/layer.h"
+
+#include <stdio.h>
+#include <stdlib.h>
+
+enum { IMAGES = 16 /* at once; others were not compared */ };
+
+struct cuda_scorer {
+    const struct calib_set *images;
+    const struct plan *plan;
+    int batch_size, together; /* images of a step; steps at once */
+    struct device_gradient gradient;
+    struct device_layers layers;
+};
+
+/* Memory for `together` steps at once; 1 where the card has no room for them. */
+static int make(struct cuda_scorer *s, struct cuda *cuda, const struct graph *graph, const struct amax *amax,
+                struct err *err) {
+    int ret =
+        device_gradient_new(cuda, graph, s->images->size, s->together * s->batch_size, &s->gradient, err);
+    if (ret)
+        return ret;
+    ret = device_layers_new(&s->gradient.net, amax, s->plan, &s->gradient.plan, s->together, s->batch_size,
+                            &s->layers, err);
+    if (ret)
+        device_gradient_free(&s->gradient);
+    return ret;
+}
+
+int cuda_scorer_new(struct cuda *cuda, const struct graph *graph, const struct amax *amax,
+                    const struct plan *plan, const struct calib_set *images, int batch_size, int steps,
+                    struct cuda_scorer **out, struct err *err) {
+    struct cuda_scorer *s = calloc(1, sizeof *s);
+    int most = IMAGES / batch_size > 1 ? IMAGES / batch_size : 1, ret;
+    if (!s)
+        return err_nomem(err);
+    if (device_enter(cuda, err)) {
+        free(s);
+        return -1;
+    }
+    *s = (struct cuda_scorer){.images = images, .plan = plan, .batch_size = batch_size};
+    most = most < steps ? most : steps;
+    s->together = most;
+    while ((ret = make(s, cuda, graph, amax, err)) == 1 && s->together > 1)
+        s->together = (s->together + 1) / 2;
+    if (ret == 1)
+        err_set(err, ERR_FAILED,
+                "the GPU's memory has no room for a batch of %d images of %dx%d; a smaller BATCH_SIZE "
+                "or IMGSZ, or use the cpu",
+                batch_size, images->size, images->size);
+    if (ret) {
+        free(s);
+        return -1;
+    }
+    if (s->together < most && cuda->say) {
+        char words[128];
+        snprintf(words, sizeof words, "the GPU's memory is short: scoring on %d images at once instead of %d",
+                 s->together * batch_size, most * batch_size);
+        cuda->say(words);
+    }
+    *out = s;
+    return 0;
+}
+
+void cuda_scorer_free(struct cuda_scorer **scorer) {
+    if (!*scorer)
+        return;
+    device_layers_free(&(*scorer)->layers);
+    device_gradient_free(&(*scorer)->gradient);
+    free(*scorer);
+    *scorer = NULL;
+}
+
+/* Images of step `step`; the last may be short. */
+static int images_of(const struct cuda_scorer *s, int step) {
+    int left = s->images->count - step * s->batch_size;
+    return left < s->batch_size ? left : s->batch_size;
+}
+
+int cuda_scorer_batch(const struct cuda_scorer *s, int first, int n) {
+    int k = 1;
+    n = n < s->together ? n : s->together;
+    while (k < n && images_of(s, first + k) == images_of(s, first))
+        k++;
+    return k;
+}
+
+struct seer {
+    struct device_layers *layers;
+    const bool *wanted;
+};
+
+static void see(void *ctx, size_t conv, const struct device_call *calls, int n_calls) {
+    struct seer *seer = ctx;
+    const struct cuda *cuda = seer->layers->net->cuda;
+    cuda_trace_begin(cuda->trace, cuda->stream, PHASE_SCORE, conv);
+    device_layer_score(seer->layers, conv, calls, n_calls, seer->wanted);
+    cuda_trace_end(cuda->trace, cuda->stream);
+}
+
+int cuda_scorer_run(struct cuda_scorer *s, int first, int n, const bool *wanted, double *sums,
+                    struct err *err) {
+    struct seer seer = {&s->layers, wanted};
+    int images = images_of(s, first);
+    device_layers_begin(&s->layers, n);
+    return device_gradient_run(&s->gradient, s->images, first * s->batch_size, n * images, images, see, &seer,
+                               err) ||
+                   device_layers_collect(&s->layers, sums, err)
+               ? -1
+               : 0;
+}

@@ -1,0 +1,133 @@
+#include "exec/gradient_plan.h"
+
+#include <stdlib.h>
+
+static struct span *span_of_value(const struct gradient_plan *p, int v) {
+    return &p->spans[p->values[v].root];
+}
+
+static struct span *span_of_gradient(const struct gradient_plan *p, int v) {
+    return &p->spans[p->graph->n_values + p->gradients[v].root];
+}
+
+static struct span *span_of_step(const struct gradient_plan *p, size_t step, int kind) {
+    return &p->spans[2 * (size_t)p->graph->n_values + step * SPANS_OF_STEP + (size_t)kind];
+}
+
+const struct span *value_span(const struct gradient_plan *p, int v) {
+    return span_of_value(p, v);
+}
+
+const struct span *gradient_span(const struct gradient_plan *p, int v) {
+    return span_of_gradient(p, v);
+}
+
+const struct span *step_span(const struct gradient_plan *p, size_t step, int kind) {
+    return span_of_step(p, step, kind);
+}
+
+static void touch(struct span *s, size_t size, int time) {
+    if (s->size == 0)
+        *s = (struct span){.from = time, .to = time};
+    s->size = size > s->size ? size : s->size;
+    s->from = time < s->from ? time : s->from;
+    s->to = time > s->to ? time : s->to;
+}
+
+static void touch_value(struct gradient_plan *p, int v, size_t batch, int time) {
+    if (p->values[v].root != 0)
+        touch(span_of_value(p, v), value_room(p->shapes[p->values[v].root], batch), time);
+}
+
+static void touch_gradient(struct gradient_plan *p, int v, size_t batch, int time) {
+    if (p->wanted[v])
+        touch(span_of_gradient(p, v), value_room(p->shapes[p->gradients[v].root], batch), time);
+}
+
+static void touch_conv(struct gradient_plan *p, size_t i, size_t batch, int time) {
+    const struct step *s = &p->steps[i];
+    const struct dgrad *d = p->dgrads[s->op->conv];
+    enum flow flow = p->flows[i * OP_INPUTS_MAX];
+    int seen = 2 * (int)p->n_steps - p->first_step[s->op->conv]; /* when all its calls' gradients are known */
+    for (int t = time; t <= seen; t += seen > time ? seen - time : 1) {
+        touch_value(p, s->op->in[0], batch, t);
+        if (is_fused(s)) {
+            touch(span_of_step(p, i, SPAN_OUTPUT), value_room(p->shapes[s->out], batch), t);
+            touch(span_of_step(p, i, SPAN_GRADIENT), value_room(p->shapes[s->out], batch), t);
+        } else {
+            touch_value(p, s->out, batch, t);
+            touch_gradient(p, s->out, batch, t);
+        }
+    }
+    if (d && flow != FLOW_NONE && dgrad_room(d, flow == FLOW_ADD))
+        touch(span_of_step(p, i, SPAN_WORK), dgrad_room(d, flow == FLOW_ADD), time);
+}
+
+/* What step i's backward works with. */
+static void touch_backward(struct gradient_plan *p, size_t i, size_t batch, int threads) {
+    const struct step *s = &p->steps[i];
+    int time = 2 * (int)p->n_steps - (int)i, in = s->op->in[0];
+    touch_gradient(p, s->out, batch, time);
+    for (int k = 0; k < s->op->n_in; k++)
+        if (p->flows[i * OP_INPUTS_MAX + (size_t)k] != FLOW_NONE)
+            touch_gradient(p, s->op->in[k], batch, time);
+    switch (s->op->kind) {
+    case OP_CONV:
+        touch_conv(p, i, batch, time);
+        break;
+    case OP_BN:
+        break;
+    case OP_ACT: {
+        struct chw lines = {threads, p->shapes[in].h, p->shapes[in].w};
+        touch_value(p, in, batch, time);
+        touch(span_of_step(p, i, SPAN_WORK), value_room(lines, 1), time);
+        break;
+    }
+    case OP_MAXPOOL: {
+        struct chw lines = {2 * threads, p->shapes[in].h, p->shapes[s->out].w};
+        touch_value(p, in, batch, time);
+        touch(span_of_step(p, i, SPAN_WORK), value_room(lines, 1), time);
+        break;
+    }
+    case OP_ATTN_MIX: {
+        int64_t n = p->shapes[in].h * p->shapes[in].w;
+        touch_value(p, in, batch, time);
+        for (int t = (int)i; t <= time; t += time - (int)i)
+            touch(span_of_step(p, i, SPAN_ATTENTION),
+                  value_room((struct chw){1, n, n}, 1) * (size_t)s->op->heads * batch, t);
+        break;
+    }
+    case OP_BOX_SOFTMAX:
+    case OP_BOX_DECODE:
+        touch_value(p, s->out, batch, time);
+        break;
+    default:
+        break;
+    }
+}
+
+int gradient_plan_place(struct gradient_plan *p, size_t batch, int threads, struct err *err) {
+    const struct graph *g = p->graph;
+    size_t n = 2 * (size_t)g->n_values + p->n_steps * SPANS_OF_STEP;
+    int turn = (int)p->n_steps;
+    if (!(p->spans = calloc(n, sizeof *p->spans)))
+        return err_nomem(err);
+    for (size_t i = 0; i < p->n_steps; i++) {
+        const struct step *s = &p->steps[i];
+        for (int k = 0; k < s->op->n_in; k++)
+            touch_value(p, s->op->in[k], batch, (int)i);
+        touch_value(p, s->out, batch, (int)i);
+        if (s->op->kind == OP_CONV && is_fused(s))
+            touch(span_of_step(p, i, SPAN_OUTPUT), value_room(p->shapes[s->out], batch), (int)i);
+        if (p->wanted[s->out])
+            touch_backward(p, i, batch, threads);
+    }
+    for (size_t i = 0; i < g->n_leaves; i++) {
+        touch_value(p, g->leaves[i], batch, turn);
+        touch_gradient(p, g->leaves[i], batch, turn);
+    }
+    for (int v = 0; v < g->n_values; v++)
+        if (p->zeroed[p->gradients[v].root])
+            touch_gradient(p, v, batch, turn);
+    return spans_place(p->spans, n, &p->arena, err);
+}

@@ -1,0 +1,299 @@
+#include "exec/gradient_plan.h"
+
+#include <stdlib.h>
+#include <string.h>
+
+bool is_fused(const struct step *s) {
+    return s->bn || s->act;
+}
+
+bool lies_in_concat(const struct gradient_plan *p, const struct op *concat, int k, size_t channel) {
+    struct part in = p->values[concat->in[k]], out = p->values[concat->out];
+    return in.root == out.root && in.channel == out.channel + channel;
+}
+
+/* Gradients come from a convolution before a value and stop where it is detached; convolutions must reach a
+ * leaf. */
+static int mark(struct gradient_plan *p, struct err *err) {
+    const struct graph *g = p->graph;
+    bool *reaches = calloc((size_t)g->n_values, sizeof *reaches);
+    int ret = 0;
+    if (!reaches)
+        return err_nomem(err);
+    for (size_t i = 0; i < g->n_ops; i++) {
+        const struct op *op = &g->ops[i];
+        bool *out = &p->wanted[op->out];
+        *out = op->kind == OP_CONV;
+        for (int k = 0; k < op->n_in && op->kind != OP_DETACH; k++)
+            *out = *out || p->wanted[op->in[k]];
+    }
+    for (size_t i = 0; i < g->n_leaves; i++)
+        reaches[g->leaves[i]] = true;
+    for (size_t i = g->n_ops; i-- > 0 && !ret;) {
+        const struct op *op = &g->ops[i];
+        if (op->kind == OP_CONV && !reaches[op->out])
+            ret = err_set(err, ERR_UNSUPPORTED, "%s: no output of the network depends on it",
+                          g->convs[op->conv].name);
+        for (int k = 0; k < op->n_in && op->kind != OP_DETACH; k++)
+            reaches[op->in[k]] = reaches[op->in[k]] || reaches[op->out];
+    }
+    free(reaches);
+    return ret;
+}
+
+/* The root of v so far, and where in it v begins; *cut: v is detached on the way. */
+static int top_of(const struct part *parent, const bool *detached, int v, size_t *channel, bool *cut) {
+    *channel = 0;
+    *cut = false;
+    for (; parent[v].root != v; v = parent[v].root) {
+        *channel += parent[v].channel;
+        *cut = *cut || detached[v];
+    }
+    return v;
+}
+
+/* Inputs k .. end-1 of a concatenation that are all of one root, in order; 0 where there is no such root. */
+static int whole_root(const struct gradient_plan *p, const struct part *parent, const bool *detached,
+                      const struct op *op, int k) {
+    size_t channel, next = 0;
+    bool cut;
+    int root = top_of(parent, detached, op->in[k], &channel, &cut);
+    for (; k < op->n_in; k++) {
+        if (top_of(parent, detached, op->in[k], &channel, &cut) != root || cut || channel != next)
+            return 0;
+        next += (size_t)p->shapes[op->in[k]].c;
+        if (next == (size_t)p->shapes[root].c)
+            return root == op->out ? 0 : root;
+    }
+    return 0;
+}
+
+static int place_values(struct gradient_plan *p, struct err *err) {
+    const struct graph *g = p->graph;
+    struct part *parent = calloc((size_t)g->n_values, sizeof *parent);
+    bool *detached = calloc((size_t)g->n_values, sizeof *detached), cut;
+    if (!parent || !detached) {
+        free(parent);
+        free(detached);
+        return err_nomem(err);
+    }
+    for (int v = 0; v < g->n_values; v++)
+        parent[v].root = v;
+    for (size_t i = 0; i < g->n_ops; i++) {
+        const struct op *op = &g->ops[i];
+        if (is_part(op))
+            parent[op->out] = (struct part){op->in[0], op->kind == OP_SLICE ? (size_t)op->from : 0};
+        detached[op->out] = op->kind == OP_DETACH;
+        size_t channel = 0;
+        for (int k = 0; op->kind == OP_CONCAT && k < op->n_in; k++) {
+            int root = whole_root(p, parent, detached, op, k);
+            if (root)
+                parent[root] = (struct part){op->out, channel};
+            channel += (size_t)p->shapes[op->in[k]].c;
+        }
+    }
+    for (int v = 0; v < g->n_values; v++) {
+        p->values[v].root = top_of(parent, detached, v, &p->values[v].channel, &cut);
+        p->gradients[v] = p->values[v];
+    }
+    free(parent);
+    free(detached);
+    return 0;
+}
+
+/* Whether other values lie in v. */
+static bool has_parts(const struct gradient_plan *p, int v) {
+    for (int part = 0; part < p->graph->n_values; part++)
+        if (part != v && p->values[part].root == v)
+            return true;
+    return false;
+}
+
+/* A sum hands its gradient on: what nobody else reads has the very same. */
+static void share_sums(struct gradient_plan *p, const int *readers) {
+    for (size_t i = p->n_steps; i-- > 0;) {
+        const struct op *op = p->steps[i].op;
+        for (int k = 0; op->kind == OP_ADD && k < 2; k++) {
+            int v = op->in[k];
+            if (readers[v] == 1 && p->values[v].root == v && !has_parts(p, v))
+                p->gradients[v] = p->gradients[op->out];
+        }
+    }
+}
+
+/* Which channels of each root's gradient are written so far, during a walk through the backward pass. */
+struct walk {
+    struct gradient_plan *p;
+    bool *written;
+    size_t *first; /* of each root, into written */
+    bool again;    /* a root turned out to need zeros: walk once more */
+};
+
+static bool *channels_of(const struct walk *w, int v) {
+    const struct part *part = &w->p->gradients[v];
+    return w->written + w->first[part->root] + part->channel;
+}
+
+static size_t count_written(const struct walk *w, int v) {
+    size_t n = 0, c = (size_t)w->p->shapes[v].c;
+    for (size_t i = 0; i < c; i++)
+        n += channels_of(w, v)[i];
+    return n;
+}
+
+static void need_zeros(struct walk *w, int v) {
+    w->p->zeroed[w->p->gradients[v].root] = true;
+    w->again = true;
+}
+
+/* A contribution to v's gradient; only_add: its operation cannot store. */
+static enum flow contribute(struct walk *w, int v, bool only_add) {
+    size_t c = (size_t)w->p->shapes[v].c, n = count_written(w, v);
+    if (!w->p->wanted[v])
+        return FLOW_NONE;
+    if (n == 0 && !only_add) {
+        memset(channels_of(w, v), true, c);
+        return FLOW_STORE;
+    }
+    if (n < c)
+        need_zeros(w, v);
+    return FLOW_ADD;
+}
+
+static bool same_part(struct part a, struct part b) {
+    return a.root == b.root && a.channel == b.channel;
+}
+
+static void walk_step(struct walk *w, size_t i) {
+    const struct op *op = w->p->steps[i].op;
+    int out = w->p->steps[i].out;
+    if (!w->p->wanted[out])
+        return;
+    if (count_written(w, out) < (size_t)w->p->shapes[out].c)
+        need_zeros(w, out);
+    size_t channel = 0;
+    for (int k = 0; k < op->n_in; k++) {
+        int v = op->in[k];
+        bool own = (op->kind == OP_ADD && same_part(w->p->gradients[v], w->p->gradients[out])) ||
+                   (op->kind == OP_CONCAT && lies_in_concat(w->p, op, k, channel));
+        bool only_add = op->kind == OP_ATTN_V || op->kind == OP_ATTN_MIX || op->kind == OP_BOX_SOFTMAX ||
+                        op->kind == OP_BOX_DECODE;
+        w->p->flows[i * OP_INPUTS_MAX + (size_t)k] = own ? FLOW_NONE : contribute(w, v, only_add);
+        channel += (size_t)w->p->shapes[v].c;
+    }
+}
+
+static int find_flows(struct gradient_plan *p, struct err *err) {
+    const struct graph *g = p->graph;
+    struct walk w = {.p = p, .again = true};
+    size_t channels = 0;
+    if (!(w.first = calloc((size_t)g->n_values, sizeof *w.first)))
+        return err_nomem(err);
+    for (int v = 0; v < g->n_values; v++) {
+        w.first[v] = channels;
+        channels += (size_t)p->shapes[v].c;
+    }
+    if (!(w.written = calloc(channels, sizeof *w.written))) {
+        free(w.first);
+        return err_nomem(err);
+    }
+    while (w.again) {
+        w.again = false;
+        for (int v = 0; v < g->n_values; v++)
+            memset(w.written + w.first[v], p->zeroed[v], (size_t)p->shapes[v].c);
+        for (size_t i = 0; i < g->n_leaves; i++)
+            p->leaf_flows[i] = contribute(&w, g->leaves[i], false);
+        for (size_t i = p->n_steps; i-- > 0;)
+            walk_step(&w, i);
+    }
+    free(w.written);
+    free(w.first);
+    return 0;
+}
+
+/* The convolutions' calls, and the gradients of their inputs. */
+static int find_calls(struct gradient_plan *p, int threads, struct err *err) {
+    const struct graph *g = p->graph;
+    for (size_t i = p->n_steps; i-- > 0;) {
+        const struct op *op = p->steps[i].op;
+        if (op->kind != OP_CONV)
+            continue;
+        struct chw in = p->shapes[op->in[0]];
+        if (p->n_calls[op->conv]++) {
+            struct chw other = p->shapes[p->steps[p->first_step[op->conv]].op->in[0]];
+            if (in.h != other.h || in.w != other.w)
+                return err_set(err, ERR_UNSUPPORTED, "%s: it runs on inputs of different sizes",
+                               g->convs[op->conv].name);
+        }
+        p->first_step[op->conv] = (int)i;
+        if (threads > 0 && p->wanted[op->in[0]] && !p->dgrads[op->conv] &&
+            dgrad_new(&g->convs[op->conv], (int)in.h, (int)in.w, &p->dgrads[op->conv], err))
+            return -1;
+    }
+    return 0;
+}
+
+static void count_readers(const struct graph *g, int *readers) {
+    for (size_t i = 0; i < g->n_ops; i++)
+        for (int k = 0; k < g->ops[i].n_in; k++)
+            readers[g->ops[i].in[k]]++;
+    for (size_t i = 0; i < g->n_leaves; i++)
+        readers[g->leaves[i]]++;
+}
+
+int gradient_plan_make(const struct graph *g, int size, size_t batch, int threads, struct gradient_plan *out,
+                       struct err *err) {
+    size_t n = (size_t)g->n_values;
+    struct gradient_plan p = {.graph = g,
+                              .steps = calloc(g->n_ops + 1, sizeof *p.steps),
+                              .wanted = calloc(n, sizeof *p.wanted),
+                              .values = calloc(n, sizeof *p.values),
+                              .gradients = calloc(n, sizeof *p.gradients),
+                              .zeroed = calloc(n, sizeof *p.zeroed),
+                              .flows = calloc((g->n_ops + 1) * OP_INPUTS_MAX, sizeof *p.flows),
+                              .leaf_flows = calloc(g->n_leaves + 1, sizeof *p.leaf_flows),
+                              .first_step = calloc(g->n_convs + 1, sizeof *p.first_step),
+                              .n_calls = calloc(g->n_convs + 1, sizeof *p.n_calls),
+                              .dgrads = calloc(g->n_convs + 1, sizeof(struct dgrad *))};
+    bool *needed = malloc(n * sizeof *needed);
+    int *readers = calloc(n, sizeof *readers), ret = -1;
+    if (!p.steps || !p.wanted || !p.values || !p.gradients || !p.zeroed || !p.flows || !p.leaf_flows ||
+        !p.first_step || !p.n_calls || !p.dgrads || !needed || !readers) {
+        err_nomem(err);
+        goto out;
+    }
+    memset(needed, true, n * sizeof *needed);
+    count_readers(g, readers);
+    p.n_steps = steps_make(g, needed, readers, p.steps);
+    if (graph_shapes(g, size, &p.shapes, err) || mark(&p, err) || place_values(&p, err))
+        goto out;
+    share_sums(&p, readers);
+    if (find_flows(&p, err) || find_calls(&p, threads, err) || gradient_plan_place(&p, batch, threads, err))
+        goto out;
+    *out = p;
+    p = (struct gradient_plan){0};
+    ret = 0;
+out:
+    gradient_plan_free(&p);
+    free(needed);
+    free(readers);
+    return ret;
+}
+
+void gradient_plan_free(struct gradient_plan *p) {
+    for (size_t i = 0; p->dgrads && i < p->graph->n_convs; i++)
+        dgrad_free(&p->dgrads[i]);
+    free(p->steps);
+    free(p->shapes);
+    free(p->wanted);
+    free(p->values);
+    free(p->gradients);
+    free(p->zeroed);
+    free(p->flows);
+    free(p->leaf_flows);
+    free(p->first_step);
+    free(p->n_calls);
+    free(p->dgrads);
+    free(p->spans);
+    *p = (struct gradient_plan){0};
+}

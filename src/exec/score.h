@@ -1,0 +1,57 @@
+/* The scoring pass: any number of cells of one model, with one forward and one backward for each score step.
+ *
+ *     score(layer) = sum over steps, over output elements, of g^2 (conv(q(x), q(w)) - conv(x, w))^2
+ *
+ * as ModelOpt 0.40.0's gradient-based AutoQuantize defines it (numerics.md): x the layer's input in the
+ * unquantized forward pass, g the gradient of the loss with respect to its output. A convolution that runs
+ * more than once in a step (dfl) counts the sum of its calls' g^2 with its last call's difference. The bytes
+ * of the result do not depend on the threads, on which other cells are scored beside, or on how often the
+ * pass was interrupted. */
+#ifndef YS_EXEC_SCORE_H
+#define YS_EXEC_SCORE_H
+
+#include "base/digest.h"
+#include "base/pool.h"
+#include "cell/qcfg.h"
+#include "exec/amax.h"
+#include "image/calib_set.h"
+
+/* Changes whenever the scores that this code computes may change in any bit that matters to a user. Part of a
+ * run's identity. */
+enum { SCORE_REVISION = 4 };
+
+struct cuda;
+
+struct score_cell {
+    struct qcfg qcfg;
+    char qcfg_digest[DIGEST_HEX];
+    char *state;  /* file that keeps the sums between steps, or NULL */
+    int done;     /* steps whose sums are in */
+    double *sums; /* one for each convolution; allocated by score_run, freed by score_cell_free */
+};
+void score_cell_free(struct score_cell *cell);
+
+struct score_pass {
+    const struct graph *graph;
+    struct pool *pool;
+    const struct amax *amax;
+    const struct calib_set *images;
+    int steps; /* score_steps() */
+    int batch_size;
+    const char *checkpoint; /* digest */
+    struct cuda *cuda;      /* where, or NULL: on pool */
+};
+
+/* min(max(score_size / batch_size, 1), batches of `images` images): how many batches are scored on. */
+int score_steps(int score_size, int batch_size, int images);
+
+/* Scores all cells, taking each up from its state file. On return every cell has done == steps. Errors leave
+ * the states for the next try. */
+int score_run(const struct score_pass *pass, struct score_cell *cells, size_t n_cells, struct err *err);
+
+/* A layer's total as everything later sees it: rounded once to float32. A total that is not finite is an
+ * error naming the layer. */
+int score_of(const struct score_pass *pass, const struct score_cell *cell, size_t conv, float *score,
+             struct err *err);
+
+#endif

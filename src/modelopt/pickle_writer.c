@@ -1,0 +1,222 @@
+#include "modelopt/pickle_writer.h"
+
+#include <stdlib.h>
+#include <string.h>
+
+/* A memoized string or global: its opcode and operand, as written at bytes[at]. */
+struct atom {
+    size_t at, size;
+    uint32_t memo;
+};
+
+struct pickler {
+    unsigned char *bytes;
+    size_t n, cap;
+    uint32_t n_memo;
+    struct atom *atoms; /* open addressing, size 0 is free; cap_atoms is a power of two */
+    size_t n_atoms, cap_atoms;
+    bool no_memory;
+};
+
+enum { FIRST_ATOMS = 256 };
+
+static void put_bytes(struct pickler *p, const void *bytes, size_t n) {
+    if (!p || p->no_memory)
+        return;
+    if (p->cap - p->n < n) {
+        size_t cap = 2 * (p->n + n) + 4096;
+        unsigned char *bigger = realloc(p->bytes, cap);
+        if (!bigger) {
+            p->no_memory = true;
+            return;
+        }
+        p->bytes = bigger;
+        p->cap = cap;
+    }
+    if (n)
+        memcpy(p->bytes + p->n, bytes, n);
+    p->n += n;
+}
+
+static void put_byte(struct pickler *p, int byte) {
+    unsigned char b = (unsigned char)byte;
+    put_bytes(p, &b, 1);
+}
+
+static void put_le32(struct pickler *p, uint32_t v) {
+    unsigned char b[4] = {(unsigned char)v, (unsigned char)(v >> 8), (unsigned char)(v >> 16),
+                          (unsigned char)(v >> 24)};
+    put_bytes(p, b, sizeof b);
+}
+
+struct pickler *pickler_new(void) {
+    struct pickler *p = calloc(1, sizeof *p);
+    if (!p)
+        return NULL;
+    p->cap_atoms = FIRST_ATOMS;
+    p->atoms = calloc(p->cap_atoms, sizeof *p->atoms);
+    p->no_memory = !p->atoms;
+    put_bytes(p, "\x80\x02", 2);
+    return p;
+}
+
+void pickler_free(struct pickler **p) {
+    if (!*p)
+        return;
+    free((*p)->bytes);
+    free((*p)->atoms);
+    free(*p);
+    *p = NULL;
+}
+
+void pickler_op(struct pickler *p, enum pickler_op op) {
+    put_byte(p, op);
+}
+
+void pickler_open_dict(struct pickler *p) {
+    pickler_op(p, PICKLER_EMPTY_DICT);
+    pickler_op(p, PICKLER_MARK);
+}
+
+void pickler_close_dict(struct pickler *p) {
+    pickler_op(p, PICKLER_SETITEMS);
+}
+
+void pickler_open_list(struct pickler *p) {
+    pickler_op(p, PICKLER_EMPTY_LIST);
+    pickler_op(p, PICKLER_MARK);
+}
+
+void pickler_close_list(struct pickler *p) {
+    pickler_op(p, PICKLER_APPENDS);
+}
+
+void pickler_bool(struct pickler *p, bool v) {
+    put_byte(p, v ? 0x88 : 0x89);
+}
+
+void pickler_int(struct pickler *p, int32_t v) {
+    if (v >= 0 && v <= 0xff) {
+        put_byte(p, 'K');
+        put_byte(p, v);
+    } else if (v >= 0 && v <= 0xffff) {
+        put_byte(p, 'M');
+        put_byte(p, v & 0xff);
+        put_byte(p, v >> 8);
+    } else {
+        put_byte(p, 'J');
+        put_le32(p, (uint32_t)v);
+    }
+}
+
+void pickler_real(struct pickler *p, double v) {
+    uint64_t bits;
+    memcpy(&bits, &v, sizeof bits);
+    put_byte(p, 'G');
+    for (int shift = 56; shift >= 0; shift -= 8)
+        put_byte(p, (int)(bits >> shift & 0xff));
+}
+
+static void put_memo(struct pickler *p, int small, int large, uint32_t memo) {
+    if (memo <= 0xff) {
+        put_byte(p, small);
+        put_byte(p, (int)memo);
+    } else {
+        put_byte(p, large);
+        put_le32(p, memo);
+    }
+}
+
+uint32_t pickler_put(struct pickler *p) {
+    if (!p)
+        return 0;
+    put_memo(p, 'q', 'r', p->n_memo);
+    return p->n_memo++;
+}
+
+void pickler_get(struct pickler *p, uint32_t memo) {
+    put_memo(p, 'h', 'j', memo);
+}
+
+/* FNV-1a. */
+static size_t hash(const unsigned char *bytes, size_t n) {
+    uint64_t h = 14695981039346656037u;
+    for (size_t i = 0; i < n; i++)
+        h = (h ^ bytes[i]) * 1099511628211u;
+    return (size_t)h;
+}
+
+static struct atom *find(const struct pickler *p, const unsigned char *bytes, size_t n) {
+    size_t i = hash(bytes, n) & (p->cap_atoms - 1);
+    while (p->atoms[i].size && (p->atoms[i].size != n || memcmp(p->bytes + p->atoms[i].at, bytes, n) != 0))
+        i = (i + 1) & (p->cap_atoms - 1);
+    return &p->atoms[i];
+}
+
+static bool grow_atoms(struct pickler *p) {
+    struct atom *old = p->atoms;
+    size_t n = p->cap_atoms;
+    struct atom *bigger = calloc(2 * n, sizeof *bigger);
+    if (!bigger)
+        return false;
+    p->atoms = bigger;
+    p->cap_atoms = 2 * n;
+    for (size_t i = 0; i < n; i++)
+        if (old[i].size)
+            *find(p, p->bytes + old[i].at, old[i].size) = old[i];
+    free(old);
+    return true;
+}
+
+/* The bytes from at on are a string or a global that was just written: keeps and memoizes them, or, if they
+ * were written before, replaces them with a reference. */
+static void memoize(struct pickler *p, size_t at) {
+    if (!p || p->no_memory)
+        return;
+    if (2 * p->n_atoms >= p->cap_atoms && !grow_atoms(p)) {
+        p->no_memory = true;
+        return;
+    }
+    size_t size = p->n - at;
+    struct atom *atom = find(p, p->bytes + at, size);
+    if (atom->size) {
+        p->n = at;
+        pickler_get(p, atom->memo);
+        return;
+    }
+    *atom = (struct atom){at, size, pickler_put(p)};
+    p->n_atoms++;
+}
+
+void pickler_string(struct pickler *p, const char *s) {
+    size_t at = p ? p->n : 0, n = strlen(s);
+    if (p && n > UINT32_MAX)
+        p->no_memory = true;
+    put_byte(p, 'X');
+    put_le32(p, (uint32_t)n);
+    put_bytes(p, s, n);
+    memoize(p, at);
+}
+
+void pickler_global(struct pickler *p, const char *module, const char *name) {
+    size_t at = p ? p->n : 0;
+    put_byte(p, 'c');
+    put_bytes(p, module, strlen(module));
+    put_byte(p, '\n');
+    put_bytes(p, name, strlen(name));
+    put_byte(p, '\n');
+    memoize(p, at);
+}
+
+int pickler_finish(struct pickler **p, unsigned char **bytes, size_t *n, struct err *err) {
+    put_byte(*p, '.');
+    if (!*p || (*p)->no_memory) {
+        pickler_free(p);
+        return err_nomem(err);
+    }
+    *bytes = (*p)->bytes;
+    *n = (*p)->n;
+    (*p)->bytes = NULL;
+    pickler_free(p);
+    return 0;
+}

@@ -1,0 +1,111 @@
+#include "op/attention.h"
+
+#include "base/grow.h"
+#include "op/vec/vec.h"
+
+#include <math.h>
+#include <stdlib.h>
+#include <string.h>
+
+enum { LINE = 16 /* floats that a kernel may read beyond an operand's end */ };
+
+/* out (rows, cols) = w (rows, inner) x (inner, cols) * factor. */
+static int multiply(const struct attention *a, const float *w, size_t rows, size_t inner, const float *x,
+                    size_t cols, float factor, float *out, struct err *err) {
+    const struct conv c = {.cin = (int)inner,
+                           .cout = (int)rows,
+                           .kh = 1,
+                           .kw = 1,
+                           .stride = {1, 1},
+                           .dilation = {1, 1},
+                           .groups = 1};
+    const struct conv_input in = {x, 1, 1, (int)cols};
+    const struct conv_act none = {0};
+    struct conv_weight *packed = NULL;
+    float *factors = malloc(rows * sizeof *factors), *zeros = calloc(rows, sizeof *zeros);
+    int ret = factors && zeros ? conv_weight_new(&c, w, &packed, err) : err_nomem(err);
+    for (size_t i = 0; !ret && i < rows; i++)
+        factors[i] = factor;
+    if (!ret)
+        ret = conv_forward(a->scratch, a->pool, &c, &in, packed, factors, zeros, &none, out, err);
+    conv_weight_free(&packed);
+    free(factors);
+    free(zeros);
+    return ret;
+}
+
+/* to (cols, rows) = from (rows, cols) transposed. */
+static void transpose(const float *from, size_t rows, size_t cols, float *to) {
+    for (size_t r = 0; r < rows; r++)
+        for (size_t c = 0; c < cols; c++)
+            to[c * rows + r] = from[r * cols + c];
+}
+
+/* to (cols, rows) += from (rows, cols) transposed. */
+static void add_transposed(const float *from, size_t rows, size_t cols, float *to) {
+    for (size_t c = 0; c < cols; c++)
+        for (size_t r = 0; r < rows; r++)
+            to[c * rows + r] += from[r * cols + c];
+}
+
+static float factor_of(const struct op *op) {
+    return (float)pow(op->key_dim, -0.5);
+}
+
+int attention_mix(struct attention *a, const struct op *op, const float *qkv, size_t n, float *s,
+                  size_t s_stride, float *out, struct err *err) {
+    size_t kd = (size_t)op->key_dim, hd = (size_t)op->head_dim;
+    if (grow(&a->memory, &a->room, n * kd, sizeof *a->memory, err))
+        return -1;
+    for (int head = 0; head < op->heads; head++, qkv += (2 * kd + hd) * n, out += hd * n, s += s_stride) {
+        transpose(qkv + kd * n, kd, n, a->memory);
+        if (multiply(a, a->memory, n, kd, qkv, n, factor_of(op), s, err))
+            return -1;
+        conv_softmax(s, n, n, n, s, n);
+        if (multiply(a, qkv + 2 * kd * n, hd, n, s, n, 1, out, err))
+            return -1;
+    }
+    return 0;
+}
+
+int attention_mix_grad(struct attention *a, const struct op *op, const float *qkv, size_t n, const float *s,
+                       size_t s_stride, const float *d, float *dqkv, struct err *err) {
+    size_t kd = (size_t)op->key_dim, hd = (size_t)op->head_dim, wide = kd > hd ? kd : hd;
+    if (grow(&a->memory, &a->room, n * n + 2 * n * wide + 3 * LINE, sizeof *a->memory, err))
+        return -1;
+    float *da = a->memory, *turned = da + n * n + LINE, *product = turned + n * wide + LINE;
+    for (int head = 0; head < op->heads; head++, s += s_stride, d += hd * n) {
+        const float *q = qkv + (size_t)head * (2 * kd + hd) * n, *k = q + kd * n, *v = k + kd * n;
+        float *dq = dqkv + (q - qkv), *dk = dq + kd * n, *dv = dk + kd * n;
+        transpose(v, hd, n, turned);
+        if (multiply(a, turned, n, hd, d, n, 1, da, err))
+            return -1;
+        vec_softmax_grad(s, n, da, n, n, n, da, n);
+        if (multiply(a, k, kd, n, da, n, factor_of(op), product, err))
+            return -1;
+        vec_add(dq, product, 1, kd * n, dq);
+        transpose(q, kd, n, turned);
+        if (multiply(a, da, n, n, turned, kd, factor_of(op), product, err))
+            return -1;
+        add_transposed(product, n, kd, dk);
+        transpose(d, hd, n, turned);
+        if (multiply(a, s, n, n, turned, hd, 1, product, err))
+            return -1;
+        add_transposed(product, n, hd, dv);
+    }
+    return 0;
+}
+
+void attention_values(const struct op *op, const float *qkv, size_t n, float *out) {
+    size_t kd = (size_t)op->key_dim, hd = (size_t)op->head_dim;
+    for (int head = 0; head < op->heads; head++, out += hd * n)
+        memcpy(out, qkv + ((size_t)head * (2 * kd + hd) + 2 * kd) * n, hd * n * sizeof *out);
+}
+
+void attention_values_grad(const struct op *op, const float *d, size_t n, float *dqkv) {
+    size_t kd = (size_t)op->key_dim, hd = (size_t)op->head_dim;
+    for (int head = 0; head < op->heads; head++, d += hd * n) {
+        float *dv = dqkv + ((size_t)head * (2 * kd + hd) + 2 * kd) * n;
+        vec_add(dv, d, 1, hd * n, dv);
+    }
+}

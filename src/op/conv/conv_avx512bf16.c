@@ -1,0 +1,14 @@
+#include "simd/lanes_avx512.h"
+
+static inline I dot(int mode, I acc, I w, I x) {
+    (void)mode;
+    return as_int(_mm512_dpbf16_ps(as_float(acc), (__m512bh)w, (__m512bh)x));
+}
+
+#include "op/conv/kernels_simd.h"
+
+static void score_bf16(const struct tile_product *p, const struct score_target *t, double *lanes) {
+    score_tile(CONV_BF16, p, t, lanes);
+}
+
+tile_score_fn *const conv_score_bf16_avx512bf16 = score_bf16;

@@ -1,0 +1,38 @@
+/* Element-wise passes of the backward pass, over runs of floats. Inputs and output may be the same run, but
+ * not overlap otherwise. vec_ref.c defines what is computed; the faster equals, to float32 rounding, are
+ * chosen at run time (base/cpu.h). Results depend on the values alone, not on where a run begins. */
+#ifndef YS_OP_VEC_VEC_H
+#define YS_OP_VEC_VEC_H
+
+#include "op/conv/conv.h"
+
+#include <stddef.h>
+
+/* Backward through out = act(v * scale + shift), BatchNorm in eval mode and its activation in one:
+ * out[i] = d[i] * act'(v[i] * scale + shift) * scale, with act' as torch has it: SiLU s (1 + u (1 - s)) with
+ * s the sigmoid of u; ReLU and LeakyReLU 1 above 0, else 0 or the slope; Hardswish 0 below -3, 1 above 3, u /
+ * 3 + 1/2 between. Without an activation act' is 1. */
+void vec_act_grad(const float *v, const float *d, size_t n, float scale, float shift,
+                  const struct conv_act *act, float *out);
+
+/* out[i] = a[i] + b[i] * factor. */
+void vec_add(const float *a, const float *b, float factor, size_t n, float *out);
+
+/* out[i] = 1 / (1 + exp(-v[i])). */
+void vec_sigmoid(const float *v, size_t n, float *out);
+
+/* Backward through s = sigmoid(v): out[i] += d[i] * s[i] * (1 - s[i]). */
+void vec_sigmoid_grad(const float *s, const float *d, size_t n, float *out);
+
+/* Backward through s = softmax over the rows of each column (conv_softmax): s and d (rows, cols), lds, ldd
+ * and ldo the distances between rows; out = s (d - sum over rows of s d). */
+void vec_softmax_grad(const float *s, size_t lds, const float *d, size_t ldd, size_t rows, size_t cols,
+                      float *out, size_t ldo);
+
+/* Sum of v[i]^2, in float32 by lanes and in double over these. */
+double vec_sum_squares(const float *v, size_t n);
+
+/* out[2 i] = a[i], out[2 i + 1] = b[i] for i below n; with add, both are added to out. */
+void vec_interleave(const float *a, const float *b, size_t n, bool add, float *out);
+
+#endif
