@@ -82,7 +82,7 @@ static void against_recipe(const cJSON *want, const cJSON *others) {
 static void recipes(void) {
     cJSON *all = NULL;
     struct err err = {0};
-    if (json_read("tests/quant/recipes.json", &all, &err)) {
+    if (json_read("tests/cell/recipes.json", &all, &err)) {
         CHECK(false, "%s", err.msg);
         return;
     }

@@ -2,7 +2,7 @@
 # What a sweep shows while it runs: on a terminal a line for each running model, below the words; elsewhere words alone. The terminal is
 # script(1)'s, and test_board.c's of what remains on it.
 . tests/grid/lib.sh
-board=$here/${BUILD:-build}/test/base/test_board
+board=$here/${BUILD:-build}/test/cli/test_board
 if ! script -qec true /dev/null >/dev/null 2>&1 </dev/null; then
     echo "# skip progress on a terminal: no script(1) here"
     exit 0
