@@ -17,7 +17,7 @@ static int report(const char *scores, const char *recipe, const char *run, const
     if (report_cell_read(scores, recipe, run, &cell, err) || report_write(cell, dir, err))
         goto out;
     if (cell->demonstration &&
-        asprintf(note, "%s: %s", shown ? shown : cell->name, report_demonstration) < 0) {
+        asprintf(note, "%s: %s", shown ? shown : cell->title, report_demonstration) < 0) {
         *note = NULL;
         err_nomem(err);
         goto out;

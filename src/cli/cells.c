@@ -3,6 +3,7 @@
 
 #include "base/json.h"
 #include "base/name.h"
+#include "cell/name.h"
 #include "cell/result.h"
 #include "cli/operands.h"
 
@@ -40,8 +41,12 @@ static int read_cell(const struct request *r, const char *state, const char *mod
         return err_nomem(err);
     digest_bytes(text, strlen(text), cell->qcfg_digest);
     free(text);
-    if (state && asprintf(&cell->state, "%s/%s-%s-%s-%s.json", state, model, cell->qcfg.weight_dtype,
-                          cell->qcfg.act_dtype, cell->qcfg.granularity) < 0) {
+    struct cell_name name;
+    char word[CELL_NAME_MAX];
+    if (cell_name_set(&name, model, cell->qcfg.weight_dtype, cell->qcfg.act_dtype, cell->qcfg.granularity,
+                      err))
+        return -1;
+    if (state && asprintf(&cell->state, "%s/%s.json", state, cell_name_print(&name, CELL_WORD, word)) < 0) {
         cell->state = NULL;
         return err_nomem(err);
     }

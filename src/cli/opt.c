@@ -1,6 +1,7 @@
 #include "cli/opt.h"
 
 #include "base/outfile.h"
+#include "base/version.h"
 
 #include <ctype.h>
 #include <errno.h>
@@ -8,8 +9,6 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
-
-const char yolosens_version[] = "0.1.0";
 
 enum { ROWS_MAX = 64, LONG_ONLY = 1000, HELP_COLUMN = 32 };
 
@@ -222,7 +221,7 @@ int opt_main(struct opt_tool *tool, int argc, char **argv, opt_run *run, void *c
     if (ret == 0 && answer == ANSWER_HELP)
         print_help(tool);
     else if (ret == 0 && answer == ANSWER_VERSION)
-        printf("%s (yolosens) %s\n", tool->name, yolosens_version);
+        printf("%s (yolosens) %s\n", tool->name, YOLOSENS_VERSION);
     else if (ret == 0 && (ret = check(tool, &operands, &err)) == 0)
         ret = run(ctx, &operands, &err);
     return finish(tool, ret, &err);

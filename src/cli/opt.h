@@ -78,7 +78,4 @@ int opt_main(struct opt_tool *tool, int argc, char **argv, opt_run *run, void *c
 /* Prints "name: message" on stderr, name being that of the tool that opt_main runs. */
 void opt_complain(const char *message);
 
-/* The release, as --version prints it. */
-extern const char yolosens_version[];
-
 #endif

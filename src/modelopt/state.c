@@ -146,6 +146,7 @@ static int read_back(zip_source_t *archive, unsigned char **bytes, size_t *n, st
     }
     if (zip_source_read(archive, *bytes, *n) != (zip_int64_t)*n)
         goto fail;
+    (*bytes)[*n] = '\0';
     zip_source_close(archive);
     return 0;
 fail:
@@ -170,7 +171,7 @@ int state_file(const struct report_cell *cell, unsigned char **bytes, size_t *n,
     if (state_pickle(cell, &pkl, &n_pkl, err))
         goto out;
     serialization_id(pkl, n_pkl, id);
-    if (asprintf(&stem, "%s_autoquant_state", cell->name) < 0) {
+    if (asprintf(&stem, "%s_autoquant_state", cell->title) < 0) {
         stem = NULL;
         err_nomem(err);
         goto out;

@@ -2,7 +2,6 @@
 #include "report/cell.h"
 
 #include "base/json.h"
-#include "base/name.h"
 #include "base/utf8.h"
 
 #include <math.h>
@@ -214,8 +213,7 @@ static int read_layers(struct report_cell *c, struct err *err) {
 
 static int read_scores(struct report_cell *c, struct err *err) {
     const cJSON *s = c->scores_json;
-    if (json_get_string(s, "model", &c->model, err) || name_check(c->model, err) || read_qcfg(c, err) ||
-        read_layers(c, err))
+    if (json_get_string(s, "model", &c->model, err) || read_qcfg(c, err) || read_layers(c, err))
         return -1;
     c->checkpoint = c->model;
     c->batch_size = 1;
@@ -232,11 +230,9 @@ static int read_scores(struct report_cell *c, struct err *err) {
     c->digests = cJSON_GetObjectItemCaseSensitive(s, "digests");
     if (c->digests && !cJSON_IsObject(c->digests))
         return err_set(err, ERR_FAILED, "key \"digests\" is not an object");
-    if (asprintf(&c->name, "%s_w%s_a%s_%s", c->model, c->qcfg.weight_dtype, c->qcfg.act_dtype,
-                 c->qcfg.granularity) < 0) {
-        c->name = NULL;
-        return err_nomem(err);
-    }
+    if (cell_name_set(&c->name, c->model, c->qcfg.weight_dtype, c->qcfg.act_dtype, c->qcfg.granularity, err))
+        return -1;
+    cell_name_print(&c->name, CELL_FILE, c->title);
     return 0;
 }
 
@@ -348,7 +344,6 @@ void report_cell_free(struct report_cell **cell) {
     struct report_cell *c = *cell;
     if (!c)
         return;
-    free(c->name);
     free(c->layers);
     cJSON_Delete(c->qcfg_json);
     cJSON_Delete(c->scores_json);

@@ -11,6 +11,7 @@
 #define YS_REPORT_CELL_H
 
 #include "base/err.h"
+#include "cell/name.h"
 #include "cell/qcfg.h"
 
 #include <cjson/cJSON.h>
@@ -34,7 +35,8 @@ struct report_layer {
 
 struct report_cell {
     const char *model, *checkpoint; /* checkpoint: its path, else the model's name */
-    char *name;                     /* <model>_w<weight>_a<activation>_<granularity> */
+    struct cell_name name;
+    char title[CELL_NAME_MAX]; /* <model>_w<weight>_a<activation>_<granularity> */
     struct qcfg qcfg;
     cJSON *qcfg_json; /* qcfg_to_json's: overrides and summary in the reference's key order */
 

@@ -100,11 +100,13 @@ static cJSON *ranking(const struct report_cell *cell, const struct ranked *ranke
     return part_done(a, bad);
 }
 
-char *manifest_text(const struct report_cell *cell) {
+char *report_manifest(const struct report_cell *cell, size_t *n, struct err *err) {
     int bad = 0;
     struct ranked *ranked = rank_layers(cell);
-    if (!ranked)
+    if (!ranked) {
+        err_nomem(err);
         return NULL;
+    }
     cJSON *o = cJSON_CreateObject();
     bad |= part_put(o, "scheme", part_scheme(cell));
     bad |= part_put(o, "model", part_model(cell));
@@ -115,11 +117,8 @@ char *manifest_text(const struct report_cell *cell) {
     bad |= part_put(o, "sensitivity_ranking", ranking(cell, ranked));
     bad |= part_put(o, "dataset", part_dataset(cell));
     bad |= part_put(o, "quantization", part_quantization(cell));
-    bad |= part_put(o, "run_config", part_run_config());
+    bad |= part_put(o, "run_config", part_run_config(cell));
     bad |= part_put(o, "provenance", part_provenance(cell));
     free(ranked);
-    o = part_done(o, bad);
-    char *text = o ? json_text(o) : NULL;
-    cJSON_Delete(o);
-    return text;
+    return part_text(part_done(o, bad), n, err);
 }

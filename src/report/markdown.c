@@ -171,7 +171,7 @@ static void put_notes(FILE *f, const struct findings *found) {
 
 static void put_summary(FILE *f, const struct report_cell *cell) {
     open_table(f, "Summary");
-    put_row(f, "Scheme", cell->name);
+    put_row(f, "Scheme", cell->title);
     put_row(f, "Model", cell->checkpoint);
     put_rowf(f, "Effective bits (from search)", "%.4f", cell->best_bits);
     put_rowf(f, "Total AutoQuant score", "%.6e", cell->best_score);
@@ -261,10 +261,12 @@ static void put_table(FILE *f, const struct report_cell *cell, const struct find
 }
 
 static int put_composed(FILE *f, const struct report_cell *cell) {
-    char *text = composed_text(cell);
+    size_t n;
+    char *text = report_composed(cell, &n, NULL), file[REPORT_FILE_MAX];
     if (!text)
         return -1;
-    fprintf(f, "\n## Composed Config (`%s`)\n\n\n```yaml\n%s```\n", REPORT_COMPOSED, text);
+    fprintf(f, "\n## Composed Config (`%s`)\n\n\n```yaml\n%s```\n",
+            report_file(REPORT_COMPOSED, &cell->name, file), text);
     free(text);
     return 0;
 }
@@ -272,20 +274,19 @@ static int put_composed(FILE *f, const struct report_cell *cell) {
 static void put_title(FILE *f, const struct report_cell *cell) {
     static const char before[] = "AutoQuant Layer Sensitivity (";
     fprintf(f, "\n%s", before);
-    put_text(f, cell->name);
+    put_text(f, cell->title);
     fputs(")\n", f);
-    for (size_t i = 0; i < strlen(before) + strlen(cell->name) + 1; i++)
+    for (size_t i = 0; i < strlen(before) + strlen(cell->title) + 1; i++)
         fputc('=', f);
     fputc('\n', f);
     if (cell->demonstration)
         fprintf(f, "\n> **Demonstration.** %s\n", report_demonstration);
 }
 
-char *markdown_text(const struct report_cell *cell) {
+char *report_markdown(const struct report_cell *cell, size_t *n, struct err *err) {
     char *text = NULL;
-    size_t n;
     struct findings *found = findings_new(cell);
-    FILE *f = open_memstream(&text, &n);
+    FILE *f = open_memstream(&text, n);
     int bad = !found || !f;
     if (!bad) {
         put_title(f, cell);
@@ -302,6 +303,7 @@ char *markdown_text(const struct report_cell *cell) {
     if (f && fclose(f))
         bad = 1;
     if (bad) {
+        err_nomem(err);
         free(text);
         return NULL;
     }

@@ -2,11 +2,12 @@
 #include "report/parts.h"
 
 #include "base/json.h"
-#include "cli/opt.h"
+#include "base/version.h"
 #include "report/report.h"
 
 #include <stdio.h>
 #include <stdlib.h>
+#include <string.h>
 
 const char report_demonstration[] =
     "This is the demonstration checkpoint that comes with yolosens, trained on COCO128: not the official "
@@ -34,6 +35,16 @@ cJSON *part_done(cJSON *object, int bad) {
     return NULL;
 }
 
+char *part_text(cJSON *object, size_t *n, struct err *err) {
+    char *text = object ? json_text(object) : NULL;
+    cJSON_Delete(object);
+    if (text)
+        *n = strlen(text);
+    else
+        err_nomem(err);
+    return text;
+}
+
 cJSON *part_string(const char *s) {
     return s ? cJSON_CreateString(s) : cJSON_CreateNull();
 }
@@ -51,7 +62,7 @@ cJSON *part_scheme(const struct report_cell *cell) {
     int bad = 0;
     cJSON *o = cJSON_CreateObject(), *formats = cJSON_CreateArray();
     bad |= part_push(formats, part_string(cell->qcfg.base_format));
-    bad |= part_put(o, "name", part_string(cell->name));
+    bad |= part_put(o, "name", part_string(cell->title));
     bad |= part_put(o, "auto_quantize_bits", json_real(cell->limit));
     bad |= part_put(o, "auto_quantize_method", part_string("gradient"));
     bad |= part_put(o, "auto_quantize_score_size", integer(cell->score_size));
@@ -100,9 +111,11 @@ cJSON *part_quantization(const struct report_cell *cell) {
     return part_done(o, bad);
 }
 
-cJSON *part_run_config(void) {
+cJSON *part_run_config(const struct report_cell *cell) {
+    char file[REPORT_FILE_MAX];
     cJSON *o = cJSON_CreateObject();
-    return part_done(o, part_put(o, "composed_yaml_path", part_string(REPORT_COMPOSED)));
+    return part_done(
+        o, part_put(o, "composed_yaml_path", part_string(report_file(REPORT_COMPOSED, &cell->name, file))));
 }
 
 cJSON *part_search(const struct report_cell *cell) {
@@ -122,7 +135,7 @@ cJSON *part_provenance(const struct report_cell *cell) {
     int bad = 0;
     cJSON *o = cJSON_CreateObject();
     bad |= part_put(o, "tool", part_string("yolosens"));
-    bad |= part_put(o, "version", part_string(yolosens_version));
+    bad |= part_put(o, "version", part_string(YOLOSENS_VERSION));
     bad |= part_put(o, "computed_on", part_string(cell->computed_on));
     bad |= part_put(o, "digests", cell->digests ? cJSON_Duplicate(cell->digests, 1) : cJSON_CreateNull());
     bad |= part_put(o, "demonstration", cJSON_CreateBool(cell->demonstration));

@@ -22,11 +22,14 @@ cJSON *part_scheme(const struct report_cell *cell);  /* name, bits, method, scor
 cJSON *part_model(const struct report_cell *cell);   /* id */
 cJSON *part_dataset(const struct report_cell *cell); /* image list, size, counts, batch size */
 cJSON *part_quantization(const struct report_cell *cell); /* base format, pair, overrides, summary, presets */
-cJSON *part_run_config(void);                             /* name of the composed configuration */
+cJSON *part_run_config(const struct report_cell *cell);   /* name of the composed configuration */
 cJSON *
 part_search(const struct report_cell *cell); /* autoquant_state: keys, constraints, score, is_satisfied */
 cJSON *
 part_provenance(const struct report_cell *cell); /* ours: tool, digests, where computed, demonstration */
+
+/* The text of object, which it deletes, and its length; NULL for a NULL object, or when out of memory. */
+char *part_text(cJSON *object, size_t *n, struct err *err);
 
 /* "<layer>.quant_recipe", what ModelOpt calls a layer in its search. NULL when out of memory; the caller
  * frees it. */

@@ -6,57 +6,50 @@
 
 #include <stdio.h>
 #include <stdlib.h>
-#include <string.h>
 
-struct artifact {
-    char *path;
-    unsigned char *bytes;
-    size_t n;
+static const struct {
+    const char *file;
+    report_writer *write;
+} artifacts[] = {
+#define ARTIFACT(constant, file, writer) {file, writer},
+#include "report/artifacts.def"
 };
-enum { ARTIFACTS = 5 };
 
-/* dir/<stem><suffix>. */
-static char *path_of(const char *dir, const char *stem, const char *suffix) {
-    char *path;
-    return asprintf(&path, "%s/%s%s", dir, stem, suffix) < 0 ? NULL : path;
+char *report_file(enum report_artifact artifact, const struct cell_name *name, char text[REPORT_FILE_MAX]) {
+    const char *file = artifacts[artifact].file;
+    char prefix[CELL_NAME_MAX] = "";
+    snprintf(text, REPORT_FILE_MAX, "%s%s", *file == '_' ? cell_name_print(name, CELL_FILE, prefix) : "",
+             file);
+    return text;
 }
 
-static int build_text(struct artifact *a, char *text, struct err *err) {
-    if (!text)
+char *report_state(const struct report_cell *cell, size_t *n, struct err *err) {
+    unsigned char *bytes;
+    return state_file(cell, &bytes, n, err) ? NULL : (char *)bytes;
+}
+
+static int write_file(const char *dir, const char *file, const char *bytes, size_t n, struct err *err) {
+    char *path;
+    if (asprintf(&path, "%s/%s", dir, file) < 0)
         return err_nomem(err);
-    a->bytes = (unsigned char *)text;
-    a->n = strlen(text);
-    return 0;
+    int ret = outfile_write(path, bytes, n, err);
+    free(path);
+    return ret;
 }
 
 int report_write(const struct report_cell *cell, const char *dir, struct err *err) {
-    int ret = -1;
-    if (outfile_make_folder(dir, err))
-        return -1;
-    struct artifact all[ARTIFACTS] = {
-        {.path = path_of(dir, cell->name, REPORT_STATE_SUFFIX)},
-        {.path = path_of(dir, cell->name, REPORT_MANIFEST_SUFFIX)},
-        {.path = path_of(dir, REPORT_COMPOSED, "")},
-        {.path = path_of(dir, REPORT_MD, "")},
-        {.path = path_of(dir, REPORT_JSON, "")},
-    };
-    for (int i = 0; i < ARTIFACTS; i++)
-        if (!all[i].path) {
-            err_nomem(err);
-            goto out;
-        }
-    if (state_file(cell, &all[0].bytes, &all[0].n, err) || build_text(&all[1], manifest_text(cell), err) ||
-        build_text(&all[2], composed_text(cell), err) || build_text(&all[3], markdown_text(cell), err) ||
-        build_text(&all[4], report_json_text(cell), err))
-        goto out;
-    for (int i = 0; i < ARTIFACTS; i++)
-        if (outfile_write(all[i].path, all[i].bytes, all[i].n, err))
-            goto out;
-    ret = 0;
-out:
-    for (int i = 0; i < ARTIFACTS; i++) {
-        free(all[i].path);
-        free(all[i].bytes);
-    }
+    struct {
+        char *bytes;
+        size_t n;
+    } made[REPORT_ARTIFACTS] = {0};
+    char file[REPORT_FILE_MAX];
+    int ret = outfile_make_folder(dir, err);
+    for (int i = 0; !ret && i < REPORT_ARTIFACTS; i++)
+        if (!(made[i].bytes = artifacts[i].write(cell, &made[i].n, err)))
+            ret = -1;
+    for (int i = 0; !ret && i < REPORT_ARTIFACTS; i++)
+        ret = write_file(dir, report_file(i, &cell->name, file), made[i].bytes, made[i].n, err);
+    for (int i = 0; i < REPORT_ARTIFACTS; i++)
+        free(made[i].bytes);
     return ret;
 }

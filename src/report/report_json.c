@@ -82,17 +82,19 @@ static cJSON *notes(const struct findings *found) {
     return part_done(a, bad);
 }
 
-char *report_json_text(const struct report_cell *cell) {
+char *report_json(const struct report_cell *cell, size_t *n, struct err *err) {
     int bad = 0;
     struct findings *found = findings_new(cell);
-    if (!found)
+    if (!found) {
+        err_nomem(err);
         return NULL;
+    }
     cJSON *o = cJSON_CreateObject();
     bad |= part_put(o, "scheme", part_scheme(cell));
     bad |= part_put(o, "model", part_model(cell));
     bad |= part_put(o, "dataset", part_dataset(cell));
     bad |= part_put(o, "quantization", part_quantization(cell));
-    bad |= part_put(o, "run_config", part_run_config());
+    bad |= part_put(o, "run_config", part_run_config(cell));
     bad |= part_put(o, "autoquant_state", part_search(cell));
     bad |= part_put(o, "layer_sensitivity", layer_rows(cell, found));
     bad |= part_put(o, "smallest_sets", smallest_sets(cell, found));
@@ -100,8 +102,5 @@ char *report_json_text(const struct report_cell *cell) {
     bad |= part_put(o, "notes", notes(found));
     bad |= part_put(o, "provenance", part_provenance(cell));
     findings_free(&found);
-    o = part_done(o, bad);
-    char *text = o ? json_text(o) : NULL;
-    cJSON_Delete(o);
-    return text;
+    return part_text(part_done(o, bad), n, err);
 }

@@ -2,8 +2,8 @@
 
 #include "base/digest.h"
 #include "base/json.h"
+#include "base/version.h"
 #include "cell/qcfg.h"
-#include "cli/opt.h"
 #include "solve/knapsack.h"
 
 #include <math.h>
@@ -197,7 +197,7 @@ int recipe_solve(const cJSON *scores, double effective_bits, cJSON **recipe, str
         json_add_real(o, "effective_bits", s.limit, err) || add_best(o, &s, take, err) ||
         add_scores_digest(o, scores, err))
         goto out;
-    if (!cJSON_AddStringToObject(o, "version", yolosens_version)) {
+    if (!cJSON_AddStringToObject(o, "version", YOLOSENS_VERSION)) {
         err_nomem(err);
         goto out;
     }

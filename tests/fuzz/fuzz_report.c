@@ -16,10 +16,13 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t n) {
     if (!paths[1])
         return 0;
     fuzz_judge(report_cell_read(paths[0], paths[1], paths[2], &cell, &err), &err);
-    char *(*const texts[])(const struct report_cell *) = {manifest_text, composed_text, markdown_text,
-                                                          report_json_text};
-    for (size_t i = 0; cell && i < sizeof texts / sizeof *texts; i++) {
-        char *text = texts[i](cell);
+#define ARTIFACT(constant, file, writer) writer,
+    static report_writer *const writers[] = {
+#include "report/artifacts.def"
+    };
+    for (size_t i = 0; cell && i < sizeof writers / sizeof *writers; i++) {
+        size_t length;
+        char *text = writers[i](cell, &length, &err);
         if (!text)
             abort();
         free(text);

@@ -93,7 +93,7 @@ static struct report_cell small_cell(struct report_layer *layer) {
         (struct report_layer){.name = "a.conv", .score = 0.5, .cost = 2, .none_cost = 8, .exported = true};
     return (struct report_cell){
         .model = "m",
-        .name = "m_cell",
+        .title = "m_cell",
         .layers = layer,
         .n_layers = 1,
         .none = "NONE(effective-bits: 16.0)",

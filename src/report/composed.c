@@ -115,14 +115,13 @@ static int write_to_stream(void *stream, unsigned char *bytes, size_t n) {
     return fwrite(bytes, 1, n, stream) == n;
 }
 
-char *composed_text(const struct report_cell *cell) {
+char *report_composed(const struct report_cell *cell, size_t *n, struct err *err) {
     char *text = NULL;
-    size_t n;
     int ok = 0;
     yaml_emitter_t y;
     yaml_event_t e;
     cJSON *tree = composed(cell);
-    FILE *f = open_memstream(&text, &n);
+    FILE *f = open_memstream(&text, n);
     if (!tree || !f || !yaml_emitter_initialize(&y))
         goto out;
     yaml_emitter_set_output(&y, write_to_stream, f);
@@ -138,6 +137,7 @@ out:
     if (f && fclose(f))
         ok = 0;
     if (!ok) {
+        err_nomem(err);
         free(text);
         text = NULL;
     }
