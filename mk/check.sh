@@ -105,7 +105,6 @@ check() { # NAME KIND VALUE
     SUBDIR) case /$3/ in */../* | /~* | *=*) complain "SUBDIR=$3: a folder inside tmp/, without =" ;; esac ;;
     IMAGE_LIST) [ -z "$scoring" ] || image_list "$3" ;;
     MODEL) case $3 in *' '*) complain "MODEL=$(shown "$3"): make cell takes one model" ;; esac ;;
-    CALIB_IMAGES) calib_images=$3 ;;
     esac
 }
 

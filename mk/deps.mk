@@ -2,6 +2,6 @@
 # a browser; with fuzz, clang.
 deps:
 	@CC=$(call quote,$(CC)) CXX=$(call quote,$(CXX)) CFLAGS=$(call quote,$(CFLAGS)) CXXFLAGS=$(call quote,$(CXXFLAGS) $(TORCH_INC)) \
-	    mk/deps.sh build $(strip $(if $(filter test,$(MAKECMDGOALS)),test page) \
+	    mk/deps.sh build $(strip $(if $(filter test,$(MAKECMDGOALS)),test extra) \
 	    $(if $(filter test man install,$(MAKECMDGOALS)),man) $(if $(filter test-long,$(MAKECMDGOALS)),long) $(if $(filter fuzz,$(MAKECMDGOALS)),fuzz) $(if $(CUDA),cuda))
 	$(if $(CUDA),@mk/cuda-deps.sh $(call quote,$(CUDA_HOME)) $(CUDA_ENV))

@@ -1,6 +1,6 @@
 #!/bin/sh
-# deps.sh build|test|page...: installs what is missing of these rows of packages.txt, through apt-get, as root or through sudo; where
-# that is not possible, says what to install and how, exit 1. What page needs is installed where that can be done; where not, that is said.
+# deps.sh build|test|extra...: installs what is missing of these rows of packages.txt, through apt-get, as root or through sudo; where
+# that is not possible, says what to install and how, exit 1. What is extra is installed where that can be done; where not, that is said.
 # Environment: CC, CXX, CFLAGS, CXXFLAGS.
 LC_ALL=C
 export LC_ALL
@@ -74,7 +74,7 @@ elsewhere() { # WHY
 
 needed=' ' optional=
 for kind in "$@"; do
-    case $kind in page) optional=$kind ;; *) needed="$needed$kind " ;; esac
+    case $kind in extra) optional=$kind ;; *) needed="$needed$kind " ;; esac
 done
 # shellcheck disable=SC2086
 missing=$(rows $needed | missing_of) wanted=$(rows $optional | missing_of)
@@ -85,7 +85,7 @@ fi
 
 elsewhere_or_without() { # WHY
     [ -z "$missing" ] || elsewhere "$1"
-    echo "deps: the page's tests will do without $(printf '%s\n' "$wanted" | names 3) ($1)"
+    echo "deps: the tests will do without $(printf '%s\n' "$wanted" | names 3) ($1)"
     exit 0
 }
 
@@ -116,7 +116,7 @@ apt update || elsewhere_or_without "apt-get update failed"
 # shellcheck disable=SC2086
 [ -z "$list" ] || install $list || elsewhere "apt-get install failed"
 for p in $extra; do
-    apt-cache show "$p" >/dev/null 2>&1 && install "$p" || echo "deps: the page's tests will do without $p (apt-get cannot install it)"
+    apt-cache show "$p" >/dev/null 2>&1 && install "$p" || echo "deps: the tests will do without $p (apt-get cannot install it)"
 done
 missing=$(printf '%s\n' "$missing" | missing_of)
 [ -z "$missing" ] || elsewhere "what apt-get installed is not all that is needed"

@@ -1,3 +1,4 @@
+# shellcheck shell=sh disable=SC2034
 # What the grid's scripts share; read with `. mk/lib.sh` from the repository root.
 #
 # Results of tools appear whole through base/outfile; what the scripts write themselves goes through file-put, which does the same:

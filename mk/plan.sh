@@ -15,7 +15,7 @@ qcfgs=${qcfgs:-$scratch/qcfg}
 
 once() { # the words, each once, in order
     seen=' '
-    for w in $*; do
+    for w in $1; do
         case $seen in *" $w "*) ;; *) seen="$seen$w " ;; esac
     done
     printf %s "$seen"

@@ -1,3 +1,4 @@
+# shellcheck shell=sh disable=SC2034
 # Read by the tests that run make sweep, from the repository root: a sandbox, which is a folder that looks like the repository to
 # make, removed at the end; checks; and what is compared of a run.
 here=$PWD

@@ -6,7 +6,7 @@ env=$1
 wanted=bench/modelopt/requirements.txt
 
 # Every package is there, in the version wanted; asks nothing of the network.
-complete() {
+is_whole() {
     [ -x "$env/bin/python" ] && "$env/bin/python" - "$wanted" <<'EOT'
 import importlib.metadata, re, sys
 for line in open(sys.argv[1]):
@@ -20,7 +20,7 @@ for line in open(sys.argv[1]):
 EOT
 }
 
-complete && exit 0
+is_whole && exit 0
 command -v python3 >/dev/null || die 2 "bench-modelopt needs python3, 3.10 or newer: apt-get install python3 python3-venv"
 python3 -c 'import sys; sys.exit(sys.version_info < (3, 10))' || die 2 "bench-modelopt needs python3 3.10 or newer"
 python3 -c 'import venv, ensurepip' 2>/dev/null || die 2 "bench-modelopt needs python3's venv and pip: apt-get install python3-venv"
@@ -28,5 +28,5 @@ note "$env: installing $(tr '\n' ' ' <"$wanted")with what they need: about 3 GB 
 mkdir -p "${env%/*}" && python3 -m venv "$env" || die 2 "$env: no virtual environment can be made there"
 "$env/bin/python" -m pip install --quiet --disable-pip-version-check --no-input -r "$wanted" >&2 ||
     die 2 "$env: pip could not install $wanted; what it has downloaded is in its cache, and make bench-modelopt goes on from there"
-complete || die 2 "$env: holds other versions than $wanted; remove it"
+is_whole || die 2 "$env: holds other versions than $wanted; remove it"
 note "$env: installed"

@@ -1,3 +1,4 @@
+# shellcheck shell=sh disable=SC2034
 # Read with `.`, after run-tool.sh: the images of the run, which must be those that it began with.
 
 # COMMAND, with the call of calib-prep as its last words.

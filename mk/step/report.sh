@@ -7,7 +7,7 @@ cd "$TOP" || exit 1
 
 model=$1
 shift
-folders= stems=
+folders='' stems=''
 for stem in "$@"; do
     out=$RUN/outputs/$model/$stem
     [ -s "$out/scores.json" ] && [ -s "$out/recipe.json" ] || continue

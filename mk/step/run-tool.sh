@@ -1,3 +1,4 @@
+# shellcheck shell=sh disable=SC2034
 # Read with `.`: how the steps of the grid run a tool.
 
 # make sweep says it, once.

@@ -9,7 +9,7 @@ cd "$TOP" || exit 1
 model=$1
 shift
 began=$(date +%s.%N)
-cells= folders=
+cells='' folders=''
 for stem in "$@"; do
     folders="$folders $RUN/work/time/$model/${stem%/*} $RUN/work/failed/$model/${stem%/*}"
 done

@@ -6,7 +6,7 @@ cd "$TOP" || exit 1
 
 model=$1
 shift
-cells= stems=
+cells='' stems=''
 for stem in "$@"; do
     out=$RUN/outputs/$model/$stem
     [ -s "$out/scores.json" ] || continue

@@ -5,7 +5,7 @@ bin=${BUILD:-build}/bin
 dir=$(mktemp -d) || exit 1
 trap 'rm -rf "$dir"' EXIT
 set -e
-operands= cells=
+operands='' cells=''
 for ref in "$2"/*/*.json; do
     pair=$(basename "$(dirname "$ref")") granularity=$(basename "$ref" .json)
     fp4=nvfp4 int4=blockwise

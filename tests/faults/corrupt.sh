@@ -28,7 +28,7 @@ ok "sums of a pass that was interrupted: $(grep -o '"done": [0-9]*' state/* || c
 mkdir -p $run/work/state/a && mv state/* $run/work/state/a/
 # Killed before it could remove them.
 cp $run/work/state/a/* $run/work/state/a/a-fp4-int8-per_layer.json
-rm -r $run/$a $run/outputs/a/fp4-int8/per_layer/status.json
+rm -r "${run:?}/$a" $run/outputs/a/fp4-int8/per_layer/status.json
 mv $run half
 sums=work/state/a/a-int8-int8-per_layer.json unfinished=outputs/a/fp4-int8/per_layer finished=outputs/a/int8-int8/per_channel
 

@@ -12,7 +12,7 @@ ASAN_OPTIONS=$ASAN_OPTIONS:verify_asan_link_order=0
 export ASAN_OPTIONS
 
 mkdir in
-for k in 1 2 3 4 5; do cat lists/list.txt; done >lists/fifty.txt
+cat lists/list.txt lists/list.txt lists/list.txt lists/list.txt lists/list.txt >lists/fifty.txt
 "$bin/calib-prep" --list lists/fifty.txt --count 50 --size 32 -o in/calib.bin && "$bin/qcfg-build" -w int8 -a int8 -g per_layer -o in/q.json &&
     "$bin/calib-stats" -m models/a.pt -c in/calib.bin -t 1 -o in/amax.json &&
     "$bin/sens-score" -m models/a.pt -c in/calib.bin -a in/amax.json -n 2 -t 1 -o in/scores.json in/q.json &&

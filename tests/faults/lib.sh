@@ -1,3 +1,4 @@
+# shellcheck shell=sh disable=SC2034
 # Read by the tests of kills and faults, from the repository root: a sandbox with the real tools over a small grid, the
 # demonstration checkpoint under the name a and again as b; of each model 3 cells can be scored and 1 cannot.
 . tests/sandbox.sh

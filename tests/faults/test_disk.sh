@@ -17,8 +17,8 @@ content $runs/whole >whole
 
 # What is not its own whole: sealed files, and files of finished cells.
 broken() { # RUN
-    find "$1" -name '*.json' -path '*/work/amax/*' -o -name scores.json -o -name recipe.json -o -name calib.bin 2>/dev/null |
-        xargs -r "$bin/seal-check" 2>/dev/null
+    find "$1" \( -name '*.json' -path '*/work/amax/*' -o -name scores.json -o -name recipe.json -o -name calib.bin \) -print0 2>/dev/null |
+        xargs -0r "$bin/seal-check" 2>/dev/null
 }
 lines() { # of the sweep and its tools; not of progress and results, nor make's own
     grep -v -e '^make' -e '^new run' -e '^a: ' -e '^unsupported: ' -e '^page: ' err

@@ -10,7 +10,7 @@ for replay in "$BUILD"/fuzz/replay-*; do
     name=${replay##*/replay-}
     mkdir "$scratch/$name" && tests/fuzz/inputs.sh "$name" "$scratch/$name" || { echo "not ok - $name has no inputs"; exit 1; }
     inputs=$(find "$scratch/$name" -type f)
-    # shellcheck disable=SC2086
+    # shellcheck disable=SC2086,SC3045
     if (ulimit -t 10; "$replay" $inputs >"$scratch/out" 2>"$scratch/err"); then
         echo "ok - $name: $(cat "$scratch/out")"
     else

@@ -1,3 +1,4 @@
+# shellcheck shell=sh disable=SC2034
 # Read by the tests of the grid, from the repository root: a sandbox with the fake tools in place of the real ones, a list of 12
 # small "images" and "checkpoints" that only the fakes read.
 . tests/sandbox.sh

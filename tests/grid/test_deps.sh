@@ -51,7 +51,7 @@ EOT
 for t in make sh cat awk sed grep tr cut env find cmp flock dirname nproc uname mkdir ln head tail; do
     ln -s "$(command -v $t)" plain/
 done
-for t in true jq curl chromium; do
+for t in true jq curl chromium clang-format shellcheck; do
     ln -s /bin/true plain/$t
 done
 deps() {
@@ -97,14 +97,14 @@ rm plain/chromium
 deps
 equal "without what only tests need nothing is missing" "$(cat out)" "deps: nothing is missing"
 equal "make deps sweep asks for no more" "$(make -n deps sweep IMAGE_LIST=lists/list.txt 2>/dev/null | grep -o 'mk/deps.sh .*' | tr -s ' ' | sed 's/ *$//')" "mk/deps.sh build"
-equal "make deps test asks for all" "$(make -n deps test 2>/dev/null | grep -o 'mk/deps.sh .*' | tr -s ' ' | sed 's/ *$//')" "mk/deps.sh build test page man"
-deps_for_tests test page
+equal "make deps test asks for all" "$(make -n deps test 2>/dev/null | grep -o 'mk/deps.sh .*' | tr -s ' ' | sed 's/ *$//')" "mk/deps.sh build test extra man"
+deps_for_tests test extra
 equal "for the tests: what is installed" "$(sed -n 's/^apt-get .* install -y --no-install-recommends //p' "$APT_LOG" | tr '\n' ' ')" "g++ libtorch-dev chromium "
 rm plain/chromium
 echo chromium >apt_cannot
-deps_for_tests test page
+deps_for_tests test extra
 equal "a browser that apt has not is done without" "$status $(tail -n 2 out | head -n 1)" \
-    "0 deps: the page's tests will do without chromium (apt-get cannot install it)"
+    "0 deps: the tests will do without chromium (apt-get cannot install it)"
 : >apt_cannot
 equal "make deps fuzz asks for the fuzzers' compiler" "$(make -n deps fuzz 2>/dev/null | grep -o 'mk/deps.sh .*' | sed 's/  */ /g; s/ $//')" "mk/deps.sh build fuzz"
 rm plain/clang
@@ -143,8 +143,8 @@ ln -s /bin/true plain/jq
 : >lacks
 deps
 equal "with everything there, no apt-get is no matter" "$status $(cat out)" "0 deps: nothing is missing"
-deps_for_tests test page
-equal "nor is a browser" "$status $(cat out)" "0 deps: the page's tests will do without chromium (this system has no apt-get)"
+deps_for_tests test extra
+equal "nor is a browser" "$status $(cat out)" "0 deps: the tests will do without chromium (this system has no apt-get)"
 echo '<torch/torch.h>++' >lacks
 deps_for_tests test
 equal "libtorch where there is no package" "$status $(sed -n 's/^  Fedora *//p' err)" "1 libtorch from pytorch.org, then TORCH_HOME=its folder"

@@ -140,7 +140,7 @@ equal "names with @ + , ~ and ." "$status $(last_line)" "0 5 ok, 0 unsupported, 
 equal "no spreadsheet takes one for a formula" "$(grep -c '^[@+=-]' $run/sweep_index.csv)/$(grep -c "^'[@+]cmd," $run/sweep_index.csv)" 0/2
 
 # --- what a qcfg says, wherever it may have its words from
-jq -n --arg e "$esc[m${csi}m" --arg r "x$newline@../../canary$newline y$esc]0;x${csi}2J<script>|=cmd()\$(touch canary)" '{reason: $r, base_format_name: "B\($e)\n@canary2\n z"}' >refused.json
+jq -n --arg e "${esc}[m${csi}m" --arg r "x$newline@../../canary$newline y$esc]0;x${csi}2J<script>|=cmd()\$(touch canary)" '{reason: $r, base_format_name: "B\($e)\n@canary2\n z"}' >refused.json
 FAKE_REFUSED=$sandbox/refused.json
 export FAKE_REFUSED
 mk sweep MODELS=a WEIGHT_DTYPES=fp4 ACT_DTYPES=int8

@@ -68,7 +68,7 @@ for SIGNAL in INT TERM; do
         >out 2>err
     ok "SIG$SIGNAL while a run is chosen stops the sweep" [ $? -ne 0 -a ! -e $run ]
     # A subshell may outlive the script by a moment.
-    for wait in 1 2 3 4 5; do [ -z "$(hidden)" ] || sleep 0.2; done
+    for _ in 1 2 3 4 5; do [ -z "$(hidden)" ] || sleep 0.2; done
     equal "and leaves nothing" "$(hidden)" ""
 done
 

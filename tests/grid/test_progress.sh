@@ -16,7 +16,7 @@ on_terminal() { # COLUMNS [VARIABLE=VALUE]...
     columns=$1
     shift
     echo "stty cols $columns rows 24; make BIN=tests/grid/fake-bin IMAGE_LIST=lists/list.txt CALIB_IMAGES=12 SCORE_SIZE=4 \
-        MODELS='a b' WEIGHT_DTYPES='int8 fp4' ACT_DTYPES=int8 NEW=1 sweep -j2 $*; echo status \$?" >command
+        MODELS='a b' WEIGHT_DTYPES='int8 fp4' ACT_DTYPES=int8 NEW=1 sweep -j2 $*; echo status \$?" >"command"
     script -qec "sh command" /dev/null >sent 2>err </dev/null
     "$board" --screen "$columns" 24 <sent >screen 2>err
     muddled=$?
@@ -59,7 +59,7 @@ tr -d '\r' <sent >plain
 equal "a dumb terminal gets no control characters" "$(controls plain)" 0
 TERM=xterm
 echo "make BIN=tests/grid/fake-bin IMAGE_LIST=lists/list.txt CALIB_IMAGES=12 SCORE_SIZE=4 MODELS=a WEIGHT_DTYPES=int8 ACT_DTYPES=int8 \
-    NEW=1 sweep 2>&1 | cat >piped" >command
+    NEW=1 sweep 2>&1 | cat >piped" >"command"
 script -qec "sh command" /dev/null >sent 2>err </dev/null
 ok "nor does a pipe, though there is a terminal" [ -s piped -a "$(controls piped)" -eq 0 -a ! -s sent ]
 equal "nor do logs" "$(cat $run/logs/a/*/* >logs; controls logs)" 0
@@ -67,7 +67,7 @@ equal "nor do logs" "$(cat $run/logs/a/*/* >logs; controls logs)" 0
 # Ctrl-C.
 FAKE_SLEEP=5
 echo "stty cols 80 rows 24; make BIN=tests/grid/fake-bin IMAGE_LIST=lists/list.txt CALIB_IMAGES=12 SCORE_SIZE=4 \
-    MODELS='a b' WEIGHT_DTYPES=int8 ACT_DTYPES=int8 TIMESTAMP=stopped sweep -j2" >command
+    MODELS='a b' WEIGHT_DTYPES=int8 ACT_DTYPES=int8 TIMESTAMP=stopped sweep -j2" >"command"
 {
     tries=0
     until grep -q preparing sent || [ $tries -ge 100 ]; do sleep 0.1; tries=$((tries + 1)); done

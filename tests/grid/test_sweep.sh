@@ -79,7 +79,7 @@ mk sweep MODELS='a demo' WEIGHT_DTYPES=int8 ACT_DTYPES='int8 fp16' GRANULARITIES
 equal "a grown run counts this call's cells" "$(last_line)" "4 ok, 0 unsupported, 0 failed: sweep_index.json"
 equal "and scores what is missing: processes" "$(calls sens-score)" 2
 equal "and tells of these only" "$(grep -c '^  ' err)" 4
-equal "it is the same run" "$(ls tmp/yolo10_layer_sensitivity_sweep | grep -c .)" 2
+equal "it is the same run" "$(ls tmp/yolo10_layer_sensitivity_sweep | wc -l)" 2
 equal "images were not prepared again" "$(calls calib-prep)" 0
 equal "the index holds the whole run" "$(jq '.successes | length' $index)" 9
 ok "a demonstration is said" grep -q 'calib/models/demo.pt is a demonstration' err
@@ -118,5 +118,5 @@ mk sweep NEW=1 V=1 MODELS=a WEIGHT_DTYPES=int8 ACT_DTYPES=int8
 ok "V=1 shows each step's command" [ "$(grep -o '^tests/grid/fake-bin/[a-z-]* ' err | cut -d/ -f4 | tr -d '\n')" = \
     "calib-prep calib-stats sens-score recipe-solve report-gen " ]
 make -n sweep BIN=tests/grid/fake-bin IMAGE_LIST=lists/list.txt NEW=1 >out 2>err
-equal "make -n sweep starts no run" "$(ls tmp/yolo10_layer_sensitivity_sweep | grep -c .)" 4
+equal "make -n sweep starts no run" "$(ls tmp/yolo10_layer_sensitivity_sweep | wc -l)" 4
 exit $failed

@@ -85,12 +85,12 @@ example report-gen
 for f in . outputs/yolov10n/fp8-fp8/per_layer; do
     ok "the reports are in $f" [ -s "$f/layer-sensitivity-report.md" -a -s "$f/composed-config.yaml" ]
 done
-example() { # TOOL: its lines are one script, which ends when all that it started has
+example_side_by_side() { # TOOL: its lines are one script, which ends when all that it started has
     { sed -n 's/^  \$ //p' "help.$1" && echo 'exec 3>&-; wait'; } >script
     timeout 60 bash -e script >out 2>err </dev/null
     ok "the example of $1" [ $? -eq 0 ]
 }
 for m in n s; do ln -s yolov10n.pt $m.pt; done
 ln -s calib.bin c.bin
-example progress-board
+example_side_by_side progress-board
 ok "shows two calibrations" cmp -s n.json amax.json

@@ -1,3 +1,4 @@
+# shellcheck shell=bash disable=SC2034
 # Read by the tests of this folder (bash), from the repository root. SEED repeats the random moments of an earlier test; how far
 # a sweep is by then depends on the machine as well.
 . tests/faults/lib.sh

@@ -18,13 +18,12 @@ check() { # WHAT COMMAND...
 }
 mkdir models
 for n in n s m; do # three checkpoints
-    "$build/test/pt/edit_checkpoint" calib/models/yolov10n.pt models/yolov10$n.pt at model.0.conv.weight 0 0.0$(printf %d "'$n") || exit 1
+    "$build/test/pt/edit_checkpoint" calib/models/yolov10n.pt models/yolov10$n.pt at model.0.conv.weight 0 "0.0$(printf %d "'$n")" || exit 1
 done
 sweep() { # NAME VARIABLE...
     name=$1
     shift
     make sweep BIN="$build/bin" TIMESTAMP="$name" IMGSZ=64 CALIB_IMAGES=10 SCORE_SIZE=2 "$@" >"$name.out" 2>"$name.err"
-    status=$?
     sed "s|: .*||" "$name.out" | tail -n 1
 }
 tree() { # RUN: digests of what its cells hold

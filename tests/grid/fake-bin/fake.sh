@@ -1,3 +1,4 @@
+# shellcheck shell=sh disable=SC2034
 # The fake tools share this: they take the options that the grid gives the real ones, log each call in $FAKE_LOG (if
 # set) and make small results that depend on what they are made from, in no time. FAKE_* in the environment makes them slow,
 # fail, or die, as the tests of the grid want.
