@@ -9,18 +9,14 @@ SPEED_O := $(patsubst %.c,$B/obj/%.o,$(wildcard bench/speed/*.c))
 $(SPEED_O): ALL_CFLAGS += -Ibench/speed
 
 $(SPEED): $(SPEED_O) $(LIB)
-	$(call say,LD )
-	@mkdir -p $(@D)
-	$(Q)$(LINK) $(ALL_LDFLAGS) -o $@ $(SPEED_O) $(LINK_LIBS) $(LIBS)
+	$(link)
 
 # bench DEVICE=cuda: bench/cuda, on a card.
 BENCH_CUDA := $B/bench/cuda
 BENCH_CUDA_O := $B/obj/bench/cuda/main.o $B/obj/bench/cuda/peak.cu.o
 $(BENCH_CUDA_O): ALL_CFLAGS += -Ibench/cuda $(if $(CUDA),-isystem $(firstword $(CUDA_DIR))/include)
 $(BENCH_CUDA): $(BENCH_CUDA_O) $(LIB)
-	$(call say,LD )
-	@mkdir -p $(@D)
-	$(Q)$(CXX) $(ALL_LDFLAGS) -o $@ $(BENCH_CUDA_O) $(LIB) $(CUDA_LIBS) $(LIBS)
+	$(link)
 
 ifneq ($(filter cuda%,$(DEVICE)),)
 bench: $(BENCH_CUDA) $B/bin/calib-prep

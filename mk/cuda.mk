@@ -32,7 +32,7 @@ $B/obj/%.cu.o: %.cu
 	@mk/cuda-home.sh $(call quote,$(CUDA_HOME)) $(CUDA_ENV) >/dev/null || exit 2
 	$(call say,NVCC)
 	@mkdir -p $(@D)
-	$(Q)$(CUDA_DIR)/bin/nvcc $(NVCC_FLAGS) -MMD -MP -c -o $@ $<
+	$(Q)$(call object,$(CUDA_DIR)/bin/nvcc $(NVCC_FLAGS))
 
 $(CUDA_C:%.c=$B/obj/%.o) $(CUDA_TEST_C:%.c=$B/obj/%.o): ALL_CFLAGS += $(if $(CUDA),-isystem $(firstword $(CUDA_DIR))/include)
 $(CUDA_C:%.c=$B/obj/%.o): | $(if $(CUDA),$(CUDA_X:%.cu=$B/obj/%.cu.o))

@@ -14,16 +14,15 @@ $(FUZZ_O): FUZZ_FLAGS += -fsanitize=fuzzer-no-link -fno-sanitize-coverage=trace-
 $F/obj/%.o: %.c
 	$(call say,FUZ)
 	@mkdir -p $(@D)
-	$(Q)$(FUZZ_CC) $(FUZZ_FLAGS) $(ISA_FLAGS_$(call isa,$*)) -MMD -MP -c -o $@ $<
+	$(Q)$(call object,$(FUZZ_CC) $(FUZZ_FLAGS) $(ISA_FLAGS_$(call isa,$*)))
 
 $F/libyolosens.a: $(FUZZ_O)
-	$(call say,AR )
-	$(Q)rm -f $@ && ar rcs $@ $^
+	$(archive)
 
 $(FUZZ_NAMES:%=$F/bin/%): $F/bin/%: $F/obj/tests/fuzz/fuzz_%.o $F/libyolosens.a
 	$(call say,LD )
 	@mkdir -p $(@D)
-	$(Q)$(FUZZ_CC) $(FUZZ_SAN) -fsanitize=fuzzer -o $@ $^ $(LIBS)
+	$(Q)$(call whole,$(FUZZ_CC) $(FUZZ_SAN) -fsanitize=fuzzer -o "$$to" $^ $(LIBS))
 
 # What tests/fuzz/inputs.sh runs.
 FUZZ_INPUTS := $B/fuzz/seeds $B/test/pt/test_hostile $B/test/pt/test_hostile_tree
@@ -43,14 +42,10 @@ fuzz-keep: $(FUZZ_NAMES:%=$F/bin/%)
 # The same functions with a main, for make test.
 REPLAYS := $(FUZZ_NAMES:%=$B/fuzz/replay-%)
 $(REPLAYS): $B/fuzz/replay-%: $B/obj/tests/fuzz/fuzz_%.o $B/obj/tests/fuzz/replay.o $(LIB)
-	$(call say,LD )
-	@mkdir -p $(@D)
-	$(Q)$(LINK) $(ALL_LDFLAGS) -o $@ $(filter %.o,$^) $(LINK_LIBS) $(LIBS)
+	$(link)
 
 $B/fuzz/seeds: $B/obj/tests/fuzz/seeds.o $(LIB)
-	$(call say,LD )
-	@mkdir -p $(@D)
-	$(Q)$(LINK) $(ALL_LDFLAGS) -o $@ $< $(LINK_LIBS) $(LIBS)
+	$(link)
 
 # One line rather than the compiler's.
 $(FUZZ_O) $(FUZZ_NAMES:%=$F/obj/tests/fuzz/fuzz_%.o): | fuzz-compiler

@@ -70,23 +70,32 @@ TORCH_TESTS := $(filter $B/test/oracle/%,$(TESTS))
 Q := $(if $(V),,@)
 say = $(if $(V),,@echo "  $1 $(patsubst $B/%,%,$@)")
 
+# $(call whole,COMMAND): COMMAND writes $$to, which then becomes the target. Builds that go side by side, and what runs meanwhile, find
+# each file as it was or as it will be.
+whole = to=$@.$$$$; $1 && mv -f "$$to" $@ || { rm -f "$$to" "$$to.d"; exit 1; }
+# The same of an object file, with the list of headers that it depends on.
+object = $(call whole,$1 -MMD -MP -MT $@ -MF "$$to.d" -c -o "$$to" $< && mv -f "$$to.d" $(@:.o=.d))
+
 $B/obj/%.o: %.c
 	$(call say,CC )
 	@mkdir -p $(@D)
-	$(Q)$(CC) $(ALL_CFLAGS) $(ISA_FLAGS_$(call isa,$*)) -MMD -MP -c -o $@ $<
+	$(Q)$(call object,$(CC) $(ALL_CFLAGS) $(ISA_FLAGS_$(call isa,$*)))
 
 $B/obj/%.o: %.cpp
 	$(call say,CXX)
 	@mkdir -p $(@D)
-	$(Q)$(CXX) $(ALL_CXXFLAGS) $(TORCH_INC) -MMD -MP -c -o $@ $<
+	$(Q)$(call object,$(CXX) $(ALL_CXXFLAGS) $(TORCH_INC))
 
-$(LIB): $(LIB_O)
+define archive
 	$(call say,AR )
-	$(Q)rm -f $@ && ar rcs $@ $^ $(if $(CUDA),&& mkdir -p $B/cuda)
+	$(Q)$(call whole,$(AR) rcs "$$to" $^)
+endef
+$(LIB): $(LIB_O)
+	$(archive)
+	$(if $(CUDA),@mkdir -p $B/cuda)
 
 $(TORCHLIB): $(TORCH_O)
-	$(call say,AR )
-	$(Q)rm -f $@ && ar rcs $@ $^
+	$(archive)
 
 $(TORCH_TESTS): $(TORCHLIB)
 $(TORCH_TESTS): LINK = $(CXX)
@@ -94,21 +103,22 @@ $(TORCH_TESTS): LINK_LIBS = $(LIB) $(TORCHLIB) $(LIB) $(CUDA_LIBS) $(TORCH_LIBS)
 LINK = $(if $(CUDA),$(CXX),$(CC))
 LINK_LIBS = $(LIB) $(CUDA_LIBS)
 
-$(TOOLS): $B/bin/%: $B/obj/tools/%.o $(LIB)
+define link
 	$(call say,LD )
 	@mkdir -p $(@D)
-	$(Q)$(LINK) $(ALL_LDFLAGS) -o $@ $< $(LINK_LIBS) $(LIBS)
+	$(Q)$(call whole,$(LINK) $(ALL_LDFLAGS) -o "$$to" $(filter %.o,$^) $(LINK_LIBS) $(LIBS))
+endef
+$(TOOLS): $B/bin/%: $B/obj/tools/%.o $(LIB)
+	$(link)
 
 $(TESTS) $(EDITORS) $(CUDA_TESTS): $B/test/%: $B/obj/tests/%.o $(LIB)
-	$(call say,LD )
-	@mkdir -p $(@D)
-	$(Q)$(LINK) $(ALL_LDFLAGS) -o $@ $< $(LINK_LIBS) $(LIBS)
+	$(link)
 
 # Libraries that tests preload into tools: without a sanitizer of their own.
 $(SHIMS): $B/test/%.so: tests/%.c
 	$(call say,CC )
 	@mkdir -p $(@D)
-	$(Q)$(CC) -std=c11 -O2 -g $(WARN) -fPIC -shared -o $@ $< -ldl
+	$(Q)$(call whole,$(CC) -std=c11 -O2 -g $(WARN) -fPIC -shared -o "$$to" $< -ldl)
 
 .SECONDARY:
 -include $(shell find $B/obj -name '*.d' 2>/dev/null)
