@@ -1,42 +1,15 @@
-/* The fake quantizers over vectors, each operation that of fakequant_ref.c on LANES values. Included by one
- * file for each instruction set, which defines before:
- *
- *     LANES                       floats in a vector
- *     vf, vu, vs                  vectors of LANES float, uint32_t, int32_t (GCC's, so + - * / & | work)
- *     load, store                 any alignment; load_first, store_first: n < LANES elements, the rest read
- * as zeros splat                       a float in every lane smaller, larger (a, b)      b where either is
- * NaN larger_bits                 unsigned maximum nearest                     to an integer, ties to even
- *     largest_bits                unsigned maximum over the lanes
- *     fused (a, b, c)             a b + c, rounded once
- *
- * Comparisons of vectors give all bits or none in each lane. Everything is static: no code for this
- * instruction set may be shared with another object. */
+/* The fake quantizers over vectors (simd/lanes.h), each operation that of fakequant_ref.c on LANES values.
+ * Included once by each instruction set's file. */
 #include "format/fakequant_kernels.h"
+#include "simd/lanes.h"
 
 #include <float.h>
 #include <math.h>
 #include <stdbool.h>
-#include <stdint.h>
 #include <string.h>
 
-#define INLINE static inline __attribute__((always_inline))
 #define SIGN 0x80000000u
 #define CANONICAL_NAN 0x7fc00000u
-
-INLINE vf load_some(const float *p, size_t n) {
-    return n < LANES ? load_first(p, n) : load(p);
-}
-
-INLINE void store_some(float *p, size_t n, vf v) {
-    if (n < LANES)
-        store_first(p, n, v);
-    else
-        store(p, v);
-}
-
-INLINE vf magnitude(vf v) {
-    return (vf)((vu)v & ~SIGN);
-}
 
 INLINE vf int_code(vf v, vf s, float bound) {
     return smaller(splat(bound), larger(splat(-bound - 1), nearest(v * s)));

@@ -1,11 +1,11 @@
-#include "simd/lanes_avx512.h"
+#include "op/conv/tile_avx512.h"
 
 #define KERNELS conv_avx512
 
-static inline I dot(int mode, I acc, I w, I x) {
+static inline vs dot(int mode, vs acc, vs w, vs x) {
     if (mode == CONV_I16)
-        return _mm512_add_epi32(acc, _mm512_madd_epi16(w, x));
-    return as_int(fmadd(as_float(w), as_float(x), as_float(acc)));
+        return acc + (vs)_mm512_madd_epi16((__m512i)w, (__m512i)x);
+    return (vs)fused((vf)w, (vf)x, (vf)acc);
 }
 
 #include "op/conv/kernels_simd.h"

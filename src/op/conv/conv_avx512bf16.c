@@ -1,8 +1,8 @@
-#include "simd/lanes_avx512.h"
+#include "op/conv/tile_avx512.h"
 
-static inline I dot(int mode, I acc, I w, I x) {
+static inline vs dot(int mode, vs acc, vs w, vs x) {
     (void)mode;
-    return as_int(_mm512_dpbf16_ps(as_float(acc), (__m512bh)w, (__m512bh)x));
+    return (vs)_mm512_dpbf16_ps((vf)acc, (__m512bh)w, (__m512bh)x);
 }
 
 #include "op/conv/kernels_simd.h"

@@ -1,8 +1,8 @@
-#include "simd/lanes_avx512.h"
+#include "op/conv/tile_avx512.h"
 
-static inline I dot(int mode, I acc, I w, I x) {
+static inline vs dot(int mode, vs acc, vs w, vs x) {
     (void)mode;
-    return _mm512_dpbusd_epi32(acc, x, w);
+    return (vs)_mm512_dpbusd_epi32((__m512i)acc, (__m512i)x, (__m512i)w);
 }
 
 #include "op/conv/kernels_simd.h"

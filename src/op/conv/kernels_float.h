@@ -11,27 +11,27 @@ static void score_i16(const struct tile_product *p, const struct score_target *t
 }
 
 INLINE void store_panel(int vecs, bool partly, const struct tile_product *p, const struct store_target *t) {
-    I acc[ROWS][VECS];
+    vs acc[ROWS][VECS];
     multiply(CONV_F32, vecs, partly, p, acc);
 #pragma GCC unroll 16
     for (int r = 0; r < ROWS; r++) {
         if (r >= p->rows)
             break;
         float *out = t->out + (size_t)r * t->ld;
-        V scale = set1(t->scale[r]), shift = set1(t->shift[r]);
+        vf scale = splat(t->scale[r]), shift = splat(t->shift[r]);
 #pragma GCC unroll 16
         for (int v = 0; v < vecs; v++)
-            store_part(out + v * VL, act_of(fmadd(as_float(acc[r][v]), scale, shift), t->act),
-                       partly ? part_of(p->positions, v) : VL);
+            store_first(out + v * LANES, partly ? part_of(p->positions, v) : LANES,
+                        act_of(fused((vf)acc[r][v], scale, shift), t->act));
     }
 }
 
 static void tile_store(const struct tile_product *p, const struct store_target *t) {
-    if (p->positions == 3 * VL)
+    if (p->positions == 3 * LANES)
         store_panel(3, false, p, t);
-    else if (p->positions > 2 * VL)
+    else if (p->positions > 2 * LANES)
         store_panel(3, true, p, t);
-    else if (p->positions > VL)
+    else if (p->positions > LANES)
         store_panel(2, true, p, t);
     else
         store_panel(1, true, p, t);
@@ -40,36 +40,36 @@ static void tile_store(const struct tile_product *p, const struct store_target *
 /* The same for each of n weights, whatever n is. */
 INLINE void score_channel(size_t n, const struct depthwise_product *p, const struct score_target *t,
                           double (*lanes)[LANES_MAX]) {
-    V bias = set1(t->bias ? t->bias[0] : 0);
+    vf bias = splat(t->bias ? t->bias[0] : 0);
     for (int oy = 0; oy < p->oh; oy++) {
-        V sum[DEPTHWISE_WEIGHTS_MAX];
+        vf sum[DEPTHWISE_WEIGHTS_MAX];
 #pragma GCC unroll 16
         for (size_t w = 0; w < n; w++)
-            sum[w] = zero();
-        for (int ox = 0; ox < p->ow; ox += VL) {
+            sum[w] = splat(0);
+        for (int ox = 0; ox < p->ow; ox += LANES) {
             const float *x = p->x + (size_t)oy * p->pitch + ox;
-            V acc[DEPTHWISE_WEIGHTS_MAX];
+            vf acc[DEPTHWISE_WEIGHTS_MAX];
 #pragma GCC unroll 16
             for (size_t w = 0; w < n; w++)
-                acc[w] = zero();
+                acc[w] = splat(0);
             for (size_t i = 0; i < p->taps; i++) {
-                V v = load(x + p->tap[i]);
+                vf v = load(x + p->tap[i]);
 #pragma GCC unroll 16
                 for (size_t w = 0; w < n; w++)
-                    acc[w] = fmadd(set1(p->w[w][i]), v, acc[w]);
+                    acc[w] = fused(splat(p->w[w][i]), v, acc[w]);
             }
-            int part = p->ow - ox < VL ? p->ow - ox : VL;
+            int part = p->ow - ox < LANES ? p->ow - ox : LANES;
             size_t at = (size_t)oy * (size_t)p->ow + (size_t)ox;
-            V y = load_part(t->y + at, part), g2 = load_part(t->g2 + at, part);
+            vf y = load_first(t->y + at, part), g2 = load_first(t->g2 + at, part);
 #pragma GCC unroll 16
             for (size_t w = 0; w < n; w++) {
-                V d = sub(add(acc[w], bias), y);
-                sum[w] = fmadd(g2, mul(d, d), sum[w]);
+                vf d = (acc[w] + bias) - y;
+                sum[w] = fused(g2, d * d, sum[w]);
             }
         }
 #pragma GCC unroll 16
         for (size_t w = 0; w < n; w++)
-            widen_add(lanes[w], sum[w]);
+            add_doubles(lanes[w], sum[w]);
     }
 }
 
@@ -92,60 +92,58 @@ static void depthwise_score(const struct depthwise_product *p, const struct scor
 }
 
 static void depthwise_store(const struct depthwise_product *p, const struct store_target *t) {
-    V scale = set1(t->scale[0]), shift = set1(t->shift[0]);
+    vf scale = splat(t->scale[0]), shift = splat(t->shift[0]);
     for (int oy = 0; oy < p->oh; oy++)
-        for (int ox = 0; ox < p->ow; ox += VL) {
+        for (int ox = 0; ox < p->ow; ox += LANES) {
             const float *x = p->x + (size_t)oy * p->pitch + ox;
-            V even = zero(), odd = zero(); /* two chains hide the latency of an addition */
+            vf even = splat(0), odd = splat(0); /* two chains hide the latency of an addition */
             size_t i = 0;
             for (; i + 1 < p->taps; i += 2) {
-                even = fmadd(set1(p->w[0][i]), load(x + p->tap[i]), even);
-                odd = fmadd(set1(p->w[0][i + 1]), load(x + p->tap[i + 1]), odd);
+                even = fused(splat(p->w[0][i]), load(x + p->tap[i]), even);
+                odd = fused(splat(p->w[0][i + 1]), load(x + p->tap[i + 1]), odd);
             }
             if (i < p->taps)
-                even = fmadd(set1(p->w[0][i]), load(x + p->tap[i]), even);
-            store_part(t->out + (size_t)oy * (size_t)p->ow + (size_t)ox,
-                       act_of(fmadd(add(even, odd), scale, shift), t->act),
-                       p->ow - ox < VL ? p->ow - ox : VL);
+                even = fused(splat(p->w[0][i]), load(x + p->tap[i]), even);
+            store_first(t->out + (size_t)oy * (size_t)p->ow + (size_t)ox,
+                        p->ow - ox < LANES ? p->ow - ox : LANES,
+                        act_of(fused(even + odd, scale, shift), t->act));
         }
 }
 
 static void copy(const float *from, size_t n, float *to) {
-    size_t i = 0;
-    for (; i + VL <= n; i += VL)
-        store(to + i, load(from + i));
-    if (i < n)
-        store_part(to + i, load_part(from + i, (int)(n - i)), (int)(n - i));
+    for (size_t i = 0; i < n; i += LANES)
+        store_some(to + i, n - i, load_some(from + i, n - i));
 }
 
-static int at_most(size_t n, size_t i) {
-    return n < i ? 0 : n - i < VL ? (int)(n - i) : VL;
+/* Of n floats, those from i on that fill a vector. */
+static size_t at_most(size_t n, size_t i) {
+    return n < i ? 0 : n - i < LANES ? n - i : LANES;
 }
 
 static void deal_by_two(const float *from, size_t n, float *const *to, const size_t *counts) {
-    for (size_t i = 0; i < counts[0] || i < counts[1]; i += VL) {
-        V a = load_part(from + 2 * i, at_most(n, 2 * i)),
-          b = load_part(from + 2 * i + VL, at_most(n, 2 * i + VL));
-        V even, odd;
+    for (size_t i = 0; i < counts[0] || i < counts[1]; i += LANES) {
+        vf a = load_first(from + 2 * i, at_most(n, 2 * i)),
+           b = load_first(from + 2 * i + LANES, at_most(n, 2 * i + LANES));
+        vf even, odd;
         split(a, b, &even, &odd);
-        store_part(to[0] + i, even, at_most(counts[0], i));
-        store_part(to[1] + i, odd, at_most(counts[1], i));
+        store_first(to[0] + i, at_most(counts[0], i), even);
+        store_first(to[1] + i, at_most(counts[1], i), odd);
     }
 }
 
 static void deal_by_four(const float *from, size_t n, float *const *to, const size_t *counts) {
-    for (size_t i = 0; 4 * i < n; i += VL) {
-        V v[4], even[2], odd[2], dealt[4];
+    for (size_t i = 0; 4 * i < n; i += LANES) {
+        vf v[4], even[2], odd[2], dealt[4];
 #pragma GCC unroll 16
         for (size_t k = 0; k < 4; k++)
-            v[k] = load_part(from + 4 * i + k * VL, at_most(n, 4 * i + k * VL));
+            v[k] = load_first(from + 4 * i + k * LANES, at_most(n, 4 * i + k * LANES));
         split(v[0], v[1], &even[0], &odd[0]);
         split(v[2], v[3], &even[1], &odd[1]);
         split(even[0], even[1], &dealt[0], &dealt[2]);
         split(odd[0], odd[1], &dealt[1], &dealt[3]);
 #pragma GCC unroll 16
         for (size_t k = 0; k < 4; k++)
-            store_part(to[k] + i, dealt[k], at_most(counts[k], i));
+            store_first(to[k] + i, at_most(counts[k], i), dealt[k]);
     }
 }
 
@@ -154,26 +152,23 @@ static void deal_row(const float *from, size_t n, size_t ways, float *const *to,
 }
 
 /* The low bits of a lane: the code of v / unit. */
-INLINE I code_of(int mode, V v) {
+INLINE vu code_of(int mode, vf v) {
     if (mode == CONV_BF16) {
-        I u = as_int(v), odd = and_int(shift_right(u, 16), set1_int(1));
-        return shift_right(add_int(u, add_int(odd, set1_int(0x7fff))), 16);
+        vu u = (vu)v;
+        return (u + ((u >> 16 & 1) + 0x7fff)) >> 16;
     }
-    return mode == CONV_I16 ? and_int(to_int(v), set1_int(0xffff))
-                            : and_int(add_int(to_int(v), set1_int(128)), set1_int(0xff));
+    return mode == CONV_I16 ? (vu)to_int(v) & 0xffff : ((vu)to_int(v) + 128) & 0xff;
 }
 
 INLINE void encode_mode(int mode, const float *const v[4], float per_unit, size_t n, uint32_t *to) {
     int bits = mode == CONV_I8 ? 8 : 16;
-    V scale = set1(per_unit);
-    for (size_t i = 0; i < n; i += VL) {
-        int part = n - i < VL ? (int)(n - i) : VL;
-        I all = as_int(zero());
+    for (size_t i = 0; i < n; i += LANES) {
+        vu all = {0};
         for (int k = 0; k * bits < 32; k++) {
-            V value = v[k] ? mul(load_part(v[k] + i, part), scale) : zero();
-            all = or_int(all, shift_left(code_of(mode, value), k * bits));
+            vf value = v[k] ? load_some(v[k] + i, n - i) * per_unit : splat(0);
+            all |= code_of(mode, value) << (k * bits);
         }
-        store_part((float *)(to + i), as_float(all), part);
+        store_some((float *)(to + i), n - i, (vf)all);
     }
 }
 
@@ -187,42 +182,38 @@ static void encode(enum conv_mode mode, const float *const v[4], float per_unit,
 }
 
 static void square(const float *g, size_t n, bool sum, float *g2) {
-    for (size_t i = 0; i < n; i += VL) {
-        int part = n - i < VL ? (int)(n - i) : VL;
-        V v = load_part(g + i, part), s = mul(v, v);
-        store_part(g2 + i, sum ? add(load_part(g2 + i, part), s) : s, part);
+    for (size_t i = 0; i < n; i += LANES) {
+        vf v = load_some(g + i, n - i), s = v * v;
+        store_some(g2 + i, n - i, sum ? load_some(g2 + i, n - i) + s : s);
     }
 }
 
 static void affine(const float *v, size_t n, float scale, float shift, const struct conv_act *act,
                    float *out) {
-    V s = set1(scale), b = set1(shift);
-    for (size_t i = 0; i < n; i += VL) {
-        int part = n - i < VL ? (int)(n - i) : VL;
-        store_part(out + i, act_of(fmadd(load_part(v + i, part), s, b), act), part);
-    }
+    for (size_t i = 0; i < n; i += LANES)
+        store_some(out + i, n - i, act_of(fused(load_some(v + i, n - i), splat(scale), splat(shift)), act));
 }
 
 static void softmax(const float *v, size_t ldv, size_t rows, size_t cols, float *out, size_t ldo) {
-    for (size_t c = 0; c < cols; c += VL) {
-        int part = cols - c < VL ? (int)(cols - c) : VL;
-        V top = load_part(v + c, part), sum = zero();
+    for (size_t c = 0; c < cols; c += LANES) {
+        size_t n = cols - c;
+        vf top = load_some(v + c, n), sum = splat(0);
         for (size_t r = 1; r < rows; r++)
-            top = max(top, load_part(v + r * ldv + c, part));
+            top = larger(top, load_some(v + r * ldv + c, n));
         for (size_t r = 0; r < rows; r++) {
-            V e = exp_of(sub(load_part(v + r * ldv + c, part), top));
-            sum = add(sum, e);
-            store_part(out + r * ldo + c, e, part);
+            vf e = exp_of(load_some(v + r * ldv + c, n) - top);
+            sum += e;
+            store_some(out + r * ldo + c, n, e);
         }
-        V inverse = quot(set1(1), sum);
+        vf inverse = 1 / sum;
         for (size_t r = 0; r < rows; r++)
-            store_part(out + r * ldo + c, mul(load_part(out + r * ldo + c, part), inverse), part);
+            store_some(out + r * ldo + c, n, load_some(out + r * ldo + c, n) * inverse);
     }
 }
 
 const struct conv_kernels KERNELS = {
     .tile_rows = ROWS,
-    .panel = VECS * VL,
+    .panel = VECS * LANES,
     .tile_score = {[CONV_F32] = score_f32, [CONV_I16] = score_i16},
     .tile_store = tile_store,
     .winograd = {{winograd_input_2, winograd_score_2, winograd_store_2},

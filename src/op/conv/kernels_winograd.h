@@ -2,48 +2,49 @@
  * compiler sees it. Part of kernels_float.h. */
 
 /* B^T d of a column. */
-INLINE void winograd_column(int side, const V *d, V *v) {
+INLINE void winograd_column(int side, const vf *d, vf *v) {
     if (side == 2) {
-        v[0] = sub(d[0], d[2]);
-        v[1] = add(d[1], d[2]);
-        v[2] = sub(d[2], d[1]);
-        v[3] = sub(d[1], d[3]);
+        v[0] = d[0] - d[2];
+        v[1] = d[1] + d[2];
+        v[2] = d[2] - d[1];
+        v[3] = d[1] - d[3];
         return;
     }
-    const V a = set1(WINOGRAD_A), b = set1(WINOGRAD_B), minus_aa = set1(-WINOGRAD_AA),
-            minus_bb = set1(-WINOGRAD_BB), both = set1(WINOGRAD_AA * WINOGRAD_BB),
-            minus_sum = set1(-WINOGRAD_AA - WINOGRAD_BB);
-    V even_a = fmadd(minus_bb, d[2], d[4]), odd_a = mul(a, fmadd(minus_bb, d[1], d[3]));
-    V even_b = fmadd(minus_aa, d[2], d[4]), odd_b = mul(b, fmadd(minus_aa, d[1], d[3]));
-    v[0] = fmadd(both, d[0], fmadd(minus_sum, d[2], d[4]));
-    v[1] = add(even_a, odd_a);
-    v[2] = sub(even_a, odd_a);
-    v[3] = add(even_b, odd_b);
-    v[4] = sub(even_b, odd_b);
-    v[5] = fmadd(both, d[1], fmadd(minus_sum, d[3], d[5]));
+    const vf a = splat(WINOGRAD_A), b = splat(WINOGRAD_B), minus_aa = splat(-WINOGRAD_AA),
+             minus_bb = splat(-WINOGRAD_BB), both = splat(WINOGRAD_AA * WINOGRAD_BB),
+             minus_sum = splat(-WINOGRAD_AA - WINOGRAD_BB);
+    vf even_a = fused(minus_bb, d[2], d[4]), odd_a = a * fused(minus_bb, d[1], d[3]);
+    vf even_b = fused(minus_aa, d[2], d[4]), odd_b = b * fused(minus_aa, d[1], d[3]);
+    v[0] = fused(both, d[0], fused(minus_sum, d[2], d[4]));
+    v[1] = even_a + odd_a;
+    v[2] = even_a - odd_a;
+    v[3] = even_b + odd_b;
+    v[4] = even_b - odd_b;
+    v[5] = fused(both, d[1], fused(minus_sum, d[3], d[5]));
 }
 
 /* A^T m of a column. */
-INLINE void winograd_outcome(int side, const V *m, V *out) {
+INLINE void winograd_outcome(int side, const vf *m, vf *out) {
     if (side == 2) {
-        out[0] = add(add(m[0], m[1]), m[2]);
-        out[1] = sub(sub(m[1], m[2]), m[3]);
+        out[0] = (m[0] + m[1]) + m[2];
+        out[1] = (m[1] - m[2]) - m[3];
         return;
     }
-    V sum_a = add(m[1], m[2]), dif_a = sub(m[1], m[2]), sum_b = add(m[3], m[4]), dif_b = sub(m[3], m[4]);
-    out[0] = add(m[0], add(sum_a, sum_b));
-    out[1] = fmadd(set1(WINOGRAD_A), dif_a, mul(set1(WINOGRAD_B), dif_b));
-    out[2] = fmadd(set1(WINOGRAD_AA), sum_a, mul(set1(WINOGRAD_BB), sum_b));
-    out[3] = fmadd(set1(WINOGRAD_A * WINOGRAD_AA), dif_a, fmadd(set1(WINOGRAD_B * WINOGRAD_BB), dif_b, m[5]));
+    vf sum_a = m[1] + m[2], dif_a = m[1] - m[2], sum_b = m[3] + m[4], dif_b = m[3] - m[4];
+    out[0] = m[0] + (sum_a + sum_b);
+    out[1] = fused(splat(WINOGRAD_A), dif_a, splat(WINOGRAD_B) * dif_b);
+    out[2] = fused(splat(WINOGRAD_AA), sum_a, splat(WINOGRAD_BB) * sum_b);
+    out[3] =
+        fused(splat(WINOGRAD_A * WINOGRAD_AA), dif_a, fused(splat(WINOGRAD_B * WINOGRAD_BB), dif_b, m[5]));
 }
 
 INLINE void winograd_input(size_t side, const float *x, size_t plane, size_t cols, int positions, float *v,
                            size_t ld) {
-    for (int at = 0; at < positions; at += VL) {
-        V s[WINOGRAD_TILE_MAX][WINOGRAD_TILE_MAX]; /* [column][row] */
+    for (int at = 0; at < positions; at += LANES) {
+        vf s[WINOGRAD_TILE_MAX][WINOGRAD_TILE_MAX]; /* [column][row] */
 #pragma GCC unroll 16
         for (size_t j = 0; j < side + 2; j++) {
-            V d[WINOGRAD_TILE_MAX];
+            vf d[WINOGRAD_TILE_MAX];
 #pragma GCC unroll 16
             for (size_t i = 0; i < side + 2; i++)
                 d[i] = load(x + (i % side * side + j % side) * plane + i / side * cols + j / side + at);
@@ -51,7 +52,7 @@ INLINE void winograd_input(size_t side, const float *x, size_t plane, size_t col
         }
 #pragma GCC unroll 16
         for (size_t i = 0; i < side + 2; i++) {
-            V d[WINOGRAD_TILE_MAX], e[WINOGRAD_TILE_MAX];
+            vf d[WINOGRAD_TILE_MAX], e[WINOGRAD_TILE_MAX];
 #pragma GCC unroll 16
             for (size_t j = 0; j < side + 2; j++)
                 d[j] = s[j][i];
@@ -63,28 +64,28 @@ INLINE void winograd_input(size_t side, const float *x, size_t plane, size_t col
     }
 }
 
-typedef float winograd_sums[WINOGRAD_PRODUCTS_MAX][ROWS][VECS * VL];
+typedef float winograd_sums[WINOGRAD_PRODUCTS_MAX][ROWS][VECS * LANES];
 
 /* One of the products of a panel of `vecs` vectors. */
 INLINE void multiply_element(int vecs, size_t channels, const float *u, const float *v,
-                             float out[ROWS][VECS * VL]) {
-    I acc[ROWS][VECS];
+                             float out[ROWS][VECS * LANES]) {
+    vs acc[ROWS][VECS];
     clear(vecs, acc);
-    for (size_t c = 0; c < channels; c++, u += ROWS, v += VECS * VL)
-        add_products(CONV_F32, vecs, VL, u, v, acc);
+    for (size_t c = 0; c < channels; c++, u += ROWS, v += VECS * LANES)
+        add_products(CONV_F32, vecs, LANES, u, v, acc);
 #pragma GCC unroll 16
     for (int r = 0; r < ROWS; r++)
 #pragma GCC unroll 16
         for (int k = 0; k < vecs; k++)
-            store(&out[r][k * VL], as_float(acc[r][k]));
+            store(&out[r][k * LANES], (vf)acc[r][k]);
 }
 
 static void winograd_products(const struct winograd_product *p, size_t elements, winograd_sums m) {
     for (size_t i = 0; i < elements; i++) {
-        const float *u = p->u + i * p->channels * ROWS, *v = p->v + i * p->channels * VECS * VL;
-        if (p->positions > 2 * VL)
+        const float *u = p->u + i * p->channels * ROWS, *v = p->v + i * p->channels * VECS * LANES;
+        if (p->positions > 2 * LANES)
             multiply_element(3, p->channels, u, v, m[i]);
-        else if (p->positions > VL)
+        else if (p->positions > LANES)
             multiply_element(2, p->channels, u, v, m[i]);
         else
             multiply_element(1, p->channels, u, v, m[i]);
@@ -93,11 +94,11 @@ static void winograd_products(const struct winograd_product *p, size_t elements,
 
 /* A^T m A of row r at position `at`. */
 INLINE void winograd_outputs(int side, winograd_sums m, int r, int at,
-                             V out[WINOGRAD_SIDE_MAX][WINOGRAD_SIDE_MAX]) {
-    V s[WINOGRAD_TILE_MAX][WINOGRAD_SIDE_MAX]; /* [column][row] */
+                             vf out[WINOGRAD_SIDE_MAX][WINOGRAD_SIDE_MAX]) {
+    vf s[WINOGRAD_TILE_MAX][WINOGRAD_SIDE_MAX]; /* [column][row] */
 #pragma GCC unroll 16
     for (int j = 0; j < side + 2; j++) {
-        V column[WINOGRAD_TILE_MAX];
+        vf column[WINOGRAD_TILE_MAX];
 #pragma GCC unroll 16
         for (int i = 0; i < side + 2; i++)
             column[i] = load(&m[(side + 2) * i + j][r][at]);
@@ -105,7 +106,7 @@ INLINE void winograd_outputs(int side, winograd_sums m, int r, int at,
     }
 #pragma GCC unroll 16
     for (int i = 0; i < side; i++) {
-        V row[WINOGRAD_TILE_MAX];
+        vf row[WINOGRAD_TILE_MAX];
 #pragma GCC unroll 16
         for (int j = 0; j < side + 2; j++)
             row[j] = s[j][i];
@@ -117,32 +118,32 @@ INLINE void winograd_score(int side, const struct winograd_product *p, const str
                            double lanes[LANES_MAX]) {
     winograd_sums m;
     winograd_products(p, (size_t)((side + 2) * (side + 2)), m);
-    V sum[2] = {zero(), zero()};
+    vf sum[2] = {splat(0), splat(0)};
     for (int r = 0; r < p->rows; r++) {
-        V bias = set1(t->bias ? t->bias[r] : 0);
-        for (int at = 0; at < p->positions; at += VL) {
-            int part = part_of(p->positions, at / VL);
-            V out[WINOGRAD_SIDE_MAX][WINOGRAD_SIDE_MAX];
+        vf bias = splat(t->bias ? t->bias[r] : 0);
+        for (int at = 0; at < p->positions; at += LANES) {
+            int part = part_of(p->positions, at / LANES);
+            vf out[WINOGRAD_SIDE_MAX][WINOGRAD_SIDE_MAX];
             winograd_outputs(side, m, r, at, out);
 #pragma GCC unroll 16
             for (int i = 0; i < side * side; i++) {
                 const float *y = t->y + (size_t)r * t->ld_y + (size_t)i * t->plane_y + at;
                 const float *g2 = t->g2 + (size_t)r * t->ld_g2 + (size_t)i * t->plane_g2 + at;
-                V d = sub(add(out[i / side][i % side], bias), load_part(y, part));
-                sum[i % 2] = fmadd(load_part(g2, part), mul(d, d), sum[i % 2]);
+                vf d = (out[i / side][i % side] + bias) - load_first(y, part);
+                sum[i % 2] = fused(load_first(g2, part), d * d, sum[i % 2]);
             }
         }
     }
-    widen_add(lanes, add(sum[0], sum[1]));
+    add_doubles(lanes, sum[0] + sum[1]);
 }
 
-/* side * VL outputs of a row, from those of each column of VL tiles. */
-INLINE void interleave_row(int side, const V *columns, float *to) {
-    V row[WINOGRAD_SIDE_MAX];
+/* side * LANES outputs of a row, from those of each column of LANES tiles. */
+INLINE void interleave_row(int side, const vf *columns, float *to) {
+    vf row[WINOGRAD_SIDE_MAX];
     if (side == 2) {
         interleave(columns[0], columns[1], &row[0], &row[1]);
     } else {
-        V even[2], odd[2];
+        vf even[2], odd[2];
         interleave(columns[0], columns[2], &even[0], &even[1]);
         interleave(columns[1], columns[3], &odd[0], &odd[1]);
         interleave(even[0], odd[0], &row[0], &row[1]);
@@ -150,22 +151,22 @@ INLINE void interleave_row(int side, const V *columns, float *to) {
     }
 #pragma GCC unroll 16
     for (int j = 0; j < side; j++)
-        store(to + j * VL, row[j]);
+        store(to + j * LANES, row[j]);
 }
 
 INLINE void winograd_store(int side, const struct winograd_product *p, const struct store_target *t) {
     winograd_sums m;
     winograd_products(p, (size_t)((side + 2) * (side + 2)), m);
     for (int r = 0; r < p->rows; r++) {
-        V scale = set1(t->scale[r]), shift = set1(t->shift[r]);
-        for (int at = 0; at < p->positions; at += VL) {
-            V out[WINOGRAD_SIDE_MAX][WINOGRAD_SIDE_MAX];
+        vf scale = splat(t->scale[r]), shift = splat(t->shift[r]);
+        for (int at = 0; at < p->positions; at += LANES) {
+            vf out[WINOGRAD_SIDE_MAX][WINOGRAD_SIDE_MAX];
             winograd_outputs(side, m, r, at, out);
 #pragma GCC unroll 16
             for (int i = 0; i < side; i++) {
 #pragma GCC unroll 16
                 for (int j = 0; j < side; j++)
-                    out[i][j] = act_of(fmadd(out[i][j], scale, shift), t->act);
+                    out[i][j] = act_of(fused(out[i][j], scale, shift), t->act);
                 interleave_row(side, out[i], t->out + (size_t)(r * side + i) * t->ld + side * at);
             }
         }
