@@ -1,0 +1,41 @@
+/* Detections: what a detector's decoded output says, and how far two outputs differ (damage.md).
+ *
+ * An output is y (4 + classes, anchors) of one image as the graph's OP_BOX_DECODE makes it: rows 0 to 3 are
+ * centre x, centre y, width and height in pixels of the network's input, the others the classes'
+ * probabilities. */
+#ifndef YS_DETECT_DETECT_H
+#define YS_DETECT_DETECT_H
+
+#include <stddef.h>
+
+/* A box of one class. As a found object it has a score; as a true one the score is not read. */
+struct detect_box {
+    double x, y, w, h; /* left, top, width and height in pixels */
+    float score;
+    int class_id;
+};
+
+struct detect_output {
+    const float *y; /* (4 + classes, anchors) */
+    int classes;
+    size_t anchors;
+};
+
+/* Fills boxes with the `most` most probable pairs of an anchor and a class whose probability is above
+ * `least`, the most probable first; equal ones in the order of anchors, then of classes. Returns how many
+ * there are. A probability that is no number is none. */
+size_t detect_find(const struct detect_output *out, float least, size_t most, struct detect_box *boxes);
+
+/* Intersection over union; 0 where both are empty. */
+double detect_iou(const struct detect_box *a, const struct detect_box *b);
+
+/* Sum over anchors and classes of KL(Bernoulli(p) || Bernoulli(q)) in nats, p of truth and q of other, each
+ * clamped to [1e-6, 1 - 1e-6]. */
+double detect_class_kl(const struct detect_output *truth, const struct detect_output *other);
+
+/* Sum of 1 - IoU of truth's and other's box over the anchors whose largest probability in truth is above
+ * `least`; *n receives how many these are. */
+double detect_box_loss(const struct detect_output *truth, const struct detect_output *other, float least,
+                       size_t *n);
+
+#endif
