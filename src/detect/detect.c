@@ -14,7 +14,7 @@ static float probability(const struct detect_output *out, size_t anchor, int cla
     return out->y[(size_t)(4 + class_id) * out->anchors + anchor];
 }
 
-static float confidence(const struct detect_output *out, size_t anchor) {
+float detect_confidence(const struct detect_output *out, size_t anchor) {
     float most = 0;
     for (int k = 0; k < out->classes; k++)
         most = fmaxf(most, probability(out, anchor, k));
@@ -70,7 +70,7 @@ double detect_box_loss(const struct detect_output *truth, const struct detect_ou
     double sum = 0;
     *n = 0;
     for (size_t a = 0; a < truth->anchors; a++) {
-        if (!(confidence(truth, a) > least))
+        if (!(detect_confidence(truth, a) > least))
             continue;
         struct detect_box mine = box_of(truth, a), its = box_of(other, a);
         sum += 1 - detect_iou(&mine, &its);

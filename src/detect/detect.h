@@ -26,6 +26,9 @@ struct detect_output {
  * there are. A probability that is no number is none. */
 size_t detect_find(const struct detect_output *out, float least, size_t most, struct detect_box *boxes);
 
+/* The largest of an anchor's class probabilities. */
+float detect_confidence(const struct detect_output *out, size_t anchor);
+
 /* Intersection over union; 0 where both are empty. */
 double detect_iou(const struct detect_box *a, const struct detect_box *b);
 
