@@ -5,21 +5,24 @@
 #include "pt/checkpoint.h"
 #include "pt/tree.h"
 
-static int dump(const struct checkpoint *c, const char *path, int size, cJSON *o, struct err *err) {
+static int dump(const struct checkpoint *c, const char *path, int size, cJSON **out, struct err *err) {
     struct graph *graph = NULL;
     cJSON *tree = NULL, *net = NULL;
-    cJSON_AddStringToObject(o, "checkpoint", path);
-    cJSON_AddStringToObject(o, "sha256", checkpoint_digest(c));
-    cJSON_AddStringToObject(o, "entry", checkpoint_entry(c));
     int ret = -1;
-    if (graph_build(checkpoint_root(c), &graph, err) || graph_to_json(graph, size, &net, err))
+    if (graph_build(checkpoint_root(c), &graph, err) || graph_to_json(graph, size, &net, err) ||
+        pt_tree_json(c, &tree, err))
         goto out;
-    cJSON_AddItemToObject(o, "graph", net);
-    if (pt_tree_json(c, &tree, err))
-        goto out;
-    cJSON_AddItemToObject(o, "tree", tree);
-    ret = 0;
+    struct json_builder b = json_builder();
+    json_add_string(&b, "checkpoint", path);
+    json_add_string(&b, "sha256", checkpoint_digest(c));
+    json_add_string(&b, "entry", checkpoint_entry(c));
+    json_add_item(&b, "graph", net);
+    json_add_item(&b, "tree", tree);
+    net = tree = NULL;
+    ret = json_built(&b, out, err);
 out:
+    cJSON_Delete(net);
+    cJSON_Delete(tree);
     graph_free(&graph);
     return ret ? err_wrap(err, "%s", path) : 0;
 }
@@ -33,16 +36,11 @@ static int run(void *ctx, const struct operands *operands, struct err *err) {
     const struct request *r = ctx;
     const char *path = operands->word[0];
     struct checkpoint *c = NULL;
-    cJSON *o = cJSON_CreateObject();
-    int ret = -1;
-    if (!o) {
-        err_nomem(err);
-        goto out;
-    }
-    if (checkpoint_open(path, &c, err) || dump(c, path, r->size, o, err) || json_write(r->output, o, err))
-        goto out;
-    ret = 0;
-out:
+    cJSON *o = NULL;
+    int ret =
+        checkpoint_open(path, &c, err) || dump(c, path, r->size, &o, err) || json_write(r->output, o, err)
+            ? -1
+            : 0;
     cJSON_Delete(o);
     checkpoint_free(&c);
     return ret;

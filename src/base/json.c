@@ -7,6 +7,7 @@
 
 #include <float.h>
 #include <math.h>
+#include <pthread.h>
 #include <stdbool.h>
 #include <stdlib.h>
 #include <string.h>
@@ -53,10 +54,23 @@ cJSON *json_real(double v) {
     return isfinite(v) ? cJSON_CreateRaw(json_number(v, text)) : NULL;
 }
 
-int json_add_real(cJSON *object, const char *key, double v, struct err *err) {
+int json_put_real(cJSON *object, const char *key, double v, struct err *err) {
     if (!isfinite(v))
         return err_set(err, ERR_FAILED, "\"%s\" is %f, which is not a finite number", key, v);
     return cJSON_AddItemToObject(object, key, json_real(v)) ? 0 : err_nomem(err);
+}
+
+/* cJSON does not tell bad text from a lack of memory: its allocations are counted here. */
+static _Thread_local bool memory_lacked;
+
+static void *allocate(size_t n) {
+    void *p = malloc(n);
+    memory_lacked |= !p;
+    return p;
+}
+
+static void watch_memory(void) {
+    cJSON_InitHooks(&(cJSON_Hooks){allocate, free});
 }
 
 /* All of a stream, however it is cut; NUL-terminated. */
@@ -95,9 +109,14 @@ int json_read(const char *path, cJSON **json, struct err *err) {
         return bad ? -1 : err_nomem(err);
     }
     const char *end = memchr(text, '\0', n); /* cJSON takes it for white space */
+    static pthread_once_t once = PTHREAD_ONCE_INIT;
+    pthread_once(&once, watch_memory);
+    memory_lacked = false;
     if (!end)
         *json = cJSON_ParseWithLengthOpts(text, n + 1, &end, 1);
-    if (!*json) {
+    if (!*json && memory_lacked) {
+        err_nomem(err);
+    } else if (!*json) {
         int line = 1;
         for (const char *p = text; p < end && p < text + n; p++)
             line += *p == '\n';
@@ -131,8 +150,18 @@ static void put_string(FILE *f, const char *s) {
     fputc('"', f);
 }
 
-static void put_value(FILE *f, const cJSON *j, int indent) {
+static void put_number(FILE *f, double v) {
     char text[JSON_NUMBER];
+    if (fabs(v) < 1e15 && v == floor(v))
+        fprintf(f, "%.0f", v);
+    else
+        fputs(isfinite(v) ? json_number(v, text) : "null", f);
+}
+
+/* indent: of the line, or how values stand on one line. */
+enum { ONE_LINE = -1, SEAL = -2 /* as ONE_LINE, with every number as it is written after it was read */ };
+
+static void put_value(FILE *f, const cJSON *j, int indent, const cJSON *without) {
     switch (j->type & 0xff) {
     case cJSON_True:
         fputs("true", f);
@@ -141,37 +170,40 @@ static void put_value(FILE *f, const cJSON *j, int indent) {
         fputs("false", f);
         break;
     case cJSON_Number:
-        if (fabs(j->valuedouble) < 1e15 && j->valuedouble == floor(j->valuedouble))
-            fprintf(f, "%.0f", j->valuedouble);
-        else
-            fputs(isfinite(j->valuedouble) ? json_number(j->valuedouble, text) : "null", f);
+        put_number(f, j->valuedouble);
         break;
     case cJSON_String:
         put_string(f, j->valuestring);
         break;
-    case cJSON_Raw:
-        fputs(j->valuestring, f);
+    case cJSON_Raw: {
+        char *end = NULL;
+        double v = strtod(j->valuestring, &end);
+        if (indent == SEAL && !*end)
+            put_number(f, v);
+        else
+            fputs(j->valuestring, f);
         break;
+    }
     case cJSON_Array:
     case cJSON_Object: {
         int object = cJSON_IsObject(j), inner = indent < 0 ? indent : indent + 2;
-        if (!j->child) {
-            fputs(object ? "{}" : "[]", f);
-            break;
-        }
+        bool some = false;
         fputc(object ? '{' : '[', f);
         for (const cJSON *c = j->child; c; c = c->next) {
+            if (c == without)
+                continue;
+            if (some)
+                fputs(indent < 0 ? ", " : ",", f);
+            some = true;
             if (indent >= 0)
                 fprintf(f, "\n%*s", inner, "");
             if (object) {
                 put_string(f, c->string);
                 fputs(": ", f);
             }
-            put_value(f, c, inner);
-            if (c->next)
-                fputs(indent < 0 ? ", " : ",", f);
+            put_value(f, c, inner, without);
         }
-        if (indent >= 0)
+        if (indent >= 0 && some)
             fprintf(f, "\n%*s", indent, "");
         fputc(object ? '}' : ']', f);
         break;
@@ -181,13 +213,14 @@ static void put_value(FILE *f, const cJSON *j, int indent) {
     }
 }
 
-static char *render(const cJSON *json, int indent) {
+/* Text of a tree, less one member of it (or NULL). NULL when out of memory; caller frees. */
+static char *render(const cJSON *json, int indent, const cJSON *without) {
     char *text = NULL;
     size_t n;
     FILE *f = open_memstream(&text, &n);
     if (!f)
         return NULL;
-    put_value(f, json, indent);
+    put_value(f, json, indent, without);
     if (indent >= 0)
         fputc('\n', f);
     if (ferror(f) | fclose(f)) {
@@ -198,11 +231,11 @@ static char *render(const cJSON *json, int indent) {
 }
 
 char *json_text(const cJSON *json) {
-    return render(json, 0);
+    return render(json, 0, NULL);
 }
 
 char *json_line(const cJSON *json) {
-    return render(json, -1);
+    return render(json, ONE_LINE, NULL);
 }
 
 int json_write(const char *path, const cJSON *json, struct err *err) {
@@ -226,21 +259,14 @@ int json_put(const char *path, const cJSON *json, struct err *err) {
     return ret;
 }
 
-/* Digest of everything but the member "digest", as it looks after a round trip through a file. */
+/* Digest of everything but the member "digest", as a file's reader sees it. */
 static int seal_of(const cJSON *object, char hex[DIGEST_HEX], struct err *err) {
-    char *text = json_line(object), *again = NULL;
-    cJSON *copy = text ? cJSON_Parse(text) : NULL;
-    if (copy) {
-        cJSON_DeleteItemFromObjectCaseSensitive(copy, "digest");
-        again = json_line(copy);
-    }
-    if (again)
-        digest_bytes(again, strlen(again), hex);
-    int ret = again ? 0 : err_nomem(err);
+    char *text = render(object, SEAL, cJSON_GetObjectItemCaseSensitive(object, "digest"));
+    if (!text)
+        return err_nomem(err);
+    digest_bytes(text, strlen(text), hex);
     free(text);
-    free(again);
-    cJSON_Delete(copy);
-    return ret;
+    return 0;
 }
 
 int json_seal(cJSON *object, struct err *err) {
@@ -277,6 +303,145 @@ int json_check_seal(const cJSON *object, struct err *err) {
     if (json_get_string(object, "digest", &stored, err) || seal_of(object, hex, err))
         return -1;
     return strcmp(stored, hex) == 0 ? 0 : err_set(err, ERR_FAILED, "its digest does not fit its contents");
+}
+
+static void open_item(struct json_builder *b, cJSON *item) {
+    size_t room = b->room;
+    if (b->depth == room) {
+        cJSON **more = reallocarray(b->open, room = 2 * room + 8, sizeof(cJSON *));
+        if (!more) {
+            json_fail(b, NULL);
+            return;
+        }
+        b->open = more;
+        b->room = room;
+    }
+    b->open[b->depth++] = item;
+}
+
+struct json_builder json_builder(void) {
+    struct json_builder b = {0};
+    cJSON *root = cJSON_CreateObject();
+    if (root)
+        open_item(&b, root);
+    else
+        json_fail(&b, NULL);
+    if (b.depth == 0)
+        cJSON_Delete(root);
+    return b;
+}
+
+void json_fail(struct json_builder *b, const struct err *why) {
+    if (b->failed)
+        return;
+    b->failed = true;
+    if (why)
+        b->err = *why;
+    else
+        err_nomem(&b->err);
+}
+
+void json_add_item(struct json_builder *b, const char *key, cJSON *item) {
+    cJSON *to = b->failed ? NULL : b->open[b->depth - 1];
+    if (to && item && (key ? cJSON_AddItemToObject(to, key, item) : cJSON_AddItemToArray(to, item)))
+        return;
+    cJSON_Delete(item);
+    json_fail(b, NULL);
+}
+
+void json_open_object(struct json_builder *b, const char *key) {
+    cJSON *item = cJSON_CreateObject();
+    json_add_item(b, key, item);
+    if (!b->failed)
+        open_item(b, item);
+}
+
+void json_open_array(struct json_builder *b, const char *key) {
+    cJSON *item = cJSON_CreateArray();
+    json_add_item(b, key, item);
+    if (!b->failed)
+        open_item(b, item);
+}
+
+void json_close(struct json_builder *b) {
+    if (!b->failed)
+        b->depth--;
+}
+
+void json_close_or_drop(struct json_builder *b) {
+    if (b->failed)
+        return;
+    cJSON *item = b->open[--b->depth];
+    if (!item->child)
+        cJSON_Delete(cJSON_DetachItemViaPointer(b->open[b->depth - 1], item));
+}
+
+void json_add_string(struct json_builder *b, const char *key, const char *s) {
+    json_add_item(b, key, s ? cJSON_CreateString(s) : cJSON_CreateNull());
+}
+
+void json_add_int(struct json_builder *b, const char *key, int64_t v) {
+    json_add_item(b, key, cJSON_CreateNumber((double)v));
+}
+
+void json_add_ints(struct json_builder *b, const char *key, const int *v, int n) {
+    json_add_item(b, key, cJSON_CreateIntArray(v, n));
+}
+
+static void add_decimal(struct json_builder *b, const char *key, double v, bool single) {
+    char text[JSON_NUMBER];
+    struct err why;
+    if (isfinite(v)) {
+        json_add_item(b, key, cJSON_CreateRaw(shortest(v, single, text)));
+        return;
+    }
+    err_set(&why, ERR_FAILED, "\"%s\" is %f, which is not a finite number", key ? key : "a number", v);
+    json_fail(b, &why);
+}
+
+void json_add_real(struct json_builder *b, const char *key, double v) {
+    add_decimal(b, key, v, false);
+}
+
+void json_add_float(struct json_builder *b, const char *key, float v) {
+    add_decimal(b, key, (double)v, true);
+}
+
+void json_add_bool(struct json_builder *b, const char *key, bool v) {
+    json_add_item(b, key, cJSON_CreateBool(v));
+}
+
+void json_add_null(struct json_builder *b, const char *key) {
+    json_add_item(b, key, cJSON_CreateNull());
+}
+
+int json_built(struct json_builder *b, cJSON **out, struct err *err) {
+    cJSON *tree = b->open ? b->open[0] : NULL;
+    free(b->open);
+    b->open = NULL;
+    *out = NULL;
+    if (b->failed) {
+        cJSON_Delete(tree);
+        if (err)
+            *err = b->err;
+        return -1;
+    }
+    *out = tree;
+    return 0;
+}
+
+int json_built_write(struct json_builder *b, const char *path, struct err *err) {
+    cJSON *tree;
+    int ret = json_built(b, &tree, err) || json_write(path, tree, err) ? -1 : 0;
+    cJSON_Delete(tree);
+    return ret;
+}
+
+int json_built_write_sealed(struct json_builder *b, const char *path, bool durable, struct err *err) {
+    cJSON *tree;
+    int ret = json_built(b, &tree, err) || json_write_sealed(path, tree, durable, err) ? -1 : 0;
+    cJSON_Delete(tree);
+    return ret;
 }
 
 static int get(const cJSON *object, const char *key, cJSON **item, struct err *err) {

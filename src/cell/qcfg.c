@@ -200,150 +200,144 @@ int qcfg_build(struct qcfg *cfg, const struct qcfg_choice *choice, struct err *e
     return 0;
 }
 
-/* Members are put in without looking: cJSON refuses a NULL parent or item, and the tree remembers that it
- * did. */
-struct tree {
-    bool failed;
-};
-
-static void put(struct tree *t, cJSON *object, const char *key, cJSON *item) {
-    if (!item || !cJSON_AddItemToObject(object, key, item)) {
-        cJSON_Delete(item);
-        t->failed = true;
-    }
+static void add_axis(struct json_builder *b, int axis) {
+    if (axis == NO_AXIS)
+        json_add_null(b, "axis");
+    else
+        json_add_int(b, "axis", axis);
 }
 
-static cJSON *object_in(struct tree *t, cJSON *parent, const char *key) {
-    cJSON *o = cJSON_AddObjectToObject(parent, key);
-    t->failed |= !o;
-    return o;
-}
-
-static void put_string(struct tree *t, cJSON *object, const char *key, const char *s) {
-    put(t, object, key, cJSON_CreateString(s));
-}
-
-static cJSON *axis_json(int axis) {
-    return axis == NO_AXIS ? cJSON_CreateNull() : cJSON_CreateNumber(axis);
-}
-
-static void put_num_bits(struct tree *t, cJSON *o, enum quant_format format) {
+static void add_num_bits(struct json_builder *b, enum quant_format format) {
     if (format == QUANT_INT8 || format == QUANT_INT4)
-        put(t, o, "num_bits", cJSON_CreateNumber(format_bits[format]));
+        json_add_int(b, "num_bits", format_bits[format]);
     else if (format != QUANT_OFF)
-        put(t, o, "num_bits", cJSON_CreateIntArray(format == QUANT_FP8 ? (int[]){4, 3} : (int[]){2, 1}, 2));
+        json_add_ints(b, "num_bits", format == QUANT_FP8 ? (int[]){4, 3} : (int[]){2, 1}, 2);
 }
 
-static void put_block_sizes(struct tree *t, cJSON *o, const struct entry *e) {
+static void add_block_sizes(struct json_builder *b, const struct entry *e) {
     if (!e->q.block)
         return;
-    cJSON *b = object_in(t, o, "block_sizes");
-    put(t, b, "-1", cJSON_CreateNumber(e->q.block));
+    json_open_object(b, "block_sizes");
+    json_add_int(b, "-1", e->q.block);
     if (e->block_type)
-        put_string(t, b, "type", e->block_type);
+        json_add_string(b, "type", e->block_type);
     if (e->q.format == QUANT_NVFP4 || e->q.format == QUANT_MXFP4)
-        put(t, b, "scale_bits",
-            cJSON_CreateIntArray(e->q.format == QUANT_NVFP4 ? (int[]){4, 3} : (int[]){8, 0}, 2));
+        json_add_ints(b, "scale_bits", e->q.format == QUANT_NVFP4 ? (int[]){4, 3} : (int[]){8, 0}, 2);
+    json_close(b);
 }
 
 /* The summary's key order is num_bits, axis, enable, block_sizes; the presets' is num_bits, block_sizes,
  * axis, enable. */
-static void put_entry(struct tree *t, cJSON *parent, const char *key, const struct entry *e, bool summary) {
-    cJSON *o = object_in(t, parent, key);
-    put_num_bits(t, o, e->q.format);
+static void add_entry(struct json_builder *b, const char *key, const struct entry *e, bool summary) {
+    json_open_object(b, key);
+    add_num_bits(b, e->q.format);
     if (!summary)
-        put_block_sizes(t, o, e);
+        add_block_sizes(b, e);
     if (e->has_axis)
-        put(t, o, "axis", axis_json(e->q.axis));
+        add_axis(b, e->q.axis);
     if (e->has_enable)
-        put(t, o, "enable", cJSON_CreateBool(e->q.format != QUANT_OFF));
+        json_add_bool(b, "enable", e->q.format != QUANT_OFF);
     if (summary)
-        put_block_sizes(t, o, e);
+        add_block_sizes(b, e);
+    json_close(b);
 }
 
-static void put_off(struct tree *t, cJSON *parent, const char *key) {
-    put(t, object_in(t, parent, key), "enable", cJSON_CreateFalse());
+static void add_off(struct json_builder *b, const char *key) {
+    json_open_object(b, key);
+    json_add_bool(b, "enable", false);
+    json_close(b);
 }
 
-static void put_effective(struct tree *t, cJSON *parent, const struct cell *c) {
-    cJSON *cfg = object_in(t, parent, "effective_quant_cfg"), *q = object_in(t, cfg, "quant_cfg");
-    put_entry(t, q, "*weight_quantizer", &c->weight, false);
-    put_entry(t, q, "*input_quantizer", &c->input, false);
-    for (size_t i = 0; i < COUNT(off_classes); i++)
-        put_off(t, object_in(t, q, off_classes[i]), "*");
+static void add_effective(struct json_builder *b, const struct cell *c) {
+    json_open_object(b, "effective_quant_cfg");
+    json_open_object(b, "quant_cfg");
+    add_entry(b, "*weight_quantizer", &c->weight, false);
+    add_entry(b, "*input_quantizer", &c->input, false);
+    for (size_t i = 0; i < COUNT(off_classes); i++) {
+        json_open_object(b, off_classes[i]);
+        add_off(b, "*");
+        json_close(b);
+    }
     for (size_t i = 0; i < COUNT(off_names); i++)
-        put_off(t, q, off_names[i]);
+        add_off(b, off_names[i]);
+    json_close(b);
     switch (c->base->calib) {
     case CALIB_MAX:
-        put_string(t, cfg, "algorithm", "max");
+        json_add_string(b, "algorithm", "max");
         break;
     case CALIB_NONE:
-        put(t, cfg, "algorithm", cJSON_CreateNull());
+        json_add_null(b, "algorithm");
         break;
-    case CALIB_AWQ: {
-        cJSON *a = object_in(t, cfg, "algorithm");
-        put_string(t, a, "method", "awq_lite");
-        put(t, a, "alpha_step", json_real(0.1));
+    case CALIB_AWQ:
+        json_open_object(b, "algorithm");
+        json_add_string(b, "method", "awq_lite");
+        json_add_real(b, "alpha_step", 0.1);
+        json_close(b);
     }
-    }
+    json_close(b);
 }
 
-static void put_choice(struct tree *t, cJSON *o, const struct qcfg *cfg) {
-    put_string(t, o, "weight", cfg->weight_dtype);
-    put_string(t, o, "activation", cfg->act_dtype);
-    put_string(t, o, "granularity", cfg->granularity);
-    cJSON *p = object_in(t, o, "presets");
-    put_string(t, p, "fp4_preset", cfg->fp4_preset);
-    put_string(t, p, "int4_preset", cfg->int4_preset);
-    put_string(t, o, "block_dim", qcfg_block_dims[cfg->block_dim]);
+static void add_choice(struct json_builder *b, const struct qcfg *cfg) {
+    json_add_string(b, "weight", cfg->weight_dtype);
+    json_add_string(b, "activation", cfg->act_dtype);
+    json_add_string(b, "granularity", cfg->granularity);
+    json_open_object(b, "presets");
+    json_add_string(b, "fp4_preset", cfg->fp4_preset);
+    json_add_string(b, "int4_preset", cfg->int4_preset);
+    json_close(b);
+    json_add_string(b, "block_dim", qcfg_block_dims[cfg->block_dim]);
 }
 
-static void put_quantizer(struct tree *t, cJSON *parent, const char *key, const struct quantizer *q) {
-    cJSON *o = object_in(t, parent, key);
-    put_string(t, o, "format", format_names[q->format]);
-    put(t, o, "axis", axis_json(q->axis));
-    put(t, o, "block", cJSON_CreateNumber(q->block));
+static void add_quantizer(struct json_builder *b, const char *key, const struct quantizer *q) {
+    json_open_object(b, key);
+    json_add_string(b, "format", format_names[q->format]);
+    add_axis(b, q->axis);
+    json_add_int(b, "block", q->block);
+    json_close(b);
 }
 
-static cJSON *whole(cJSON *o, const struct tree *t) {
-    if (!t->failed)
-        return o;
-    cJSON_Delete(o);
-    return NULL;
+static void add_override(struct json_builder *b, const char *key, int axis) {
+    json_open_object(b, key);
+    add_axis(b, axis);
+    json_close(b);
 }
 
 cJSON *qcfg_to_json(const struct qcfg *cfg) {
-    struct tree t = {0};
+    struct json_builder b = json_builder();
     struct cell c = cell_of(cfg);
-    cJSON *o = cJSON_CreateObject();
-    put_choice(&t, o, cfg);
-    put_string(&t, o, "base_format", cfg->base_format);
-    put_string(&t, o, "recipe", cfg->recipe);
-    put(&t, o, "effective_bits", json_real(cfg->effective_bits));
-    put(&t, o, "bits", cJSON_CreateNumber(cfg->bits));
-    put_string(&t, o, "calibration", calib_names[cfg->calib]);
-    put_quantizer(&t, o, "weight_quantizer", &cfg->weight);
-    put_quantizer(&t, o, "input_quantizer", &cfg->input);
-    cJSON *over = object_in(&t, o, "quant_cfg_overrides");
+    cJSON *o;
+    add_choice(&b, cfg);
+    json_add_string(&b, "base_format", cfg->base_format);
+    json_add_string(&b, "recipe", cfg->recipe);
+    json_add_real(&b, "effective_bits", cfg->effective_bits);
+    json_add_int(&b, "bits", cfg->bits);
+    json_add_string(&b, "calibration", calib_names[cfg->calib]);
+    add_quantizer(&b, "weight_quantizer", &cfg->weight);
+    add_quantizer(&b, "input_quantizer", &cfg->input);
+    json_open_object(&b, "quant_cfg_overrides");
     if (c.over_weight)
-        put(&t, object_in(&t, over, "*weight_quantizer"), "axis", axis_json(c.weight.q.axis));
+        add_override(&b, "*weight_quantizer", c.weight.q.axis);
     if (c.over_input)
-        put(&t, object_in(&t, over, "*input_quantizer"), "axis", axis_json(c.input.q.axis));
-    cJSON *summary = object_in(&t, o, "effective_quant_cfg_summary");
-    put_entry(&t, summary, "*weight_quantizer", &c.weight, true);
-    put_entry(&t, summary, "*input_quantizer", &c.input, true);
-    put_off(&t, summary, "default");
-    put_effective(&t, o, &c);
-    return whole(o, &t);
+        add_override(&b, "*input_quantizer", c.input.q.axis);
+    json_close(&b);
+    json_open_object(&b, "effective_quant_cfg_summary");
+    add_entry(&b, "*weight_quantizer", &c.weight, true);
+    add_entry(&b, "*input_quantizer", &c.input, true);
+    add_off(&b, "default");
+    json_close(&b);
+    add_effective(&b, &c);
+    json_built(&b, &o, NULL);
+    return o;
 }
 
 cJSON *qcfg_reason_to_json(const struct qcfg *cfg, const char *reason) {
-    struct tree t = {0};
-    cJSON *o = cJSON_CreateObject();
-    put_string(&t, o, "reason", reason);
-    put_string(&t, o, "base_format_name", cfg->base_format);
-    put_choice(&t, o, cfg);
-    return whole(o, &t);
+    struct json_builder b = json_builder();
+    cJSON *o;
+    json_add_string(&b, "reason", reason);
+    json_add_string(&b, "base_format_name", cfg->base_format);
+    add_choice(&b, cfg);
+    json_built(&b, &o, NULL);
+    return o;
 }
 
 /* Every member of `want`, as it reads back from a file, is in `json` with the same value, and nothing else

@@ -19,9 +19,9 @@ static cJSON *layer_to_json(const struct score_pass *pass, const struct score_ce
     if (score_of(pass, cell, i, &score, err))
         return NULL;
     cJSON *o = cJSON_CreateObject();
-    json_add_real(o, "score", (double)score, err);
-    json_add_real(o, "cost", numel * cell->qcfg.bits / 16, err);
-    json_add_real(o, "none_cost", numel, err);
+    json_put_real(o, "score", (double)score, err);
+    json_put_real(o, "cost", numel * cell->qcfg.bits / 16, err);
+    json_put_real(o, "none_cost", numel, err);
     cJSON_AddItemToObject(o, "weight_shape", cJSON_CreateIntArray(shape, 4));
     cJSON_AddNumberToObject(o, "macs", (double)(conv_macs(c, s->out.h, s->out.w) * c->calls));
     cJSON_AddBoolToObject(o, "exported", c->exported);
@@ -60,7 +60,7 @@ int result_write(const struct score_pass *pass, const struct score_cell *cell,
     cJSON_AddStringToObject(presets, "int4_preset", q->int4_preset);
     cJSON_AddStringToObject(o, "block_dim", q->block_dim == BLOCK_DIM_REDUCTION ? "reduction" : "modelopt");
     cJSON_AddStringToObject(o, "base_format", q->base_format);
-    if (json_add_real(o, "effective_bits", q->effective_bits, err))
+    if (json_put_real(o, "effective_bits", q->effective_bits, err))
         goto out;
     cJSON_AddStringToObject(o, "recipe", q->recipe);
     cJSON_AddStringToObject(o, "computed_on", "CPU, float32");

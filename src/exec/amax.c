@@ -78,42 +78,40 @@ int amax_add_input(struct amax *a, const struct graph *graph, size_t i, const fl
     return 0;
 }
 
-static cJSON *float_to_json(float v) {
-    char text[JSON_NUMBER];
-    return cJSON_CreateRaw(json_number_float(v, text));
-}
-
-static cJSON *range_to_json(const struct amax_range *r, int n) {
-    cJSON *o = cJSON_CreateObject();
-    cJSON_AddItemToObject(o, "amax", float_to_json(r->tensor));
-    cJSON *list = cJSON_AddArrayToObject(o, "channels");
+static void add_range(struct json_builder *b, const char *key, const struct amax_range *r, int n) {
+    json_open_object(b, key);
+    json_add_float(b, "amax", r->tensor);
+    json_open_array(b, "channels");
     for (int i = 0; i < n; i++)
-        cJSON_AddItemToArray(list, float_to_json(r->channel[i]));
-    return o;
+        json_add_float(b, NULL, r->channel[i]);
+    json_close(b);
+    json_close(b);
 }
 
-cJSON *amax_to_json(const struct amax *a, const struct graph *graph) {
-    cJSON *o = cJSON_CreateObject();
-    cJSON_AddStringToObject(o, "format", format_name);
-    cJSON_AddStringToObject(o, "checkpoint", a->checkpoint);
-    cJSON_AddStringToObject(o, "calib", a->calib);
-    cJSON_AddNumberToObject(o, "images", a->images);
-    cJSON_AddNumberToObject(o, "awq_images", a->awq_images);
-    cJSON_AddNumberToObject(o, "done", a->done);
-    cJSON *layers = cJSON_AddObjectToObject(o, "layers");
+int amax_to_json(const struct amax *a, const struct graph *graph, cJSON **out, struct err *err) {
+    struct json_builder b = json_builder();
+    json_add_string(&b, "format", format_name);
+    json_add_string(&b, "checkpoint", a->checkpoint);
+    json_add_string(&b, "calib", a->calib);
+    json_add_int(&b, "images", a->images);
+    json_add_int(&b, "awq_images", a->awq_images);
+    json_add_int(&b, "done", a->done);
+    json_open_object(&b, "layers");
     for (size_t i = 0; i < a->n_layers; i++) {
         const struct amax_layer *l = &a->layers[i];
-        cJSON *one = cJSON_AddObjectToObject(layers, graph->convs[i].name);
-        cJSON_AddItemToObject(one, "input", range_to_json(&l->input[AMAX_ALL], graph->convs[i].cin));
-        cJSON_AddItemToObject(one, "input_awq", range_to_json(&l->input[AMAX_AWQ], graph->convs[i].cin));
-        cJSON_AddItemToObject(one, "weight", range_to_json(&l->weight, graph->convs[i].cout));
+        json_open_object(&b, graph->convs[i].name);
+        add_range(&b, "input", &l->input[AMAX_ALL], graph->convs[i].cin);
+        add_range(&b, "input_awq", &l->input[AMAX_AWQ], graph->convs[i].cin);
+        add_range(&b, "weight", &l->weight, graph->convs[i].cout);
+        json_close(&b);
     }
-    return o;
+    json_close(&b);
+    return json_built(&b, out, err);
 }
 
 int amax_write(const struct amax *a, const struct graph *graph, const char *path, struct err *err) {
-    cJSON *o = amax_to_json(a, graph);
-    int ret = json_write_sealed(path, o, true, err);
+    cJSON *o;
+    int ret = amax_to_json(a, graph, &o, err) || json_write_sealed(path, o, true, err) ? -1 : 0;
     cJSON_Delete(o);
     return ret;
 }

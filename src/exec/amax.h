@@ -48,8 +48,8 @@ void amax_free(struct amax *amax);
 int amax_add_input(struct amax *amax, const struct graph *graph, size_t i, const float *channel, bool awq,
                    struct err *err);
 
-/* As JSON, the caller's, not sealed yet. A member that memory lacked for is missing, as cJSON has it. */
-cJSON *amax_to_json(const struct amax *amax, const struct graph *graph);
+/* As JSON, the caller's, not sealed yet. */
+int amax_to_json(const struct amax *amax, const struct graph *graph, cJSON **out, struct err *err);
 
 /* The same into a file, sealed with a digest, with fsync. */
 int amax_write(const struct amax *amax, const struct graph *graph, const char *path, struct err *err);

@@ -82,9 +82,11 @@ static cJSON *finish_image(struct calibration *c, int image) {
     if (c->state && !c->saving && a->done < a->images && a->done - c->saved >= SAVE_EVERY &&
         calib_is_whole(c->images)) {
         memcpy(a->calib, c->images->digest, DIGEST_HEX);
-        state = amax_to_json(a, c->graph);
-        c->saving = true;
-        c->saved = a->done;
+        /* Without memory for it, a later image saves. */
+        if (amax_to_json(a, c->graph, &state, NULL) == 0) {
+            c->saving = true;
+            c->saved = a->done;
+        }
     }
     pthread_mutex_unlock(&c->lock);
     return state;

@@ -8,15 +8,13 @@
 
 int sums_write(const char *path, const char *identity, int done, const double *sums, size_t n,
                struct err *err) {
-    cJSON *o = cJSON_CreateObject();
-    cJSON_AddStringToObject(o, "identity", identity);
-    cJSON_AddNumberToObject(o, "done", done);
-    cJSON *list = cJSON_AddArrayToObject(o, "sums");
+    struct json_builder b = json_builder();
+    json_add_string(&b, "identity", identity);
+    json_add_int(&b, "done", done);
+    json_open_array(&b, "sums");
     for (size_t i = 0; i < n; i++)
-        cJSON_AddItemToArray(list, json_real(sums[i]));
-    int ret = json_write_sealed(path, o, false, err);
-    cJSON_Delete(o);
-    return ret;
+        json_add_real(&b, NULL, sums[i]);
+    return json_built_write_sealed(&b, path, false, err);
 }
 
 static int from_json(const cJSON *o, const char *identity, double *sums, size_t n) {

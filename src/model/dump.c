@@ -29,117 +29,133 @@ cJSON *chw_to_json(struct chw s) {
     return cJSON_CreateIntArray((int[]){(int)s.c, (int)s.h, (int)s.w}, 3);
 }
 
-static void add_digest(cJSON *o, const char *key, const float *v, size_t n) {
+static void add_digest(struct json_builder *b, const char *key, const float *v, size_t n) {
     char hex[DIGEST_HEX];
     if (!v)
         return;
     digest_bytes(v, n * sizeof *v, hex);
-    cJSON_AddStringToObject(o, key, hex);
+    json_add_string(b, key, hex);
 }
 
-static cJSON *op_to_json(const struct graph *g, const struct op *op, const struct chw *shapes) {
-    cJSON *o = cJSON_CreateObject();
-    cJSON_AddStringToObject(o, "kind", op_names[op->kind]);
-    cJSON_AddItemToObject(o, "in", cJSON_CreateIntArray(op->in, op->n_in));
-    cJSON_AddNumberToObject(o, "out", op->out);
-    cJSON_AddItemToObject(o, "shape", chw_to_json(shapes[op->out]));
+static void add_op(struct json_builder *b, const struct graph *g, const struct op *op,
+                   const struct chw *shapes) {
+    json_open_object(b, NULL);
+    json_add_string(b, "kind", op_names[op->kind]);
+    json_add_ints(b, "in", op->in, op->n_in);
+    json_add_int(b, "out", op->out);
+    json_add_item(b, "shape", chw_to_json(shapes[op->out]));
     switch (op->kind) {
     case OP_CONV:
-        cJSON_AddStringToObject(o, "conv", g->convs[op->conv].name);
+        json_add_string(b, "conv", g->convs[op->conv].name);
         break;
     case OP_BN:
-        cJSON_AddNumberToObject(o, "bn", op->bn);
+        json_add_int(b, "bn", op->bn);
         break;
     case OP_ACT:
-        cJSON_AddStringToObject(o, "act", act_names[op->act]);
+        json_add_string(b, "act", act_names[op->act]);
         if (op->act == ACT_LEAKY_RELU)
-            json_add_real(o, "slope", op->slope, NULL);
+            json_add_real(b, "slope", op->slope);
         break;
     case OP_SLICE:
-        cJSON_AddNumberToObject(o, "from", op->from);
-        cJSON_AddNumberToObject(o, "to", op->to);
+        json_add_int(b, "from", op->from);
+        json_add_int(b, "to", op->to);
         break;
     case OP_MAXPOOL:
-        cJSON_AddNumberToObject(o, "kernel", op->kernel);
-        cJSON_AddNumberToObject(o, "stride", op->stride);
-        cJSON_AddNumberToObject(o, "padding", op->pad);
+        json_add_int(b, "kernel", op->kernel);
+        json_add_int(b, "stride", op->stride);
+        json_add_int(b, "padding", op->pad);
         break;
     case OP_UPSAMPLE:
-        cJSON_AddNumberToObject(o, "scale", op->scale);
+        json_add_int(b, "scale", op->scale);
         break;
     case OP_ATTN_V:
     case OP_ATTN_MIX:
-        cJSON_AddNumberToObject(o, "heads", op->heads);
-        cJSON_AddNumberToObject(o, "key_dim", op->key_dim);
-        cJSON_AddNumberToObject(o, "head_dim", op->head_dim);
+        json_add_int(b, "heads", op->heads);
+        json_add_int(b, "key_dim", op->key_dim);
+        json_add_int(b, "head_dim", op->head_dim);
         break;
     default:
         break;
     }
-    return o;
+    json_close(b);
 }
 
-static cJSON *conv_to_json(const struct conv *c, struct chw in, struct chw out) {
-    cJSON *o = cJSON_CreateObject();
-    cJSON_AddItemToObject(o, "input", chw_to_json(in));
-    cJSON_AddItemToObject(o, "output", chw_to_json(out));
-    cJSON_AddItemToObject(o, "weight_shape",
-                          cJSON_CreateIntArray((int[]){c->cout, c->cin / c->groups, c->kh, c->kw}, 4));
-    cJSON_AddItemToObject(o, "stride", cJSON_CreateIntArray(c->stride, 2));
-    cJSON_AddItemToObject(o, "padding", cJSON_CreateIntArray(c->pad, 2));
-    cJSON_AddItemToObject(o, "dilation", cJSON_CreateIntArray(c->dilation, 2));
-    cJSON_AddNumberToObject(o, "groups", c->groups);
-    cJSON_AddNumberToObject(o, "calls", c->calls);
-    cJSON_AddNumberToObject(o, "macs", (double)conv_macs(c, out.h, out.w));
-    cJSON_AddBoolToObject(o, "exported", c->exported);
-    add_digest(o, "weight_sha256", c->weight, conv_numel(c));
-    add_digest(o, "bias_sha256", c->bias, (size_t)c->cout);
-    return o;
+/* What a convolution runs on, where it runs last. */
+struct conv_run {
+    struct chw in, out;
+    bool any;
+};
+
+static void add_conv(struct json_builder *b, const struct conv *c, const struct conv_run *r) {
+    if (!r->any) {
+        json_add_null(b, c->name);
+        return;
+    }
+    json_open_object(b, c->name);
+    json_add_item(b, "input", chw_to_json(r->in));
+    json_add_item(b, "output", chw_to_json(r->out));
+    json_add_ints(b, "weight_shape", (int[]){c->cout, c->cin / c->groups, c->kh, c->kw}, 4);
+    json_add_ints(b, "stride", c->stride, 2);
+    json_add_ints(b, "padding", c->pad, 2);
+    json_add_ints(b, "dilation", c->dilation, 2);
+    json_add_int(b, "groups", c->groups);
+    json_add_int(b, "calls", c->calls);
+    json_add_int(b, "macs", conv_macs(c, r->out.h, r->out.w));
+    json_add_bool(b, "exported", c->exported);
+    add_digest(b, "weight_sha256", c->weight, conv_numel(c));
+    add_digest(b, "bias_sha256", c->bias, (size_t)c->cout);
+    json_close(b);
 }
 
-static cJSON *bn_to_json(const struct bn *b) {
-    size_t n = (size_t)b->channels;
-    cJSON *o = cJSON_CreateObject();
-    cJSON_AddStringToObject(o, "name", b->name);
-    cJSON_AddNumberToObject(o, "channels", b->channels);
-    json_add_real(o, "eps", b->eps, NULL);
-    add_digest(o, "weight_sha256", b->weight, n);
-    add_digest(o, "bias_sha256", b->bias, n);
-    add_digest(o, "mean_sha256", b->mean, n);
-    add_digest(o, "var_sha256", b->var, n);
-    return o;
+static void add_bn(struct json_builder *b, const struct bn *n) {
+    size_t c = (size_t)n->channels;
+    json_open_object(b, NULL);
+    json_add_string(b, "name", n->name);
+    json_add_int(b, "channels", n->channels);
+    json_add_real(b, "eps", n->eps);
+    add_digest(b, "weight_sha256", n->weight, c);
+    add_digest(b, "bias_sha256", n->bias, c);
+    add_digest(b, "mean_sha256", n->mean, c);
+    add_digest(b, "var_sha256", n->var, c);
+    json_close(b);
 }
 
 int graph_to_json(const struct graph *g, int size, cJSON **out, struct err *err) {
+    struct conv_run *runs = NULL;
     struct chw *shapes = NULL;
+    int64_t macs = 0;
+    *out = NULL;
     if (graph_shapes(g, size, &shapes, err))
         return -1;
-    cJSON *o = cJSON_CreateObject();
-    cJSON_AddStringToObject(o, "kind", g->kind);
-    cJSON_AddNumberToObject(o, "classes", g->classes);
-    cJSON_AddNumberToObject(o, "reg_max", g->reg_max);
-    cJSON_AddItemToObject(o, "strides", cJSON_CreateFloatArray(g->strides, g->levels));
-    cJSON_AddNumberToObject(o, "input", size);
-    cJSON *ops = cJSON_AddArrayToObject(o, "ops");
-    cJSON_AddItemToObject(o, "leaves", cJSON_CreateIntArray(g->leaves, (int)g->n_leaves));
-    cJSON *convs = cJSON_AddObjectToObject(o, "convs"), *bns = cJSON_AddArrayToObject(o, "bns");
-    int64_t macs = 0;
-    for (size_t i = 0; i < g->n_convs; i++) /* in the tree's order; where each runs is found below */
-        cJSON_AddItemToObject(convs, g->convs[i].name, cJSON_CreateNull());
-    for (size_t i = 0; i < g->n_ops; i++) {
-        const struct op *op = &g->ops[i];
-        cJSON_AddItemToArray(ops, op_to_json(g, op, shapes));
-        if (op->kind != OP_CONV)
-            continue;
-        const struct conv *c = &g->convs[op->conv];
-        macs += conv_macs(c, shapes[op->out].h, shapes[op->out].w);
-        cJSON_ReplaceItemInObjectCaseSensitive(convs, c->name,
-                                               conv_to_json(c, shapes[op->in[0]], shapes[op->out]));
-    }
+    struct json_builder b = json_builder();
+    if (!(runs = calloc(g->n_convs + 1, sizeof *runs)))
+        json_fail(&b, NULL);
+    for (size_t i = 0; runs && i < g->n_ops; i++)
+        if (g->ops[i].kind == OP_CONV) {
+            const struct op *op = &g->ops[i];
+            runs[op->conv] = (struct conv_run){shapes[op->in[0]], shapes[op->out], true};
+            macs += conv_macs(&g->convs[op->conv], shapes[op->out].h, shapes[op->out].w);
+        }
+    json_add_string(&b, "kind", g->kind);
+    json_add_int(&b, "classes", g->classes);
+    json_add_int(&b, "reg_max", g->reg_max);
+    json_add_item(&b, "strides", cJSON_CreateFloatArray(g->strides, g->levels));
+    json_add_int(&b, "input", size);
+    json_open_array(&b, "ops");
+    for (size_t i = 0; i < g->n_ops; i++)
+        add_op(&b, g, &g->ops[i], shapes);
+    json_close(&b);
+    json_add_ints(&b, "leaves", g->leaves, (int)g->n_leaves);
+    json_open_object(&b, "convs");
+    for (size_t i = 0; runs && i < g->n_convs; i++)
+        add_conv(&b, &g->convs[i], &runs[i]);
+    json_close(&b);
+    json_open_array(&b, "bns");
     for (size_t i = 0; i < g->n_bns; i++)
-        cJSON_AddItemToArray(bns, bn_to_json(&g->bns[i]));
-    cJSON_AddNumberToObject(o, "macs", (double)macs);
+        add_bn(&b, &g->bns[i]);
+    json_close(&b);
+    json_add_int(&b, "macs", macs);
+    free(runs);
     free(shapes);
-    *out = o;
-    return 0;
+    return json_built(&b, out, err);
 }

@@ -22,6 +22,7 @@ struct walk {
     size_t room, n; /* room: a power of two */
     size_t left;    /* bytes that may still be taken */
     char path[PATH_BYTES];
+    struct json_builder json;
 };
 
 static size_t slot_of(const struct walk *w, const void *what) {
@@ -78,115 +79,121 @@ static int descend(struct walk *w, const char *name, struct err *err) {
     return 0;
 }
 
-/* A scalar as JSON; NULL for other values. */
-static cJSON *scalar(const struct pt_value *v) {
+/* Whether v is a scalar that is written. */
+static bool is_scalar(const struct pt_value *v) {
+    enum pt_kind kind = pt_kind(v);
+    return kind == PT_NONE || kind == PT_BOOL || kind == PT_INT || kind == PT_FLOAT ||
+           (kind == PT_STR && pt_str(v) && strlen(pt_str(v)) <= TEXT_MAX);
+}
+
+static void add_scalar(struct walk *w, const char *key, const struct pt_value *v) {
     int64_t n = 0;
     bool truth = false;
     double x = 0;
     char text[32];
     struct err none;
     switch (pt_kind(v)) {
-    case PT_NONE:
-        return cJSON_CreateNull();
     case PT_BOOL:
         pt_bool(v, &truth, &none);
-        return cJSON_CreateBool(truth);
+        json_add_bool(&w->json, key, truth);
+        break;
     case PT_INT:
         pt_int(v, INT64_MIN, INT64_MAX, &n, &none);
         snprintf(text, sizeof text, "%lld", (long long)n);
-        return cJSON_CreateRaw(text);
+        json_add_item(&w->json, key, cJSON_CreateRaw(text));
+        break;
     case PT_FLOAT:
         x = pt_float(v);
-        return isfinite(x) ? json_real(x) : cJSON_CreateString(isnan(x) ? "nan" : x > 0 ? "inf" : "-inf");
-    case PT_STR:
-        return pt_str(v) && strlen(pt_str(v)) <= TEXT_MAX ? cJSON_CreateString(pt_str(v)) : NULL;
-    default:
-        return NULL;
+        if (isfinite(x))
+            json_add_real(&w->json, key, x);
+        else
+            json_add_string(&w->json, key, isnan(x) ? "nan" : x > 0 ? "inf" : "-inf");
+        break;
+    default: /* None, or text */
+        json_add_string(&w->json, key, pt_str(v));
     }
 }
 
-/* A scalar or a flat list of them; NULL for what is not written. */
-static cJSON *plain(const struct pt_value *v) {
-    if (pt_kind(v) != PT_LIST && pt_kind(v) != PT_TUPLE)
-        return scalar(v);
-    cJSON *list = pt_len(v) <= ITEMS_MAX ? cJSON_CreateArray() : NULL;
-    for (size_t i = 0; list && i < pt_len(v); i++) {
-        cJSON *item = scalar(pt_item(v, i));
-        if (!item) {
-            cJSON_Delete(list);
-            return NULL;
-        }
-        cJSON_AddItemToArray(list, item);
-    }
-    return list;
+/* A scalar or a flat list of them; nothing for what is not written. */
+static void add_plain(struct walk *w, const char *key, const struct pt_value *v) {
+    if (is_scalar(v))
+        add_scalar(w, key, v);
+    if ((pt_kind(v) != PT_LIST && pt_kind(v) != PT_TUPLE) || pt_len(v) > ITEMS_MAX)
+        return;
+    for (size_t i = 0; i < pt_len(v); i++)
+        if (!is_scalar(pt_item(v, i)))
+            return;
+    json_open_array(&w->json, key);
+    for (size_t i = 0; i < pt_len(v); i++)
+        add_scalar(w, NULL, pt_item(v, i));
+    json_close(&w->json);
 }
 
-/* Adds `part` as o[key], or forgets it if it is empty. */
-static void add_part(cJSON *o, const char *key, cJSON *part) {
-    if (part && part->child)
-        cJSON_AddItemToObject(o, key, part);
-    else
-        cJSON_Delete(part);
-}
-
-static void add_dims(cJSON *o, const char *key, int n, const int64_t *dims) {
-    cJSON *list = cJSON_AddArrayToObject(o, key);
+static void add_dims(struct walk *w, const char *key, int n, const int64_t *dims) {
+    json_open_array(&w->json, key);
     for (int i = 0; i < n; i++)
-        cJSON_AddItemToArray(list, cJSON_CreateNumber((double)dims[i]));
+        json_add_int(&w->json, NULL, dims[i]);
+    json_close(&w->json);
 }
 
-static int tensor_json(struct walk *w, const struct pt_value *v, cJSON *o, struct err *err) {
+static int add_tensor(struct walk *w, const struct pt_value *v, struct err *err) {
     const struct pt_tensor *t = pt_tensor(v);
     const char *first;
     char hex[DIGEST_HEX];
     float *values = NULL;
     if (!t) { /* made by a call that is not known */
-        cJSON_AddStringToObject(o, "class", pt_describe(v));
+        json_add_string(&w->json, "class", pt_describe(v));
         return 0;
     }
     if (visit(w, v, &first, err))
         return -1;
     if (first) {
-        cJSON_AddStringToObject(o, "same_as", first);
+        json_add_string(&w->json, "same_as", first);
         return 0;
     }
     if (charge(w, TENSOR_ITEMS, strlen(t->dtype_name) + strlen(t->storage), err))
         return -1;
-    cJSON_AddStringToObject(o, "dtype", t->dtype_name);
-    add_dims(o, "shape", t->dims, t->size);
-    add_dims(o, "strides", t->dims, t->stride);
-    cJSON_AddNumberToObject(o, "offset", (double)t->offset);
-    cJSON_AddStringToObject(o, "storage", t->storage);
+    json_add_string(&w->json, "dtype", t->dtype_name);
+    add_dims(w, "shape", t->dims, t->size);
+    add_dims(w, "strides", t->dims, t->stride);
+    json_add_int(&w->json, "offset", t->offset);
+    json_add_string(&w->json, "storage", t->storage);
     if (t->dtype == PT_OTHER)
         return 0;
     if (pt_tensor_floats(v, &values, err))
         return err_wrap(err, "%s", w->path);
     digest_bytes(values, (size_t)t->numel * sizeof *values, hex);
     free(values);
-    cJSON_AddStringToObject(o, "sha256", hex);
+    json_add_string(&w->json, "sha256", hex);
     return 0;
 }
 
 typedef const struct pt_value *at_fn(const struct pt_value *m, size_t i, const char **name);
+typedef int add_fn(struct walk *w, const struct pt_value *v, struct err *err);
 
-static int tensors_json(struct walk *w, const struct pt_value *m, size_t n, at_fn *at, cJSON *o,
-                        struct err *err) {
+/* Member `key`: what at finds of m; left out where there is none. */
+static int add_named(struct walk *w, const char *key, const struct pt_value *m, size_t n, at_fn *at,
+                     add_fn *add, struct err *err) {
     size_t here = strlen(w->path);
+    json_open_object(&w->json, key);
     for (size_t i = 0; i < n; i++) {
         const char *name;
         const struct pt_value *v = at(m, i, &name);
         if (!v) {
-            cJSON_AddNullToObject(o, name);
+            json_add_null(&w->json, name);
             continue;
         }
-        if (descend(w, name, err) || tensor_json(w, v, cJSON_AddObjectToObject(o, name), err))
+        json_open_object(&w->json, name);
+        if (descend(w, name, err) || add(w, v, err))
             return -1;
+        json_close(&w->json);
         w->path[here] = '\0';
     }
+    json_close_or_drop(&w->json);
     return 0;
 }
 
-/* What plain() will take. */
+/* What add_plain will take. */
 static int charge_plain(struct walk *w, const struct pt_value *v, struct err *err) {
     size_t items = 1, text = 0, n = pt_len(v) <= ITEMS_MAX ? pt_len(v) : 0;
     for (size_t i = 0; i < n; i++) {
@@ -197,79 +204,47 @@ static int charge_plain(struct walk *w, const struct pt_value *v, struct err *er
     return charge(w, items, text + (pt_str(v) ? strlen(pt_str(v)) : 0), err);
 }
 
-static int attributes_json(struct walk *w, const struct pt_value *m, cJSON *o, struct err *err) {
+static int add_attributes(struct walk *w, const struct pt_value *m, struct err *err) {
     const struct pt_value *state = pt_state(m);
+    json_open_object(&w->json, "attributes");
     for (size_t i = 0; i < pt_dict_len(state); i++) {
         const char *name = pt_str(pt_dict_key(state, i));
         if (!name || *name == '_' || strlen(name) > TEXT_MAX)
             continue;
         if (charge_plain(w, pt_dict_value(state, i), err))
             return -1;
-        cJSON *value = plain(pt_dict_value(state, i));
-        if (value)
-            cJSON_AddItemToObject(o, name, value);
+        add_plain(w, name, pt_dict_value(state, i));
     }
+    json_close_or_drop(&w->json);
     return 0;
 }
 
-static int module_json(struct walk *w, const struct pt_value *m, cJSON *o, struct err *err);
-
-static int children_json(struct walk *w, const struct pt_value *m, cJSON *o, struct err *err) {
-    size_t here = strlen(w->path);
-    for (size_t i = 0; i < pt_children(m); i++) {
-        const char *name;
-        const struct pt_value *child = pt_child_at(m, i, &name);
-        if (!child) {
-            cJSON_AddNullToObject(o, name);
-            continue;
-        }
-        if (descend(w, name, err) || module_json(w, child, cJSON_AddObjectToObject(o, name), err))
-            return -1;
-        w->path[here] = '\0';
-    }
-    return 0;
-}
-
-static int module_json(struct walk *w, const struct pt_value *m, cJSON *o, struct err *err) {
-    cJSON *attributes = NULL, *params = NULL, *buffers = NULL, *children = NULL;
+static int add_module(struct walk *w, const struct pt_value *m, struct err *err) {
     const char *first;
-    int ret = -1;
     if (visit(w, m, &first, err))
         return -1;
     if (first) {
-        cJSON_AddStringToObject(o, "same_as", first);
+        json_add_string(&w->json, "same_as", first);
         return 0;
     }
     if (charge(w, MODULE_ITEMS, strlen(pt_class(m)), err))
         return -1;
-    cJSON_AddStringToObject(o, "class", pt_class(m));
-    attributes = cJSON_CreateObject();
-    params = cJSON_CreateObject();
-    buffers = cJSON_CreateObject();
-    children = cJSON_CreateObject();
-    ret = attributes_json(w, m, attributes, err) ||
-                  tensors_json(w, m, pt_params(m), pt_param_at, params, err) ||
-                  tensors_json(w, m, pt_buffers(m), pt_buffer_at, buffers, err) ||
-                  children_json(w, m, children, err)
-              ? -1
-              : 0;
-    add_part(o, "attributes", attributes);
-    add_part(o, "parameters", params);
-    add_part(o, "buffers", buffers);
-    add_part(o, "children", children);
-    return ret;
+    json_add_string(&w->json, "class", pt_class(m));
+    return add_attributes(w, m, err) ||
+                   add_named(w, "parameters", m, pt_params(m), pt_param_at, add_tensor, err) ||
+                   add_named(w, "buffers", m, pt_buffers(m), pt_buffer_at, add_tensor, err) ||
+                   add_named(w, "children", m, pt_children(m), pt_child_at, add_module, err)
+               ? -1
+               : 0;
 }
 
 int pt_tree_json(const struct checkpoint *c, cJSON **out, struct err *err) {
-    struct walk w = {.left = checkpoint_size(c) * TREE_FACTOR + TREE_SLACK};
-    cJSON *o = cJSON_CreateObject();
-    int ret = module_json(&w, checkpoint_root(c), o, err);
+    struct walk w = {.left = checkpoint_size(c) * TREE_FACTOR + TREE_SLACK, .json = json_builder()};
+    struct err why = {0};
+    if (add_module(&w, checkpoint_root(c), &why))
+        json_fail(&w.json, &why);
     for (size_t i = 0; i < w.room; i++)
         free(w.table[i].path);
     free(w.table);
-    if (ret)
-        cJSON_Delete(o);
-    else
-        *out = o;
-    return ret;
+    return json_built(&w.json, out, err);
 }

@@ -163,8 +163,8 @@ static int add_best(cJSON *o, const struct scores *s, const bool *take, struct e
     }
     if (!isfinite(score))
         return err_set(err, ERR_FAILED, "the total score is not finite");
-    if (json_add_real(constraints, "effective_bits", (double)size / (double)s->total * BITS, err) ||
-        json_add_real(best, "score", score, err))
+    if (json_put_real(constraints, "effective_bits", (double)size / (double)s->total * BITS, err) ||
+        json_put_real(best, "score", score, err))
         return -1;
     return cJSON_AddTrueToObject(best, "is_satisfied") ? 0 : err_nomem(err);
 }
@@ -194,7 +194,7 @@ int recipe_solve(const cJSON *scores, double effective_bits, cJSON **recipe, str
         goto out;
     }
     if (choose(&s, take, err) || add_strings(o, &s, err) ||
-        json_add_real(o, "effective_bits", s.limit, err) || add_best(o, &s, take, err) ||
+        json_put_real(o, "effective_bits", s.limit, err) || add_best(o, &s, take, err) ||
         add_scores_digest(o, scores, err))
         goto out;
     if (!cJSON_AddStringToObject(o, "version", YOLOSENS_VERSION)) {

@@ -31,7 +31,8 @@ static void check_refused(const struct amax *a, const char *path, const char *ke
                           const char *value, const char *words) {
     struct err err = {0};
     struct amax got = {0};
-    cJSON *o = amax_to_json(a, &graph);
+    cJSON *o = NULL;
+    amax_to_json(a, &graph, &o, NULL);
     cJSON *range = cJSON_GetObjectItem(cJSON_GetObjectItem(cJSON_GetObjectItem(o, "layers"), "layer"), key);
     if (channel)
         cJSON_ReplaceItemInArray(cJSON_GetObjectItem(range, "channels"), 0, cJSON_CreateRaw(value));
