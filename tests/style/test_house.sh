@@ -10,6 +10,7 @@ build=${BUILD:-build}
 # A folder a line with its level, lowest first.
 levels='base 0
 simd 1
+detect 1
 pt 2
 image 2
 format 2
