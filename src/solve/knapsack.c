@@ -1,324 +1,400 @@
 #include "solve/knapsack.h"
 
 #include <float.h>
-#include <glpk.h>
 #include <math.h>
+#include <stdbool.h>
 #include <stdlib.h>
 
-/* The order of loss per saving, and the bound of the linear relaxation that comes from it (Dantzig): take
- * whole items in that order up to the critical one, and as much of that as is still needed, at its price.
- * Every choice then costs the bound plus its distance,
+/* How it works. In the linear relaxation a price of size decides: each layer takes the choice of least loss +
+ * price * size. With the right price these choices, the base, satisfy the limit, and
  *
- *     sum of |loss - price * saving| over the items where it departs from the order + price * (saved - need).
+ *     loss of any selection = bound + sum of departures + price * (limit - its size),
+ *     departure of a choice = (loss + price * size) - (the same of its layer's base choice) >= 0,
  *
- * All terms are >= 0, so an item whose term alone reaches the best known distance stays as the order has it.
- */
-struct ranked {
-    double loss, ratio, departure; /* departure: |loss - price * saving| */
-    int64_t saving;
-    size_t index; /* in the caller's array */
-    bool ahead;   /* of the critical item */
-    bool taken;
+ * where the bound is the relaxation's optimum. All terms are >= 0: what the departures and the unused size cost
+ * together, a selection's distance, is to be made least, and a choice whose departure alone reaches the best
+ * known distance is closed. Few layers have open choices. These are put, nearest first, into the shorter of two
+ * lists of partial selections, from which dominated and too distant ones are dropped; each pair of partial
+ * selections, one of either list, is a selection, and the best pair is found by going through both lists once
+ * (meet in the middle). When every layer with an open choice is in a list, the best one known is the optimum. */
+
+/* A choice that no other of its layer betters, seen from the layer's base choice. */
+struct open_choice {
+    double loss, departure;
+    int64_t size;
+    size_t index; /* among the layer's choices */
+};
+
+struct layer {
+    struct open_choice *choices; /* ascending size, descending loss */
+    size_t n, base;              /* base: among choices */
+    double nearest;              /* the least departure of another choice than the base, */
+    int64_t step;                /* and its size */
+    const struct list *list;     /* that it is in, or NULL */
+};
+
+/* A step down the lower convex hull of a layer's choices. */
+struct hull_step {
+    double ratio; /* loss per size */
+    size_t layer, to;
+};
+
+/* A selection among the layers of a list, as a difference from the base. */
+struct partial {
+    int64_t size;
+    double loss;
+    uint32_t node; /* how it came about */
+};
+
+/* One choice more than an earlier partial selection. */
+struct node {
+    uint32_t before, layer, choice;
+};
+
+struct list {
+    struct partial *items; /* ascending size, descending loss */
+    size_t n;
+    int64_t least, most; /* sizes that all layers of no place in the list can still add */
 };
 
 struct search {
-    struct ranked *items; /* losses > 0, savings > 0, by ratio */
+    struct layer *layers;
     size_t n;
-    int64_t missing; /* what the items ahead leave to be saved; > 0 */
-    double price;
-    double distance; /* of the best choice so far, in `taken` */
-    double rounding; /* differences of totals below it are noise */
-    double enough;   /* a distance below it is not worth a search */
+    struct open_choice *room; /* of all layers */
+    struct node *nodes;       /* of both lists; 0 is the base */
+    size_t n_nodes, nodes_room;
+    struct list lists[2];
+    double price, bound;
+    int64_t unused;  /* limit - the base's size */
+    double distance; /* of the best selection so far */
+    double rounding; /* a distance not above it is noise: the selection is the optimum */
 };
 
-/* Choices can be so many, and so near each other (scores proportional to sizes), that none is proved best in
- * a lifetime; but then one this near to the bound, as a share of it, is found at once. Scores are float32,
- * exact to 6e-8. */
+/* Choices can be so many, and so near each other (losses proportional to sizes), that none is proved best in a
+ * lifetime; but then one this near to the bound, as a share of it, is soon found, and ends a search whose lists
+ * have become long. Scores are float32, exact to 6e-8. */
 #define ENOUGH 1e-10
+enum { LONG_LIST = 1 << 16 };
 
-enum { MAX_CUTS = 1000, DISTANCE_SCALE = 1000 };
-
-static int by_ratio(const void *pa, const void *pb) {
-    const struct ranked *a = pa, *b = pb;
-    if (a->ratio != b->ratio)
-        return a->ratio < b->ratio ? -1 : 1;
-    return a->index < b->index ? -1 : 1;
-}
-
-static int by_likeness(const void *pa, const void *pb) {
-    const struct ranked *a = pa, *b = pb;
+static int by_size(const void *pa, const void *pb) {
+    const struct open_choice *a = pa, *b = pb;
+    if (a->size != b->size)
+        return a->size < b->size ? -1 : 1;
     if (a->loss != b->loss)
         return a->loss < b->loss ? -1 : 1;
-    if (a->saving != b->saving)
-        return a->saving < b->saving ? -1 : 1;
     return a->index < b->index ? -1 : 1;
 }
 
-/* Price, departures and what is missing. */
-static void relax(struct search *s, int64_t need) {
-    size_t critical = 0;
-    while (s->items[critical].saving < need)
-        need -= s->items[critical++].saving;
-    s->missing = need;
-    s->price = s->items[critical].ratio;
-    double bound = s->price * (double)need;
-    for (size_t i = 0; i < s->n; i++) {
-        struct ranked *r = &s->items[i];
-        r->ahead = r->taken = i < critical;
-        r->departure = i == critical ? 0 : fabs(r->loss - s->price * (double)r->saving);
-        bound += r->ahead ? r->loss : 0;
-    }
-    s->rounding = bound * DBL_EPSILON * 4;
-    s->enough = bound * ENOUGH;
-    s->items[critical].taken = true;
-    s->distance = s->price * (double)(s->items[critical].saving - s->missing);
+/* The choices that no other equals or betters in both loss and size. */
+static void keep_efficient(struct layer *l, const struct knapsack_layer *from) {
+    for (size_t k = 0; k < from->n; k++)
+        l->choices[k] =
+            (struct open_choice){.loss = from->choices[k].loss, .size = from->choices[k].size, .index = k};
+    qsort(l->choices, from->n, sizeof *l->choices, by_size);
+    l->n = 0;
+    for (size_t k = 0; k < from->n; k++)
+        if (!l->n || l->choices[k].loss < l->choices[l->n - 1].loss)
+            l->choices[l->n++] = l->choices[k];
 }
 
-/* First choices: the items ahead and any one other; or those and the critical one, without one of them that
- * is not needed. */
-static void guess(struct search *s) {
-    size_t critical = 0, best = s->n;
-    while (s->items[critical].ahead)
-        critical++;
-    int64_t spare = s->items[critical].saving - s->missing;
+static double ratio_of(const struct layer *l, size_t from, size_t to) {
+    return (l->choices[to].loss - l->choices[from].loss) /
+           (double)(l->choices[from].size - l->choices[to].size);
+}
+
+static int by_ratio(const void *pa, const void *pb) {
+    const struct hull_step *a = pa, *b = pb;
+    if (a->ratio != b->ratio)
+        return a->ratio < b->ratio ? -1 : 1;
+    if (a->layer != b->layer)
+        return a->layer < b->layer ? -1 : 1;
+    return a->to > b->to ? -1 : 1;
+}
+
+/* The layer's steps from its largest choice to its smallest, of ascending ratios. */
+static size_t hull_of(const struct layer *l, size_t layer, struct hull_step *steps) {
+    size_t n = 0;
+    for (size_t at = l->n - 1; at > 0;) {
+        size_t best = at - 1;
+        for (size_t to = best; to-- > 0;)
+            if (ratio_of(l, at, to) <= ratio_of(l, at, best))
+                best = to;
+        steps[n++] = (struct hull_step){ratio_of(l, at, best), layer, best};
+        at = best;
+    }
+    return n;
+}
+
+static int64_t common_divisor(int64_t a, int64_t b) {
+    while (b) {
+        int64_t rest = a % b;
+        a = b;
+        b = rest;
+    }
+    return llabs(a);
+}
+
+/* Sets base choices, price, bound and departures. */
+static int relax(struct search *s, int64_t limit, size_t n_choices, struct err *err) {
+    struct hull_step *steps = malloc(n_choices * sizeof *steps);
+    if (!steps)
+        return err_nomem(err);
+    size_t n = 0;
+    int64_t divisor = 0;
+    s->unused = limit;
     for (size_t i = 0; i < s->n; i++) {
-        const struct ranked *r = &s->items[i];
-        int64_t over = r->ahead ? spare - r->saving : r->saving - s->missing;
-        double distance = r->departure + s->price * (double)over;
-        if (over >= 0 && distance < s->distance) {
-            s->distance = distance;
-            best = i;
+        struct layer *l = &s->layers[i];
+        l->base = l->n - 1;
+        s->unused -= l->choices[l->base].size;
+        n += hull_of(l, i, &steps[n]);
+    }
+    qsort(steps, n, sizeof *steps, by_ratio);
+    for (size_t k = 0; s->unused < 0 && k < n; k++) {
+        struct layer *l = &s->layers[steps[k].layer];
+        s->unused += l->choices[l->base].size - l->choices[steps[k].to].size;
+        l->base = steps[k].to;
+        s->price = steps[k].ratio;
+    }
+    free(steps);
+    if (s->unused < 0)
+        return err_set(err, ERR_FAILED, "the smallest choices are %lld bits above the limit",
+                       (long long)-s->unused);
+    for (size_t i = 0; i < s->n; i++) {
+        struct layer *l = &s->layers[i];
+        const struct open_choice base = l->choices[l->base];
+        s->bound += base.loss;
+        l->nearest = INFINITY;
+        for (size_t k = 0; k < l->n; k++) {
+            struct open_choice *c = &l->choices[k];
+            c->loss -= base.loss;
+            c->size -= base.size;
+            c->departure = k == l->base ? 0 : fmax(0, c->loss + s->price * (double)c->size);
+            if (k != l->base && c->departure < l->nearest) {
+                l->nearest = c->departure;
+                l->step = c->size;
+            }
+            divisor = common_divisor(divisor, c->size);
         }
     }
-    if (best < s->n && !s->items[best].ahead)
-        s->items[critical].taken = false;
-    if (best < s->n)
-        s->items[best].taken = !s->items[best].ahead;
-}
-
-static bool open_item(const struct search *s, const struct ranked *r) {
-    return r->departure < s->distance;
-}
-
-/* The distance of the choice in which the open items depart from the order where departs[] says so, or -1 if
- * it saves too little. */
-static double distance_of(const struct search *s, const bool *departs) {
-    int64_t over = -s->missing;
-    double distance = 0;
-    for (size_t i = 0; i < s->n; i++) {
-        const struct ranked *r = &s->items[i];
-        if (departs[i]) {
-            over += r->ahead ? -r->saving : r->saving;
-            distance += r->departure;
-        }
-    }
-    return over < 0 ? -1 : distance + s->price * (double)over;
-}
-
-/* Columns 1..m: open item k departs (binary); column m+1: the distance that saving more than needed costs.
- * Row 1: sum(+-price * saving * x) - excess = price * missing. Costs are distances, all divided by `unit`, so
- * that the best known one is DISTANCE_SCALE: GLPK's tolerances are meant for numbers of that size, and drop
- * coefficients as small as scores can be. */
-static glp_prob *program(const struct search *s, size_t m, double unit, int *index, double *value) {
-    glp_prob *lp = glp_create_prob();
-    glp_set_obj_dir(lp, GLP_MIN);
-    glp_add_rows(lp, 1);
-    glp_add_cols(lp, (int)m + 1);
-    glp_set_row_bnds(lp, 1, GLP_FX, s->price * (double)s->missing / unit, 0);
-    int k = 0;
-    for (size_t i = 0; i < s->n; i++) {
-        const struct ranked *r = &s->items[i];
-        if (!open_item(s, r))
-            continue;
-        k++;
-        glp_set_col_kind(lp, k, GLP_BV);
-        glp_set_obj_coef(lp, k, r->departure / unit);
-        index[k] = k;
-        value[k] = (r->ahead ? -1 : 1) * s->price * (double)r->saving / unit;
-    }
-    k++;
-    glp_set_col_bnds(lp, k, GLP_DB, 0, DISTANCE_SCALE);
-    glp_set_obj_coef(lp, k, 1);
-    index[k] = k;
-    value[k] = -1;
-    glp_set_mat_row(lp, 1, k, index, value);
-    return lp;
-}
-
-/* A choice that GLPK's tolerance let through although it saves too little: of the items that it leaves, one
- * more has to be taken. */
-static void cut_off(glp_prob *lp, const struct search *s, const bool *departs, int *index, double *value) {
-    int k = 0, n = 0, ahead_kept = 0;
-    for (size_t i = 0; i < s->n; i++) {
-        const struct ranked *r = &s->items[i];
-        if (!open_item(s, r))
-            continue;
-        k++;
-        bool left = r->ahead == departs[i];
-        if (!left)
-            continue;
-        index[++n] = k;
-        value[n] = r->ahead ? -1 : 1; /* an item ahead is taken again when it stops departing */
-        ahead_kept += r->ahead;
-    }
-    int row = glp_add_rows(lp, 1);
-    glp_set_row_bnds(lp, row, GLP_LO, 1 - ahead_kept, 0);
-    glp_set_mat_row(lp, row, n, index, value);
-}
-
-/* GLPK's callback; *info: the objective that is low enough. */
-static void stop_early(glp_tree *tree, void *info) {
-    if (glp_ios_reason(tree) == GLP_IBINGO && glp_mip_obj_val(glp_ios_get_prob(tree)) <= *(double *)info)
-        glp_ios_terminate(tree);
-}
-
-/* *status: GLPK's, GLP_FEAS for a choice that is good enough. */
-static int solve_program(glp_prob *lp, double enough, int *status, struct err *err) {
-    glp_smcp simplex;
-    glp_init_smcp(&simplex);
-    simplex.msg_lev = GLP_MSG_OFF;
-    glp_iocp search;
-    glp_init_iocp(&search);
-    search.msg_lev = GLP_MSG_OFF;
-    search.presolve = GLP_OFF; /* it drops small coefficients (numerics.md) */
-    search.tol_int = 1e-9;
-    search.tol_obj = 1e-12;
-    search.mip_gap = 0;
-    search.cb_func = stop_early;
-    search.cb_info = &enough;
-    glp_std_basis(lp);
-    int failed = glp_simplex(lp, &simplex);
-    if (failed)
-        return err_set(err, ERR_FAILED, "GLPK's simplex method gave up (code %d)", failed);
-    if (glp_get_status(lp) != GLP_OPT) {
-        *status = glp_get_status(lp);
-        return 0;
-    }
-    failed = glp_intopt(lp, &search);
-    if (failed && failed != GLP_ESTOP)
-        return err_set(err, ERR_FAILED, "GLPK's branch and bound gave up (code %d)", failed);
-    *status = glp_mip_status(lp);
+    if (divisor)
+        s->unused -= s->unused % divisor; /* no selection uses a part of it */
+    s->distance = s->price * (double)s->unused;
+    s->bound -= s->distance;
+    s->rounding = (s->bound + s->distance) * DBL_EPSILON * 4;
     return 0;
 }
 
-/* One run of GLPK over the open items. *better: it found a shorter distance, now in s. */
-static int improve(struct search *s, bool *better, struct err *err) {
+/* A partial selection's departures together. */
+static double departures(const struct search *s, const struct partial *p) {
+    return p->loss + s->price * (double)p->size;
+}
+
+static bool is_open(const struct search *s, const struct layer *l, size_t k) {
+    return k == l->base || l->choices[k].departure < s->distance;
+}
+
+/* Whether a partial selection of the list can be part of one that is nearer than the best known. */
+static bool is_near(const struct search *s, const struct list *list, const struct partial *p) {
+    int64_t unused = s->unused - p->size;
+    return list->least <= unused &&
+           departures(s, p) + (unused > list->most ? s->price * (double)(unused - list->most) : 0) <
+               s->distance;
+}
+
+static int new_node(struct search *s, const struct node *node, uint32_t *index, struct err *err) {
+    if (s->n_nodes == s->nodes_room) {
+        size_t room = s->nodes_room ? 2 * s->nodes_room : 1024;
+        struct node *more = room <= UINT32_MAX ? realloc(s->nodes, room * sizeof *more) : NULL;
+        if (!more)
+            return err_nomem(err);
+        s->nodes = more;
+        s->nodes_room = room;
+    }
+    s->nodes[s->n_nodes] = *node;
+    *index = (uint32_t)s->n_nodes++;
+    return 0;
+}
+
+/* Every partial selection with every open choice of layer i, merged by size; dominated and distant ones are left
+ * out. */
+static int extend(struct search *s, struct list *list, size_t i, struct err *err) {
+    const struct layer *l = &s->layers[i];
+    struct list longer = {.items = malloc(list->n * l->n * sizeof *longer.items)};
+    size_t *at = calloc(l->n, sizeof *at);
     int ret = -1;
-    size_t m = 0;
-    for (size_t i = 0; i < s->n; i++)
-        m += open_item(s, &s->items[i]);
-    *better = false;
-    if (m == 0 || s->distance <= s->enough)
-        return 0;
-    glp_prob *lp = NULL;
-    bool *departs = calloc(s->n, sizeof *departs);
-    int *index = malloc((m + 2) * sizeof *index);
-    double *value = malloc((m + 2) * sizeof *value);
-    if (!departs || !index || !value) {
+    for (size_t j = 0; j < s->n; j++)
+        if (j != i && s->layers[j].list != list) {
+            longer.least += s->layers[j].choices[0].size;
+            longer.most += s->layers[j].choices[s->layers[j].n - 1].size;
+        }
+    if (!longer.items || !at) {
         err_nomem(err);
         goto out;
     }
-    double unit = s->distance / DISTANCE_SCALE;
-    lp = program(s, m, unit, index, value);
-    for (int cuts = 0;; cuts++) {
-        int status, k = 0;
-        if (solve_program(lp, s->enough / unit, &status, err))
-            goto out;
-        if (status == GLP_NOFEAS || status == GLP_INFEAS)
-            break;
-        if ((status != GLP_OPT && status != GLP_FEAS) || cuts == MAX_CUTS) {
-            err_set(err, ERR_FAILED, "GLPK found no optimum (status %d, %d cuts)", status, cuts);
-            goto out;
+    for (;;) {
+        struct partial least = {0};
+        size_t from = l->n;
+        for (size_t k = 0; k < l->n; k++) {
+            const struct open_choice *c = &l->choices[k];
+            if (at[k] == list->n || !is_open(s, l, k))
+                continue;
+            const struct partial *p = &list->items[at[k]];
+            int64_t size = p->size + c->size;
+            double loss = p->loss + c->loss;
+            if (from == l->n || size < least.size || (size == least.size && loss < least.loss)) {
+                least = (struct partial){size, loss, p->node};
+                from = k;
+            }
         }
-        for (size_t i = 0; i < s->n; i++)
-            departs[i] = open_item(s, &s->items[i]) && glp_mip_col_val(lp, ++k) > 0.5;
-        double distance = distance_of(s, departs);
-        if (distance >= 0) {
-            *better = distance < s->distance - s->rounding;
-            for (size_t i = 0; i < s->n && *better; i++)
-                s->items[i].taken = s->items[i].ahead != departs[i];
-            if (*better)
-                s->distance = distance;
+        if (from == l->n)
             break;
-        }
-        cut_off(lp, s, departs, index, value);
+        at[from]++;
+        if ((longer.n && least.loss >= longer.items[longer.n - 1].loss) || !is_near(s, &longer, &least))
+            continue;
+        if (from != l->base &&
+            new_node(s, &(struct node){least.node, (uint32_t)i, (uint32_t)from}, &least.node, err))
+            goto out;
+        longer.items[longer.n++] = least;
     }
+    free(list->items);
+    *list = longer;
+    longer.items = NULL;
     ret = 0;
 out:
-    if (lp)
-        glp_delete_prob(lp);
-    glp_free_env(); /* GLPK has one for each thread */
-    free(departs);
-    free(index);
-    free(value);
+    free(longer.items);
+    free(at);
     return ret;
 }
 
-/* Among items alike the earlier are taken. */
-static void settle_ties(struct ranked *items, size_t n) {
-    qsort(items, n, sizeof *items, by_likeness);
-    for (size_t i = 0, end; i < n; i = end) {
-        size_t taken = 0;
-        for (end = i; end < n && items[end].loss == items[i].loss && items[end].saving == items[i].saving;
-             end++)
-            taken += items[end].taken;
-        for (size_t k = i; k < end; k++)
-            items[k].taken = k - i < taken;
+static void select_partial(const struct search *s, const struct partial *p, size_t *chosen) {
+    for (uint32_t k = p->node; k; k = s->nodes[k].before) {
+        const struct layer *l = &s->layers[s->nodes[k].layer];
+        chosen[s->nodes[k].layer] = l->choices[s->nodes[k].choice].index;
     }
 }
 
-/* Every choice saves a multiple of this. */
-static int64_t common_divisor(const struct ranked *items, size_t n) {
-    int64_t a = 0;
-    for (size_t i = 0; i < n; i++)
-        for (int64_t b = items[i].saving, rest; b; b = rest) {
-            rest = a % b;
-            a = b;
+static void select_base(const struct search *s, size_t *chosen) {
+    for (size_t i = 0; i < s->n; i++)
+        chosen[i] = s->layers[i].choices[s->layers[i].base].index;
+}
+
+/* The best pair of partial selections, if it is nearer than what was known. */
+static void join(struct search *s, size_t *chosen) {
+    const struct list *a = &s->lists[0], *b = &s->lists[1];
+    const struct partial *best[2] = {0};
+    size_t k = b->n;
+    for (size_t i = 0; i < a->n; i++) {
+        while (k && a->items[i].size + b->items[k - 1].size > s->unused)
+            k--;
+        if (!k)
+            break;
+        const struct partial both = {a->items[i].size + b->items[k - 1].size,
+                                     a->items[i].loss + b->items[k - 1].loss, 0};
+        double distance = departures(s, &both) + s->price * (double)(s->unused - both.size);
+        if (distance < s->distance) {
+            s->distance = distance;
+            best[0] = &a->items[i];
+            best[1] = &b->items[k - 1];
         }
-    return a;
-}
-
-static int64_t round_up(int64_t v, int64_t multiple) {
-    return (v + multiple - 1) / multiple * multiple;
-}
-
-int knapsack_solve(const struct knapsack_item *items, size_t n, int64_t need, bool *take, struct err *err) {
-    struct search s = {.items = calloc(n ? n : 1, sizeof *s.items)};
-    int ret = -1;
-    if (!s.items)
-        return err_nomem(err);
-    int64_t left = 0;
-    for (size_t i = 0; i < n; i++) {
-        const struct knapsack_item *it = &items[i];
-        take[i] = it->saving > 0 && it->loss == 0;
-        if (take[i])
-            need -= it->saving;
-        if (take[i] || it->saving == 0)
-            continue;
-        left += it->saving;
-        s.items[s.n++] = (struct ranked){
-            .loss = it->loss, .ratio = it->loss / (double)it->saving, .saving = it->saving, .index = i};
     }
-    if (left < need) {
-        err_set(err, ERR_FAILED, "cannot save enough: %lld bits too few", (long long)(need - left));
+    if (!best[0])
+        return;
+    select_base(s, chosen);
+    select_partial(s, best[0], chosen);
+    select_partial(s, best[1], chosen);
+}
+
+/* The layer that goes into a list next, n for none: the nearest one, of those whose step brings the sizes in the
+ * lists, drift on average, back to what is wanted. */
+static size_t next_layer(const struct search *s, double drift) {
+    size_t best = s->n;
+    bool best_helps = false;
+    for (size_t i = 0; i < s->n; i++) {
+        const struct layer *l = &s->layers[i];
+        bool helps = (drift > 0) == (l->step < 0);
+        if (l->list || l->nearest >= s->distance)
+            continue;
+        if (best == s->n || helps > best_helps ||
+            (helps == best_helps && l->nearest < s->layers[best].nearest)) {
+            best = i;
+            best_helps = helps;
+        }
+    }
+    return best;
+}
+
+static int search(struct search *s, size_t *chosen, struct err *err) {
+    uint32_t base;
+    size_t i;
+    double drift = 0;
+    select_base(s, chosen);
+    if (new_node(s, &(struct node){0}, &base, err))
+        return -1;
+    for (int k = 0; k < 2; k++) {
+        if (!(s->lists[k].items = calloc(1, sizeof *s->lists[k].items)))
+            return err_nomem(err);
+        s->lists[k].n = 1;
+    }
+    while (s->distance > s->rounding && (i = next_layer(s, drift)) < s->n) {
+        struct list *shorter = &s->lists[s->lists[1].n < s->lists[0].n];
+        if (shorter->n > LONG_LIST && s->distance <= s->bound * ENOUGH)
+            break;
+        if (extend(s, shorter, i, err))
+            return -1;
+        s->layers[i].list = shorter;
+        drift += (double)s->layers[i].step / 2;
+        join(s, chosen);
+    }
+    return 0;
+}
+
+static bool are_alike(const struct knapsack_layer *a, const struct knapsack_layer *b) {
+    for (size_t k = 0; k < a->n && a->n == b->n; k++)
+        if (a->choices[k].loss != b->choices[k].loss ||
+            a->choices[k].size - a->choices[0].size != b->choices[k].size - b->choices[0].size)
+            return false;
+    return a->n == b->n;
+}
+
+static void settle_ties(const struct knapsack_layer *layers, size_t n, size_t *chosen) {
+    for (size_t i = 0; i < n; i++)
+        for (size_t j = i + 1; j < n; j++) {
+            const struct knapsack_choice *choices = layers[i].choices;
+            size_t mine = chosen[i];
+            if (are_alike(&layers[i], &layers[j]) && choices[chosen[j]].size < choices[mine].size) {
+                chosen[i] = chosen[j];
+                chosen[j] = mine;
+            }
+        }
+}
+
+int knapsack_solve(const struct knapsack_layer *layers, size_t n, int64_t limit, size_t *chosen,
+                   struct err *err) {
+    size_t n_choices = 0;
+    for (size_t i = 0; i < n; i++)
+        n_choices += layers[i].n;
+    struct search s = {
+        .layers = calloc(n + 1, sizeof *s.layers), .room = calloc(n_choices + 1, sizeof *s.room), .n = n};
+    int ret = -1;
+    if (!s.layers || !s.room) {
+        err_nomem(err);
         goto out;
     }
-    if (need > 0) {
-        need = round_up(need, common_divisor(s.items, s.n));
-        qsort(s.items, s.n, sizeof *s.items, by_ratio);
-        relax(&s, need);
-        guess(&s);
-        bool better;
-        do {
-            if (improve(&s, &better, err))
-                goto out;
-        } while (better);
-        settle_ties(s.items, s.n);
-        for (size_t i = 0; i < s.n; i++)
-            take[s.items[i].index] = s.items[i].taken;
+    n_choices = 0;
+    for (size_t i = 0; i < n; i++) {
+        s.layers[i].choices = &s.room[n_choices];
+        keep_efficient(&s.layers[i], &layers[i]);
+        n_choices += layers[i].n;
     }
+    if (relax(&s, limit, n_choices + 1, err) || search(&s, chosen, err))
+        goto out;
+    settle_ties(layers, n, chosen);
     ret = 0;
 out:
-    free(s.items);
+    free(s.layers);
+    free(s.room);
+    free(s.nodes);
+    for (int k = 0; k < 2; k++)
+        free(s.lists[k].items);
     return ret;
 }

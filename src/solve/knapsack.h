@@ -1,37 +1,41 @@
-/* The knapsack behind a choice of formats: which layers to quantize so that enough bits are saved for the
- * least loss.
+/* The choice of a format for each layer, so that all together are small enough for the least loss: the
+ * multiple-choice knapsack, solved exactly.
  *
- *     struct knapsack_item items[] = {{.loss = 0.4, .saving = 3456}, ...};
- *     bool take[COUNT];
- *     if (knapsack_solve(items, COUNT, need, take, &err)) ...
+ *     const struct knapsack_choice choices[] = {{.loss = 0, .size = 6912}, {.loss = 0.4, .size = 3456}};
+ *     const struct knapsack_layer layers[] = {{choices, 2}, ...};
+ *     size_t chosen[COUNT];
+ *     if (knapsack_solve(layers, COUNT, limit, chosen, &err)) ...
  *
- * Minimise sum(loss of taken) subject to sum(saving of taken) >= need: the 0/1 knapsack, from its complement.
- * Sizes are whole numbers, so whether a choice satisfies the constraint is decided exactly, never by a
- * solver's tolerance. */
+ * Minimise the sum of the losses of one choice for each layer, subject to sum of their sizes <= limit. Sizes are
+ * whole numbers, so whether a choice satisfies the limit is decided exactly. */
 #ifndef YS_SOLVE_KNAPSACK_H
 #define YS_SOLVE_KNAPSACK_H
 
 #include "base/err.h"
 
-#include <stdbool.h>
 #include <stddef.h>
 #include <stdint.h>
 
-struct knapsack_item {
-    double loss;    /* finite, >= 0 */
-    int64_t saving; /* >= 0; all together at most KNAPSACK_MAX */
+struct knapsack_choice {
+    double loss;  /* finite, >= 0 */
+    int64_t size; /* >= 0; the largest of all layers together at most KNAPSACK_MAX */
 };
 #define KNAPSACK_MAX ((int64_t)1 << 53)
 
-/* Sets take[0..n-1] to an optimum, a true one: GLPK's branch and bound runs on the distance from the bound of
- * the linear relaxation, scaled anew after each improvement, until it proves that there is no other. Only a
- * choice proved to be within 1e-10 of the bound's value ends the search sooner.
+struct knapsack_layer {
+    const struct knapsack_choice *choices; /* not owned */
+    size_t n;                              /* at least 1 */
+};
+
+/* Sets chosen[0..n-1], an index among each layer's choices, to a proven optimum. (Only where the search grows
+ * long, one that is proved to be within 1e-10 of the optimum, as a share of it, will do.)
  *
- * Ties, so that the choice is a function of the items: what loses nothing and saves something is always
- * taken, what saves nothing never; of items alike in loss and saving the earlier are taken; beyond that, what
- * GLPK (deterministic) finds first.
+ * Ties, so that the outcome is a function of the layers: a choice that another of the same layer equals or betters
+ * in both loss and size is never taken (of equal ones the first is); of layers that are alike (the same losses, the
+ * same differences of size), earlier ones get the smaller choices.
  *
- * Errors: ERR_FAILED if all the savings together are below need, or if GLPK gives up. */
-int knapsack_solve(const struct knapsack_item *items, size_t n, int64_t need, bool *take, struct err *err);
+ * Errors: ERR_FAILED if the smallest choices are above the limit, or memory. */
+int knapsack_solve(const struct knapsack_layer *layers, size_t n, int64_t limit, size_t *chosen,
+                   struct err *err);
 
 #endif
