@@ -27,7 +27,7 @@ WARN       := -Wall -Wextra -Werror -Wno-missing-field-initializers
 ALL_CFLAGS   = -std=c11 -O2 -g -ffp-contract=off $(WARN) -Isrc -Itests $(HARDEN) $(SAN_FLAGS) $(CFLAGS)
 ALL_CXXFLAGS = -std=c++17 -O2 -g $(WARN) -Isrc -Itests $(HARDEN) $(SAN_FLAGS) $(CXXFLAGS)
 ALL_LDFLAGS  = $(HARDEN_LD) -Wl,--as-needed $(SAN_FLAGS) $(LDFLAGS)
-LIBS         = -lcjson -lyaml -lzip -ljpeg -lpng -lglpk -lcrypto -lm -lpthread
+LIBS         = -lcjson -lyaml -lzip -ljpeg -lpng -lcrypto -lm -lpthread
 
 ifeq ($(TORCH_HOME),)
 TORCH_INC  := -isystem /usr/include/torch/csrc/api/include

@@ -1,5 +1,4 @@
 /* recipe-solve: which layers of a cell to quantize, of any number of cells. */
-#include "base/json.h"
 #include "cli/opt.h"
 #include "solve/recipe.h"
 
@@ -16,20 +15,21 @@ struct request {
 
 static int solve(void *ctx, int i, struct err *err) {
     const struct request *r = ctx;
-    cJSON *scores = NULL, *recipe = NULL;
+    struct scores scores = {0};
+    struct recipe recipe = {0};
     char *in = NULL;
     const char *out;
     int ret = -1;
-    if (operand_split(r->operands[i], r->output, &in, &out, err) || json_read(in, &scores, err))
+    if (operand_split(r->operands[i], r->output, &in, &out, err) || scores_read(in, &scores, err))
         goto out;
-    if (recipe_solve(scores, r->bits, &recipe, err)) {
+    if (recipe_solve(&scores, r->bits, &recipe, err)) {
         err_wrap(err, "%s", strcmp(in, "-") == 0 ? "standard input" : in);
         goto out;
     }
-    ret = json_write(out, recipe, err);
+    ret = recipe_write(out, &scores, &recipe, err);
 out:
-    cJSON_Delete(scores);
-    cJSON_Delete(recipe);
+    recipe_free(&recipe);
+    scores_free(&scores);
     free(in);
     return ret;
 }
@@ -61,7 +61,7 @@ int main(int argc, char **argv) {
             "SCORES=RECIPE. A layer's size is its number of weights times the bits of the narrowest enabled\n"
             "quantizer; effective bits is the mean over all weights, 16 for layers left alone. The optimum "
             "is\n"
-            "exact (GLPK). A limit below the recipe's own bits cannot be met: exit status 1.",
+            "exact. A limit below the recipe's own bits cannot be met: exit status 1.",
         .examples =
             "recipe-solve scores.json -o recipe.json\n"
             "recipe-solve -e 11 scores.json | jq -r '.best.recipe | to_entries[] | select(.value[:4] == "

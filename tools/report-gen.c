@@ -10,21 +10,21 @@
 
 /* *note is of a demonstration what is to be said of it, else NULL; it names the cell as `shown`, NULL for its
  * own name. The caller's. */
-static int report(const char *scores, const char *recipe, const char *run, const char *dir, const char *shown,
-                  char **note, struct err *err) {
-    struct report_cell *cell = NULL;
+static int write_report(const char *scores, const char *recipe, const char *run, const char *dir,
+                        const char *shown, char **note, struct err *err) {
+    struct report *report = NULL;
     int ret = -1;
-    if (report_cell_read(scores, recipe, run, &cell, err) || report_write(cell, dir, err))
+    if (report_read(scores, recipe, run, &report, err) || report_write(report, dir, err))
         goto out;
-    if (cell->demonstration &&
-        asprintf(note, "%s: %s", shown ? shown : cell->title, report_demonstration) < 0) {
+    if (report->scores.demonstration &&
+        asprintf(note, "%s: %s", shown ? shown : report->title, report_demonstration) < 0) {
         *note = NULL;
         err_nomem(err);
         goto out;
     }
     ret = 0;
 out:
-    report_cell_free(&cell);
+    report_free(&report);
     return ret;
 }
 
@@ -41,7 +41,7 @@ static int report_folder(void *ctx, int i, struct err *err) {
     if (asprintf(&scores, "%s/scores.json", dir) < 0 || asprintf(&recipe, "%s/recipe.json", dir) < 0)
         ret = err_nomem(err);
     else
-        ret = report(scores, recipe, r->run, dir, dir, &r->notes[i], err);
+        ret = write_report(scores, recipe, r->run, dir, dir, &r->notes[i], err);
     free(scores);
     free(recipe);
     return ret;
@@ -83,7 +83,7 @@ static int run(void *ctx, const struct operands *operands, struct err *err) {
     if (is_stdin(r->scores) + is_stdin(r->recipe) + is_stdin(r->run) > 1)
         return err_set(err, ERR_USAGE, "only one input can be standard input");
     char *note = NULL;
-    int ret = report(r->scores, r->recipe, r->run, r->dir, NULL, &note, err);
+    int ret = write_report(r->scores, r->recipe, r->run, r->dir, NULL, &note, err);
     say(&note);
     return ret;
 }

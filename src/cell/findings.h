@@ -4,7 +4,7 @@
 #ifndef YS_CELL_FINDINGS_H
 #define YS_CELL_FINDINGS_H
 
-#include "report/cell.h"
+#include "cell/recipe.h"
 
 enum { FINDING_SETS = 3, FINDING_NOTES = 8 };
 
@@ -29,11 +29,11 @@ struct findings {
 };
 
 /* Owned by the caller. NULL when out of memory. */
-struct findings *findings_new(const struct report_cell *cell);
+struct findings *findings_new(const struct scores *scores, const struct recipe *recipe);
 void findings_free(struct findings **f);
 
 /* Whether the layer's score tells nothing of its weight: a 1x1 convolution whose weight blocks lie along the
  * kernel's width (BLOCK_DIM=modelopt), so that each holds one element. False where the shape is unknown. */
-bool findings_is_artefact(const struct report_cell *cell, const struct report_layer *layer);
+bool findings_is_artefact(const struct scores *scores, const struct scores_layer *layer);
 
 #endif

@@ -4,7 +4,7 @@
 #include "base/json.h"
 #include "base/name.h"
 #include "cell/name.h"
-#include "cell/result.h"
+#include "exec/result.h"
 #include "cli/operands.h"
 
 #include <stdio.h>

@@ -3,7 +3,6 @@
 
 #include "base/digest.h"
 #include "modelopt/recipe_pickle.h"
-#include "report/parts.h"
 
 #include <inttypes.h>
 #include <stdio.h>
@@ -11,36 +10,41 @@
 #include <string.h>
 #include <zip.h>
 
+char *state_handle(const char *layer) {
+    char *handle;
+    return asprintf(&handle, "%s.quant_recipe", layer) < 0 ? NULL : handle;
+}
+
 /* defaultdict(dict, {"<layer>.quant_recipe": {formats, scores, costs}, ...}): the call of two arguments is
  * what weights_only=True accepts. chosen[i] becomes the memo of the object that best.recipe must refer to. */
-static void put_stats(struct pickler *p, const struct report_cell *cell, char *const *keys,
-                      uint32_t *chosen) {
-    uint32_t recipe = 0;
+static void put_stats(struct pickler *p, const struct scores *scores, const struct recipe *recipe,
+                      char *const *keys, uint32_t *chosen) {
+    uint32_t quantized = 0;
     pickler_global(p, "collections", "defaultdict");
     pickler_global(p, "__builtin__", "dict");
     pickler_open_dict(p);
-    for (size_t i = 0; i < cell->n_layers; i++) {
-        const struct report_layer *l = &cell->layers[i];
+    for (size_t i = 0; i < scores->n_layers; i++) {
+        const struct scores_layer *l = &scores->layers[i];
         pickler_string(p, keys[i]);
         pickler_open_dict(p);
         pickler_string(p, "formats");
         pickler_open_list(p);
         if (i == 0)
-            recipe = pickle_recipe(p, &cell->qcfg);
+            quantized = pickle_recipe(p, &scores->qcfg);
         else
-            pickler_get(p, recipe);
-        uint32_t none = pickle_none_recipe(p, cell->none);
-        chosen[i] = l->kept ? none : recipe;
+            pickler_get(p, quantized);
+        uint32_t none = pickle_none_recipe(p, recipe->none);
+        chosen[i] = recipe->kept[i] ? none : quantized;
         pickler_close_list(p);
         pickler_string(p, "scores");
         pickler_open_list(p);
-        pickler_real(p, l->score);
+        pickler_real(p, l->score[SCORES_MODELOPT]);
         pickler_int(p, 0);
         pickler_close_list(p);
         pickler_string(p, "costs");
         pickler_open_list(p);
-        pickler_real(p, l->cost);
-        pickler_real(p, l->none_cost);
+        pickler_real(p, scores_elements(l->bits));
+        pickler_real(p, scores_elements(l->none_bits));
         pickler_close_list(p);
         pickler_close_dict(p);
     }
@@ -49,12 +53,12 @@ static void put_stats(struct pickler *p, const struct report_cell *cell, char *c
     pickler_op(p, PICKLER_REDUCE);
 }
 
-static void put_best(struct pickler *p, const struct report_cell *cell, char *const *keys,
-                     const uint32_t *chosen) {
+static void put_best(struct pickler *p, const struct scores *scores, const struct recipe *recipe,
+                     char *const *keys, const uint32_t *chosen) {
     pickler_open_dict(p);
     pickler_string(p, "recipe");
     pickler_open_dict(p);
-    for (size_t i = 0; i < cell->n_layers; i++) {
+    for (size_t i = 0; i < scores->n_layers; i++) {
         pickler_string(p, keys[i]);
         pickler_get(p, chosen[i]);
     }
@@ -62,38 +66,39 @@ static void put_best(struct pickler *p, const struct report_cell *cell, char *co
     pickler_string(p, "constraints");
     pickler_open_dict(p);
     pickler_string(p, "effective_bits");
-    pickler_real(p, cell->best_bits);
+    pickler_real(p, recipe->bits);
     pickler_close_dict(p);
     pickler_string(p, "score");
-    pickler_real(p, cell->best_score);
+    pickler_real(p, recipe->score);
     pickler_string(p, "is_satisfied");
-    pickler_bool(p, cell->satisfied);
+    pickler_bool(p, recipe->satisfied);
     pickler_close_dict(p);
 }
 
-int state_pickle(const struct report_cell *cell, unsigned char **bytes, size_t *n, struct err *err) {
+int state_pickle(const struct scores *scores, const struct recipe *recipe, unsigned char **bytes, size_t *n,
+                 struct err *err) {
     int ret = -1;
     struct pickler *p = pickler_new();
-    uint32_t *chosen = calloc(cell->n_layers, sizeof *chosen);
-    char **keys = calloc(cell->n_layers, sizeof *keys);
+    uint32_t *chosen = calloc(scores->n_layers, sizeof *chosen);
+    char **keys = calloc(scores->n_layers, sizeof *keys);
     if (!p || !chosen || !keys) {
         err_nomem(err);
         goto out;
     }
-    for (size_t i = 0; i < cell->n_layers; i++)
-        if (!(keys[i] = part_handle(cell->layers[i].name))) {
+    for (size_t i = 0; i < scores->n_layers; i++)
+        if (!(keys[i] = state_handle(scores->layers[i].name))) {
             err_nomem(err);
             goto out;
         }
     pickler_open_dict(p);
     pickler_string(p, "candidate_stats");
-    put_stats(p, cell, keys, chosen);
+    put_stats(p, scores, recipe, keys, chosen);
     pickler_string(p, "best");
-    put_best(p, cell, keys, chosen);
+    put_best(p, scores, recipe, keys, chosen);
     pickler_close_dict(p);
     ret = pickler_finish(&p, bytes, n, err);
 out:
-    for (size_t i = 0; keys && i < cell->n_layers; i++)
+    for (size_t i = 0; keys && i < scores->n_layers; i++)
         free(keys[i]);
     free(keys);
     free(chosen);
@@ -158,20 +163,21 @@ fail:
     return -1;
 }
 
-int state_file(const struct report_cell *cell, unsigned char **bytes, size_t *n, struct err *err) {
+int state_file(const struct scores *scores, const struct recipe *recipe, unsigned char **bytes, size_t *n,
+               struct err *err) {
     int ret = -1;
     unsigned char *pkl = NULL;
     size_t n_pkl;
-    char id[41], *stem = NULL;
+    char id[41], title[CELL_NAME_MAX], *stem = NULL;
     zip_error_t ze;
     zip_source_t *archive = NULL;
     zip_t *z = NULL;
     zip_error_init(&ze);
     *bytes = NULL;
-    if (state_pickle(cell, &pkl, &n_pkl, err))
+    if (state_pickle(scores, recipe, &pkl, &n_pkl, err))
         goto out;
     serialization_id(pkl, n_pkl, id);
-    if (asprintf(&stem, "%s_autoquant_state", cell->title) < 0) {
+    if (asprintf(&stem, "%s_autoquant_state", cell_name_print(&scores->name, CELL_FILE, title)) < 0) {
         stem = NULL;
         err_nomem(err);
         goto out;

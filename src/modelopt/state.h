@@ -6,13 +6,18 @@
 #ifndef YS_MODELOPT_STATE_H
 #define YS_MODELOPT_STATE_H
 
-#include "report/cell.h"
+#include "cell/recipe.h"
 
 /* The file's bytes, the same for the same cell; the caller frees them. Errors: ERR_FAILED, out of memory or
  * libzip's. */
-int state_file(const struct report_cell *cell, unsigned char **bytes, size_t *n, struct err *err);
+int state_file(const struct scores *scores, const struct recipe *recipe, unsigned char **bytes, size_t *n,
+               struct err *err);
 
 /* The pickle inside it. */
-int state_pickle(const struct report_cell *cell, unsigned char **bytes, size_t *n, struct err *err);
+int state_pickle(const struct scores *scores, const struct recipe *recipe, unsigned char **bytes, size_t *n,
+                 struct err *err);
+
+/* "<layer>.quant_recipe", what ModelOpt calls a layer in its search. NULL when out of memory; the caller frees it. */
+char *state_handle(const char *layer);
 
 #endif

@@ -12,24 +12,24 @@
 #include <strings.h>
 #include <yaml.h>
 
-static cJSON *composed(const struct report_cell *cell) {
+static cJSON *composed(const struct report *r) {
     int bad = 0;
-    const struct qcfg *q = &cell->qcfg;
+    const struct qcfg *q = &r->scores.qcfg;
     cJSON *o = cJSON_CreateObject(), *run = cJSON_CreateObject(), *autoquant = cJSON_CreateObject();
-    bad |= part_put(run, "model", part_string(cell->model));
+    bad |= part_put(run, "model", part_string(r->scores.name.model));
     bad |= part_put(run, "weight_dtype", part_string(q->weight_dtype));
     bad |= part_put(run, "act_dtype", part_string(q->act_dtype));
     bad |= part_put(run, "granularity", part_string(q->granularity));
-    bad |= part_put(autoquant, "effective_bits", json_real(cell->limit));
+    bad |= part_put(autoquant, "effective_bits", json_real(r->recipe.limit));
     bad |= part_put(autoquant, "method", part_string("gradient"));
-    bad |= part_put(autoquant, "score_size", cJSON_CreateNumber((double)cell->score_size));
-    bad |= part_put(autoquant, "batch_size", cJSON_CreateNumber((double)cell->batch_size));
-    bad |= part_put(autoquant, "imgsz", cJSON_CreateNumber((double)cell->imgsz));
+    bad |= part_put(autoquant, "score_size", cJSON_CreateNumber((double)r->score_size));
+    bad |= part_put(autoquant, "batch_size", cJSON_CreateNumber((double)r->batch_size));
+    bad |= part_put(autoquant, "imgsz", cJSON_CreateNumber((double)r->scores.imgsz));
     bad |= part_put(o, "run", run);
-    bad |= part_put(o, "checkpoint", part_string(cell->checkpoint));
-    bad |= part_put(o, "dataset", part_dataset(cell));
+    bad |= part_put(o, "checkpoint", part_string(r->checkpoint));
+    bad |= part_put(o, "dataset", part_dataset(r));
     bad |= part_put(o, "autoquant", autoquant);
-    bad |= part_put(o, "quantization", part_quantization(cell));
+    bad |= part_put(o, "quantization", part_quantization(r));
     return part_done(o, bad);
 }
 
@@ -115,12 +115,12 @@ static int write_to_stream(void *stream, unsigned char *bytes, size_t n) {
     return fwrite(bytes, 1, n, stream) == n;
 }
 
-char *report_composed(const struct report_cell *cell, size_t *n, struct err *err) {
+char *report_composed(const struct report *r, size_t *n, struct err *err) {
     char *text = NULL;
     int ok = 0;
     yaml_emitter_t y;
     yaml_event_t e;
-    cJSON *tree = composed(cell);
+    cJSON *tree = composed(r);
     FILE *f = open_memstream(&text, n);
     if (!tree || !f || !yaml_emitter_initialize(&y))
         goto out;

@@ -71,38 +71,38 @@ __attribute__((format(printf, 3, 4))) static void put_rowf(FILE *f, const char *
     put_row(f, key, value);
 }
 
-/* `a`, `b`: n of the layers that pass, most sensitive first, after skip of them. */
-static void put_layers(FILE *f, const struct report_cell *cell, const struct findings *found, size_t skip,
-                       size_t n, bool (*pass)(const struct report_layer *)) {
+/* `a`, `b`: n of the layers that are wanted, most sensitive first, after skip of them. */
+static void put_layers(FILE *f, const struct report *r, const struct findings *found, size_t skip, size_t n,
+                       bool (*wanted)(const struct report *, size_t)) {
     const char *before = "";
-    for (size_t i = 0; i < cell->n_layers && n; i++) {
-        const struct report_layer *l = &cell->layers[found->by_score[i]];
-        if (!pass(l))
+    for (size_t i = 0; i < r->scores.n_layers && n; i++) {
+        const size_t layer = found->by_score[i];
+        if (!wanted(r, layer))
             continue;
         if (skip) {
             skip--;
             continue;
         }
         fputs(before, f);
-        put_code(f, l->name);
+        put_code(f, r->scores.layers[layer].name);
         before = ", ";
         n--;
     }
 }
 
-static bool is_exported(const struct report_layer *l) {
-    return l->exported;
+static bool is_exported(const struct report *r, size_t layer) {
+    return r->scores.layers[layer].exported;
 }
 
-static bool is_kept(const struct report_layer *l) {
-    return l->kept;
+static bool is_kept(const struct report *r, size_t layer) {
+    return r->recipe.kept[layer];
 }
 
-static bool is_quantized(const struct report_layer *l) {
-    return !l->kept;
+static bool is_quantized(const struct report *r, size_t layer) {
+    return !r->recipe.kept[layer];
 }
 
-static void put_sets(FILE *f, const struct report_cell *cell, const struct findings *found) {
+static void put_sets(FILE *f, const struct report *r, const struct findings *found) {
     fputs("\n## Layers to Keep in 16 Bits\n\n", f);
     if (!(found->total > 0)) {
         fputs("No exported layer has a score above zero: nothing to choose from.\n", f);
@@ -128,37 +128,37 @@ static void put_sets(FILE *f, const struct report_cell *cell, const struct findi
         if (before && s->n > before)
             fprintf(f, "those and %zu more: ", s->n - before);
         if (s->n > before)
-            put_layers(f, cell, found, before, s->n - before, is_exported);
+            put_layers(f, r, found, before, s->n - before, is_exported);
         else
             fputs("the same layers", f);
         fputc('\n', f);
     }
 }
 
-static void put_choice(FILE *f, const struct report_cell *cell, const struct findings *found) {
+static void put_choice(FILE *f, const struct report *r, const struct findings *found) {
     fputs("\n## Solver's Choice\n\n", f);
     if (found->no_choice) {
         fprintf(f,
                 "The limit of %.4g effective bits is the format's own size (%d bits), which leaves no "
                 "choice: every layer is "
                 "quantized.\n",
-                cell->limit, cell->qcfg.bits);
+                r->recipe.limit, r->scores.qcfg.bits);
         return;
     }
     fprintf(f,
             "Under the limit of %.4g effective bits, %zu of %zu layers stay in 16 bits (%.4f effective bits",
-            cell->limit, found->n_kept, cell->n_layers, cell->best_bits);
+            r->recipe.limit, found->n_kept, r->scores.n_layers, r->recipe.bits);
     if (found->n_kept > found->n_kept_exported)
         fprintf(f, "; %zu of the %zu are in the one2many head, which an export drops",
                 found->n_kept - found->n_kept_exported, found->n_kept);
     fputc(')', f);
-    size_t quantized = cell->n_layers - found->n_kept;
+    size_t quantized = r->scores.n_layers - found->n_kept;
     if (found->n_kept && found->n_kept <= quantized) {
         fputs(", the most sensitive first: ", f);
-        put_layers(f, cell, found, 0, found->n_kept, is_kept);
+        put_layers(f, r, found, 0, found->n_kept, is_kept);
     } else if (quantized && found->n_kept) {
         fputs(": all but ", f);
-        put_layers(f, cell, found, 0, quantized, is_quantized);
+        put_layers(f, r, found, 0, quantized, is_quantized);
     }
     fputs(".\n", f);
 }
@@ -169,22 +169,23 @@ static void put_notes(FILE *f, const struct findings *found) {
         fprintf(f, "- %s\n", found->notes[i]);
 }
 
-static void put_summary(FILE *f, const struct report_cell *cell) {
+static void put_summary(FILE *f, const struct report *r) {
     open_table(f, "Summary");
-    put_row(f, "Scheme", cell->title);
-    put_row(f, "Model", cell->checkpoint);
-    put_rowf(f, "Effective bits (from search)", "%.4f", cell->best_bits);
-    put_rowf(f, "Total AutoQuant score", "%.6e", cell->best_score);
-    put_row(f, "Constraint satisfied", cell->satisfied ? "True" : "False");
+    put_row(f, "Scheme", r->title);
+    put_row(f, "Model", r->checkpoint);
+    put_rowf(f, "Effective bits (from search)", "%.4f", r->recipe.bits);
+    put_rowf(f, "Total AutoQuant score", "%.6e", r->recipe.score);
+    put_row(f, "Constraint satisfied", r->recipe.satisfied ? "True" : "False");
 
     open_table(f, "Dataset");
-    if (cell->image_list)
-        put_row(f, "Image list", cell->image_list);
-    put_rowf(f, "Image size", "%ld", cell->imgsz);
-    put_rowf(f, "Batch size", "%ld", cell->batch_size);
-    put_rowf(f, "Calibration batches", "%ld", (cell->calib_images + cell->batch_size - 1) / cell->batch_size);
-    fprintf(f, "|Calibration samples (used / max)|`%ld` / `%ld`|\n", cell->calib_images,
-            cell->calib_images_max);
+    if (r->image_list)
+        put_row(f, "Image list", r->image_list);
+    put_rowf(f, "Image size", "%ld", r->scores.imgsz);
+    put_rowf(f, "Batch size", "%ld", r->batch_size);
+    put_rowf(f, "Calibration batches", "%ld",
+             (r->scores.calibration_images + r->batch_size - 1) / r->batch_size);
+    fprintf(f, "|Calibration samples (used / max)|`%ld` / `%ld`|\n", r->scores.calibration_images,
+            r->calib_images_max);
 }
 
 static int by_key(const void *a, const void *b) {
@@ -209,9 +210,9 @@ static cJSON *sorted(const cJSON *o) {
     return part_done(copy, bad);
 }
 
-static int put_quantization(FILE *f, const struct report_cell *cell) {
-    const struct qcfg *q = &cell->qcfg;
-    const cJSON *overrides = cJSON_GetObjectItemCaseSensitive(cell->qcfg_json, "quant_cfg_overrides");
+static int put_quantization(FILE *f, const struct report *r) {
+    const struct qcfg *q = &r->scores.qcfg;
+    const cJSON *overrides = cJSON_GetObjectItemCaseSensitive(r->qcfg_json, "quant_cfg_overrides");
     open_table(f, "Quantization");
     put_row(f, "Base format", q->base_format);
     fprintf(f, "|Dtypes|`W=%s` / `A=%s`|\n", q->weight_dtype, q->act_dtype);
@@ -230,73 +231,74 @@ static int put_quantization(FILE *f, const struct report_cell *cell) {
 }
 
 /* What we know of a layer beyond the reference's columns. */
-static void put_facts(FILE *f, const struct report_cell *cell, const struct findings *found,
-                      const struct report_layer *l) {
-    fprintf(f, "%s|%s|", l->exported ? "yes" : "no", l->kept ? "16 bits" : "quantized");
+static void put_facts(FILE *f, const struct report *r, const struct findings *found, size_t layer) {
+    const struct scores_layer *l = &r->scores.layers[layer];
+    fprintf(f, "%s|%s|", l->exported ? "yes" : "no", r->recipe.kept[layer] ? "16 bits" : "quantized");
     if (l->exported && found->total > 0)
-        fprintf(f, "%.2f %%", 100 * l->score / found->total);
+        fprintf(f, "%.2f %%", 100 * l->score[SCORES_MODELOPT] / found->total);
     fputc('|', f);
     if (l->shape[0])
         fprintf(f, "%ld x %ld x %ld x %ld", l->shape[0], l->shape[1], l->shape[2], l->shape[3]);
     fputc('|', f);
     if (l->macs >= 0)
         fprintf(f, "%.3e", l->macs);
-    fprintf(f, "|%s|\n", findings_is_artefact(cell, l) ? "artefact" : "");
+    fprintf(f, "|%s|\n", findings_is_artefact(&r->scores, l) ? "artefact" : "");
 }
 
-static void put_table(FILE *f, const struct report_cell *cell, const struct findings *found) {
+static void put_table(FILE *f, const struct report *r, const struct findings *found) {
     fputs("\n## Layer Sensitivity Table\n\n\n"
           "Sorted by sensitivity (descending). Layer names are AutoQuant recipe handles; a trailing "
           "`.quant_recipe` suffix (if present) is stripped for readability.\n\n"
           "|Layer|Num Bits|Sensitivity|Size Cost|Exported|Solver|Share of Score|Weight Shape|MACs|Note|\n"
           "| :--- | :--- | :--- | :--- | :--- | :--- | ---: | :--- | :--- | :--- |\n",
           f);
-    for (size_t i = 0; i < cell->n_layers; i++) {
-        const struct report_layer *l = &cell->layers[found->by_score[i]];
+    for (size_t i = 0; i < r->scores.n_layers; i++) {
+        const struct scores_layer *l = &r->scores.layers[found->by_score[i]];
         fputc('|', f);
         put_text(f, l->name);
-        fprintf(f, "|%d.0|%.3e|%.3e|", cell->qcfg.bits, l->score, l->cost);
-        put_facts(f, cell, found, l);
+        fprintf(f, "|%d.0|%.3e|%.3e|", r->scores.qcfg.bits, l->score[SCORES_MODELOPT],
+                scores_elements(l->bits));
+        put_facts(f, r, found, found->by_score[i]);
     }
 }
 
-static int put_composed(FILE *f, const struct report_cell *cell) {
+static int put_composed(FILE *f, const struct report *r) {
     size_t n;
-    char *text = report_composed(cell, &n, NULL), file[REPORT_FILE_MAX];
+    char *text = report_composed(r, &n, NULL), file[REPORT_FILE_MAX];
     if (!text)
         return -1;
     fprintf(f, "\n## Composed Config (`%s`)\n\n\n```yaml\n%s```\n",
-            report_file(REPORT_COMPOSED, &cell->name, file), text);
+            report_file(REPORT_COMPOSED, &r->scores.name, file), text);
     free(text);
     return 0;
 }
 
-static void put_title(FILE *f, const struct report_cell *cell) {
+static void put_title(FILE *f, const struct report *r) {
     static const char before[] = "AutoQuant Layer Sensitivity (";
     fprintf(f, "\n%s", before);
-    put_text(f, cell->title);
+    put_text(f, r->title);
     fputs(")\n", f);
-    for (size_t i = 0; i < strlen(before) + strlen(cell->title) + 1; i++)
+    for (size_t i = 0; i < strlen(before) + strlen(r->title) + 1; i++)
         fputc('=', f);
     fputc('\n', f);
-    if (cell->demonstration)
+    if (r->scores.demonstration)
         fprintf(f, "\n> **Demonstration.** %s\n", report_demonstration);
 }
 
-char *report_markdown(const struct report_cell *cell, size_t *n, struct err *err) {
+char *report_markdown(const struct report *r, size_t *n, struct err *err) {
     char *text = NULL;
-    struct findings *found = findings_new(cell);
+    struct findings *found = findings_new(&r->scores, &r->recipe);
     FILE *f = open_memstream(&text, n);
     int bad = !found || !f;
     if (!bad) {
-        put_title(f, cell);
-        put_sets(f, cell, found);
-        put_choice(f, cell, found);
+        put_title(f, r);
+        put_sets(f, r, found);
+        put_choice(f, r, found);
         put_notes(f, found);
-        put_summary(f, cell);
-        bad |= put_quantization(f, cell);
-        put_table(f, cell, found);
-        bad |= put_composed(f, cell);
+        put_summary(f, r);
+        bad |= put_quantization(f, r);
+        put_table(f, r, found);
+        bad |= put_composed(f, r);
         bad |= ferror(f);
     }
     findings_free(&found);

@@ -3,7 +3,7 @@
 #ifndef YS_REPORT_PARTS_H
 #define YS_REPORT_PARTS_H
 
-#include "report/cell.h"
+#include "report/report.h"
 
 /* object[key] = item, which then belongs to object. 0, or -1 when item is NULL or there is no memory; item is
  * deleted then. */
@@ -18,21 +18,15 @@ cJSON *part_done(cJSON *object, int bad);
 /* s, or null. */
 cJSON *part_string(const char *s);
 
-cJSON *part_scheme(const struct report_cell *cell);  /* name, bits, method, score size, coverage, formats */
-cJSON *part_model(const struct report_cell *cell);   /* id */
-cJSON *part_dataset(const struct report_cell *cell); /* image list, size, counts, batch size */
-cJSON *part_quantization(const struct report_cell *cell); /* base format, pair, overrides, summary, presets */
-cJSON *part_run_config(const struct report_cell *cell);   /* name of the composed configuration */
-cJSON *
-part_search(const struct report_cell *cell); /* autoquant_state: keys, constraints, score, is_satisfied */
-cJSON *
-part_provenance(const struct report_cell *cell); /* ours: tool, digests, where computed, demonstration */
+cJSON *part_scheme(const struct report *r);       /* name, bits, method, score size, coverage, formats */
+cJSON *part_model(const struct report *r);        /* id */
+cJSON *part_dataset(const struct report *r);      /* image list, size, counts, batch size */
+cJSON *part_quantization(const struct report *r); /* base format, pair, overrides, summary, presets */
+cJSON *part_run_config(const struct report *r);   /* name of the composed configuration */
+cJSON *part_search(const struct report *r);     /* autoquant_state: keys, constraints, score, is_satisfied */
+cJSON *part_provenance(const struct report *r); /* ours: tool, digests, where computed, demonstration */
 
 /* The text of object, which it deletes, and its length; NULL for a NULL object, or when out of memory. */
 char *part_text(cJSON *object, size_t *n, struct err *err);
-
-/* "<layer>.quant_recipe", what ModelOpt calls a layer in its search. NULL when out of memory; the caller
- * frees it. */
-char *part_handle(const char *layer);
 
 #endif

@@ -23,9 +23,9 @@ char *report_file(enum report_artifact artifact, const struct cell_name *name, c
     return text;
 }
 
-char *report_state(const struct report_cell *cell, size_t *n, struct err *err) {
+char *report_state(const struct report *r, size_t *n, struct err *err) {
     unsigned char *bytes;
-    return state_file(cell, &bytes, n, err) ? NULL : (char *)bytes;
+    return state_file(&r->scores, &r->recipe, &bytes, n, err) ? NULL : (char *)bytes;
 }
 
 static int write_file(const char *dir, const char *file, const char *bytes, size_t n, struct err *err) {
@@ -37,7 +37,7 @@ static int write_file(const char *dir, const char *file, const char *bytes, size
     return ret;
 }
 
-int report_write(const struct report_cell *cell, const char *dir, struct err *err) {
+int report_write(const struct report *r, const char *dir, struct err *err) {
     struct {
         char *bytes;
         size_t n;
@@ -45,10 +45,10 @@ int report_write(const struct report_cell *cell, const char *dir, struct err *er
     char file[REPORT_FILE_MAX];
     int ret = outfile_make_folder(dir, err);
     for (int i = 0; !ret && i < REPORT_ARTIFACTS; i++)
-        if (!(made[i].bytes = artifacts[i].write(cell, &made[i].n, err)))
+        if (!(made[i].bytes = artifacts[i].write(r, &made[i].n, err)))
             ret = -1;
     for (int i = 0; !ret && i < REPORT_ARTIFACTS; i++)
-        ret = write_file(dir, report_file(i, &cell->name, file), made[i].bytes, made[i].n, err);
+        ret = write_file(dir, report_file(i, &r->scores.name, file), made[i].bytes, made[i].n, err);
     for (int i = 0; i < REPORT_ARTIFACTS; i++)
         free(made[i].bytes);
     return ret;

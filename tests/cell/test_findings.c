@@ -3,10 +3,10 @@
 
 #include "test.h"
 
-static struct report_layer layer(const char *name, double score, double cost, double none_cost,
+static struct scores_layer layer(const char *name, double score, int64_t bits, int64_t none_bits,
                                  bool exported) {
-    return (struct report_layer){
-        .name = name, .score = score, .cost = cost, .none_cost = none_cost, .exported = exported};
+    return (struct scores_layer){
+        .name = name, .score = {score}, .bits = bits, .none_bits = none_bits, .exported = exported};
 }
 
 static bool says(const struct findings *f, const char *text) {
@@ -17,13 +17,14 @@ static bool says(const struct findings *f, const char *text) {
 }
 
 static void test_sets(void) {
-    struct report_layer layers[] = {
+    struct scores_layer layers[] = {
         layer("a", 10, 50, 100, true), layer("train", 1000, 50, 100, false), layer("b", 50, 50, 100, true),
         layer("c", 10, 50, 100, true), layer("d", 30, 50, 100, true),
     };
-    struct report_cell cell = {.layers = layers, .n_layers = 5, .limit = 9, .qcfg = {.bits = 8}};
-    layers[2].kept = true;
-    struct findings *f = findings_new(&cell);
+    struct scores cell = {.layers = layers, .n_layers = 5, .qcfg = {.bits = 8}};
+    bool kept[5] = {[2] = true};
+    struct recipe recipe = {.kept = kept, .limit = 9};
+    struct findings *f = findings_new(&cell, &recipe);
     const size_t order[] = {1, 2, 4, 0, 3};
     CHECK(memcmp(f->by_score, order, sizeof order) == 0, "descending, equal scores in layer order");
     CHECK(f->n_exported == 4 && f->total == 100, "the total is of exported layers: %g", f->total);
@@ -39,20 +40,21 @@ static void test_sets(void) {
     CHECK(!says(f, "Artefact"), "no artefact without blocks");
     findings_free(&f);
     CHECK(f == NULL, "freed");
-    layers[1].kept = true;
-    f = findings_new(&cell);
+    kept[1] = true;
+    f = findings_new(&cell, &recipe);
     CHECK(f->n_kept == 2 && f->n_kept_exported == 1, "and how much of it is exported");
     findings_free(&f);
-    cell.limit = 8;
-    f = findings_new(&cell);
+    recipe.limit = 8;
+    f = findings_new(&cell, &recipe);
     CHECK(f->no_choice, "a limit of the format's own bits leaves no choice");
     findings_free(&f);
 }
 
 static void test_zero(void) {
-    struct report_layer layers[] = {layer("a", 0, 2, 8, true), layer("b", 0, 2, 8, true)};
-    struct report_cell cell = {.layers = layers, .n_layers = 2, .limit = 4, .qcfg = {.bits = 4}};
-    struct findings *f = findings_new(&cell);
+    struct scores_layer layers[] = {layer("a", 0, 2, 8, true), layer("b", 0, 2, 8, true)};
+    struct scores cell = {.layers = layers, .n_layers = 2, .qcfg = {.bits = 4}};
+    const struct recipe recipe = {.kept = (bool[2]){false}, .limit = 4};
+    struct findings *f = findings_new(&cell, &recipe);
     CHECK(f->total == 0 && f->sets[0].n == 0 && f->sets[2].n == 0 && f->sets[2].held == 0,
           "no score: empty sets");
     CHECK_CLOSE(f->sets[2].bits, 4.0, 1e-15, "and everything quantized");
@@ -60,11 +62,12 @@ static void test_zero(void) {
 }
 
 static void test_artefacts(void) {
-    struct report_layer layers[] = {layer("a", 1, 2, 8, true), layer("b", 1, 2, 8, true)};
-    struct report_cell cell = {.layers = layers, .n_layers = 2, .limit = 4, .qcfg = {.bits = 4}};
+    struct scores_layer layers[] = {layer("a", 1, 2, 8, true), layer("b", 1, 2, 8, true)};
+    struct scores cell = {.layers = layers, .n_layers = 2, .qcfg = {.bits = 4}};
+    const struct recipe recipe = {.kept = (bool[2]){false}, .limit = 4};
     cell.qcfg.weight = (struct quantizer){QUANT_INT4, QUANT_AXIS_NONE, 128};
     cell.qcfg.input = (struct quantizer){QUANT_INT8, QUANT_AXIS_NONE, 0};
-    struct findings *f = findings_new(&cell);
+    struct findings *f = findings_new(&cell, &recipe);
     CHECK(says(f, "in 1x1 convolutions every weight"), "int4 blocks warn without shapes too");
     CHECK(says(f, "from their activations alone"), "and say what the scores are of");
     findings_free(&f);
@@ -72,7 +75,7 @@ static void test_artefacts(void) {
     memcpy(layers[0].shape, (long[]){8, 8, 1, 1}, sizeof layers[0].shape);
     memcpy(layers[1].shape, (long[]){8, 8, 3, 3}, sizeof layers[1].shape);
     cell.qcfg.input.format = QUANT_OFF;
-    f = findings_new(&cell);
+    f = findings_new(&cell, &recipe);
     CHECK(says(f, "(1 of these 2 layers)") && says(f, "rounding noise"),
           "with shapes the layers are counted");
     CHECK(findings_is_artefact(&cell, &layers[0]) && !findings_is_artefact(&cell, &layers[1]),
@@ -80,20 +83,20 @@ static void test_artefacts(void) {
     findings_free(&f);
 
     layers[0].shape[2] = layers[0].shape[3] = 3;
-    f = findings_new(&cell);
+    f = findings_new(&cell, &recipe);
     CHECK(!says(f, "Artefact"), "no 1x1 convolution, no warning");
     findings_free(&f);
 
     layers[0].shape[2] = layers[0].shape[3] = 1;
     cell.qcfg.block_dim = BLOCK_DIM_REDUCTION;
-    f = findings_new(&cell);
+    f = findings_new(&cell, &recipe);
     CHECK(!says(f, "Artefact") && !findings_is_artefact(&cell, &layers[0]),
           "BLOCK_DIM=reduction: no warning");
     findings_free(&f);
 
     cell.qcfg.block_dim = BLOCK_DIM_MODELOPT;
     cell.qcfg.weight = (struct quantizer){QUANT_NVFP4, QUANT_AXIS_NONE, 16};
-    f = findings_new(&cell);
+    f = findings_new(&cell, &recipe);
     CHECK(says(f, "only the rounding of that scale"), "fp4 blocks: another warning");
     findings_free(&f);
 }

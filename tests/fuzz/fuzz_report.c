@@ -6,7 +6,7 @@
 
 int LLVMFuzzerTestOneInput(const uint8_t *data, size_t n) {
     const char *paths[3] = {NULL}, *p = (const char *)data, *end = p + n;
-    struct report_cell *cell = NULL;
+    struct report *report = NULL;
     struct err err = {0};
     for (int i = 0; i < 3 && p <= end; i++) {
         const char *nul = i < 2 ? memchr(p, '\0', (size_t)(end - p)) : NULL, *stop = nul ? nul : end;
@@ -15,18 +15,18 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t n) {
     }
     if (!paths[1])
         return 0;
-    fuzz_judge(report_cell_read(paths[0], paths[1], paths[2], &cell, &err), &err);
+    fuzz_judge(report_read(paths[0], paths[1], paths[2], &report, &err), &err);
 #define ARTIFACT(constant, file, writer) writer,
     static report_writer *const writers[] = {
 #include "report/artifacts.def"
     };
-    for (size_t i = 0; cell && i < sizeof writers / sizeof *writers; i++) {
+    for (size_t i = 0; report && i < sizeof writers / sizeof *writers; i++) {
         size_t length;
-        char *text = writers[i](cell, &length, &err);
+        char *text = writers[i](report, &length, &err);
         if (!text)
             abort();
         free(text);
     }
-    report_cell_free(&cell);
+    report_free(&report);
     return 0;
 }

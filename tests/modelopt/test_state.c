@@ -45,19 +45,21 @@ static unsigned char *whole(const char *path, size_t *n) {
 
 static void test_against_modelopt(void) {
     struct err err = {0};
-    struct report_cell *cell = NULL;
+    struct scores cell;
+    struct recipe solved;
     char scores[64], recipe[64], state[64];
     snprintf(scores, sizeof scores, "%sn/scores.json", here);
     snprintf(recipe, sizeof recipe, "%sn/recipe.json", here);
     snprintf(state, sizeof state, "%sn/state.pt", here);
-    int ret = report_cell_read(scores, recipe, NULL, &cell, &err);
+    int ret = scores_read(scores, &cell, &err) || recipe_read(recipe, &cell, &solved, &err);
     CHECK(ret == 0, "the cell reads: %s", err.msg);
     if (ret)
         return;
     unsigned char *bytes = NULL, *again = NULL;
     size_t n, n_again, n_ref, size = 0;
-    CHECK(state_file(cell, &bytes, &n, &err) == 0 && state_file(cell, &again, &n_again, &err) == 0 &&
-              n == n_again && memcmp(bytes, again, n) == 0,
+    CHECK(state_file(&cell, &solved, &bytes, &n, &err) == 0 &&
+              state_file(&cell, &solved, &again, &n_again, &err) == 0 && n == n_again &&
+              memcmp(bytes, again, n) == 0,
           "the same bytes twice, %zu of them %s", n, err.msg);
     unsigned char *ref = whole(state, &n_ref);
     unsigned char *ours = entry(bytes, n, "yolov10n_wfp8_aint8_per_channel_autoquant_state/data.pkl", &size);
@@ -84,41 +86,41 @@ static void test_against_modelopt(void) {
     free(ref);
     free(again);
     free(bytes);
-    report_cell_free(&cell);
+    recipe_free(&solved);
+    scores_free(&cell);
 }
 
-/* One layer, quantized, of a cell of those words. */
-static struct report_cell small_cell(struct report_layer *layer) {
-    *layer =
-        (struct report_layer){.name = "a.conv", .score = 0.5, .cost = 2, .none_cost = 8, .exported = true};
-    return (struct report_cell){
-        .model = "m",
-        .title = "m_cell",
-        .layers = layer,
-        .n_layers = 1,
-        .none = "NONE(effective-bits: 16.0)",
-        .best_bits = 4,
-        .best_score = 0.5,
-        .satisfied = true,
-    };
+static struct scores_layer small_layer = {
+    .name = "a.conv", .score = {0.5}, .bits = 32, .none_bits = 128, .exported = true};
+static const struct recipe small_recipe = {
+    .kept = (bool[]){false}, .none = recipe_none, .bits = 4, .score = 0.5, .satisfied = true};
+
+/* The scores of one layer in formats of those words. */
+static int small_scores(struct scores *scores, const struct qcfg_choice *choice, struct err *err) {
+    *scores = (struct scores){.layers = &small_layer, .n_layers = 1};
+    return qcfg_build(&scores->qcfg, choice, err) ||
+                   cell_name_set(&scores->name, "m", choice->weight, choice->act, choice->granularity, err)
+               ? -1
+               : 0;
 }
+
+#define STEM "m_wint8_afp8_per_layer_autoquant_state"
 
 static void test_archive(void) {
-    struct report_layer layer;
-    struct report_cell cell = small_cell(&layer);
+    struct scores scores;
     struct qcfg_choice choice = {"int8", "fp8", "per_layer", "nvfp4", "blockwise", "modelopt", 0};
     struct err err = {0};
     unsigned char *bytes = NULL;
     size_t n = 0;
-    cell.recipe = cell.qcfg.recipe;
-    CHECK(qcfg_build(&cell.qcfg, &choice, &err) == 0 && state_file(&cell, &bytes, &n, &err) == 0,
+    CHECK(small_scores(&scores, &choice, &err) == 0 &&
+              state_file(&scores, &small_recipe, &bytes, &n, &err) == 0,
           "a state of one layer %s", err.msg);
     static const struct {
         const char *name, *want;
-    } entries[] = {{"m_cell_autoquant_state/.format_version", "1"},
-                   {"m_cell_autoquant_state/.storage_alignment", "64"},
-                   {"m_cell_autoquant_state/byteorder", "little"},
-                   {"m_cell_autoquant_state/version", "3\n"}};
+    } entries[] = {{STEM "/.format_version", "1"},
+                   {STEM "/.storage_alignment", "64"},
+                   {STEM "/byteorder", "little"},
+                   {STEM "/version", "3\n"}};
     for (size_t i = 0; i < sizeof entries / sizeof *entries; i++) {
         size_t size;
         char *got = (char *)entry(bytes, n, entries[i].name, &size);
@@ -126,7 +128,7 @@ static void test_archive(void) {
         free(got);
     }
     size_t size;
-    char *id = (char *)entry(bytes, n, "m_cell_autoquant_state/.data/serialization_id", &size);
+    char *id = (char *)entry(bytes, n, STEM "/.data/serialization_id", &size);
     CHECK(id && strspn(id, "0123456789") == 40 && size == 40, "serialization_id: %s", id ? id : "missing");
     free(id);
     /* local file headers: stored (method 0), DOS time 0, date 1980-01-01 */
@@ -161,12 +163,12 @@ static void put_attribute(FILE *f, struct node *a) {
 }
 
 /* The recipe as recipes.txt shows it. Caller frees. */
-static char *recipe_line(const struct report_cell *cell) {
+static char *recipe_line(const struct scores *scores) {
     unsigned char *pkl = NULL;
     size_t n, n_text;
     char *text = NULL;
     struct err err = {0};
-    if (state_pickle(cell, &pkl, &n, &err))
+    if (state_pickle(scores, &small_recipe, &pkl, &n, &err))
         return NULL;
     struct node *stats = node_get(unpickle(pkl, n), "candidate_stats");
     struct node *q = node_get(node_get(stats, "a.conv.quant_recipe"), "formats")->item[0];
@@ -174,8 +176,8 @@ static char *recipe_line(const struct report_cell *cell) {
                 *quant_cfg = node_get(config, "quant_cfg");
     char *algorithm = node_text(node_get(config, "algorithm"));
     FILE *f = open_memstream(&text, &n_text);
-    fprintf(f, "%s %s %s %s %s | %s | %s | %s", cell->qcfg.weight_dtype, cell->qcfg.act_dtype,
-            cell->qcfg.granularity, cell->qcfg.fp4_preset, cell->qcfg.int4_preset,
+    fprintf(f, "%s %s %s %s %s | %s | %s | %s", scores->qcfg.weight_dtype, scores->qcfg.act_dtype,
+            scores->qcfg.granularity, scores->qcfg.fp4_preset, scores->qcfg.int4_preset,
             node_get(q, "_str_repr")->text, node_get(q, "compression")->text, algorithm);
     put_attribute(f, node_get(quant_cfg, "*weight_quantizer"));
     put_attribute(f, node_get(quant_cfg, "*input_quantizer"));
@@ -197,12 +199,10 @@ static void test_recipes(void) {
         if (*line == '#' || sscanf(line, "%7s %7s %15s %7s %15s", w, a, g, f4, i4) != 5)
             continue;
         line[strcspn(line, "\n")] = '\0';
-        struct report_layer layer;
-        struct report_cell cell = small_cell(&layer);
+        struct scores scores;
         struct qcfg_choice choice = {w, a, g, f4, i4, "modelopt", 0};
         struct err err = {0};
-        cell.recipe = cell.qcfg.recipe;
-        char *got = qcfg_build(&cell.qcfg, &choice, &err) == 0 ? recipe_line(&cell) : NULL;
+        char *got = small_scores(&scores, &choice, &err) == 0 ? recipe_line(&scores) : NULL;
         n++;
         if (got && strcmp(got, line) == 0)
             good++;

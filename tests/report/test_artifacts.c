@@ -161,7 +161,7 @@ static void check_golden(char *text, const char *path) {
 }
 
 /* Texts that YAML could take for something else, or that could end the report's fence. */
-static void test_hostile_yaml(struct report_cell *cell) {
+static void test_hostile_yaml(struct report *cell) {
     static const char *const texts[] = {
         "yes",
         "Null",
@@ -231,11 +231,11 @@ static void test_hostile_yaml(struct report_cell *cell) {
 
 int main(void) {
     struct err err = {0};
-    struct report_cell *n = NULL, *tiny = NULL;
-    CHECK(report_cell_read("tests/report/n/scores.json", "tests/report/n/recipe.json", NULL, &n, &err) == 0,
+    struct report *n = NULL, *tiny = NULL;
+    CHECK(report_read("tests/report/n/scores.json", "tests/report/n/recipe.json", NULL, &n, &err) == 0,
           "n %s", err.msg);
-    CHECK(report_cell_read("tests/report/tiny/scores.json", "tests/report/tiny/recipe.json",
-                           "tests/report/tiny/run.json", &tiny, &err) == 0,
+    CHECK(report_read("tests/report/tiny/scores.json", "tests/report/tiny/recipe.json",
+                      "tests/report/tiny/run.json", &tiny, &err) == 0,
           "tiny %s", err.msg);
     if (n) {
         check_tree(report_manifest(n, &length, &err), cJSON_Parse, "tests/report/n/manifest.json",
@@ -254,7 +254,7 @@ int main(void) {
     }
     if (tiny)
         test_hostile_yaml(tiny);
-    report_cell_free(&n);
-    report_cell_free(&tiny);
+    report_free(&n);
+    report_free(&tiny);
     return test_end();
 }

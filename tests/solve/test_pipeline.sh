@@ -24,7 +24,7 @@ check "sens-score took the configuration whole" "$(jq -c .qcfg "$dir/scores.json
 sed '/"model.0.conv"/,/"score"/s/"score": ./&1/' "$dir/scores.json" >"$dir/altered.json"
 recipe-solve "$dir/altered.json" >"$dir/out" 2>"$dir/err"
 check "altered scores: status" "$?" 1
-check "altered scores: words" "$(cat "$dir/err")" "recipe-solve: $dir/altered.json: its digest does not fit its contents"
+check "altered scores: words" "$(cat "$dir/err")" "recipe-solve: $dir/altered.json: its digest does not fit its contents; make the file again"
 jq 'del(.digest)' "$dir/altered.json" | recipe-solve - >"$dir/out"
 check "scores altered on purpose, without the digest" "$? $(jq -r .model "$dir/out")" "0 yolov10n"
 

@@ -14,9 +14,16 @@ static const char head[] =
 static int solve(const char *layers, double bits, cJSON **recipe, struct err *err) {
     char text[4096];
     snprintf(text, sizeof text, "%s%s}", head, layers);
-    cJSON *scores = cJSON_Parse(text);
-    int ret = recipe_solve(scores, bits, recipe, err);
-    cJSON_Delete(scores);
+    struct scores scores = {0};
+    struct recipe solved = {0};
+    *recipe = NULL;
+    int ret = scores_from_json(cJSON_Parse(text), &scores, err) ||
+                      recipe_solve(&scores, bits, &solved, err) ||
+                      recipe_to_json(&scores, &solved, recipe, err)
+                  ? -1
+                  : 0;
+    recipe_free(&solved);
+    scores_free(&scores);
     return ret;
 }
 
@@ -112,8 +119,8 @@ static void refused_scores(void) {
     refused("{\"a\": {\"score\": null, " SIZES "}}", 0, "layer a: key \"score\" is not a finite number");
     refused("{\"a\": {\"score\": 1e999, " SIZES "}}", 0, "layer a: key \"score\" is not a finite number");
     refused("{\"a\": {\"score\": -1e-9, " SIZES "}}", 0, "layer a: its score -1e-09 is negative");
-    refused("{\"a\": {\"score\": 1e308, " SIZES "}, \"b\": {\"score\": 1e308, " SIZES "}}", 8,
-            "the total score is not finite");
+    refused("{\"a\": {\"score\": 1e39, " SIZES "}}", 0,
+            "layer a: its score 1e+39 is above the largest float32");
     refused("{\"a\": {\"score\": 1, \"cost\": 0.3, \"none_cost\": 1}}", 0,
             "layer a: \"cost\" is 0.29999999999999999, not a size in 16-bit elements");
     refused("{\"a\": {\"score\": 1, \"cost\": -1, \"none_cost\": 1}}", 0,
@@ -136,9 +143,8 @@ static void refused_scores(void) {
             "\"qcfg\": key \"activation\" is missing");
 
     struct err err = {0};
-    cJSON *recipe, *array = cJSON_CreateArray();
-    CHECK(recipe_solve(array, 0, &recipe, &err) == -1, "an array is refused: %s", err.msg);
-    cJSON_Delete(array);
+    struct scores scores;
+    CHECK(scores_from_json(cJSON_CreateArray(), &scores, &err) == -1, "an array is refused: %s", err.msg);
 }
 
 int main(void) {

@@ -92,7 +92,7 @@ refuses "more than JSON" 1 "$dir/more.json: line $(($(wc -l <"$f") + 1)) is not 
 : >"$dir/empty.json"
 refuses "an empty file" 1 "$dir/empty.json: line 1 is not JSON; make the file again" "$dir/empty.json"
 sed 's/"layers"/"strata"/' "$f" >"$dir/strata.json"
-refuses "scores without layers" 1 "$dir/strata.json: key \"layers\" is missing" "$dir/strata.json"
+refuses "scores without layers" 1 "$dir/strata.json: key \"layers\" is missing; make it again with sens-score" "$dir/strata.json"
 
 # Several in one process: each as if it were alone, and one that fails does not keep the others from theirs.
 "$r" "$f" -o "$dir/alone.json"

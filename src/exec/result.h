@@ -1,7 +1,6 @@
-/* scores.json: what one cell's pass found, with everything that the solver and the reports need to know of
- * it. */
-#ifndef YS_CELL_RESULT_H
-#define YS_CELL_RESULT_H
+/* From a scoring pass that is done to a cell's scores.json. */
+#ifndef YS_EXEC_RESULT_H
+#define YS_EXEC_RESULT_H
 
 #include "exec/score.h"
 

@@ -1,0 +1,277 @@
+#include "cell/scores.h"
+
+#include "base/json.h"
+#include "cell/sealed.h"
+
+#include <float.h>
+#include <math.h>
+#include <stdlib.h>
+#include <string.h>
+
+static const char *const score_keys[] = {
+    [SCORES_MODELOPT] = "score", [SCORES_CLASS] = "class_score", [SCORES_BOX] = "box_score"};
+
+int scores_check_limit(double effective_bits, struct err *err) {
+    return effective_bits > 0 && effective_bits <= SCORES_BITS
+               ? 0
+               : err_set(err, ERR_FAILED, "effective_bits is %g, not above 0 and at most %d", effective_bits,
+                         SCORES_BITS);
+}
+
+static int derive_qcfg(struct scores *s, const char *weight, const char *act, const char *granularity,
+                       struct err *err) {
+    const cJSON *presets = cJSON_GetObjectItemCaseSensitive(s->json, "presets");
+    struct qcfg_choice choice = {.weight = weight,
+                                 .act = act,
+                                 .granularity = granularity,
+                                 .fp4_preset = "nvfp4",
+                                 .int4_preset = "blockwise",
+                                 .block_dim = "modelopt",
+                                 .effective_bits = s->effective_bits};
+    if (sealed_string(presets, "fp4_preset", &choice.fp4_preset, err) ||
+        sealed_string(presets, "int4_preset", &choice.int4_preset, err) ||
+        sealed_string(s->json, "block_dim", &choice.block_dim, err) || qcfg_build(&s->qcfg, &choice, err)) {
+        if (err)
+            err->code = ERR_FAILED;
+        return -1;
+    }
+    return 0;
+}
+
+static int read_formats(struct scores *s, struct err *err) {
+    const char *model, *weight, *act, *granularity;
+    const cJSON *qcfg = cJSON_GetObjectItemCaseSensitive(s->json, "qcfg");
+    struct qcfg *q = &s->qcfg;
+    if (json_get_string(s->json, "model", &model, err) || json_get_string(s->json, "weight", &weight, err) ||
+        json_get_string(s->json, "activation", &act, err) ||
+        json_get_string(s->json, "granularity", &granularity, err) ||
+        sealed_real(s->json, "effective_bits", &s->effective_bits, err) ||
+        (cJSON_GetObjectItemCaseSensitive(s->json, "effective_bits") &&
+         scores_check_limit(s->effective_bits, err)))
+        return -1;
+    if (!qcfg && derive_qcfg(s, weight, act, granularity, err))
+        return -1;
+    if (qcfg && qcfg_from_json(q, qcfg, err))
+        return err_wrap(err, "\"qcfg\"");
+    if (strcmp(q->weight_dtype, weight) != 0 || strcmp(q->act_dtype, act) != 0 ||
+        strcmp(q->granularity, granularity) != 0)
+        return err_set(err, ERR_FAILED, "\"qcfg\" is of another cell, %s-%s %s", q->weight_dtype,
+                       q->act_dtype, q->granularity);
+    s->recipe = q->recipe;
+    if (sealed_string(s->json, "recipe", &s->recipe, err) ||
+        cell_name_set(&s->name, model, weight, act, granularity, err))
+        return -1;
+    return !qcfg || strcmp(s->recipe, q->recipe) == 0
+               ? 0
+               : err_set(err, ERR_FAILED, "\"recipe\" is \"%s\", but these formats make it \"%s\"", s->recipe,
+                         q->recipe);
+}
+
+/* o[key], n sizes; absent leaves them 0. */
+static int read_sizes(const cJSON *o, const char *key, int n, long *sizes, struct err *err) {
+    const cJSON *array = cJSON_GetObjectItemCaseSensitive(o, key), *size;
+    int i = 0;
+    if (!array)
+        return 0;
+    cJSON_ArrayForEach(size, array) {
+        double v = cJSON_IsNumber(size) ? size->valuedouble : 0;
+        if (i == n || !(v >= 1 && v <= 1e9) || v != floor(v))
+            return err_set(err, ERR_FAILED, "\"%s\" is not %d sizes", key, n);
+        sizes[i++] = (long)v;
+    }
+    return i == n ? 0 : err_set(err, ERR_FAILED, "\"%s\" is not %d sizes", key, n);
+}
+
+/* A size in 16-bit elements, which is a whole number of bits. */
+static int read_bits(const cJSON *layer, const char *key, int64_t *bits, struct err *err) {
+    double size;
+    if (json_get_real(layer, key, &size, err))
+        return -1;
+    if (size < 0 || size * SCORES_BITS != floor(size * SCORES_BITS) ||
+        size * SCORES_BITS > (double)SCORES_SIZE_MAX)
+        return err_set(err, ERR_FAILED, "\"%s\" is %.17g, not a size in 16-bit elements", key, size);
+    *bits = (int64_t)(size * SCORES_BITS);
+    return 0;
+}
+
+static int read_layer(struct scores_layer *l, const cJSON *json, struct err *err) {
+    *l = (struct scores_layer){.name = json->string, .exported = true, .macs = -1};
+    if (!cJSON_IsObject(json))
+        return err_set(err, ERR_FAILED, "not an object");
+    for (int k = 0; k < SCORES_OBJECTIVES; k++) {
+        l->score[k] = NAN;
+        if (k == SCORES_MODELOPT ? json_get_real(json, score_keys[k], &l->score[k], err)
+                                 : sealed_real(json, score_keys[k], &l->score[k], err))
+            return -1;
+        if (l->score[k] < 0 || l->score[k] > FLT_MAX)
+            return err_set(err, ERR_FAILED, "its %s %g is %s", score_keys[k], l->score[k],
+                           l->score[k] < 0 ? "negative" : "above the largest float32");
+    }
+    if (read_bits(json, "cost", &l->bits, err) || read_bits(json, "none_cost", &l->none_bits, err) ||
+        read_sizes(json, "weight_shape", SCORES_WEIGHT_DIMS, l->shape, err) ||
+        read_sizes(json, "input_shape", SCORES_IMAGE_DIMS, l->input, err) ||
+        read_sizes(json, "output_shape", SCORES_IMAGE_DIMS, l->output, err) ||
+        sealed_real(json, "macs", &l->macs, err) || sealed_bool(json, "exported", &l->exported, err))
+        return -1;
+    if (l->none_bits == 0 || l->bits > l->none_bits)
+        return err_set(err, ERR_FAILED, "its \"cost\" is above its \"none_cost\", or that is 0");
+    return 0;
+}
+
+static int by_name(const void *a, const void *b) {
+    return strcmp(*(const char *const *)a, *(const char *const *)b);
+}
+
+static int refuse_twins(const struct scores *s, struct err *err) {
+    const char **names = malloc(s->n_layers * sizeof *names), *twin = NULL;
+    if (!names)
+        return err_nomem(err);
+    for (size_t i = 0; i < s->n_layers; i++)
+        names[i] = s->layers[i].name;
+    qsort(names, s->n_layers, sizeof *names, by_name);
+    for (size_t i = 1; i < s->n_layers; i++)
+        if (strcmp(names[i - 1], names[i]) == 0)
+            twin = names[i];
+    free(names);
+    return twin ? err_set(err, ERR_FAILED, "layer %s stands there twice", twin) : 0;
+}
+
+static int read_layers(struct scores *s, struct err *err) {
+    const cJSON *layers, *json;
+    int64_t total = 0;
+    if (json_get_object(s->json, "layers", &layers, err))
+        return -1;
+    int n = cJSON_GetArraySize(layers);
+    if (n < 1 || n > SCORES_LAYERS_MAX)
+        return err_set(err, ERR_FAILED, "%d layers, not 1 to %d", n, SCORES_LAYERS_MAX);
+    if (!(s->layers = calloc((size_t)n, sizeof *s->layers)))
+        return err_nomem(err);
+    cJSON_ArrayForEach(json, layers) {
+        struct scores_layer *l = &s->layers[s->n_layers++];
+        if (read_layer(l, json, err))
+            return err_wrap(err, "layer %s", json->string);
+        if (l->none_bits > SCORES_SIZE_MAX - total)
+            return err_set(err, ERR_FAILED, "layer %s: the layers are too large", l->name);
+        total += l->none_bits;
+    }
+    return refuse_twins(s, err);
+}
+
+static int read_origin(struct scores *s, struct err *err) {
+    const cJSON *j = s->json, *digests = cJSON_GetObjectItemCaseSensitive(j, "digests");
+    if (digests && !cJSON_IsObject(digests))
+        return err_set(err, ERR_FAILED, "key \"digests\" is not an object");
+    return sealed_count(j, "calibration_images", &s->calibration_images, err) ||
+                   sealed_count(j, "score_images", &s->score_images, err) ||
+                   sealed_count(j, "imgsz", &s->imgsz, err) ||
+                   sealed_count(j, "batch_size", &s->batch_size, err) ||
+                   sealed_count(j, "scoring_revision", &s->revision, err) ||
+                   sealed_string(j, "checkpoint", &s->checkpoint, err) ||
+                   sealed_string(j, "image_list", &s->image_list, err) ||
+                   sealed_bool(j, "demonstration", &s->demonstration, err) ||
+                   sealed_string(j, "computed_on", &s->computed_on, err) ||
+                   sealed_string(j, "device", &s->device, err) ||
+                   sealed_string(digests, "checkpoint", &s->checkpoint_digest, err) ||
+                   sealed_string(digests, "calib", &s->calib_digest, err) ||
+                   sealed_string(digests, "qcfg", &s->qcfg_digest, err)
+               ? -1
+               : 0;
+}
+
+/* Of an object that has been checked. */
+static int read_scores(struct scores *s, struct err *err) {
+    if (!cJSON_GetObjectItemCaseSensitive(s->json, "digest") && json_seal(s->json, err))
+        return -1;
+    return json_get_string(s->json, "digest", &s->digest, err) || read_formats(s, err) ||
+                   read_layers(s, err) || read_origin(s, err)
+               ? -1
+               : 0;
+}
+
+int scores_from_json(cJSON *json, struct scores *scores, struct err *err) {
+    *scores = (struct scores){.json = json};
+    if (sealed_check(json, err) == 0 && read_scores(scores, err) == 0)
+        return 0;
+    scores_free(scores);
+    return -1;
+}
+
+int scores_read(const char *path, struct scores *scores, struct err *err) {
+    *scores = (struct scores){0};
+    if (sealed_read(path, &scores->json, err) == 0) {
+        if (read_scores(scores, err) == 0)
+            return 0;
+        sealed_refuse(err, path, "make it again with sens-score");
+    }
+    scores_free(scores);
+    return -1;
+}
+
+static void add_sizes(struct json_builder *b, const char *key, const long *sizes, int n) {
+    json_open_array(b, key);
+    for (int i = 0; i < n; i++)
+        json_add_int(b, NULL, sizes[i]);
+    json_close(b);
+}
+
+static void add_layer(struct json_builder *b, const struct scores_layer *l) {
+    json_open_object(b, l->name);
+    json_add_real(b, score_keys[SCORES_MODELOPT], l->score[SCORES_MODELOPT]);
+    json_add_real(b, "cost", scores_elements(l->bits));
+    json_add_real(b, "none_cost", scores_elements(l->none_bits));
+    add_sizes(b, "weight_shape", l->shape, SCORES_WEIGHT_DIMS);
+    json_add_int(b, "macs", (int64_t)l->macs);
+    json_add_bool(b, "exported", l->exported);
+    add_sizes(b, "input_shape", l->input, SCORES_IMAGE_DIMS);
+    add_sizes(b, "output_shape", l->output, SCORES_IMAGE_DIMS);
+    for (int k = SCORES_MODELOPT + 1; k < SCORES_OBJECTIVES; k++)
+        if (!isnan(l->score[k]))
+            json_add_real(b, score_keys[k], l->score[k]);
+    json_close(b);
+}
+
+int scores_write(const char *path, const struct scores *s, struct err *err) {
+    const struct qcfg *q = &s->qcfg;
+    struct json_builder b = json_builder();
+    cJSON *json = NULL;
+    json_add_string(&b, "model", s->name.model);
+    json_add_string(&b, "weight", q->weight_dtype);
+    json_add_string(&b, "activation", q->act_dtype);
+    json_add_string(&b, "granularity", q->granularity);
+    json_open_object(&b, "presets");
+    json_add_string(&b, "fp4_preset", q->fp4_preset);
+    json_add_string(&b, "int4_preset", q->int4_preset);
+    json_close(&b);
+    json_add_string(&b, "block_dim", qcfg_block_dims[q->block_dim]);
+    json_add_string(&b, "base_format", q->base_format);
+    json_add_real(&b, "effective_bits", q->effective_bits);
+    json_add_string(&b, "recipe", q->recipe);
+    json_add_string(&b, "computed_on", s->computed_on);
+    json_add_int(&b, "calibration_images", s->calibration_images);
+    json_add_int(&b, "score_images", s->score_images);
+    json_add_int(&b, "imgsz", s->imgsz);
+    json_add_int(&b, "batch_size", s->batch_size);
+    json_add_string(&b, "checkpoint", s->checkpoint);
+    json_add_bool(&b, "demonstration", s->demonstration);
+    json_add_int(&b, "scoring_revision", s->revision);
+    json_open_object(&b, "digests");
+    json_add_string(&b, "checkpoint", s->checkpoint_digest);
+    json_add_string(&b, "calib", s->calib_digest);
+    json_add_string(&b, "qcfg", s->qcfg_digest);
+    json_close(&b);
+    json_add_item(&b, "qcfg", qcfg_to_json(q));
+    json_open_object(&b, "layers");
+    for (size_t i = 0; i < s->n_layers; i++)
+        add_layer(&b, &s->layers[i]);
+    json_close(&b);
+    json_add_string(&b, "device", s->device);
+    int ret = json_built(&b, &json, err) || json_seal(json, err) || json_write(path, json, err) ? -1 : 0;
+    cJSON_Delete(json);
+    return ret;
+}
+
+void scores_free(struct scores *scores) {
+    free(scores->layers);
+    cJSON_Delete(scores->json);
+    *scores = (struct scores){0};
+}

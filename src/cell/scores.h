@@ -1,0 +1,94 @@
+/* scores.json: what quantizing each layer of one cell costs, the facts of the layers, and what the numbers depend on.
+ * This is the only code that reads or writes it.
+ *
+ *     struct scores scores = {0};
+ *     if (scores_read("scores.json", &scores, &err)) ...
+ *     for (size_t i = 0; i < scores.n_layers; i++)
+ *         use(scores.layers[i].score[SCORES_MODELOPT]);
+ *     scores_free(&scores);
+ *
+ * Texts of scores that were read belong to their `json`; those of scores that are to be written belong to whoever
+ * filled them in. */
+#ifndef YS_CELL_SCORES_H
+#define YS_CELL_SCORES_H
+
+#include "cell/name.h"
+#include "cell/qcfg.h"
+
+#include <cjson/cJSON.h>
+#include <stdbool.h>
+#include <stddef.h>
+#include <stdint.h>
+
+/* What a score says a layer harms. */
+enum scores_objective {
+    SCORES_MODELOPT, /* "score": AutoQuantize's, of the outputs' sum; every file has it */
+    SCORES_CLASS,    /* "class_score" */
+    SCORES_BOX,      /* "box_score" */
+    SCORES_OBJECTIVES
+};
+
+enum { SCORES_BITS = 16, SCORES_LAYERS_MAX = 10000, SCORES_WEIGHT_DIMS = 4, SCORES_IMAGE_DIMS = 3 };
+
+/* Sizes of all layers together are at most this, in bits. */
+#define SCORES_SIZE_MAX ((int64_t)1 << 53)
+
+/* One convolution. */
+struct scores_layer {
+    const char *name;                /* its path in the module tree */
+    double score[SCORES_OBJECTIVES]; /* float32 values >= 0; NAN: not computed */
+    int64_t bits, none_bits;         /* its weights' size in bits quantized, and in 16-bit floats */
+    bool exported; /* whether the network that is deployed has it (a fact of the graph); true
+                                      * where the file does not say */
+    /* What follows is 0 (macs: -1) where the file does not say. */
+    long shape[SCORES_WEIGHT_DIMS];                           /* of its weight: cout, cin / groups, kh, kw */
+    long input[SCORES_IMAGE_DIMS], output[SCORES_IMAGE_DIMS]; /* of one image: channels, height, width */
+    double macs;                                              /* of one image */
+};
+
+struct scores {
+    struct cell_name name;
+    struct qcfg qcfg;
+    const char *recipe;          /* ModelOpt's name of the configuration: "CUSTOM_0(effective-bits: 8.0)" */
+    double effective_bits;       /* the limit that recipe-solve takes by default; 0: the file has none */
+    struct scores_layer *layers; /* in the module tree's order */
+    size_t n_layers;
+
+    /* What the numbers depend on; 0 or NULL where a file that is not ours does not say. */
+    long calibration_images, score_images; /* images calibrated and scored on */
+    long imgsz, batch_size;
+    long revision;           /* of the code that computed them: SCORE_REVISION of exec/score.h */
+    const char *checkpoint;  /* its path as the user gave it */
+    const char *image_list;  /* likewise; ours do not say */
+    bool demonstration;      /* it is the bundled one, not the official weights */
+    const char *computed_on; /* in words: "CPU, float32" */
+    const char *device;      /* the kind of device that run.json names: "cpu", "cuda" */
+    const char *checkpoint_digest, *calib_digest, *qcfg_digest;
+
+    cJSON *json;        /* what was read, sealed; NULL in scores that are to be written */
+    const char *digest; /* of what was read */
+};
+
+/* Reads and checks scores.json: sens-score's, or ModelOpt's own scores in the same layout, whose configuration is
+ * derived from "weight", "activation", "granularity" and "presets". path may be "-". Errors: ERR_FAILED, one line that
+ * names the file, the layer and what to do. */
+int scores_read(const char *path, struct scores *scores, struct err *err);
+
+/* The same of parsed JSON, which then belongs to scores, whatever is returned. */
+int scores_from_json(cJSON *json, struct scores *scores, struct err *err);
+
+/* Writes scores.json, sealed; "-" is standard output. Errors: ERR_FAILED; nothing is written then. */
+int scores_write(const char *path, const struct scores *scores, struct err *err);
+
+/* Frees what scores own, and zeroes them. */
+void scores_free(struct scores *scores);
+
+/* A size in bits as ModelOpt counts it, in 16-bit elements. */
+static inline double scores_elements(int64_t bits) {
+    return (double)bits / SCORES_BITS;
+}
+
+/* A limit of effective bits, wherever it comes from, is above 0 and at most 16. Errors: ERR_FAILED. */
+int scores_check_limit(double effective_bits, struct err *err);
+
+#endif
