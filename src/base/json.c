@@ -49,15 +49,10 @@ char *json_number_float(float v, char text[JSON_NUMBER]) {
     return shortest(v, true, text);
 }
 
-cJSON *json_real(double v) {
+/* v as json_number writes it; NULL for want of memory, or if it is not finite. */
+static cJSON *json_real(double v) {
     char text[JSON_NUMBER];
     return isfinite(v) ? cJSON_CreateRaw(json_number(v, text)) : NULL;
-}
-
-int json_put_real(cJSON *object, const char *key, double v, struct err *err) {
-    if (!isfinite(v))
-        return err_set(err, ERR_FAILED, "\"%s\" is %f, which is not a finite number", key, v);
-    return cJSON_AddItemToObject(object, key, json_real(v)) ? 0 : err_nomem(err);
 }
 
 /* cJSON does not tell bad text from a lack of memory: its allocations are counted here. */

@@ -96,12 +96,6 @@ int json_built(struct json_builder *b, cJSON **out, struct err *err);
 int json_built_write(struct json_builder *b, const char *path, struct err *err);
 int json_built_write_sealed(struct json_builder *b, const char *path, bool durable, struct err *err);
 
-/* v as json_number writes it; NULL for want of memory, or if it is not finite. */
-cJSON *json_real(double v);
-
-/* Goes when the last caller builds by a builder. */
-int json_put_real(cJSON *object, const char *key, double v, struct err *err);
-
 /* ---- Reading ---- */
 
 /* Checked reading of object[key]; errors are ERR_FAILED `key "k" is missing` or `is not a ...`; wrap them

@@ -4,8 +4,8 @@
 #include "base/json.h"
 #include "base/name.h"
 #include "cell/name.h"
-#include "exec/result.h"
 #include "cli/operands.h"
+#include "exec/result.h"
 
 #include <stdio.h>
 #include <stdlib.h>

@@ -1,7 +1,4 @@
 #define _GNU_SOURCE
-#include "report/report.h"
-
-#include "base/json.h"
 #include "base/utf8.h"
 #include "report/parts.h"
 
@@ -12,25 +9,26 @@
 #include <strings.h>
 #include <yaml.h>
 
-static cJSON *composed(const struct report *r) {
-    int bad = 0;
+static int build(const struct report *r, cJSON **tree, struct err *err) {
     const struct qcfg *q = &r->scores.qcfg;
-    cJSON *o = cJSON_CreateObject(), *run = cJSON_CreateObject(), *autoquant = cJSON_CreateObject();
-    bad |= part_put(run, "model", part_string(r->scores.name.model));
-    bad |= part_put(run, "weight_dtype", part_string(q->weight_dtype));
-    bad |= part_put(run, "act_dtype", part_string(q->act_dtype));
-    bad |= part_put(run, "granularity", part_string(q->granularity));
-    bad |= part_put(autoquant, "effective_bits", json_real(r->recipe.limit));
-    bad |= part_put(autoquant, "method", part_string("gradient"));
-    bad |= part_put(autoquant, "score_size", cJSON_CreateNumber((double)r->score_size));
-    bad |= part_put(autoquant, "batch_size", cJSON_CreateNumber((double)r->batch_size));
-    bad |= part_put(autoquant, "imgsz", cJSON_CreateNumber((double)r->scores.imgsz));
-    bad |= part_put(o, "run", run);
-    bad |= part_put(o, "checkpoint", part_string(r->checkpoint));
-    bad |= part_put(o, "dataset", part_dataset(r));
-    bad |= part_put(o, "autoquant", autoquant);
-    bad |= part_put(o, "quantization", part_quantization(r));
-    return part_done(o, bad);
+    struct json_builder b = json_builder();
+    json_open_object(&b, "run");
+    json_add_string(&b, "model", r->scores.name.model);
+    json_add_string(&b, "weight_dtype", q->weight_dtype);
+    json_add_string(&b, "act_dtype", q->act_dtype);
+    json_add_string(&b, "granularity", q->granularity);
+    json_close(&b);
+    json_add_string(&b, "checkpoint", r->checkpoint);
+    part_dataset(&b, r);
+    json_open_object(&b, "autoquant");
+    json_add_real(&b, "effective_bits", r->recipe.limit);
+    json_add_string(&b, "method", "gradient");
+    json_add_int(&b, "score_size", r->score_size);
+    json_add_int(&b, "batch_size", r->batch_size);
+    json_add_int(&b, "imgsz", r->scores.imgsz);
+    json_close(&b);
+    part_quantization(&b, r);
+    return json_built(&b, tree, err);
 }
 
 /* Whether a plain s surely reads back as this text: a word that no YAML resolver takes for a number, a date,
@@ -120,9 +118,11 @@ char *report_composed(const struct report *r, size_t *n, struct err *err) {
     int ok = 0;
     yaml_emitter_t y;
     yaml_event_t e;
-    cJSON *tree = composed(r);
+    cJSON *tree;
+    if (build(r, &tree, err))
+        return NULL;
     FILE *f = open_memstream(&text, n);
-    if (!tree || !f || !yaml_emitter_initialize(&y))
+    if (!f || !yaml_emitter_initialize(&y))
         goto out;
     yaml_emitter_set_output(&y, write_to_stream, f);
     yaml_emitter_set_unicode(&y, 1);

@@ -1,6 +1,5 @@
 #include "report/report.h"
 
-#include "base/json.h"
 #include "modelopt/state.h"
 #include "report/parts.h"
 
@@ -9,7 +8,7 @@
 /* A layer and its place among the others. */
 struct ranked {
     const struct scores_layer *layer;
-    size_t index, rank; /* rank 1 is the least sensitive */
+    size_t index;
 };
 
 static double importance(const struct scores_layer *l) {
@@ -27,101 +26,90 @@ static struct ranked *rank_layers(const struct report *r) {
     const size_t n = r->scores.n_layers;
     struct ranked *ranked = calloc(n, sizeof *ranked);
     for (size_t i = 0; ranked && i < n; i++)
-        ranked[i] = (struct ranked){&r->scores.layers[i], i, 0};
+        ranked[i] = (struct ranked){&r->scores.layers[i], i};
     if (ranked)
         qsort(ranked, n, sizeof *ranked, ascending);
     return ranked;
 }
 
-static cJSON *quantized_layers(const struct report *r) {
-    int bad = 0;
-    cJSON *o = cJSON_CreateObject();
+static void add_layers(struct json_builder *b, const struct report *r) {
+    json_open_object(b, "layers");
     for (size_t i = 0; i < r->scores.n_layers; i++) {
-        cJSON *layer = cJSON_CreateObject();
-        bad |= part_put(layer, "quantized", cJSON_CreateTrue());
-        bad |= part_put(layer, "module_type", part_string("QuantConv2d"));
-        bad |= part_put(o, r->scores.layers[i].name, layer);
+        json_open_object(b, r->scores.layers[i].name);
+        json_add_bool(b, "quantized", true);
+        json_add_string(b, "module_type", "QuantConv2d");
+        json_close(b);
     }
-    return part_done(o, bad);
+    json_close(b);
 }
 
-static cJSON *pair_of(cJSON *first, cJSON *second) {
-    cJSON *a = cJSON_CreateArray();
-    int bad = part_push(a, first);
-    bad |= part_push(a, second);
-    return part_done(a, bad);
+static void add_sensitivity(struct json_builder *b, const struct report *r, const struct scores_layer *l,
+                            char *handle, size_t rank) {
+    json_open_object(b, handle);
+    json_open_array(b, "formats");
+    json_add_string(b, NULL, r->scores.recipe);
+    json_add_string(b, NULL, r->recipe.none);
+    json_close(b);
+    json_open_array(b, "scores");
+    json_add_real(b, NULL, l->score[SCORES_MODELOPT]);
+    json_add_real(b, NULL, 0);
+    json_close(b);
+    json_open_array(b, "costs");
+    json_add_real(b, NULL, scores_elements(l->bits));
+    json_add_real(b, NULL, scores_elements(l->none_bits));
+    json_close(b);
+    json_add_real(b, "importance", importance(l));
+    json_add_int(b, "rank", (int64_t)rank);
+    json_add_bool(b, "exported", l->exported);
+    json_close(b);
 }
 
-static cJSON *sensitivity_of(const struct report *r, const struct scores_layer *l, size_t rank) {
-    int bad = 0;
-    cJSON *o = cJSON_CreateObject();
-    bad |= part_put(o, "formats", pair_of(part_string(r->scores.recipe), part_string(r->recipe.none)));
-    bad |= part_put(o, "scores", pair_of(json_real(l->score[SCORES_MODELOPT]), json_real(0)));
-    bad |= part_put(o, "costs",
-                    pair_of(json_real(scores_elements(l->bits)), json_real(scores_elements(l->none_bits))));
-    bad |= part_put(o, "importance", json_real(importance(l)));
-    bad |= part_put(o, "rank", cJSON_CreateNumber((double)rank));
-    bad |= part_put(o, "exported", cJSON_CreateBool(l->exported));
-    return part_done(o, bad);
-}
-
-static int put_handle(cJSON *o, const char *layer, cJSON *item) {
-    char *handle = state_handle(layer);
-    int bad = -1;
-    if (handle)
-        bad = part_put(o, handle, item);
-    else
-        cJSON_Delete(item);
-    free(handle);
-    return bad;
-}
-
-static cJSON *layer_sensitivity(const struct report *r, const struct ranked *ranked) {
-    int bad = 0;
-    cJSON *o = cJSON_CreateObject();
-    size_t *rank = calloc(r->scores.n_layers, sizeof *rank);
-    for (size_t i = 0; rank && i < r->scores.n_layers; i++)
-        rank[ranked[i].index] = i + 1;
-    for (size_t i = 0; rank && i < r->scores.n_layers; i++)
-        bad |= put_handle(o, r->scores.layers[i].name, sensitivity_of(r, &r->scores.layers[i], rank[i]));
-    bad |= !rank;
-    free(rank);
-    return part_done(o, bad);
-}
-
-static cJSON *ranking(const struct report *r, const struct ranked *ranked) {
-    int bad = 0;
-    cJSON *a = cJSON_CreateArray();
+static void add_ranking(struct json_builder *b, const struct report *r, const struct ranked *ranked,
+                        char **handles) {
+    json_open_array(b, "sensitivity_ranking");
     for (size_t i = 0; i < r->scores.n_layers; i++) {
-        cJSON *o = cJSON_CreateObject();
-        char *handle = state_handle(ranked[i].layer->name);
-        bad |= part_put(o, "name", handle ? part_string(handle) : NULL);
-        bad |= part_put(o, "importance", json_real(importance(ranked[i].layer)));
-        bad |= part_push(a, o);
-        free(handle);
+        json_open_object(b, NULL);
+        json_add_string(b, "name", handles[ranked[i].index]);
+        json_add_real(b, "importance", importance(ranked[i].layer));
+        json_close(b);
     }
-    return part_done(a, bad);
+    json_close(b);
 }
 
-char *report_manifest(const struct report *r, size_t *n, struct err *err) {
-    int bad = 0;
+char *report_manifest(const struct report *r, size_t *length, struct err *err) {
+    const size_t n = r->scores.n_layers;
     struct ranked *ranked = rank_layers(r);
-    if (!ranked) {
-        err_nomem(err);
-        return NULL;
+    size_t *rank = calloc(n, sizeof *rank);
+    char **handles = calloc(n, sizeof *handles), *text = NULL;
+    struct json_builder b = json_builder();
+    for (size_t i = 0; ranked && rank && handles && i < n; i++) {
+        rank[ranked[i].index] = i + 1; /* rank 1 is the least sensitive */
+        if (!(handles[i] = state_handle(r->scores.layers[i].name)))
+            json_fail(&b, NULL);
     }
-    cJSON *o = cJSON_CreateObject();
-    bad |= part_put(o, "scheme", part_scheme(r));
-    bad |= part_put(o, "model", part_model(r));
-    bad |= part_put(o, "num_quantized_layers", cJSON_CreateNumber((double)r->scores.n_layers));
-    bad |= part_put(o, "layers", quantized_layers(r));
-    bad |= part_put(o, "autoquant_state", part_search(r));
-    bad |= part_put(o, "layer_sensitivity", layer_sensitivity(r, ranked));
-    bad |= part_put(o, "sensitivity_ranking", ranking(r, ranked));
-    bad |= part_put(o, "dataset", part_dataset(r));
-    bad |= part_put(o, "quantization", part_quantization(r));
-    bad |= part_put(o, "run_config", part_run_config(r));
-    bad |= part_put(o, "provenance", part_provenance(r));
+    if (ranked && rank && handles) {
+        part_scheme(&b, r);
+        part_model(&b, r);
+        json_add_int(&b, "num_quantized_layers", (int64_t)n);
+        add_layers(&b, r);
+        part_search(&b, r);
+        json_open_object(&b, "layer_sensitivity");
+        for (size_t i = 0; i < n; i++)
+            add_sensitivity(&b, r, &r->scores.layers[i], handles[i], rank[i]);
+        json_close(&b);
+        add_ranking(&b, r, ranked, handles);
+        part_dataset(&b, r);
+        part_quantization(&b, r);
+        part_run_config(&b, r);
+        part_provenance(&b, r);
+    } else {
+        json_fail(&b, NULL);
+    }
+    text = part_text(&b, length, err);
+    for (size_t i = 0; handles && i < n; i++)
+        free(handles[i]);
+    free(handles);
+    free(rank);
     free(ranked);
-    return part_text(part_done(o, bad), n, err);
+    return text;
 }

@@ -4,7 +4,6 @@
 #include "base/json.h"
 #include "base/utf8.h"
 #include "cell/findings.h"
-#include "report/parts.h"
 
 #include <ctype.h>
 #include <stdarg.h>
@@ -188,26 +187,16 @@ static void put_summary(FILE *f, const struct report *r) {
             r->calib_images_max);
 }
 
-static int by_key(const void *a, const void *b) {
-    return strcmp((*(cJSON *const *)a)->string, (*(cJSON *const *)b)->string);
-}
-
-/* A copy of an object whose keys are sorted, at every depth; NULL when out of memory. */
-static cJSON *sorted(const cJSON *o) {
-    if (!cJSON_IsObject(o))
-        return cJSON_Duplicate(o, 1);
-    size_t n = (size_t)cJSON_GetArraySize(o), i = 0;
-    const cJSON **items = calloc(n + 1, sizeof *items), *c;
-    cJSON *copy = cJSON_CreateObject();
-    int bad = !items;
-    for (c = o->child; items && c; c = c->next)
-        items[i++] = c;
-    if (items)
-        qsort(items, n, sizeof *items, by_key);
-    for (i = 0; items && i < n; i++)
-        bad |= part_put(copy, items[i]->string, sorted(items[i]));
-    free(items);
-    return part_done(copy, bad);
+/* Sorts the keys of objects, at every depth. */
+static void sort_keys(cJSON *o) {
+    for (cJSON *c = o->child; c; c = c->next)
+        sort_keys(c);
+    for (int left = cJSON_IsObject(o) ? cJSON_GetArraySize(o) : 0; left > 0; left--) {
+        cJSON *least = o->child, *c = o->child;
+        for (int i = 0; i < left; i++, c = c->next)
+            least = strcmp(c->string, least->string) < 0 ? c : least;
+        cJSON_AddItemToArray(o, cJSON_DetachItemViaPointer(o, least)); /* allocates nothing */
+    }
 }
 
 static int put_quantization(FILE *f, const struct report *r) {
@@ -220,7 +209,9 @@ static int put_quantization(FILE *f, const struct report *r) {
     put_row(f, "Quant cfg overrides", overrides && overrides->child ? "see below" : "none");
     if (!overrides || !overrides->child)
         return 0;
-    cJSON *copy = sorted(overrides);
+    cJSON *copy = cJSON_Duplicate(overrides, 1);
+    if (copy)
+        sort_keys(copy);
     char *text = copy ? json_text(copy) : NULL;
     cJSON_Delete(copy);
     if (!text)

@@ -1,10 +1,7 @@
 #include "report/parts.h"
 
-#include "base/json.h"
 #include "base/version.h"
-#include "report/report.h"
 
-#include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 
@@ -13,30 +10,12 @@ const char report_demonstration[] =
     "weights. Its "
     "sensitivities show what the tools do; they say nothing about an official YOLOv10.";
 
-int part_put(cJSON *object, const char *key, cJSON *item) {
-    if (object && item && cJSON_AddItemToObject(object, key, item))
-        return 0;
-    cJSON_Delete(item);
-    return -1;
-}
-
-int part_push(cJSON *array, cJSON *item) {
-    if (array && item && cJSON_AddItemToArray(array, item))
-        return 0;
-    cJSON_Delete(item);
-    return -1;
-}
-
-cJSON *part_done(cJSON *object, int bad) {
-    if (!bad)
-        return object;
-    cJSON_Delete(object);
-    return NULL;
-}
-
-char *part_text(cJSON *object, size_t *n, struct err *err) {
-    char *text = object ? json_text(object) : NULL;
-    cJSON_Delete(object);
+char *part_text(struct json_builder *b, size_t *n, struct err *err) {
+    cJSON *json;
+    if (json_built(b, &json, err))
+        return NULL;
+    char *text = json_text(json);
+    cJSON_Delete(json);
     if (text)
         *n = strlen(text);
     else
@@ -44,102 +23,97 @@ char *part_text(cJSON *object, size_t *n, struct err *err) {
     return text;
 }
 
-cJSON *part_string(const char *s) {
-    return s ? cJSON_CreateString(s) : cJSON_CreateNull();
-}
-
-static cJSON *integer(long v) {
-    return cJSON_CreateNumber((double)v);
-}
-
 /* A copy of a member of the configuration's own JSON. */
-static cJSON *of_qcfg(const struct report *r, const char *key) {
-    return cJSON_Duplicate(cJSON_GetObjectItemCaseSensitive(r->qcfg_json, key), 1);
+static void add_of_qcfg(struct json_builder *b, const struct report *r, const char *key) {
+    json_add_item(b, key, cJSON_Duplicate(cJSON_GetObjectItemCaseSensitive(r->qcfg_json, key), 1));
 }
 
-cJSON *part_scheme(const struct report *r) {
-    int bad = 0;
-    cJSON *o = cJSON_CreateObject(), *formats = cJSON_CreateArray();
-    bad |= part_push(formats, part_string(r->scores.qcfg.base_format));
-    bad |= part_put(o, "name", part_string(r->title));
-    bad |= part_put(o, "auto_quantize_bits", json_real(r->recipe.limit));
-    bad |= part_put(o, "auto_quantize_method", part_string("gradient"));
-    bad |= part_put(o, "auto_quantize_score_size", integer(r->score_size));
-    bad |= part_put(o, "coverage_mode", part_string("full"));
-    bad |= part_put(o, "coverage_fraction", json_real(1));
-    bad |= part_put(o, "quant_formats", formats);
-    return part_done(o, bad);
+void part_scheme(struct json_builder *b, const struct report *r) {
+    json_open_object(b, "scheme");
+    json_add_string(b, "name", r->title);
+    json_add_real(b, "auto_quantize_bits", r->recipe.limit);
+    json_add_string(b, "auto_quantize_method", "gradient");
+    json_add_int(b, "auto_quantize_score_size", r->score_size);
+    json_add_string(b, "coverage_mode", "full");
+    json_add_real(b, "coverage_fraction", 1);
+    json_open_array(b, "quant_formats");
+    json_add_string(b, NULL, r->scores.qcfg.base_format);
+    json_close(b);
+    json_close(b);
 }
 
-cJSON *part_model(const struct report *r) {
-    cJSON *o = cJSON_CreateObject();
-    return part_done(o, part_put(o, "id", part_string(r->checkpoint)));
+void part_model(struct json_builder *b, const struct report *r) {
+    json_open_object(b, "model");
+    json_add_string(b, "id", r->checkpoint);
+    json_close(b);
 }
 
-cJSON *part_dataset(const struct report *r) {
-    int bad = 0;
-    cJSON *o = cJSON_CreateObject();
-    bad |= part_put(o, "image_list", part_string(r->image_list));
-    bad |= part_put(o, "imgsz", integer(r->scores.imgsz));
-    bad |= part_put(o, "num_calib_samples", integer(r->scores.calibration_images));
-    bad |= part_put(o, "max_calib_samples", integer(r->calib_images_max));
-    bad |= part_put(o, "num_calib_batches",
-                    integer((r->scores.calibration_images + r->batch_size - 1) / r->batch_size));
-    bad |= part_put(o, "batch_size", integer(r->batch_size));
-    return part_done(o, bad);
+void part_dataset(struct json_builder *b, const struct report *r) {
+    const long images = r->scores.calibration_images;
+    json_open_object(b, "dataset");
+    json_add_string(b, "image_list", r->image_list);
+    json_add_int(b, "imgsz", r->scores.imgsz);
+    json_add_int(b, "num_calib_samples", images);
+    json_add_int(b, "max_calib_samples", r->calib_images_max);
+    json_add_int(b, "num_calib_batches", (images + r->batch_size - 1) / r->batch_size);
+    json_add_int(b, "batch_size", r->batch_size);
+    json_close(b);
 }
 
-cJSON *part_quantization(const struct report *r) {
-    int bad = 0;
+void part_quantization(struct json_builder *b, const struct report *r) {
     const struct qcfg *q = &r->scores.qcfg;
-    cJSON *o = cJSON_CreateObject(), *pair = cJSON_CreateObject(), *granularity = cJSON_CreateObject(),
-          *presets = cJSON_CreateObject();
-    bad |= part_put(pair, "weight", part_string(q->weight_dtype));
-    bad |= part_put(pair, "activation", part_string(q->act_dtype));
-    bad |= part_put(granularity, "name", part_string(q->granularity));
-    bad |= part_put(granularity, "quant_cfg_overrides", of_qcfg(r, "quant_cfg_overrides"));
-    bad |= part_put(presets, "fp4_preset", part_string(q->fp4_preset));
-    bad |= part_put(presets, "int4_preset", part_string(q->int4_preset));
-    bad |= part_put(o, "base_format_name", part_string(q->base_format));
-    bad |= part_put(o, "quant_pair", pair);
-    bad |= part_put(o, "quant_granularity", granularity);
-    bad |= part_put(o, "effective_quant_cfg_summary", of_qcfg(r, "effective_quant_cfg_summary"));
-    bad |= part_put(o, "presets", presets);
-    bad |=
-        part_put(o, "block_dim", part_string(q->block_dim == BLOCK_DIM_REDUCTION ? "reduction" : "modelopt"));
-    return part_done(o, bad);
+    json_open_object(b, "quantization");
+    json_add_string(b, "base_format_name", q->base_format);
+    json_open_object(b, "quant_pair");
+    json_add_string(b, "weight", q->weight_dtype);
+    json_add_string(b, "activation", q->act_dtype);
+    json_close(b);
+    json_open_object(b, "quant_granularity");
+    json_add_string(b, "name", q->granularity);
+    add_of_qcfg(b, r, "quant_cfg_overrides");
+    json_close(b);
+    add_of_qcfg(b, r, "effective_quant_cfg_summary");
+    json_open_object(b, "presets");
+    json_add_string(b, "fp4_preset", q->fp4_preset);
+    json_add_string(b, "int4_preset", q->int4_preset);
+    json_close(b);
+    json_add_string(b, "block_dim", qcfg_block_dims[q->block_dim]);
+    json_close(b);
 }
 
-cJSON *part_run_config(const struct report *r) {
+void part_run_config(struct json_builder *b, const struct report *r) {
     char file[REPORT_FILE_MAX];
-    cJSON *o = cJSON_CreateObject();
-    return part_done(o, part_put(o, "composed_yaml_path",
-                                 part_string(report_file(REPORT_COMPOSED, &r->scores.name, file))));
+    json_open_object(b, "run_config");
+    json_add_string(b, "composed_yaml_path", report_file(REPORT_COMPOSED, &r->scores.name, file));
+    json_close(b);
 }
 
-cJSON *part_search(const struct report *r) {
-    int bad = 0;
-    cJSON *o = cJSON_CreateObject(), *keys = cJSON_CreateArray(), *constraints = cJSON_CreateObject();
-    bad |= part_push(keys, part_string("candidate_stats"));
-    bad |= part_push(keys, part_string("best"));
-    bad |= part_put(constraints, "effective_bits", json_real(r->recipe.bits));
-    bad |= part_put(o, "keys", keys);
-    bad |= part_put(o, "constraints", constraints);
-    bad |= part_put(o, "score", json_real(r->recipe.score));
-    bad |= part_put(o, "is_satisfied", cJSON_CreateBool(r->recipe.satisfied));
-    return part_done(o, bad);
+void part_search(struct json_builder *b, const struct report *r) {
+    json_open_object(b, "autoquant_state");
+    json_open_array(b, "keys");
+    json_add_string(b, NULL, "candidate_stats");
+    json_add_string(b, NULL, "best");
+    json_close(b);
+    json_open_object(b, "constraints");
+    json_add_real(b, "effective_bits", r->recipe.bits);
+    json_close(b);
+    json_add_real(b, "score", r->recipe.score);
+    json_add_bool(b, "is_satisfied", r->recipe.satisfied);
+    json_close(b);
 }
 
-cJSON *part_provenance(const struct report *r) {
+void part_provenance(struct json_builder *b, const struct report *r) {
     const cJSON *digests = cJSON_GetObjectItemCaseSensitive(r->scores.json, "digests");
-    int bad = 0;
-    cJSON *o = cJSON_CreateObject();
-    bad |= part_put(o, "tool", part_string("yolosens"));
-    bad |= part_put(o, "version", part_string(YOLOSENS_VERSION));
-    bad |= part_put(o, "computed_on", part_string(r->scores.computed_on));
-    bad |= part_put(o, "digests", digests ? cJSON_Duplicate(digests, 1) : cJSON_CreateNull());
-    bad |= part_put(o, "demonstration", cJSON_CreateBool(r->scores.demonstration));
+    json_open_object(b, "provenance");
+    json_add_string(b, "tool", "yolosens");
+    json_add_string(b, "version", YOLOSENS_VERSION);
+    json_add_string(b, "computed_on", r->scores.computed_on);
+    if (digests)
+        json_add_item(b, "digests", cJSON_Duplicate(digests, 1));
+    else
+        json_add_null(b, "digests");
+    json_add_bool(b, "demonstration", r->scores.demonstration);
     if (r->scores.demonstration)
-        bad |= part_put(o, "demonstration_note", part_string(report_demonstration));
-    return part_done(o, bad);
+        json_add_string(b, "demonstration_note", report_demonstration);
+    json_close(b);
 }

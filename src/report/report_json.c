@@ -1,107 +1,92 @@
-#include "report/report.h"
-
-#include "base/json.h"
 #include "cell/findings.h"
 #include "report/parts.h"
 
 /* o[key] = the sizes, unless they are unknown. */
-static int put_sizes(cJSON *o, const char *key, const long *sizes, int n) {
-    int v[SCORES_WEIGHT_DIMS];
+static void add_sizes(struct json_builder *b, const char *key, const long *sizes, int n) {
     if (!sizes[0])
-        return 0;
+        return;
+    json_open_array(b, key);
     for (int i = 0; i < n; i++)
-        v[i] = (int)sizes[i];
-    return part_put(o, key, cJSON_CreateIntArray(v, n));
+        json_add_int(b, NULL, sizes[i]);
+    json_close(b);
 }
 
-static cJSON *layer_row(const struct report *r, size_t layer) {
+static void add_layer(struct json_builder *b, const struct report *r, size_t layer) {
     const struct scores_layer *l = &r->scores.layers[layer];
-    int bad = 0;
-    cJSON *o = cJSON_CreateObject();
-    bad |= part_put(o, "layer", part_string(l->name));
-    bad |= part_put(o, "num_bits", json_real(r->scores.qcfg.bits));
-    bad |= part_put(o, "sensitivity", json_real(l->score[SCORES_MODELOPT]));
-    bad |= part_put(o, "size_cost", json_real(scores_elements(l->bits)));
-    bad |= part_put(o, "exported", cJSON_CreateBool(l->exported));
-    bad |= part_put(o, "kept_16_bit", cJSON_CreateBool(r->recipe.kept[layer]));
-    bad |= put_sizes(o, "weight_shape", l->shape, SCORES_WEIGHT_DIMS);
+    json_open_object(b, NULL);
+    json_add_string(b, "layer", l->name);
+    json_add_real(b, "num_bits", r->scores.qcfg.bits);
+    json_add_real(b, "sensitivity", l->score[SCORES_MODELOPT]);
+    json_add_real(b, "size_cost", scores_elements(l->bits));
+    json_add_bool(b, "exported", l->exported);
+    json_add_bool(b, "kept_16_bit", r->recipe.kept[layer]);
+    add_sizes(b, "weight_shape", l->shape, SCORES_WEIGHT_DIMS);
     if (l->macs >= 0)
-        bad |= part_put(o, "macs", cJSON_CreateNumber(l->macs));
-    bad |= put_sizes(o, "input_shape", l->input, SCORES_IMAGE_DIMS);
-    bad |= put_sizes(o, "output_shape", l->output, SCORES_IMAGE_DIMS);
-    bad |= part_put(o, "artefact", cJSON_CreateBool(findings_is_artefact(&r->scores, l)));
-    return part_done(o, bad);
+        json_add_item(b, "macs", cJSON_CreateNumber(l->macs));
+    add_sizes(b, "input_shape", l->input, SCORES_IMAGE_DIMS);
+    add_sizes(b, "output_shape", l->output, SCORES_IMAGE_DIMS);
+    json_add_bool(b, "artefact", findings_is_artefact(&r->scores, l));
+    json_close(b);
 }
 
-static cJSON *layer_rows(const struct report *r, const struct findings *found) {
-    int bad = 0;
-    cJSON *a = cJSON_CreateArray();
-    for (size_t i = 0; i < r->scores.n_layers; i++)
-        bad |= part_push(a, layer_row(r, found->by_score[i]));
-    return part_done(a, bad);
-}
-
-static cJSON *smallest_sets(const struct report *r, const struct findings *found) {
-    int bad = 0;
-    cJSON *a = cJSON_CreateArray();
+static void add_sets(struct json_builder *b, const struct report *r, const struct findings *found) {
+    json_open_array(b, "smallest_sets");
     for (int k = 0; k < FINDING_SETS; k++) {
         const struct finding_set *s = &found->sets[k];
-        cJSON *o = cJSON_CreateObject(), *layers = cJSON_CreateArray();
+        json_open_object(b, NULL);
+        json_add_real(b, "share", s->share);
+        json_add_real(b, "share_held", s->held);
+        json_add_real(b, "effective_bits", s->bits);
+        json_add_real(b, "effective_bits_exported", s->exported_bits);
+        json_open_array(b, "layers");
         for (size_t i = 0, n = 0; i < r->scores.n_layers && n < s->n; i++)
             if (r->scores.layers[found->by_score[i]].exported) {
-                bad |= part_push(layers, part_string(r->scores.layers[found->by_score[i]].name));
+                json_add_string(b, NULL, r->scores.layers[found->by_score[i]].name);
                 n++;
             }
-        bad |= part_put(o, "share", json_real(s->share));
-        bad |= part_put(o, "share_held", json_real(s->held));
-        bad |= part_put(o, "effective_bits", json_real(s->bits));
-        bad |= part_put(o, "effective_bits_exported", json_real(s->exported_bits));
-        bad |= part_put(o, "layers", layers);
-        bad |= part_push(a, o);
+        json_close(b);
+        json_close(b);
     }
-    return part_done(a, bad);
+    json_close(b);
 }
 
-static cJSON *solver_choice(const struct report *r, const struct findings *found) {
-    int bad = 0;
-    cJSON *o = cJSON_CreateObject(), *kept = cJSON_CreateArray();
+static void add_choice(struct json_builder *b, const struct report *r, const struct findings *found) {
+    json_open_object(b, "solver_choice");
+    json_add_real(b, "limit", r->recipe.limit);
+    json_add_bool(b, "limit_leaves_choice", !found->no_choice);
+    json_open_array(b, "kept_16_bit");
     for (size_t i = 0; i < r->scores.n_layers; i++)
         if (r->recipe.kept[found->by_score[i]])
-            bad |= part_push(kept, part_string(r->scores.layers[found->by_score[i]].name));
-    bad |= part_put(o, "limit", json_real(r->recipe.limit));
-    bad |= part_put(o, "limit_leaves_choice", cJSON_CreateBool(!found->no_choice));
-    bad |= part_put(o, "kept_16_bit", kept);
-    bad |= part_put(o, "kept_exported", cJSON_CreateNumber((double)found->n_kept_exported));
-    return part_done(o, bad);
-}
-
-static cJSON *notes(const struct findings *found) {
-    int bad = 0;
-    cJSON *a = cJSON_CreateArray();
-    for (size_t i = 0; found->notes[i]; i++)
-        bad |= part_push(a, part_string(found->notes[i]));
-    return part_done(a, bad);
+            json_add_string(b, NULL, r->scores.layers[found->by_score[i]].name);
+    json_close(b);
+    json_add_int(b, "kept_exported", (int64_t)found->n_kept_exported);
+    json_close(b);
 }
 
 char *report_json(const struct report *r, size_t *n, struct err *err) {
-    int bad = 0;
+    struct json_builder b = json_builder();
     struct findings *found = findings_new(&r->scores, &r->recipe);
-    if (!found) {
-        err_nomem(err);
-        return NULL;
+    part_scheme(&b, r);
+    part_model(&b, r);
+    part_dataset(&b, r);
+    part_quantization(&b, r);
+    part_run_config(&b, r);
+    part_search(&b, r);
+    if (found) {
+        json_open_array(&b, "layer_sensitivity");
+        for (size_t i = 0; i < r->scores.n_layers; i++)
+            add_layer(&b, r, found->by_score[i]);
+        json_close(&b);
+        add_sets(&b, r, found);
+        add_choice(&b, r, found);
+        json_open_array(&b, "notes");
+        for (size_t i = 0; found->notes[i]; i++)
+            json_add_string(&b, NULL, found->notes[i]);
+        json_close(&b);
+    } else {
+        json_fail(&b, NULL);
     }
-    cJSON *o = cJSON_CreateObject();
-    bad |= part_put(o, "scheme", part_scheme(r));
-    bad |= part_put(o, "model", part_model(r));
-    bad |= part_put(o, "dataset", part_dataset(r));
-    bad |= part_put(o, "quantization", part_quantization(r));
-    bad |= part_put(o, "run_config", part_run_config(r));
-    bad |= part_put(o, "autoquant_state", part_search(r));
-    bad |= part_put(o, "layer_sensitivity", layer_rows(r, found));
-    bad |= part_put(o, "smallest_sets", smallest_sets(r, found));
-    bad |= part_put(o, "solver_choice", solver_choice(r, found));
-    bad |= part_put(o, "notes", notes(found));
-    bad |= part_put(o, "provenance", part_provenance(r));
+    part_provenance(&b, r);
     findings_free(&found);
-    return part_text(part_done(o, bad), n, err);
+    return part_text(&b, n, err);
 }

@@ -20,10 +20,11 @@ static void read_amax(const char *path, struct err *err) {
 }
 
 static void solve(const char *path, struct err *err) {
-    cJSON *scores = NULL, *recipe = NULL;
-    fuzz_judge(json_read(path, &scores, err) || recipe_solve(scores, 0, &recipe, err) ? -1 : 0, err);
-    cJSON_Delete(recipe);
-    cJSON_Delete(scores);
+    struct scores scores;
+    struct recipe recipe = {0};
+    fuzz_judge(scores_read(path, &scores, err) || recipe_solve(&scores, 0, &recipe, err) ? -1 : 0, err);
+    recipe_free(&recipe);
+    scores_free(&scores);
 }
 
 int LLVMFuzzerTestOneInput(const uint8_t *data, size_t n) {
