@@ -49,12 +49,6 @@ char *json_number_float(float v, char text[JSON_NUMBER]) {
     return shortest(v, true, text);
 }
 
-/* v as json_number writes it; NULL for want of memory, or if it is not finite. */
-static cJSON *json_real(double v) {
-    char text[JSON_NUMBER];
-    return isfinite(v) ? cJSON_CreateRaw(json_number(v, text)) : NULL;
-}
-
 /* cJSON does not tell bad text from a lack of memory: its allocations are counted here. */
 static _Thread_local bool memory_lacked;
 
