@@ -1,6 +1,7 @@
 /* calib-stats: amax of every convolution's input and weight, from a checkpoint and a calib stream. */
 #include "cli/opt.h"
-#include "cli/session.h"
+#include "cli/progress.h"
+#include "exec/session.h"
 
 #include <unistd.h>
 
@@ -25,7 +26,8 @@ int main(int argc, char **argv) {
     struct request r = {{.device = "auto",
                          .threads = (int)sysconf(_SC_NPROCESSORS_ONLN),
                          .batch_size = 1,
-                         .say = opt_complain},
+                         .say = opt_complain,
+                         .progress = progress_show},
                         .output = "-"};
     struct opt rows[] = {
         {"model", 'm', OPT_STRING, &r.options.model, "FILE", "YOLOv10 checkpoint", .required = true},

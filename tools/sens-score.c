@@ -1,7 +1,8 @@
 /* sens-score: sensitivity scores of every convolution, for any number of cells of one model in one pass. */
 #include "cli/cells.h"
 #include "cli/opt.h"
-#include "cli/session.h"
+#include "cli/progress.h"
+#include "exec/session.h"
 
 #include <limits.h>
 #include <stdio.h>
@@ -33,10 +34,10 @@ static int run(void *ctx, const struct operands *operands, struct err *err) {
         return 0;
     }
     if (r->probe) {
-        const char *kind;
-        if (session_device(&r->options, &kind, err))
+        const struct backend_kind *kind;
+        if (backend_find(r->options.device, r->options.say, &kind, err))
             return -1;
-        puts(kind);
+        puts(kind->word);
         return 0;
     }
     if (!r->options.model || !r->options.calib)
@@ -51,7 +52,8 @@ int main(int argc, char **argv) {
         {.device = "auto",
          .threads = (int)sysconf(_SC_NPROCESSORS_ONLN),
          .batch_size = 1,
-         .say = opt_complain},
+         .say = opt_complain,
+         .progress = progress_show},
         {.score_size = 16, .output = "-", .complain = opt_complain},
     };
     struct opt rows[] = {

@@ -5,9 +5,9 @@
  *     bench-cuda CHECKPOINT CALIB SCORE_SIZE JSON
  */
 #include "base/json.h"
-#include "cli/session.h"
 #include "exec/cuda/device.h"
 #include "exec/score.h"
+#include "exec/session.h"
 #include "model/shape.h"
 #include "peak.h"
 
@@ -27,7 +27,7 @@ struct work {
 struct bench {
     struct session session;
     struct cuda_peak peak;
-    struct plan plan;
+    struct pairs plan;
     int score_images;
     double *ms;           /* [phase * n_convs + conv] */
     struct chw *in, *out; /* of each convolution */
@@ -79,6 +79,7 @@ static struct work work_of(const struct bench *b, enum cuda_phase phase, size_t 
 
 static int run(struct bench *b, int score_size, struct err *err) {
     struct session *s = &b->session;
+    struct cuda *card = cuda_of(s->backend);
     struct qcfg cells[64];
     const struct qcfg *list[64];
     struct cuda_trace *trace = NULL;
@@ -91,23 +92,23 @@ static int run(struct bench *b, int score_size, struct err *err) {
     b->score_images = steps;
     /* Once to load the kernels, once for the clock. */
     if (session_calibrate(s, err) || cuda_trace_new(s->graph->n_convs, &trace, err) ||
-        plan_make(list, (size_t)n, &b->plan, err))
+        pairs_make(list, (size_t)n, &b->plan, err))
         goto out;
     amax_free(&s->amax);
-    s->cuda->trace = trace;
+    card->trace = trace;
     if (session_calibrate(s, err) || cuda_trace_read(trace, b->ms, err))
         goto out;
-    s->cuda->trace = NULL;
+    card->trace = NULL;
     if (!(sums = calloc((size_t)b->plan.n_pairs * s->graph->n_convs * (size_t)steps, sizeof *sums))) {
         err_nomem(err);
         goto out;
     }
-    if (cuda_scorer_new(s->cuda, s->graph, &s->amax, &b->plan, s->images, 1, steps, &scorer, err))
+    if (cuda_scorer_new(card, s->graph, &s->amax, &b->plan, s->images, 1, steps, &scorer, err))
         goto out;
     for (int p = 0; p < b->plan.n_pairs; p++)
         wanted[p] = true;
     for (int pass = 0; pass < 2; pass++) {
-        s->cuda->trace = pass ? trace : NULL;
+        card->trace = pass ? trace : NULL;
         for (int step = 0, k; step < steps; step += k) {
             k = cuda_scorer_batch(scorer, step, steps - step);
             if (cuda_scorer_run(scorer, step, k, wanted, sums, err))
@@ -116,7 +117,7 @@ static int run(struct bench *b, int score_size, struct err *err) {
     }
     ret = cuda_trace_read(trace, b->ms, err);
 out:
-    s->cuda->trace = NULL;
+    card->trace = NULL;
     cuda_scorer_free(&scorer);
     cuda_trace_free(&trace);
     free(sums);
@@ -143,13 +144,13 @@ static cJSON *line(const struct bench *b, const char *name, enum cuda_phase phas
 static int report(const struct bench *b, const char *path, struct err *err) {
     const struct graph *g = b->session.graph;
     cJSON *o = cJSON_CreateObject(), *lines = cJSON_AddArrayToObject(o, "lines");
-    cJSON_AddStringToObject(o, "card", cuda_name(b->session.cuda));
+    cJSON_AddStringToObject(o, "card", b->session.backend->kind->name(b->session.backend));
     cJSON_AddStringToObject(o, "model", b->session.options.model);
     cJSON_AddItemToObject(o, "peak_f32_tflops", json_real(b->peak.f32));
     cJSON_AddItemToObject(o, "peak_bf16_mma_tflops", json_real(b->peak.bf16));
     cJSON_AddItemToObject(o, "peak_copy_gb_per_s", json_real(b->peak.bandwidth));
-    printf("%s: float32 %.1f TFLOP/s, bf16 mma %.0f TFLOP/s, copies %.0f GB/s\n", cuda_name(b->session.cuda),
-           b->peak.f32, b->peak.bf16, b->peak.bandwidth);
+    printf("%s: float32 %.1f TFLOP/s, bf16 mma %.0f TFLOP/s, copies %.0f GB/s\n",
+           b->session.backend->kind->name(b->session.backend), b->peak.f32, b->peak.bf16, b->peak.bandwidth);
     printf("%s: %d images calibrated on, %d scored on, %d pairs of operands\n", b->session.options.model,
            b->session.images->count, b->score_images, b->plan.n_pairs);
     printf("%-11s %-36s %9s %8s %6s %9s %6s\n", "phase", "layer", "ms", "TFLOP/s", "%", "GB/s", "%");
@@ -189,7 +190,7 @@ int main(int argc, char **argv) {
 out:
     if (ret)
         fprintf(stderr, "bench-cuda: %s\n", err.msg);
-    plan_free(&b.plan);
+    pairs_free(&b.plan);
     free(b.ms);
     free(b.in);
     free(b.out);

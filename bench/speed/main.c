@@ -25,7 +25,7 @@ static int measure(const struct request *r, struct err *err) {
     struct session session = {0};
     struct phases phases = {0};
     double peak[PEAK_KINDS] = {0};
-    char *name = model_name(r->options.model);
+    char *name = session_model_name(r->options.model);
     cJSON *json = NULL;
     int ret = -1;
     if (!name) {

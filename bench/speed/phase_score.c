@@ -1,6 +1,6 @@
+#include "base/lanes.h"
 #include "exec/cpu/gradient.h"
 #include "exec/cpu/layer.h"
-#include "exec/cpu/score_steps.h"
 #include "laps.h"
 
 #include <stdlib.h>
@@ -31,7 +31,7 @@ static int all_cells(struct qcfg **out, size_t *n, struct err *err) {
     return 0;
 }
 
-static int plan_all(struct plan *plan, struct phases *p, struct err *err) {
+static int plan_all(struct pairs *plan, struct phases *p, struct err *err) {
     struct qcfg *cells = NULL;
     size_t n;
     if (all_cells(&cells, &n, err))
@@ -41,7 +41,7 @@ static int plan_all(struct plan *plan, struct phases *p, struct err *err) {
     for (size_t i = 0; !ret && i < n; i++)
         each[i] = &cells[i];
     if (!ret)
-        ret = plan_make(each, n, plan, err);
+        ret = pairs_make(each, n, plan, err);
     p->cells = (int)n;
     p->convolutions = plan->n_pairs;
     free(each);
@@ -145,7 +145,7 @@ static void score_lane(void *ctx, size_t lane, int worker) {
 }
 
 int phase_score(struct session *session, int steps, struct phases *p, struct err *err) {
-    struct plan plan = {0};
+    struct pairs plan = {0};
     struct gradient_net *net = NULL;
     struct layer_weights *weights = NULL;
     struct scoring s = {.session = session, .p = p, .steps = steps};
@@ -159,7 +159,7 @@ int phase_score(struct session *session, int steps, struct phases *p, struct err
     int threads = pool_threads(session->pool);
     if (gradient_net_new(session->graph, session->images->size, 1, threads, &net, err))
         goto out;
-    p->lanes = steps_lanes(net, threads, steps);
+    p->lanes = lanes_count(threads, steps, gradient_bytes(net));
     if (!(s.failures = calloc(p->lanes, sizeof *s.failures))) {
         err_nomem(err);
         goto out;
@@ -186,7 +186,7 @@ out:
     laps_free(p, &s.laps);
     gradient_net_free(&net);
     layer_weights_free(&weights);
-    plan_free(&plan);
+    pairs_free(&plan);
     free((void *)(uintptr_t)s.flows);
     free(s.failures);
     free(wanted);

@@ -10,7 +10,7 @@
 #ifndef YS_BENCH_PHASES_H
 #define YS_BENCH_PHASES_H
 
-#include "cli/session.h"
+#include "exec/session.h"
 
 enum phase { PHASE_CALIBRATION, PHASE_FORWARD, PHASE_BACKWARD, PHASE_SCORE, PHASES };
 

@@ -189,10 +189,3 @@ int pool_each(size_t n, pool_fn *fn, void *ctx, struct err *err) {
     pool_free(&pool);
     return 0;
 }
-
-size_t pool_lanes(int threads, int pieces, size_t bytes) {
-    size_t fit = ((size_t)1 << 30) / bytes, left = (size_t)pieces, n = (size_t)threads;
-    n = n < left ? n : left;
-    n = n < fit ? n : fit;
-    return n > 0 ? n : 1;
-}

@@ -2,8 +2,8 @@
  *
  *     struct pool *pool = NULL;
  *     if (pool_new(threads, &pool, &err)) ...
- *     pool_run(pool, n, quantize_channel, &job);   // quantize_channel(&job, i, worker) for i in 0 .. n-1, in
- * any order pool_free(&pool);
+ *     pool_run(pool, n, quantize_channel, &job);   // quantize_channel(&job, i, worker) for all i < n, in any order
+ *     pool_free(&pool);
  *
  * Which thread runs which iteration differs from run to run: results must not depend on it. One caller at a
  * time. */
@@ -20,10 +20,6 @@ struct pool;
 int pool_new(int threads, struct pool **out, struct err *err);
 void pool_free(struct pool **pool);
 int pool_threads(const struct pool *pool);
-
-/* How many lanes, each with memory and threads of its own, share threads and pieces of work: one a thread,
- * but no more than there are pieces and than hold 1 GiB at `bytes` each (> 0); at least one. */
-size_t pool_lanes(int threads, int pieces, size_t bytes);
 
 /* Calls fn(ctx, i, worker) for every i below n and returns when all are done; worker is below pool_threads.
  */

@@ -58,7 +58,7 @@ int cells_score(struct session *session, const struct cells_options *options, st
     struct request *requests = calloc(n, sizeof *requests);
     struct score_cell *cells = calloc(n, sizeof *cells);
     size_t *request_of = calloc(n, sizeof *request_of);
-    char *name = options->name ? strdup(options->name) : model_name(session->options.model);
+    char *name = options->name ? strdup(options->name) : session_model_name(session->options.model);
     int failed = 0, ret = -1;
     if (!requests || !cells || !request_of || !name) {
         err_nomem(err);
@@ -84,26 +84,26 @@ int cells_score(struct session *session, const struct cells_options *options, st
         request_of[n_cells++] = i;
     }
     int batch = session->options.batch_size;
-    const struct score_pass pass = {
+    const struct score_job job = {
         .graph = session->graph,
-        .pool = session->pool,
         .amax = &session->amax,
         .images = session->images,
         .steps = score_steps(options->score_size, batch, session->images->count),
         .batch_size = batch,
         .checkpoint = session->checkpoint,
-        .cuda = session->cuda,
+        .progress = session->options.progress,
     };
-    int scored = pass.steps * batch < session->images->count ? pass.steps * batch : session->images->count;
-    const struct score_result about = {name, session->options.model, options->demonstration, scored};
-    if (n_cells && score_run(&pass, cells, n_cells, err)) {
+    int scored = job.steps * batch < session->images->count ? job.steps * batch : session->images->count;
+    const struct score_result about = {name, session->options.model, options->demonstration, scored,
+                                       session->backend->kind};
+    if (n_cells && score_run(session->backend, &job, cells, n_cells, err)) {
         err_wrap(err, "%s", session->options.model);
         goto out;
     }
     for (size_t i = 0; i < n_cells; i++) {
         struct err why = {0};
         const char *path = requests[request_of[i]].scores;
-        if (result_write(&pass, &cells[i], &about, path, &why)) {
+        if (result_write(&job, &cells[i], &about, path, &why)) {
             if (n == 1 || why.disk) {
                 *err = why;
                 goto out;

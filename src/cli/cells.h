@@ -2,8 +2,8 @@
 #ifndef YS_CLI_CELLS_H
 #define YS_CLI_CELLS_H
 
-#include "cli/session.h"
 #include "exec/score.h"
+#include "exec/session.h"
 
 struct cells_options {
     char **operands; /* QCFG=SCORES each, or one QCFG */

@@ -93,3 +93,15 @@ void progress_end(struct progress *p) {
         show(p, "");
     p->fd = -1;
 }
+
+void progress_show(const char *what, long done, long total, const char *of) {
+    static struct progress now_shown;
+    if (!what)
+        progress_end(&now_shown);
+    else if (now_shown.what)
+        progress_step(&now_shown, done);
+    else
+        progress_start(&now_shown, what, total, done, of);
+    if (!what)
+        now_shown.what = NULL;
+}

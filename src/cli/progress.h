@@ -5,13 +5,13 @@
  *     for (...) progress_step(&p, i + 1);       // "scoring image 9/16, 22 cells, 12 s left"
  *     progress_end(&p);                         // takes the line away
  *
- * Programs that run side by side share a board (base/board.h), which shows a line for each: the environment
+ * Programs that run side by side share a board (cli/board.h), which shows a line for each: the environment
  * variable YOLOSENS_PROGRESS is "FD ID LABEL" then, and what would be drawn is written to the pipe FD as the
  * board's line ID. */
 #ifndef YS_CLI_PROGRESS_H
 #define YS_CLI_PROGRESS_H
 
-#include <stdbool.h>
+#include "base/progress.h"
 
 struct progress {
     const char *what, *of; /* of: NULL, or words that follow the count */
@@ -25,5 +25,8 @@ struct progress {
 void progress_start(struct progress *p, const char *what, long total, long already_done, const char *of);
 void progress_step(struct progress *p, long done);
 void progress_end(struct progress *p);
+
+/* The same as one function, which a library calls: base/progress.h. */
+progress_fn progress_show;
 
 #endif

@@ -1,20 +1,45 @@
-/* The calibration pass: amax of every convolution's input over the images, of the unquantized network. */
+/* Calibration: amax of every convolution's input over the images, of the unquantized network. */
 #ifndef YS_EXEC_CALIBRATE_H
 #define YS_EXEC_CALIBRATE_H
 
-#include "base/pool.h"
+#include "base/progress.h"
 #include "exec/amax.h"
+#include "exec/backend.h"
 #include "image/calib_set.h"
 
-struct cuda;
+#include <pthread.h>
 
-/* Runs the first `count` images and fills *out, which the caller frees with amax_free. batch_size only
- * decides which images are AWQ's. checkpoint: digest of the model's file. state: a file that keeps the
- * progress every few images, so that a pass that was killed goes on where it was (a state of other inputs is
- * ignored), or NULL; it is removed at the end. cuda: a GPU to run them on, all at once, or NULL: on pool. A
- * terminal on stderr sees progress. */
-int calibrate(const struct graph *graph, struct pool *pool, struct cuda *cuda, const struct calib_set *images,
-              int count, int batch_size, const char *checkpoint, const char *state, struct amax *out,
-              struct err *err);
+/* A calibration under way, as a backend sees it. It runs images amax->done .. amax->images - 1. */
+struct calibration {
+    const struct graph *graph;
+    const struct calib_set *images; /* calib_wait says when one has come */
+    struct amax *amax;              /* changes in calibrate_add and calibrate_done only */
+
+    const char *state;
+    progress_fn *progress;
+    int saved;
+    pthread_mutex_t lock;
+};
+
+/* Widens convolution conv's ranges by channels, max |x| of each input channel of an image, and with awq
+ * AWQ's. From any thread. Errors: those of amax_add_input. */
+int calibrate_add(struct calibration *c, size_t conv, const float *channels, bool awq, struct err *err);
+
+/* All images before `done` are in. One caller at a time, in ascending order; more may be in already. Errors:
+ * the state cannot be written. */
+int calibrate_done(struct calibration *c, int done, struct err *err);
+
+struct calibrate_options {
+    int count;              /* images */
+    int batch_size;         /* only decides which images are AWQ's */
+    const char *checkpoint; /* digest of the model's file */
+    const char *state;      /* a file that keeps the progress every few images, or NULL */
+    progress_fn *progress;  /* or NULL */
+};
+
+/* Calibrates on the first options->count images and fills *out, which the caller frees with amax_free. A pass
+ * that was killed goes on from its state; a state of other inputs is ignored, and it is removed at the end. */
+int calibrate(struct backend *backend, const struct graph *graph, const struct calib_set *images,
+              const struct calibrate_options *options, struct amax *out, struct err *err);
 
 #endif

@@ -30,7 +30,7 @@ static bool same_quantizer(struct quantizer a, struct quantizer b) {
     return a.format == b.format && a.axis == b.axis && a.block == b.block;
 }
 
-static int add_input(struct plan *p, struct input_spec s) {
+static int add_input(struct pairs *p, struct input_spec s) {
     for (int i = 0; i < p->n_inputs; i++)
         if (same_quantizer(p->inputs[i].q, s.q) && p->inputs[i].block_dim == s.block_dim &&
             p->inputs[i].source == s.source)
@@ -39,7 +39,7 @@ static int add_input(struct plan *p, struct input_spec s) {
     return p->n_inputs++;
 }
 
-static int add_weight(struct plan *p, struct weight_spec s) {
+static int add_weight(struct pairs *p, struct weight_spec s) {
     for (int i = 0; i < p->n_weights; i++)
         if (same_quantizer(p->weights[i].q, s.q) && p->weights[i].block_dim == s.block_dim)
             return i;
@@ -52,8 +52,8 @@ static int by_input(const void *a, const void *b) {
     return x->input != y->input ? x->input - y->input : x->weight - y->weight;
 }
 
-int plan_make(const struct qcfg *const *cells, size_t n, struct plan *out, struct err *err) {
-    struct plan p = {0};
+int pairs_make(const struct qcfg *const *cells, size_t n, struct pairs *out, struct err *err) {
+    struct pairs p = {0};
     p.inputs = calloc(n + 1, sizeof *p.inputs);
     p.weights = calloc(n + 1, sizeof *p.weights);
     p.pairs = calloc(n + 1, sizeof *p.pairs);
@@ -61,7 +61,7 @@ int plan_make(const struct qcfg *const *cells, size_t n, struct plan *out, struc
     struct pair *wanted = calloc(n + 1, sizeof *wanted);
     if (!p.inputs || !p.weights || !p.pairs || !p.pair_of || !wanted) {
         free(wanted);
-        plan_free(&p);
+        pairs_free(&p);
         return err_nomem(err);
     }
     for (size_t i = 0; i < n; i++) {
@@ -84,10 +84,10 @@ int plan_make(const struct qcfg *const *cells, size_t n, struct plan *out, struc
     return 0;
 }
 
-void plan_free(struct plan *p) {
+void pairs_free(struct pairs *p) {
     free(p->inputs);
     free(p->weights);
     free(p->pairs);
     free(p->pair_of);
-    *p = (struct plan){0};
+    *p = (struct pairs){0};
 }

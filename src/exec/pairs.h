@@ -26,8 +26,8 @@ struct pair {
     int input, weight;
 };
 
-/* Distinct operands of n cells; pair_of[i] is cell i's index into pairs. The plan owns its arrays. */
-struct plan {
+/* Distinct operands of n cells; pair_of[i] is cell i's index into pairs. It owns its arrays. */
+struct pairs {
     struct input_spec *inputs;
     struct weight_spec *weights;
     struct pair *pairs; /* sorted by input, then weight */
@@ -35,7 +35,7 @@ struct plan {
     int n_inputs, n_weights, n_pairs;
 };
 
-int plan_make(const struct qcfg *const *cells, size_t n, struct plan *out, struct err *err);
-void plan_free(struct plan *plan);
+int pairs_make(const struct qcfg *const *cells, size_t n, struct pairs *out, struct err *err);
+void pairs_free(struct pairs *plan);
 
 #endif

@@ -8,12 +8,12 @@
 #include <string.h>
 
 /* What the graph says of convolution i; its shapes follow in fill_shapes. */
-static int fill_layer(const struct score_pass *pass, const struct score_cell *cell, size_t i,
+static int fill_layer(const struct score_job *job, const struct score_cell *cell, size_t i,
                       struct scores_layer *l, struct err *err) {
-    const struct conv *c = &pass->graph->convs[i];
+    const struct conv *c = &job->graph->convs[i];
     const int64_t numel = (int64_t)conv_numel(c);
     float score;
-    if (score_of(pass, cell, i, &score, err))
+    if (score_of(job, cell, i, &score, err))
         return -1;
     *l = (struct scores_layer){
         .name = c->name,
@@ -26,10 +26,10 @@ static int fill_layer(const struct score_pass *pass, const struct score_cell *ce
     return 0;
 }
 
-static int fill_shapes(const struct score_pass *pass, struct scores_layer *layers, struct err *err) {
-    const struct graph *g = pass->graph;
+static int fill_shapes(const struct score_job *job, struct scores_layer *layers, struct err *err) {
+    const struct graph *g = job->graph;
     struct chw *values = NULL;
-    if (graph_shapes(g, pass->images->size, &values, err))
+    if (graph_shapes(g, job->images->size, &values, err))
         return -1;
     for (size_t i = 0; i < g->n_ops; i++)
         if (g->ops[i].kind == OP_CONV) {
@@ -44,34 +44,34 @@ static int fill_shapes(const struct score_pass *pass, struct scores_layer *layer
     return 0;
 }
 
-int result_write(const struct score_pass *pass, const struct score_cell *cell,
-                 const struct score_result *about, const char *path, struct err *err) {
+int result_write(const struct score_job *job, const struct score_cell *cell, const struct score_result *about,
+                 const char *path, struct err *err) {
     const struct qcfg *q = &cell->qcfg;
     struct scores s = {
         .qcfg = *q,
-        .layers = calloc(pass->graph->n_convs, sizeof *s.layers),
-        .n_layers = pass->graph->n_convs,
-        .calibration_images = pass->amax->images,
+        .layers = calloc(job->graph->n_convs, sizeof *s.layers),
+        .n_layers = job->graph->n_convs,
+        .calibration_images = job->amax->images,
         .score_images = about->score_images,
-        .imgsz = pass->images->size,
-        .batch_size = pass->batch_size,
+        .imgsz = job->images->size,
+        .batch_size = job->batch_size,
         .revision = SCORE_REVISION,
         .checkpoint = about->checkpoint,
         .demonstration = about->demonstration,
-        .computed_on = pass->cuda ? "GPU, float32" : "CPU, float32",
-        .device = pass->cuda ? "cuda" : "cpu",
-        .checkpoint_digest = pass->checkpoint,
-        .calib_digest = pass->images->digest,
+        .computed_on = about->device->computed_on,
+        .device = about->device->word,
+        .checkpoint_digest = job->checkpoint,
+        .calib_digest = job->images->digest,
         .qcfg_digest = cell->qcfg_digest,
     };
     int ret = s.layers
                   ? cell_name_set(&s.name, about->model, q->weight_dtype, q->act_dtype, q->granularity, err)
                   : err_nomem(err);
     for (size_t i = 0; i < s.n_layers && !ret; i++)
-        if ((ret = fill_layer(pass, cell, i, &s.layers[i], err)))
+        if ((ret = fill_layer(job, cell, i, &s.layers[i], err)))
             err_wrap(err, "%s", path);
     if (!ret)
-        ret = fill_shapes(pass, s.layers, err) || scores_write(path, &s, err) ? -1 : 0;
+        ret = fill_shapes(job, s.layers, err) || scores_write(path, &s, err) ? -1 : 0;
     scores_free(&s);
     return ret;
 }

@@ -11,11 +11,12 @@ struct score_result {
     const char *checkpoint; /* path as the user gave it */
     bool demonstration;     /* the bundled checkpoint, not the official weights */
     int score_images;       /* images that were scored on */
+    const struct backend_kind *device;
 };
 
 /* Writes the cell's scores to path ("-": stdout), sealed. Nothing is written if a layer's score is not
  * finite. */
-int result_write(const struct score_pass *pass, const struct score_cell *cell,
-                 const struct score_result *about, const char *path, struct err *err);
+int result_write(const struct score_job *job, const struct score_cell *cell, const struct score_result *about,
+                 const char *path, struct err *err);
 
 #endif

@@ -1,9 +1,6 @@
 #include "exec/score.h"
 
-#include "base/cpu.h"
-#include "cli/progress.h"
-#include "exec/cpu/score_steps.h"
-#include "exec/cuda/cuda.h"
+#include "exec/pairs.h"
 #include "exec/sums.h"
 
 #include <math.h>
@@ -26,55 +23,60 @@ void score_cell_free(struct score_cell *cell) {
 }
 
 /* What a cell's sums depend on, as a digest. */
-static void identity_of(const struct score_pass *pass, const struct score_cell *cell, char hex[DIGEST_HEX]) {
+static void identity_of(const struct backend *backend, const struct score_job *job,
+                        const struct score_cell *cell, char hex[DIGEST_HEX]) {
     char text[1024];
-    int n = snprintf(text, sizeof text, "%d %s %s %s %d %d %d %d %s", SCORE_REVISION, pass->checkpoint,
-                     pass->images->digest, cell->qcfg_digest, pass->amax->images, pass->amax->awq_images,
-                     pass->batch_size, pass->steps,
-                     pass->cuda ? cuda_name(pass->cuda) : cpu_level_names[cpu_level()]);
+    int n = snprintf(text, sizeof text, "%d %s %s %s %d %d %d %d %s", SCORE_REVISION, job->checkpoint,
+                     job->images->digest, cell->qcfg_digest, job->amax->images, job->amax->awq_images,
+                     job->batch_size, job->steps, backend->kind->name(backend));
     digest_bytes(text, (size_t)n, hex);
 }
 
 /* The cells that steps are scored for. */
 struct progress_of_cells {
-    const struct score_pass *pass;
-    const struct plan *plan;
+    const struct backend *backend;
+    const struct score_job *job;
+    const struct pairs *pairs;
     struct score_cell *cells;
     size_t n_cells;
     char (*identities)[DIGEST_HEX];
-    struct progress progress;
+    char of[32]; /* "22 cells" */
 };
 
-/* A GPU remakes this many steps sooner than the disk keeps what comes before. */
-enum { CUDA_SAVE_EVERY = 256 };
+static void tell(const struct progress_of_cells *p, int done) {
+    if (p->job->progress)
+        p->job->progress(p->job->batch_size > 1 ? "scoring batch" : "scoring image", done, p->job->steps,
+                         p->of);
+}
 
 /* Adds a step to the cells that lack it. */
 static int take_step(void *ctx, int step, const double *add, struct err *err) {
     struct progress_of_cells *p = ctx;
-    size_t n_convs = p->pass->graph->n_convs;
+    size_t n_convs = p->job->graph->n_convs;
     for (size_t i = 0; i < p->n_cells; i++) {
         struct score_cell *c = &p->cells[i];
         if (c->done != step)
             continue;
         for (size_t k = 0; k < n_convs; k++)
-            c->sums[k] += add[(size_t)p->plan->pair_of[i] * n_convs + k];
+            c->sums[k] += add[(size_t)p->pairs->pair_of[i] * n_convs + k];
         c->done++;
-        if (p->pass->cuda && c->done % CUDA_SAVE_EVERY)
+        if (c->done % p->backend->kind->steps_between_saves)
             continue;
         if (c->state && sums_write(c->state, p->identities[i], c->done, c->sums, n_convs, err))
             return -1;
     }
-    progress_step(&p->progress, step + 1);
+    tell(p, step + 1);
     return 0;
 }
 
 /* The step from which on some cell wants each pair. Caller frees; NULL when out of memory. */
-static int *wanted_from(const struct plan *plan, const struct score_cell *cells, size_t n_cells, int steps) {
-    int *from = malloc((size_t)plan->n_pairs * sizeof *from);
-    for (int p = 0; from && p < plan->n_pairs; p++)
+static int *wanted_from(const struct pairs *pairs, const struct score_cell *cells, size_t n_cells,
+                        int steps) {
+    int *from = malloc((size_t)pairs->n_pairs * sizeof *from);
+    for (int p = 0; from && p < pairs->n_pairs; p++)
         from[p] = steps;
     for (size_t i = 0; from && i < n_cells; i++) {
-        int *at = &from[plan->pair_of[i]];
+        int *at = &from[pairs->pair_of[i]];
         *at = cells[i].done < *at ? cells[i].done : *at;
     }
     return from;
@@ -82,25 +84,26 @@ static int *wanted_from(const struct plan *plan, const struct score_cell *cells,
 
 /* Takes the cells up from their states. *first: the first step that one of them lacks. */
 static int take_up(struct progress_of_cells *p, int *first, struct err *err) {
-    size_t n_convs = p->pass->graph->n_convs;
-    *first = p->pass->steps;
+    size_t n_convs = p->job->graph->n_convs;
+    *first = p->job->steps;
     for (size_t i = 0; i < p->n_cells; i++) {
         struct score_cell *c = &p->cells[i];
         if (!(c->sums = calloc(n_convs, sizeof *c->sums)))
             return err_nomem(err);
-        identity_of(p->pass, c, p->identities[i]);
+        identity_of(p->backend, p->job, c, p->identities[i]);
         c->done = c->state ? sums_read(c->state, p->identities[i], c->sums, n_convs) : 0;
-        if (c->done > p->pass->steps)
+        if (c->done > p->job->steps)
             c->done = 0;
         *first = c->done < *first ? c->done : *first;
     }
     return 0;
 }
 
-int score_run(const struct score_pass *pass, struct score_cell *cells, size_t n_cells, struct err *err) {
-    struct plan plan = {0};
-    struct progress_of_cells p = {.pass = pass, .plan = &plan, .cells = cells, .n_cells = n_cells};
-    char of[32];
+int score_run(struct backend *backend, const struct score_job *job, struct score_cell *cells, size_t n_cells,
+              struct err *err) {
+    struct pairs pairs = {0};
+    struct progress_of_cells p = {
+        .backend = backend, .job = job, .pairs = &pairs, .cells = cells, .n_cells = n_cells};
     const struct qcfg **qcfgs = calloc(n_cells + 1, sizeof *qcfgs);
     int *from = NULL;
     int ret = -1, first;
@@ -113,34 +116,34 @@ int score_run(const struct score_pass *pass, struct score_cell *cells, size_t n_
         qcfgs[i] = &cells[i].qcfg;
     if (take_up(&p, &first, err))
         goto out;
-    if (first == pass->steps) {
+    if (first == job->steps) {
         ret = 0;
         goto out;
     }
-    if (plan_make(qcfgs, n_cells, &plan, err))
+    if (pairs_make(qcfgs, n_cells, &pairs, err))
         goto out;
-    if (!(from = wanted_from(&plan, cells, n_cells, pass->steps))) {
+    if (!(from = wanted_from(&pairs, cells, n_cells, job->steps))) {
         err_nomem(err);
         goto out;
     }
-    snprintf(of, sizeof of, "%zu cell%s", n_cells, n_cells == 1 ? "" : "s");
-    progress_start(&p.progress, pass->batch_size > 1 ? "scoring batch" : "scoring image", pass->steps, first,
-                   of);
-    ret = (pass->cuda ? steps_run_cuda : steps_run)(pass, &plan, first, from, take_step, &p, err);
+    snprintf(p.of, sizeof p.of, "%zu cell%s", n_cells, n_cells == 1 ? "" : "s");
+    tell(&p, first);
+    ret = backend->kind->score(backend, job, &pairs, first, from, take_step, &p, err);
+    if (job->progress)
+        job->progress(NULL, 0, 0, NULL);
 out:
-    progress_end(&p.progress);
-    plan_free(&plan);
+    pairs_free(&pairs);
     free(qcfgs);
     free(p.identities);
     free(from);
     return ret;
 }
 
-int score_of(const struct score_pass *pass, const struct score_cell *cell, size_t conv, float *score,
+int score_of(const struct score_job *job, const struct score_cell *cell, size_t conv, float *score,
              struct err *err) {
     *score = (float)cell->sums[conv];
     if (!isfinite(*score))
         return err_set(err, ERR_FAILED, "the score of %s is not finite; its weights or activations overflow",
-                       pass->graph->convs[conv].name);
+                       job->graph->convs[conv].name);
     return 0;
 }

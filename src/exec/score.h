@@ -11,16 +11,15 @@
 #define YS_EXEC_SCORE_H
 
 #include "base/digest.h"
-#include "base/pool.h"
+#include "base/progress.h"
 #include "cell/qcfg.h"
 #include "exec/amax.h"
+#include "exec/backend.h"
 #include "image/calib_set.h"
 
 /* Changes whenever the scores that this code computes may change in any bit that matters to a user. Part of a
  * run's identity. */
 enum { SCORE_REVISION = 4 };
-
-struct cuda;
 
 struct score_cell {
     struct qcfg qcfg;
@@ -31,15 +30,14 @@ struct score_cell {
 };
 void score_cell_free(struct score_cell *cell);
 
-struct score_pass {
+struct score_job {
     const struct graph *graph;
-    struct pool *pool;
     const struct amax *amax;
     const struct calib_set *images;
     int steps; /* score_steps() */
     int batch_size;
     const char *checkpoint; /* digest */
-    struct cuda *cuda;      /* where, or NULL: on pool */
+    progress_fn *progress;  /* or NULL */
 };
 
 /* min(max(score_size / batch_size, 1), batches of `images` images): how many batches are scored on. */
@@ -47,11 +45,12 @@ int score_steps(int score_size, int batch_size, int images);
 
 /* Scores all cells, taking each up from its state file. On return every cell has done == steps. Errors leave
  * the states for the next try. */
-int score_run(const struct score_pass *pass, struct score_cell *cells, size_t n_cells, struct err *err);
+int score_run(struct backend *backend, const struct score_job *job, struct score_cell *cells, size_t n_cells,
+              struct err *err);
 
 /* A layer's total as everything later sees it: rounded once to float32. A total that is not finite is an
  * error naming the layer. */
-int score_of(const struct score_pass *pass, const struct score_cell *cell, size_t conv, float *score,
+int score_of(const struct score_job *job, const struct score_cell *cell, size_t conv, float *score,
              struct err *err);
 
 #endif

@@ -159,14 +159,14 @@ static double by_definition(const struct fixture *f, const struct qcfg *q) {
 
 static bool score(struct fixture *f, struct pool *pool, const struct qcfg *const *cells, size_t n,
                   double *sums) {
-    struct plan plan = {0};
+    struct pairs plan = {0};
     struct layer_weights *weights = NULL;
     struct layer_scorer *scorer = NULL;
     struct err err = {0};
     double *found = calloc(n, sizeof *found);
     bool *wanted = malloc(n * sizeof *wanted);
     memset(wanted, true, n * sizeof *wanted);
-    bool ok = plan_make(cells, n, &plan, &err) == 0 &&
+    bool ok = pairs_make(cells, n, &plan, &err) == 0 &&
               layer_weights_new(&f->graph, pool, &f->amax, &plan, &weights, &err) == 0 &&
               layer_scorer_new(weights, pool, &scorer, &err) == 0 &&
               layer_score(scorer, 0, f->list, CALLS, wanted, found, 1, &err) == 0;
@@ -176,7 +176,7 @@ static bool score(struct fixture *f, struct pool *pool, const struct qcfg *const
         printf("# %s\n", err.msg);
     layer_scorer_free(&scorer);
     layer_weights_free(&weights);
-    plan_free(&plan);
+    pairs_free(&plan);
     free(found);
     free(wanted);
     return ok;

@@ -5,7 +5,7 @@
 #include "record.h"
 
 #include "base/json.h"
-#include "cli/session.h"
+#include "exec/session.h"
 #include "pt/checkpoint.h"
 
 #include <unistd.h>

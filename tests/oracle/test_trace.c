@@ -3,7 +3,7 @@
  * output leaves; the loss; the order of execution. */
 #define _GNU_SOURCE
 #include "base/json.h"
-#include "cli/session.h"
+#include "exec/session.h"
 #include "format/fakequant.h"
 #include "oracle/network.h"
 #include "test.h"

@@ -9,7 +9,7 @@
 struct layer_weights {
     const struct graph *graph;
     const struct amax *amax;
-    const struct plan *plan;
+    const struct pairs *plan;
     struct conv_weight **of;    /* [conv][weight][mode], those that some pair asks for */
     struct conv_weight **plain; /* of each convolution, not quantized; NULL where all inputs are */
     struct err *failures;       /* of each convolution */
@@ -39,7 +39,7 @@ static enum conv_mode mode_of(const struct layer_weights *w, size_t conv, const 
  */
 static int prepare_conv(struct layer_weights *l, size_t conv, struct err *err) {
     const struct conv *c = &l->graph->convs[conv];
-    const struct plan *plan = l->plan;
+    const struct pairs *plan = l->plan;
     float *values = malloc((conv_numel(c) + (size_t)c->cout) * sizeof *values),
           *units = values + conv_numel(c);
     int ret = values ? 0 : err_nomem(err);
@@ -68,7 +68,7 @@ static void prepare_task(void *ctx, size_t conv, int worker) {
 }
 
 int layer_weights_new(const struct graph *graph, struct pool *pool, const struct amax *amax,
-                      const struct plan *plan, struct layer_weights **out, struct err *err) {
+                      const struct pairs *plan, struct layer_weights **out, struct err *err) {
     struct layer_weights *w = calloc(1, sizeof *w);
     if (!w)
         return err_nomem(err);
@@ -193,7 +193,7 @@ static int own_output(struct layer_scorer *s, size_t conv, const struct record *
 
 /* The modes of an input's wanted pairs, as bits. */
 static unsigned modes_of(const struct layer_scorer *s, size_t conv, int input, const bool *wanted) {
-    const struct plan *plan = s->weights->plan;
+    const struct pairs *plan = s->weights->plan;
     unsigned modes = 0;
     for (int p = 0; p < plan->n_pairs; p++)
         if (wanted[p] && plan->pairs[p].input == input)
@@ -220,7 +220,7 @@ static int score_pairs(struct layer_scorer *s, size_t conv, const struct record 
                        const struct conv_output *output, bool quantized, const bool *wanted, double *sums,
                        size_t stride, struct err *err) {
     const struct conv *c = &s->weights->graph->convs[conv];
-    const struct plan *plan = s->weights->plan;
+    const struct pairs *plan = s->weights->plan;
     struct conv_pair *pairs = calloc((size_t)plan->n_pairs, sizeof *pairs);
     double *found = calloc((size_t)plan->n_pairs, sizeof *found);
     unsigned all = 0;
@@ -255,7 +255,7 @@ static int score_pairs(struct layer_scorer *s, size_t conv, const struct record 
 
 int layer_score(struct layer_scorer *s, size_t conv, struct conv_call *const *calls, size_t n_calls,
                 const bool *wanted, double *sums, size_t stride, struct err *err) {
-    const struct plan *plan = s->weights->plan;
+    const struct pairs *plan = s->weights->plan;
     const float **g = calloc(n_calls, sizeof *g);
     if (!g)
         return err_nomem(err);

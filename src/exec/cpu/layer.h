@@ -15,7 +15,7 @@ struct layer_weights;
 /* Quantizes the plan's distinct weights of every convolution. Borrows all its arguments; pool, until it
  * returns. */
 int layer_weights_new(const struct graph *graph, struct pool *pool, const struct amax *amax,
-                      const struct plan *plan, struct layer_weights **out, struct err *err);
+                      const struct pairs *plan, struct layer_weights **out, struct err *err);
 void layer_weights_free(struct layer_weights **weights);
 
 /* What one scorer of layers works in; others may work with the same weights at the same time. Borrows its

@@ -1,3 +1,4 @@
+#include "exec/calibrate.h"
 #include "exec/cuda/net.h"
 #include "exec/cuda/upload.h"
 #include "exec/forward_plan.h"
@@ -8,7 +9,7 @@
 
 enum { BATCH = 32 /* images; others were not compared */ };
 
-struct calibration {
+struct card_calibration {
     struct net net;
     struct forward_plan plan;
     int batch;
@@ -23,7 +24,7 @@ static size_t numel(struct chw s) {
     return (size_t)(s.c * s.h * s.w);
 }
 
-static struct view view_of(const struct calibration *c, int v, int n) {
+static struct view view_of(const struct card_calibration *c, int v, int n) {
     const struct place *p = &c->plan.places[v];
     struct chw s = c->plan.shapes[v], whole = c->plan.shapes[p->root];
     float *root = p->root == 0 ? c->images : c->arena + c->plan.places[p->root].offset * (size_t)c->batch;
@@ -31,7 +32,7 @@ static struct view view_of(const struct calibration *c, int v, int n) {
 }
 
 /* The largest softmax of an attention, of one image. */
-static size_t softmax_room(struct calibration *c) {
+static size_t softmax_room(struct card_calibration *c) {
     size_t room = 0;
     for (size_t i = 0; i < c->plan.n_steps; i++) {
         const struct op *op = c->plan.steps[i].op;
@@ -45,7 +46,7 @@ static size_t softmax_room(struct calibration *c) {
 }
 
 /* Memory for as many images at once as there is room for. */
-static int make_room(struct calibration *c, const struct calib_set *images, int count, struct err *err) {
+static int make_room(struct card_calibration *c, const struct calib_set *images, int count, struct err *err) {
     size_t pixels = numel(c->plan.shapes[0]), softmax = softmax_room(c);
     size_t each = (c->plan.arena + pixels + softmax) * sizeof(float) + UPLOAD_SIDES * images->image_bytes;
     int wanted = count < BATCH ? count : BATCH;
@@ -62,7 +63,7 @@ static int make_room(struct calibration *c, const struct calib_set *images, int 
     return ret > 0 ? device_full(err, UPLOAD_SIDES * n * images->image_bytes) : ret;
 }
 
-static int make_amax(struct calibration *c, struct err *err) {
+static int make_amax(struct card_calibration *c, struct err *err) {
     const struct graph *g = c->net.graph;
     if (!(c->amax_at = calloc(g->n_convs + 1, sizeof *c->amax_at)))
         return err_nomem(err);
@@ -72,7 +73,7 @@ static int make_amax(struct calibration *c, struct err *err) {
     return slab_upload(&c->amax, c->net.cuda, err);
 }
 
-static void run_step(struct calibration *c, size_t i, int n, int n_awq) {
+static void run_step(struct card_calibration *c, size_t i, int n, int n_awq) {
     const struct step *s = &c->plan.steps[i];
     const struct op *op = s->op;
     cudaStream_t stream = c->net.cuda->stream;
@@ -94,7 +95,7 @@ static void run_step(struct calibration *c, size_t i, int n, int n_awq) {
 }
 
 /* What the card found, into amax. */
-static int collect(struct calibration *c, struct amax *amax, struct err *err) {
+static int collect(struct card_calibration *c, struct calibration *to, struct err *err) {
     const struct graph *g = c->net.graph;
     cudaError_t status = cudaMemcpyAsync(c->amax.host, c->amax.device, c->amax.n * sizeof(float),
                                          cudaMemcpyDeviceToHost, c->net.cuda->stream);
@@ -104,17 +105,18 @@ static int collect(struct calibration *c, struct amax *amax, struct err *err) {
         return -1;
     for (size_t i = 0; i < g->n_convs; i++) {
         const float *all = c->amax.host + c->amax_at[i];
-        if (amax_add_input(amax, g, i, all, false, err) ||
-            amax_add_input(amax, g, i, all + g->convs[i].cin, true, err))
+        if (calibrate_add(to, i, all, false, err) || calibrate_add(to, i, all + g->convs[i].cin, true, err))
             return -1;
     }
-    amax->done = amax->images;
-    return 0;
+    return calibrate_done(to, to->amax->images, err);
 }
 
-int cuda_calibrate(struct cuda *cuda, const struct graph *graph, const struct calib_set *images,
-                   struct amax *amax, struct err *err) {
-    struct calibration c = {0};
+int cuda_calibrate(struct backend *backend, struct calibration *to, struct err *err) {
+    struct cuda *cuda = cuda_of(backend);
+    const struct graph *graph = to->graph;
+    const struct calib_set *images = to->images;
+    const struct amax *amax = to->amax;
+    struct card_calibration c = {0};
     int ret = -1;
     if (device_enter(cuda, err) || forward_plan_make(graph, images->size, &c.plan, err) ||
         net_new(cuda, graph, c.plan.steps, c.plan.n_steps, true, false, &c.net, err) ||
@@ -130,7 +132,7 @@ int cuda_calibrate(struct cuda *cuda, const struct graph *graph, const struct ca
         for (size_t i = 0; i < c.plan.n_steps; i++)
             run_step(&c, i, n, awq);
     }
-    ret = collect(&c, amax, err);
+    ret = collect(&c, to, err);
 out:
     cudaFree(c.arena);
     cudaFree(c.images);

@@ -1,52 +1,32 @@
 /* The grid on a GPU: calibration, gradients and scores of many cells by kernels of our own, with nothing but
- * the driver needed at run time. The same definitions as the CPU's (score/calibrate.h, score/score.h), the
- * same plans and the same quantizers to the bit; sums in another order, so scores agree with the CPU's to
- * float32 rounding, and are the same bytes on every run on one card.
+ * the driver needed at run time. The same plans and the same quantizers to the bit as the CPU's; sums in another
+ * order, so scores agree with the CPU's to float32 rounding, and are the same bytes on every run on one card.
  *
- *     struct cuda *cuda = NULL;
- *     if (cuda_open("cuda:0", &cuda, &err)) ...
- *     cuda_calibrate(cuda, graph, images, &amax, &err);
- *     cuda_scorer_new(cuda, graph, &amax, &plan, images, batch_size, steps, &scorer, &err);
- *     cuda_scorer_run(scorer, first, n, wanted, sums, &err);
- *     cuda_scorer_free(&scorer);
- *     cuda_close(&cuda);
- *
- * A build without CUDA has none.c in the place of the other files: cuda_open says how to build one with it.
- */
+ * A build without CUDA has none.c in the place of the other files. */
 #ifndef YS_EXEC_CUDA_CUDA_H
 #define YS_EXEC_CUDA_CUDA_H
 
 #include "exec/amax.h"
+#include "exec/backend.h"
 #include "exec/pairs.h"
-#include "image/calib_set.h"
+#include "exec/score.h"
 
 #include <stdbool.h>
 
 struct cuda;
 
-/* Whether this build has CUDA. */
-bool cuda_is_built(void);
+/* The card of an open backend. */
+struct cuda *cuda_of(struct backend *backend);
 
-/* device: cuda, or cuda:N. Errors: ERR_UNSUPPORTED where the build has none; ERR_FAILED where the machine has
- * no driver, no card or no such card, with what to do. say, which may be NULL, hears what a user should know
- * but that is no error: batches that were made smaller because memory is short. */
-int cuda_open(const char *device, void (*say)(const char *message), struct cuda **out, struct err *err);
-/* Whether cuda_open would find the device, with its errors, without opening it. */
-int cuda_probe(const char *device, struct err *err);
-void cuda_close(struct cuda **cuda);
+/* backend_kind's: all images at once, as far as the card has room for them. */
+int cuda_calibrate(struct backend *backend, struct calibration *c, struct err *err);
+int cuda_score_steps(struct backend *backend, const struct score_job *job, const struct pairs *pairs,
+                     int first, const int *from, score_take_fn *take, void *ctx, struct err *err);
 
-/* The card's name, "NVIDIA H200"; lasts as long as cuda. */
-const char *cuda_name(const struct cuda *cuda);
-
-/* Widens amax (amax_new's) by the first amax->images images, all at once; done is images then. Errors: as
- * calibrate's; a card without room for a single image. */
-int cuda_calibrate(struct cuda *cuda, const struct graph *graph, const struct calib_set *images,
-                   struct amax *amax, struct err *err);
-
-/* Scores of the cells of plan on batches of batch_size images, `steps` of them. Borrows its arguments. */
+/* Scores of pairs on batches of batch_size images, `steps` of them. Borrows its arguments. */
 struct cuda_scorer;
 int cuda_scorer_new(struct cuda *cuda, const struct graph *graph, const struct amax *amax,
-                    const struct plan *plan, const struct calib_set *images, int batch_size, int steps,
+                    const struct pairs *pairs, const struct calib_set *images, int batch_size, int steps,
                     struct cuda_scorer **out, struct err *err);
 void cuda_scorer_free(struct cuda_scorer **scorer);
 

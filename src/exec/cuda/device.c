@@ -3,10 +3,6 @@
 #include <stdlib.h>
 #include <string.h>
 
-bool cuda_is_built(void) {
-    return true;
-}
-
 int device_error(struct err *err, cudaError_t status, const char *what) {
     return err_set(err, ERR_FAILED, "CUDA: %s: %s", what, cudaGetErrorString(status));
 }
@@ -20,7 +16,7 @@ static int index_of(const char *device, int *index, struct err *err) {
                  ? strtol(device + 5, &end, 10)
                  : -1;
     if (n < 0 || n > 1024 || *end)
-        return err_set(err, ERR_USAGE, "--device: \"%s\" is not one of auto, cpu, cuda, cuda:N", device);
+        return err_set(err, ERR_USAGE, "device \"%s\" is not one of auto, cpu, cuda, cuda:N", device);
     *index = (int)n;
     return 0;
 }
@@ -32,20 +28,29 @@ static int find_device(const char *device, int *index, struct err *err) {
     if (index_of(device, index, err))
         return -1;
     if ((status = cudaGetDeviceCount(&count)) != cudaSuccess || count == 0)
-        return err_set(err, ERR_FAILED, "--device %s: no usable GPU (%s); see nvidia-smi, or use the cpu",
+        return err_set(err, ERR_FAILED, "device %s: no usable GPU (%s); see nvidia-smi, or use the cpu",
                        device, status == cudaSuccess ? "none found" : cudaGetErrorString(status));
     if (*index >= count)
-        return err_set(err, ERR_FAILED, "--device %s: this machine has %d GPU%s, cuda:0%s", device, count,
+        return err_set(err, ERR_FAILED, "device %s: this machine has %d GPU%s, cuda:0%s", device, count,
                        count > 1 ? "s" : "", count > 1 ? " and on" : "");
     return 0;
 }
 
-int cuda_probe(const char *device, struct err *err) {
+static int probe(const char *device, struct err *err) {
     int index;
     return find_device(device, &index, err);
 }
 
-int cuda_open(const char *device, void (*say)(const char *message), struct cuda **out, struct err *err) {
+static void close_card(struct backend *backend) {
+    struct cuda *cuda = cuda_of(backend);
+    if (cuda->stream)
+        cudaStreamDestroy(cuda->stream);
+    free(cuda);
+}
+
+static int open_card(const char *device, struct pool *pool, backend_say_fn *say, struct backend **out,
+                     struct err *err) {
+    (void)pool;
     struct cudaDeviceProp properties;
     struct cuda *cuda = NULL;
     cudaError_t status;
@@ -54,28 +59,20 @@ int cuda_open(const char *device, void (*say)(const char *message), struct cuda 
         return -1;
     if (!(cuda = calloc(1, sizeof *cuda)))
         return err_nomem(err);
+    cuda->base.kind = cuda_backend;
     cuda->index = index;
     cuda->say = say;
     if ((status = cudaSetDevice(index)) != cudaSuccess ||
         (status = cudaStreamCreateWithFlags(&cuda->stream, cudaStreamNonBlocking)) != cudaSuccess ||
         (status = cudaGetDeviceProperties(&properties, index)) != cudaSuccess) {
         device_error(err, status, device);
-        cuda_close(&cuda);
+        close_card(&cuda->base);
         return -1;
     }
     memcpy(cuda->name, properties.name, sizeof cuda->name);
     cuda->name[sizeof cuda->name - 1] = 0;
-    *out = cuda;
+    *out = &cuda->base;
     return 0;
-}
-
-void cuda_close(struct cuda **cuda) {
-    if (!*cuda)
-        return;
-    if ((*cuda)->stream)
-        cudaStreamDestroy((*cuda)->stream);
-    free(*cuda);
-    *cuda = NULL;
 }
 
 int device_enter(const struct cuda *cuda, struct err *err) {
@@ -83,8 +80,25 @@ int device_enter(const struct cuda *cuda, struct err *err) {
     return status == cudaSuccess ? 0 : device_error(err, status, cuda->name);
 }
 
-const char *cuda_name(const struct cuda *cuda) {
-    return cuda->name;
+static const char *name_of(const struct backend *backend) {
+    return ((const struct cuda *)backend)->name;
+}
+
+static const struct backend_kind kind = {
+    .word = "cuda",
+    .computed_on = "GPU, float32 and bfloat16 products",
+    .steps_between_saves = 256,
+    .probe = probe,
+    .open = open_card,
+    .close = close_card,
+    .name = name_of,
+    .calibrate = cuda_calibrate,
+    .score = cuda_score_steps,
+};
+const struct backend_kind *const cuda_backend = &kind;
+
+struct cuda *cuda_of(struct backend *backend) {
+    return (struct cuda *)backend;
 }
 
 int device_try(void **out, size_t bytes, struct err *err) {

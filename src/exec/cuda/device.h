@@ -9,10 +9,11 @@
 #include <stddef.h>
 
 struct cuda {
+    struct backend base;
     int index;
     char name[256];
     cudaStream_t stream;
-    void (*say)(const char *message);
+    backend_say_fn *say;
     struct cuda_trace *trace; /* the benchmark's, or NULL */
 };
 

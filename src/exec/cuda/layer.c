@@ -99,7 +99,7 @@ static int make_room(struct device_layers *l, const struct needs *n, int steps, 
     return ret;
 }
 
-int device_layers_new(const struct net *net, const struct amax *amax, const struct plan *plan,
+int device_layers_new(const struct net *net, const struct amax *amax, const struct pairs *plan,
                       const struct gradient_plan *shapes, int steps, int step_images,
                       struct device_layers *out, struct err *err) {
     struct device_layers l = {.net = net, .amax = amax, .plan = plan};
@@ -322,7 +322,7 @@ static struct target target_of(struct device_layers *l, size_t conv, const struc
 
 void device_layer_score(struct device_layers *l, size_t conv, const struct device_call *calls, int n_calls,
                         const bool *wanted) {
-    const struct plan *plan = l->plan;
+    const struct pairs *plan = l->plan;
     const struct conv *c = &l->net->graph->convs[conv];
     struct job j = {.l = l, .conv = conv, .c = c, .g = conv_geometry(c), .x = calls[n_calls - 1].x};
     j.group = j.x.n / l->steps;

@@ -14,7 +14,7 @@ struct amax_places {
 struct device_layers {
     const struct net *net;
     const struct amax *amax;
-    const struct plan *plan;
+    const struct pairs *plan;
     struct slab slab;
     struct amax_places *places; /* of each convolution */
     /* Working memory, for the largest convolution. */
@@ -31,7 +31,7 @@ struct device_layers {
 
 /* For up to `steps` steps of step_images images. shapes: the plan of the passes whose calls
  * will be seen. 1 where the card has no room. Borrows its arguments. */
-int device_layers_new(const struct net *net, const struct amax *amax, const struct plan *plan,
+int device_layers_new(const struct net *net, const struct amax *amax, const struct pairs *plan,
                       const struct gradient_plan *shapes, int steps, int step_images,
                       struct device_layers *out, struct err *err);
 void device_layers_free(struct device_layers *layers);

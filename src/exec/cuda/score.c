@@ -7,7 +7,7 @@ enum { IMAGES = 16 /* at once; others were not compared */ };
 
 struct cuda_scorer {
     const struct calib_set *images;
-    const struct plan *plan;
+    const struct pairs *plan;
     int batch_size, together; /* images of a step; steps at once */
     struct device_gradient gradient;
     struct device_layers layers;
@@ -28,7 +28,7 @@ static int make(struct cuda_scorer *s, struct cuda *cuda, const struct graph *gr
 }
 
 int cuda_scorer_new(struct cuda *cuda, const struct graph *graph, const struct amax *amax,
-                    const struct plan *plan, const struct calib_set *images, int batch_size, int steps,
+                    const struct pairs *plan, const struct calib_set *images, int batch_size, int steps,
                     struct cuda_scorer **out, struct err *err) {
     struct cuda_scorer *s = calloc(1, sizeof *s);
     int most = IMAGES / batch_size > 1 ? IMAGES / batch_size : 1, ret;
@@ -108,4 +108,44 @@ int cuda_scorer_run(struct cuda_scorer *s, int first, int n, const bool *wanted,
                    device_layers_collect(&s->layers, sums, err)
                ? -1
                : 0;
+}
+
+/* The pairs wanted at `step`, and how many steps from it on want the very same. */
+static int wanted_at(const struct pairs *pairs, const int *from, int step, int steps, bool *wanted) {
+    int end = steps;
+    for (int p = 0; p < pairs->n_pairs; p++) {
+        wanted[p] = from[p] <= step;
+        end = !wanted[p] && from[p] < end ? from[p] : end;
+    }
+    return end - step;
+}
+
+int cuda_score_steps(struct backend *backend, const struct score_job *job, const struct pairs *pairs,
+                     int first, const int *from, score_take_fn *take, void *ctx, struct err *err) {
+    size_t each = (size_t)pairs->n_pairs * job->graph->n_convs;
+    struct cuda_scorer *scorer = NULL;
+    bool *wanted = calloc((size_t)pairs->n_pairs, sizeof *wanted);
+    double *add = calloc(each * (size_t)(job->steps - first), sizeof *add);
+    int ret = -1;
+    if (!wanted || !add) {
+        err_nomem(err);
+        goto out;
+    }
+    if (cuda_scorer_new(cuda_of(backend), job->graph, job->amax, pairs, job->images, job->batch_size,
+                        job->steps - first, &scorer, err))
+        goto out;
+    for (int step = first, n; step < job->steps; step += n) {
+        n = cuda_scorer_batch(scorer, step, wanted_at(pairs, from, step, job->steps, wanted));
+        if (cuda_scorer_run(scorer, step, n, wanted, add, err))
+            goto out;
+        for (int k = 0; k < n; k++)
+            if (take(ctx, step + k, add + (size_t)k * each, err))
+                goto out;
+    }
+    ret = 0;
+out:
+    cuda_scorer_free(&scorer);
+    free(wanted);
+    free(add);
+    return ret;
 }

@@ -1,32 +1,13 @@
 #define _GNU_SOURCE
-#include "cli/session.h"
+#include "exec/session.h"
 
 #include "base/cpu.h"
 #include "exec/calibrate.h"
-#include "exec/cuda/cuda.h"
 #include "pt/checkpoint.h"
 
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
-
-int session_device(const struct session_options *o, const char **kind, struct err *err) {
-    struct err why = {0};
-    *kind = "cpu";
-    if (strcmp(o->device, "cpu") == 0 || (strcmp(o->device, "auto") == 0 && !cuda_is_built()))
-        return 0;
-    if (strcmp(o->device, "auto") == 0) {
-        if (cuda_probe("cuda", &why) == 0)
-            *kind = "cuda";
-        else if (o->say)
-            o->say("computing on the CPU: no usable GPU");
-        return 0;
-    }
-    if (strncmp(o->device, "cuda", 4) || (o->device[4] && o->device[4] != ':'))
-        return err_set(err, ERR_USAGE, "--device: \"%s\" is not one of auto, cpu, cuda, cuda:N", o->device);
-    *kind = "cuda";
-    return cuda_probe(o->device, err);
-}
 
 /* The graph of a checkpoint file, and the file's digest, which must be `expected` unless that is NULL. */
 static int read_model(const char *path, const char *expected, struct graph **graph, char digest[DIGEST_HEX],
@@ -56,12 +37,10 @@ static void open_part(void *ctx, size_t part, int worker) {
     struct opening *o = ctx;
     struct session *s = o->s;
     const struct session_options *options = &s->options;
-    const char *kind, *device = strcmp(options->device, "auto") == 0 ? "cuda" : options->device;
     struct err *err = &o->errs[part];
     switch (part) {
     case 0:
-        if (session_device(options, &kind, err) == 0 && strcmp(kind, "cuda") == 0)
-            cuda_open(device, options->say, &s->cuda, err);
+        backend_open(options->device, s->pool, options->say, &s->backend, err);
         break;
     case 1:
         read_model(options->model, options->sha256, &s->graph, s->checkpoint, err);
@@ -77,7 +56,7 @@ int session_open(struct session *s, const struct session_options *options, struc
     struct opening o = {.s = s};
     struct pool *pool = NULL;
     s->options = *options;
-    if (cpu_level_init(err) || pool_new(PARTS, &pool, err))
+    if (cpu_level_init(err) || pool_new(options->threads, &s->pool, err) || pool_new(PARTS, &pool, err))
         return -1;
     pool_run(pool, PARTS, open_part, &o);
     pool_free(&pool);
@@ -86,18 +65,19 @@ int session_open(struct session *s, const struct session_options *options, struc
             *err = o.errs[i];
             return -1;
         }
-    return pool_new(options->threads, &s->pool, err);
+    return 0;
 }
 
 int session_calibrate(struct session *s, struct err *err) {
     char *state = NULL, *name = NULL;
-    if (s->options.state && (!(name = model_name(s->options.model)) ||
+    if (s->options.state && (!(name = session_model_name(s->options.model)) ||
                              asprintf(&state, "%s/%s-amax.json", s->options.state, name) < 0)) {
         free(name);
         return err_nomem(err);
     }
-    int ret = calibrate(s->graph, s->pool, s->cuda, s->images, s->images->count, s->options.batch_size,
-                        s->checkpoint, state, &s->amax, err);
+    const struct calibrate_options options = {s->images->count, s->options.batch_size, s->checkpoint, state,
+                                              s->options.progress};
+    int ret = calibrate(s->backend, s->graph, s->images, &options, &s->amax, err);
     free(name);
     free(state);
     return ret ? err_wrap(err, "%s", s->options.model) : 0;
@@ -117,12 +97,12 @@ int session_read_amax(struct session *s, const char *path, struct err *err) {
 void session_close(struct session *s) {
     amax_free(&s->amax);
     graph_free(&s->graph);
-    pool_free(&s->pool);
     calib_set_free(&s->images);
-    cuda_close(&s->cuda);
+    backend_close(&s->backend);
+    pool_free(&s->pool);
 }
 
-char *model_name(const char *path) {
+char *session_model_name(const char *path) {
     const char *slash = strrchr(path, '/'), *base = slash ? slash + 1 : path;
     size_t n = strlen(base);
     if (n > 3 && strcmp(base + n - 3, ".pt") == 0)
