@@ -22,9 +22,6 @@ static const char *const op_names[] = {
     [OP_BOX_DECODE] = "box_decode",
 };
 
-static const char *const act_names[] = {
-    [ACT_SILU] = "silu", [ACT_RELU] = "relu", [ACT_LEAKY_RELU] = "leaky_relu", [ACT_HARDSWISH] = "hardswish"};
-
 cJSON *chw_to_json(struct chw s) {
     return cJSON_CreateIntArray((int[]){(int)s.c, (int)s.h, (int)s.w}, 3);
 }
@@ -52,9 +49,10 @@ static void add_op(struct json_builder *b, const struct graph *g, const struct o
         json_add_int(b, "bn", op->bn);
         break;
     case OP_ACT:
-        json_add_string(b, "act", act_names[op->act]);
-        if (op->act == ACT_LEAKY_RELU)
-            json_add_real(b, "slope", op->slope);
+        json_add_string(b, "act", act_rows[op->act.kind].name);
+        for (int i = 0; i < ACT_PARAMS; i++)
+            if (act_rows[op->act.kind].param[i].key)
+                json_add_real(b, act_rows[op->act.kind].param[i].key, op->act.param[i]);
         break;
     case OP_SLICE:
         json_add_int(b, "from", op->from);

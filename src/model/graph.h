@@ -12,6 +12,7 @@
 #define YS_MODEL_GRAPH_H
 
 #include "base/err.h"
+#include "model/act.h"
 
 #include <stdbool.h>
 #include <stddef.h>
@@ -20,7 +21,7 @@
 enum op_kind {
     OP_CONV,        /* in: x. conv: index into convs */
     OP_BN,          /* in: x. bn: index into bns; running statistics */
-    OP_ACT,         /* in: x. act, slope */
+    OP_ACT,         /* in: x. act */
     OP_ADD,         /* in: a, b */
     OP_CONCAT,      /* in: any number, along channels */
     OP_SLICE,       /* in: x. channels from .. to-1 */
@@ -35,8 +36,6 @@ enum op_kind {
                        then sigmoid of the  classes: (N, 4 + nc, A) */
 };
 
-enum act_kind { ACT_SILU, ACT_RELU, ACT_LEAKY_RELU, ACT_HARDSWISH };
-
 enum { OP_INPUTS_MAX = 64 };
 
 struct op {
@@ -45,8 +44,7 @@ struct op {
     int n_in;
     int out;
     int conv, bn;
-    enum act_kind act;
-    float slope; /* LeakyReLU */
+    struct act act;
     int from, to;
     int kernel, stride, pad;
     int scale;

@@ -71,32 +71,23 @@ static int batch_norm(struct builder *b, const struct module *m, const int *in, 
     return builder_add(b, (struct op){.kind = OP_BN, .bn = (int)b->g->n_bns - 1}, in, 1, out, err);
 }
 
-static int silu(struct builder *b, const struct module *m, const int *in, int n_in, int *out,
-                struct err *err) {
-    (void)m, (void)n_in;
-    return builder_add(b, (struct op){.kind = OP_ACT, .act = ACT_SILU}, in, 1, out, err);
-}
-
-static int relu(struct builder *b, const struct module *m, const int *in, int n_in, int *out,
-                struct err *err) {
-    (void)m, (void)n_in;
-    return builder_add(b, (struct op){.kind = OP_ACT, .act = ACT_RELU}, in, 1, out, err);
-}
-
-static int leaky_relu(struct builder *b, const struct module *m, const int *in, int n_in, int *out,
+/* The activation whose row of acts.def names the module's class. GELU's other form has a name of its own in none. */
+static int activation(struct builder *b, const struct module *m, const int *in, int n_in, int *out,
                       struct err *err) {
     (void)n_in;
-    double slope;
-    if (module_real(m, "negative_slope", &slope, err))
-        return -1;
-    return builder_add(b, (struct op){.kind = OP_ACT, .act = ACT_LEAKY_RELU, .slope = slope}, in, 1, out,
-                       err);
-}
-
-static int hardswish(struct builder *b, const struct module *m, const int *in, int n_in, int *out,
-                     struct err *err) {
-    (void)m, (void)n_in;
-    return builder_add(b, (struct op){.kind = OP_ACT, .act = ACT_HARDSWISH}, in, 1, out, err);
+    struct act act = {ACT_NONE + 1};
+    double v;
+    while (!is_torch(m, act_rows[act.kind].torch_class))
+        act.kind++;
+    if (!module_is_none(m, "approximate") && !module_is_word(m, "approximate", "none"))
+        return err_set(err, ERR_UNSUPPORTED, "%s: only the exact %s is supported, without approximate",
+                       m->path, act_rows[act.kind].torch_class);
+    for (int i = 0; i < ACT_PARAMS && act_rows[act.kind].param[i].attribute; i++) {
+        if (module_real(m, act_rows[act.kind].param[i].attribute, &v, err))
+            return -1;
+        act.param[i] = (float)v;
+    }
+    return builder_add(b, (struct op){.kind = OP_ACT, .act = act}, in, 1, out, err);
 }
 
 static int identity(struct builder *b, const struct module *m, const int *in, int n_in, int *out,
@@ -321,10 +312,8 @@ static const struct kind {
     {true, "Concat", concat},
     {false, "Conv2d", conv2d},
     {false, "BatchNorm2d", batch_norm},
-    {false, "SiLU", silu},
-    {false, "ReLU", relu},
-    {false, "LeakyReLU", leaky_relu},
-    {false, "Hardswish", hardswish},
+#define ACT(word, name, torch_class, ...) {false, torch_class, activation},
+#include "model/acts.def"
     {false, "Identity", identity},
     {false, "Sequential", sequential},
     {false, "MaxPool2d", max_pool},

@@ -20,7 +20,7 @@ static int multiply(const struct attention *a, const float *w, size_t rows, size
                            .dilation = {1, 1},
                            .groups = 1};
     const struct conv_input in = {x, 1, 1, (int)cols};
-    const struct conv_act none = {0};
+    const struct act none = {0};
     struct conv_weight *packed = NULL;
     float *factors = malloc(rows * sizeof *factors), *zeros = calloc(rows, sizeof *zeros);
     int ret = factors && zeros ? conv_weight_new(&c, w, &packed, err) : err_nomem(err);
@@ -61,7 +61,7 @@ int attention_mix(struct attention *a, const struct op *op, const float *qkv, si
         transpose(qkv + kd * n, kd, n, a->memory);
         if (multiply(a, a->memory, n, kd, qkv, n, factor_of(op), s, err))
             return -1;
-        conv_softmax(s, n, n, n, s, n);
+        vec_softmax(s, n, n, n, s, n);
         if (multiply(a, qkv + 2 * kd * n, hd, n, s, n, 1, out, err))
             return -1;
     }

@@ -1,6 +1,5 @@
 #include "op/box.h"
 
-#include "op/conv/conv.h"
 #include "op/vec/vec.h"
 
 static size_t positions(const struct box_levels *l, int level) {
@@ -12,8 +11,8 @@ void box_softmax(const struct graph *g, const struct box_levels *l, float *out) 
     for (int level = 0; level < l->n; level++) {
         size_t n = positions(l, level);
         for (size_t side = 0; side < 4; side++)
-            conv_softmax(l->maps[level] + side * bins * n, n, bins, n, out + side * l->cells + first,
-                         4 * l->cells);
+            vec_softmax(l->maps[level] + side * bins * n, n, bins, n, out + side * l->cells + first,
+                        4 * l->cells);
         first += n;
     }
 }

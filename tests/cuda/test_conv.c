@@ -93,7 +93,7 @@ static void add_backward(void *ctx, size_t x, size_t w, size_t y) {
 
 static void test_passes(const struct fixture *f, const char *name) {
     const struct shape *s = &f->s;
-    const struct activation none = {CUDA_ACT_NONE, 0}, silu = {CUDA_ACT_SILU, 0};
+    const struct act none = {0}, silu = {ACT_SILU};
     struct map x = random_map(s->n, s->cin, s->h, s->w, 4, s->cin + 8);
     struct map y = map_new(NULL, s->n, s->cout, f->oh, f->ow, 3, s->cout + 5);
     struct map g = random_map(s->n, s->cout, f->oh, f->ow, 0, s->cout);

@@ -3,6 +3,7 @@
  * promise that a sum's bits depend neither on the threads nor on the weights beside it. */
 #include "base/cpu.h"
 #include "op/conv/conv.h"
+#include "slow_act.h"
 #include "test.h"
 
 #include <stdint.h>
@@ -214,12 +215,6 @@ static void test_shape(const struct shape *s, enum conv_mode mode, struct pool *
     free(g2);
 }
 
-static const struct conv_act acts[] = {{false, ACT_SILU, 0},
-                                       {true, ACT_SILU, 0},
-                                       {true, ACT_RELU, 0},
-                                       {true, ACT_LEAKY_RELU, 0.1f},
-                                       {true, ACT_HARDSWISH, 0}};
-
 /* conv_forward of one image with scale, shift and each activation, against the definition. */
 static void test_forward(const struct shape *s, enum conv_mode mode, struct pool *pool) {
     struct conv c = conv_of(s);
@@ -236,8 +231,8 @@ static void test_forward(const struct shape *s, enum conv_mode mode, struct pool
     bool ok = conv_weight_new_codes(&c, mode, w, NULL, &packed, &err) == 0 &&
               conv_scratch_new(pool, &scratch, &err) == 0;
     double worst = 0;
-    for (size_t k = 0; ok && k < sizeof acts / sizeof *acts; k++) {
-        const struct conv_act *a = &acts[k];
+    for (size_t k = 0; ok && k < SLOW_ACTS; k++) {
+        const struct act *a = &slow_acts[k];
         ok = conv_forward(scratch, pool, &c, &in, packed, scale, shift, a, out, &err) == 0;
         for (size_t i = 0; i < ny; i += 7) {
             /* naive's sum over one output with y = 0 and g2 = 1 is the square of the product */
@@ -248,11 +243,7 @@ static void test_forward(const struct shape *s, enum conv_mode mode, struct pool
             double minus = -sqrt(square) * scale[i / plane] + shift[i / plane], best = INFINITY;
             for (int sign = 0; sign < 2; sign++) {
                 double v = sign ? minus : plus;
-                if (a->on)
-                    v = a->kind == ACT_SILU         ? v / (1 + exp(-v))
-                        : a->kind == ACT_RELU       ? fmax(v, 0)
-                        : a->kind == ACT_LEAKY_RELU ? (v > 0 ? v : v * (double)a->slope)
-                                                    : v * fmin(fmax(v + 3, 0), 6) / 6;
+                v = slow_act(v, a);
                 best = fmin(best, fabs(out[i] - v));
             }
             worst = fmax(worst, best);
@@ -271,42 +262,6 @@ static void test_forward(const struct shape *s, enum conv_mode mode, struct pool
     free(out);
     free(ones);
     free(zeros);
-}
-
-/* A NaN passes through every activation, wherever it stands: one that was lost would hide an overflow. */
-static void test_nan(void) {
-    enum { N = 37 };
-    float v[N], out[N];
-    size_t lost = 0, n_acts = sizeof acts / sizeof *acts;
-    for (size_t k = 0; k < n_acts; k++)
-        for (int at = 0; at < N; at++) {
-            for (int i = 0; i < N; i++)
-                v[i] = i == at ? NAN : uniform();
-            conv_affine(v, N, 2, 1, &acts[k], out);
-            for (int i = 0; i < N; i++)
-                lost += (isnan(out[i]) != 0) != (i == at);
-        }
-    CHECK(lost == 0, "%s: a NaN stays one through %zu activations", cpu_level_names[cpu_level()], n_acts);
-}
-
-static void test_softmax(void) {
-    enum { ROWS = 16, COLS = 21, LD = 24 };
-    float *v = random_floats(ROWS * LD), out[ROWS * COLS];
-    double worst = 0;
-    for (size_t i = 0; i < ROWS * LD; i++)
-        v[i] *= 30;
-    conv_softmax(v, LD, ROWS, COLS, out, COLS);
-    for (int c = 0; c < COLS; c++) {
-        double top = -INFINITY, sum = 0;
-        for (int r = 0; r < ROWS; r++)
-            top = fmax(top, v[r * LD + c]);
-        for (int r = 0; r < ROWS; r++)
-            sum += exp(v[r * LD + c] - top);
-        for (int r = 0; r < ROWS; r++)
-            worst = fmax(worst, fabs(out[r * COLS + c] - exp(v[r * LD + c] - top) / sum));
-    }
-    CHECK(worst < 1e-6, "%s: softmax of columns: %.1e of 1e-6", cpu_level_names[cpu_level()], worst);
-    free(v);
 }
 
 int main(void) {
@@ -329,8 +284,6 @@ int main(void) {
                 for (int mode = 0; mode < CONV_MODES; mode++)
                     if (is_plain((enum conv_mode)mode))
                         test_forward(&shapes[i], (enum conv_mode)mode, pools[1]);
-        test_softmax();
-        test_nan();
     }
     pool_free(&pools[0]);
     pool_free(&pools[1]);

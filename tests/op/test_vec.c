@@ -2,55 +2,87 @@
  * both sides of its bends, where exp saturates, and lengths with every tail. */
 #include "levels.h"
 #include "op/vec/vec.h"
+#include "slow_act.h"
 
 static const double allowed = 2e-6; /* of the largest value */
 enum { LONGEST = 70 };
 
-static double sigmoid_of(double v) {
-    return 1 / (1 + exp(-v));
-}
-
-static double slope_of(double u, const struct conv_act *act) {
-    if (!act->on)
-        return 1;
-    if (act->kind == ACT_RELU)
-        return u > 0;
-    if (act->kind == ACT_LEAKY_RELU)
-        return u > 0 ? 1 : act->slope;
-    if (act->kind == ACT_HARDSWISH)
-        return u < -3 ? 0 : u <= 3 ? u / 3 + 0.5 : 1;
-    return sigmoid_of(u) + u * sigmoid_of(u) * (1 - sigmoid_of(u));
-}
-
+/* Forward and backward of each activation, and that a run gets what it would get anywhere. */
 static void test_activations(const char *level) {
-    static const struct conv_act acts[] = {{0},
-                                           {true, ACT_SILU, 0},
-                                           {true, ACT_RELU, 0},
-                                           {true, ACT_LEAKY_RELU, 0.1f},
-                                           {true, ACT_HARDSWISH, 0}};
-    static const char *const names[] = {"none", "SiLU", "ReLU", "LeakyReLU", "Hardswish"};
-    static const float special[] = {0, -0.0f, 3, -3, 100, -100, 88, -88, 1e-30f, -1e30f, 1e30f, 20, -20};
-    for (size_t a = 0; a < sizeof acts / sizeof *acts; a++) {
-        double worst = 0;
+    static const float special[] = {0,      -0.0f, 3,  -3, 6,  100,     -100,   88,   -88,
+                                    1e-30f, -20,   20, 21, 19, -0.001f, 0.001f, 1.5f, -0.75f};
+    CHECK(SLOW_ACTS == act_rows_n, "all %zu activations are here", act_rows_n);
+    for (size_t a = 0; a < SLOW_ACTS; a++) {
+        const struct act *act = &slow_acts[a];
+        double value = 0, slope = 0, near_zero = 0;
         for (size_t n = 1; n <= LONGEST; n++) {
             float *v = random_floats(n), *d = random_floats(n), *out = random_floats(n + 1), guard = out[n];
             float scale = n % 2 ? 1 : 1.5f, shift = n % 2 ? 0 : -0.25f;
-            double *want = calloc(n, sizeof *want);
+            double *want = calloc(n, sizeof *want), *want_value = calloc(n, sizeof *want_value);
             for (size_t i = 0; i < n; i++) {
                 v[i] = n % 2 && i < sizeof special / sizeof *special ? special[i] : 5 * v[i];
-                want[i] = d[i] * slope_of((double)v[i] * scale + shift, &acts[a]) * scale;
+                want[i] = d[i] * slow_slope((double)v[i] * scale + shift, act) * scale;
+                want_value[i] = slow_act((double)v[i] * scale + shift, act);
             }
-            vec_act_grad(v, d, n, scale, shift, &acts[a], out);
-            worst = fmax(worst, out[n] == guard ? error_of(out, want, n) : INFINITY);
-            vec_act_grad(v, d, n, scale, shift, &acts[a], d);
-            worst = fmax(worst, memcmp(d, out, n * sizeof *d) ? INFINITY : 0);
+            vec_act(v, n, scale, shift, act, out);
+            value = fmax(value, out[n] == guard ? error_of(out, want_value, n) : INFINITY);
+            vec_act_grad(v, d, n, scale, shift, act, out);
+            slope = fmax(slope, out[n] == guard ? error_of(out, want, n) : INFINITY);
+            vec_act_grad(v, d, n, scale, shift, act, d);
+            slope = fmax(slope, memcmp(d, out, n * sizeof *d) ? INFINITY : 0);
+            for (size_t i = 0; i < n;
+                 i++) { /* small numbers by themselves: nothing is lost to cancellation */
+                v[i] *= 1e-3f;
+                want_value[i] = slow_act(v[i], act);
+            }
+            vec_act(v, n, 1, 0, act, v);
+            near_zero = fmax(near_zero, error_of(v, want_value, n));
             free(v);
             free(d);
             free(out);
             free(want);
+            free(want_value);
         }
-        CHECK(worst <= allowed, "%s: backward of %s: %.1e of %.0e allowed", level, names[a], worst, allowed);
+        const char *name = act->kind ? act_rows[act->kind].name : "none";
+        CHECK(value <= allowed && near_zero <= allowed,
+              "%s: %s: %.1e, of small numbers %.1e, of %.0e allowed", level, name, value, near_zero, allowed);
+        CHECK(slope <= allowed, "%s: backward of %s: %.1e of %.0e allowed", level, name, slope, allowed);
     }
+}
+
+/* Where numbers are so large that exp saturates or a square overflows. */
+static void test_extremes(const char *level) {
+    static const float far[] = {1e30f, -1e30f, 1e4f, -1e4f, 200, -200};
+    enum { N = sizeof far / sizeof *far };
+    size_t wrong = 0;
+    for (size_t a = 0; a < SLOW_ACTS; a++) {
+        float ones[N], value[N], slope[N];
+        for (int i = 0; i < N; i++)
+            ones[i] = 1;
+        vec_act(far, N, 1, 0, &slow_acts[a], value);
+        vec_act_grad(far, ones, N, 1, 0, &slow_acts[a], slope);
+        for (int i = 0; i < N; i++) {
+            double v = slow_act(far[i], &slow_acts[a]), s = slow_slope(far[i], &slow_acts[a]);
+            wrong += !(fabs(value[i] - v) <= 1e-6 * fmax(1, fabs(v))) || !(fabs(slope[i] - s) <= 1e-6);
+        }
+    }
+    CHECK(wrong == 0, "%s: activations and slopes of huge numbers: %zu wrong", level, wrong);
+}
+
+/* A NaN passes through every activation, wherever it stands: one that was lost would hide an overflow. */
+static void test_nan(const char *level) {
+    enum { N = 37 };
+    float v[N], out[N];
+    size_t lost = 0;
+    for (size_t k = 0; k < SLOW_ACTS; k++)
+        for (int at = 0; at < N; at++) {
+            for (int i = 0; i < N; i++)
+                v[i] = i == at ? NAN : uniform();
+            vec_act(v, N, 2, 1, &slow_acts[k], out);
+            for (int i = 0; i < N; i++)
+                lost += (isnan(out[i]) != 0) != (i == at);
+        }
+    CHECK(lost == 0, "%s: a NaN stays one through %d activations", level, SLOW_ACTS);
 }
 
 static void test_rest(const char *level) {
@@ -66,7 +98,7 @@ static void test_rest(const char *level) {
         for (size_t i = 0; i < n; i++) {
             sum += (double)a[i] * a[i];
             a[i] *= 20;
-            want[i] = sigmoid_of(a[i]);
+            want[i] = slow_sigmoid(a[i]);
         }
         vec_sigmoid(a, n, out);
         sigmoid = fmax(sigmoid, error_of(out, want, n));
@@ -126,9 +158,32 @@ static void test_softmax(const char *level) {
     CHECK(worst <= allowed, "%s: backward of softmax: %.1e of %.0e allowed", level, worst, allowed);
 }
 
+static void test_softmax_forward(const char *level) {
+    enum { ROWS = 16, COLS = 21, LD = 24 };
+    float *v = random_floats(ROWS * LD), out[ROWS * COLS];
+    double worst = 0;
+    for (size_t i = 0; i < ROWS * LD; i++)
+        v[i] *= 30;
+    vec_softmax(v, LD, ROWS, COLS, out, COLS);
+    for (int c = 0; c < COLS; c++) {
+        double top = -INFINITY, sum = 0;
+        for (int r = 0; r < ROWS; r++)
+            top = fmax(top, v[r * LD + c]);
+        for (int r = 0; r < ROWS; r++)
+            sum += exp(v[r * LD + c] - top);
+        for (int r = 0; r < ROWS; r++)
+            worst = fmax(worst, fabs(out[r * COLS + c] - exp(v[r * LD + c] - top) / sum));
+    }
+    CHECK(worst < 1e-6, "%s: softmax of columns: %.1e of 1e-6", level, worst);
+    free(v);
+}
+
 static void test_level(const char *level) {
     test_activations(level);
     test_rest(level);
+    test_extremes(level);
+    test_nan(level);
+    test_softmax_forward(level);
     test_softmax(level);
 }
 

@@ -260,7 +260,7 @@ static int run_op(struct network *net, const struct op *op, struct tc_tensor **v
         return tc_batch_norm(x, p->weight, p->bias, p->mean, p->var, g->bns[op->bn].eps, out, err);
     }
     case OP_ACT:
-        return tc_act(x, op->act, op->slope, out, err);
+        return tc_act(x, &op->act, out, err);
     case OP_ADD:
         return tc_add(x, in[1], out, err);
     case OP_CONCAT:

@@ -3,6 +3,7 @@
  * BatchNorm and activations apart; a convolution that runs twice; a leaf within a leaf. And the graphs that
  * are refused. */
 #include "levels.h"
+#include "op/slow_act.h"
 #include "record.h"
 
 #include <string.h>
@@ -94,12 +95,12 @@ static struct build *build_new(void) {
                           .leaves = leaves,
                           .n_leaves = 5};
     int first = conv(b, 0, 0);
-    int fired = one(b, (struct op){.kind = OP_ACT, .act = ACT_HARDSWISH}, first);
+    int fired = one(b, (struct op){.kind = OP_ACT, .act = {ACT_HARDSWISH}}, first);
     int normal = one(b, (struct op){.kind = OP_BN, .bn = 0}, first);
     int half = slice(b, normal, 0, 4);
     int v = conv(b, 1, half); /* with the BatchNorm and activation that follow */
     v = one(b, (struct op){.kind = OP_BN, .bn = 1}, v);
-    v = one(b, (struct op){.kind = OP_ACT, .act = ACT_SILU}, v);
+    v = one(b, (struct op){.kind = OP_ACT, .act = {ACT_SILU}}, v);
     int joined = add(b, (struct op){.kind = OP_CONCAT}, 3, half, v, fired); /* half: a part, copied */
     int a = conv(b, 2, joined);
     int c = conv(b, 3, normal); /* the whole, of which parts are read before and after */
@@ -109,7 +110,7 @@ static struct build *build_new(void) {
     int apart = one(b, (struct op){.kind = OP_DETACH}, sum);
     int five = conv(b, 5, add(b, (struct op){.kind = OP_CONCAT}, 2, apart, later, 0));
     int pooled = one(b, (struct op){.kind = OP_MAXPOOL, .kernel = 3, .stride = 1, .pad = 1}, later);
-    int leaky = one(b, (struct op){.kind = OP_ACT, .act = ACT_LEAKY_RELU, .slope = 0.1f}, pooled);
+    int leaky = one(b, (struct op){.kind = OP_ACT, .act = {ACT_LEAKY_RELU, {0.1f}}}, pooled);
     int again = conv(b, 3, add(b, (struct op){.kind = OP_ADD}, 2, leaky, pooled, 0));
     int large = one(b, (struct op){.kind = OP_UPSAMPLE, .scale = 2}, again);
     const int all[] = {twice, five, again, slice(b, five, 1, 3), large};
@@ -140,6 +141,18 @@ static void refused(const struct graph *g, const char *why) {
     gradient_net_free(&net);
 }
 
+/* The same graph with each activation in all three places: by itself, with a BatchNorm after a convolution, and after
+ * a pooling. */
+static void test_activations(struct build *b) {
+    for (size_t a = 1; a < SLOW_ACTS; a++) {
+        for (size_t i = 0; i < b->g.n_ops; i++)
+            if (b->ops[i].kind == OP_ACT)
+                b->ops[i].act = slow_acts[a];
+        printf("# %s\n", act_rows[slow_acts[a].kind].name);
+        test_batch(&b->g, SIZE, 1);
+    }
+}
+
 int main(void) {
     struct build *b = build_new();
     struct err err = {0};
@@ -155,6 +168,7 @@ int main(void) {
     b->convs[3].pad[0] = b->convs[3].pad[1] = 2;
     b->convs[0].calls--;
     test_batch(&b->g, SIZE, 2);
+    test_activations(b);
     build_free(b);
     return test_end();
 }

@@ -130,20 +130,37 @@ int tc_batch_norm(const struct tc_tensor *x, const struct tc_tensor *weight, con
     });
 }
 
-int tc_act(const struct tc_tensor *x, enum act_kind kind, double slope, struct tc_tensor **out,
-           struct err *err) {
+int tc_act(const struct tc_tensor *x, const struct act *act, struct tc_tensor **out, struct err *err) {
     return make(out, err, "activation", [&] {
-        switch (kind) {
+        switch (act->kind) {
+        case ACT_NONE:
+            break;
+        case ACT_SILU:
+            return at::silu(x->t);
         case ACT_RELU:
             return at::relu(x->t);
         case ACT_LEAKY_RELU:
-            return at::leaky_relu(x->t, slope);
+            return at::leaky_relu(x->t, act->param[0]);
         case ACT_HARDSWISH:
             return at::hardswish(x->t);
-        case ACT_SILU:
-            break;
+        case ACT_RELU6:
+            return at::hardtanh(x->t, 0, 6);
+        case ACT_HARDTANH:
+            return at::hardtanh(x->t, act->param[0], act->param[1]);
+        case ACT_HARDSIGMOID:
+            return at::hardsigmoid(x->t);
+        case ACT_SIGMOID:
+            return at::sigmoid(x->t);
+        case ACT_TANH:
+            return at::tanh(x->t);
+        case ACT_ELU:
+            return at::elu(x->t, act->param[0]);
+        case ACT_GELU:
+            return at::gelu(x->t);
+        case ACT_MISH:
+            return at::mish(x->t);
         }
-        return at::silu(x->t);
+        return x->t;
     });
 }
 

@@ -1,8 +1,8 @@
 /* The C face of libtorch: only what yolosens uses. This header is C11; torch_c.cpp is the project's only C++.
  *
  *     struct tc_tensor *x = NULL, *y = NULL;
- *     if (tc_from_floats(pixels, (int64_t[]){1, 3, 640, 640}, 4, &x, &err) || tc_act(x, ACT_SILU, 0, &y,
- * &err)) ... tc_free(&x);
+ *     if (tc_from_floats(pixels, (int64_t[]){1, 3, 640, 640}, 4, &x, &err) || tc_sigmoid(x, &y, &err)) ...
+ *     tc_free(&x);
  *
  * Every call that can fail returns 0 or -1 with the message in err; no C++ exception crosses. Tensors are
  * float32 and handles are the caller's: each result is a new one, to be freed with tc_free, and stays valid
@@ -63,8 +63,7 @@ int tc_batch_norm(const struct tc_tensor *x, const struct tc_tensor *weight, con
                   const struct tc_tensor *mean, const struct tc_tensor *var, double eps,
                   struct tc_tensor **out, struct err *err);
 
-int tc_act(const struct tc_tensor *x, enum act_kind kind, double slope, struct tc_tensor **out,
-           struct err *err);
+int tc_act(const struct tc_tensor *x, const struct act *act, struct tc_tensor **out, struct err *err);
 int tc_sigmoid(const struct tc_tensor *x, struct tc_tensor **out, struct err *err);
 int tc_softmax(const struct tc_tensor *x, int dim, struct tc_tensor **out, struct err *err);
 int tc_add(const struct tc_tensor *a, const struct tc_tensor *b, struct tc_tensor **out, struct err *err);

@@ -129,7 +129,8 @@ def own(folder):
     keep(folder, "saved", None)
     keep(folder, "one-class", as_trained(model(n, 1)))
     keep(folder, "many-classes", as_trained(model(n, 300)))
-    for act in "ReLU()", "LeakyReLU(0.1)", "Hardswish()":
+    for act in ("ReLU()", "LeakyReLU(0.1)", "Hardswish()", "ReLU6()", "Hardtanh(-0.5, 2)", "Hardsigmoid()", "Sigmoid()",
+                "Tanh()", "ELU(0.8)", "GELU()", "Mish()"):
         keep(folder, act.split("(")[0], as_trained(model(n, 3, activation=f"nn.{act}")))
     for scale in "b", "l", "x":
         keep(folder, scale, as_trained(model(f"v10/yolov10{scale}.yaml", 3)))
@@ -139,7 +140,7 @@ def own(folder):
     fused = model(n, 3).eval()
     fused.fuse(verbose=False)
     keep(folder, "fused", as_trained(fused, "model"), refused="model.0: it is fused")
-    keep(folder, "GELU", as_trained(model(n, 3, activation="nn.GELU()")), refused="module kind torch.nn.modules.activation.GELU")
+    keep(folder, "PReLU", as_trained(model(n, 3, activation="nn.PReLU()")), refused="module kind torch.nn.modules.activation.PReLU")
     for kind, config, words in (("v8", "v8/yolov8n.yaml", "head.Detect"), ("v11", "11/yolo11n.yaml", "block.C3k2"),
                                 ("v9", "v9/yolov9t.yaml", "block.ELAN1"), ("v8-seg", "v8/yolov8n-seg.yaml", "head.Segment")):
         YOLO(os.path.join(MODELS, config)).save(os.path.join(folder, kind + ".pt"))

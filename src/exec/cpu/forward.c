@@ -9,6 +9,7 @@
 #include "op/box.h"
 #include "op/conv/conv.h"
 #include "op/plane.h"
+#include "op/vec/vec.h"
 
 #include <stdlib.h>
 #include <string.h>
@@ -174,11 +175,11 @@ struct task {
     int in, out; /* values */
     const float *a, *b;
     float *to;
-    struct conv_act act;
+    struct act act;
 };
 
-static struct conv_act act_of(const struct op *op) {
-    return op ? (struct conv_act){true, op->act, op->slope} : (struct conv_act){0};
+static struct act act_of(const struct op *op) {
+    return op ? op->act : (struct act){0};
 }
 
 /* Channel c of t->out is made: its amax, while it is in the cache. */
@@ -207,7 +208,7 @@ static void act_plane(void *ctx, size_t c, int worker) {
     (void)worker;
     const struct task *t = ctx;
     size_t n = plane(t->f, t->out);
-    conv_affine(t->a + c * n, n, 1, 0, &t->act, t->to + c * n);
+    vec_act(t->a + c * n, n, 1, 0, &t->act, t->to + c * n);
     made_plane(t, c);
 }
 
@@ -217,7 +218,7 @@ static void bn_plane(void *ctx, size_t c, int worker) {
     size_t n = plane(t->f, t->out);
     double scale, shift = 0;
     bn_affine(&t->f->net->graph->bns[t->op->bn], c, &scale, &shift);
-    conv_affine(t->a + c * n, n, (float)scale, (float)shift, &t->act, t->to + c * n);
+    vec_act(t->a + c * n, n, (float)scale, (float)shift, &t->act, t->to + c * n);
     made_plane(t, c);
 }
 
@@ -242,7 +243,7 @@ static int run_conv(struct forward *f, size_t i, struct err *err) {
     const struct conv *c = &f->net->graph->convs[s->op->conv];
     struct chw in = shape(f, s->op->in[0]);
     const struct conv_input x = {value(f, s->op->in[0]), 1, (int)in.h, (int)in.w};
-    const struct conv_act act = act_of(s->act);
+    const struct act act = act_of(s->act);
     return conv_forward(f->scratch, f->pool, c, &x, f->net->fused[i].weight, f->net->fused[i].scale,
                         f->net->fused[i].shift, &act, target(f, s->out), err);
 }

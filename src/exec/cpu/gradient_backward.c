@@ -15,7 +15,7 @@ struct task {
     size_t channel; /* of in's first within out's gradient: concatenations */
     bool add;
     float factor; /* of a leaf */
-    struct conv_act act;
+    struct act act;
 };
 
 /* Where plane i of v's gradient lies, of all images. */
@@ -41,12 +41,12 @@ static void normalize_plane(void *ctx, size_t i, int worker) {
 
 /* Adds to or stores in's gradient, which is `factor` times d. */
 static void put(const struct task *t, const float *d, float factor, size_t i) {
-    const struct conv_act none = {0};
+    const struct act none = {0};
     float *to = gradient_plane(t, t->in, i);
     if (t->add)
         vec_add(to, d, factor, plane_of(t->e, t->in), to);
     else
-        conv_affine(d, plane_of(t->e, t->in), factor, 0, &none, to);
+        vec_act(d, plane_of(t->e, t->in), factor, 0, &none, to);
 }
 
 static void bn_plane(void *ctx, size_t i, int worker) {

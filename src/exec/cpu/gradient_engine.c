@@ -70,8 +70,8 @@ float *softmax_of(const struct gradient *e, size_t step, size_t image, size_t *s
     return memory_of(e, step, SPAN_ATTENTION) + image * (size_t)op->heads * *stride;
 }
 
-struct conv_act step_act(const struct op *act) {
-    return act ? (struct conv_act){true, act->act, act->slope} : (struct conv_act){0};
+struct act step_act(const struct op *act) {
+    return act ? act->act : (struct act){0};
 }
 
 void levels_of(const struct gradient *e, const struct op *op, const enum flow *flows, size_t image,

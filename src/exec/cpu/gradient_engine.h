@@ -67,7 +67,7 @@ size_t output_gradient_stride(const struct gradient *e, size_t step);
 float *softmax_of(const struct gradient *e, size_t step, size_t image, size_t *stride);
 
 /* The activation of a step, off where it has none. */
-struct conv_act step_act(const struct op *act);
+struct act step_act(const struct op *act);
 
 /* The levels that op reads, of an image; with their gradients where flows (of op's inputs) say so, or NULL.
  */

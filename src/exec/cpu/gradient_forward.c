@@ -10,7 +10,7 @@ struct task {
     size_t step;
     const struct op *op;
     int out;
-    struct conv_act act;
+    struct act act;
 };
 
 /* Plane i of value v, of all images. */
@@ -31,13 +31,13 @@ static void normalize_plane(void *ctx, size_t i, int worker) {
     size_t n = plane_of(t->e, t->out), channels = (size_t)t->e->net->plan.shapes[t->out].c, c = i % channels;
     const float *from = t->op->kind == OP_CONV ? output_of(t->e, t->step, i / channels) + c * n
                                                : value_plane(t, t->op->in[0], i);
-    conv_affine(from, n, a->scale[c], a->shift[c], &t->act, target_plane(t, i));
+    vec_act(from, n, a->scale[c], a->shift[c], &t->act, target_plane(t, i));
 }
 
 static void act_plane(void *ctx, size_t i, int worker) {
     (void)worker;
     const struct task *t = ctx;
-    conv_affine(value_plane(t, t->op->in[0], i), plane_of(t->e, t->out), 1, 0, &t->act, target_plane(t, i));
+    vec_act(value_plane(t, t->op->in[0], i), plane_of(t->e, t->out), 1, 0, &t->act, target_plane(t, i));
 }
 
 static void add_plane(void *ctx, size_t i, int worker) {
@@ -65,7 +65,7 @@ static int run_conv(struct gradient *e, size_t step, struct err *err) {
     const struct op *op = e->net->plan.steps[step].op;
     size_t conv = (size_t)op->conv;
     struct chw in = e->net->plan.shapes[op->in[0]];
-    const struct conv_act none = {0};
+    const struct act none = {0};
     for (size_t image = 0; image < e->n; image++) {
         const struct conv_input x = {value_of(e, op->in[0], image), 1, (int)in.h, (int)in.w};
         if (conv_forward(e->scratch, e->pool, &e->net->graph->convs[conv], &x, e->net->weights[conv],

@@ -170,7 +170,7 @@ static struct record record_of(struct conv_call *const *calls, size_t n_calls, c
 static int own_output(struct layer_scorer *s, size_t conv, const struct record *r, struct err *err) {
     const struct conv *c = &s->weights->graph->convs[conv];
     const struct conv_weight *plain = s->weights->plain[conv];
-    const struct conv_act none = {0};
+    const struct act none = {0};
     int h = r->output.h, w = r->output.w;
     size_t cout = (size_t)c->cout, n = (size_t)r->output.n, each = (size_t)c->cin * (size_t)h * (size_t)w;
     float *scale = malloc(cout * sizeof *scale), *shift = calloc(cout, sizeof *shift);

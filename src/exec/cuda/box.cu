@@ -1,4 +1,5 @@
 /* The head's decoding (ops/box.h), one thread an element. */
+#include "exec/cuda/act.cuh"
 #include "exec/cuda/each.cuh"
 
 /* Pixel of a level's map that cell `cell` of image `image` stands for, and of the cells' values. */

@@ -1,5 +1,6 @@
 /* Convolutions in float32 on the ordinary multipliers, as implicit products: pixels of all images by output
  * channels. Tensor cores' float32 would be tf32, which is not what the reference computes. */
+#include "exec/cuda/act.cuh"
 #include "exec/cuda/each.cuh"
 
 void cuda_pack_f32(cudaStream_t s, const float *w, int cout, int cin, int groups, int taps, bool backward,
@@ -43,7 +44,7 @@ static __device__ __forceinline__ int tap_pixel(const struct conv_geometry &g, s
 
 struct epilogue {
     const float *scale, *shift;
-    struct activation act;
+    struct act act;
     bool add;
 };
 
@@ -52,7 +53,7 @@ static __device__ __forceinline__ void finish(float *to, float v, int o, const s
         v *= e.scale[o];
     if (e.shift)
         v += e.shift[o];
-    v = activate(v, e.act);
+    v = act_of(v, e.act);
     *to = e.add ? *to + v : v;
 }
 
@@ -242,7 +243,7 @@ static double cost_of(int out, int width) {
 }
 
 void cuda_conv_f32(cudaStream_t s, const struct conv_geometry *g, struct view from, const float *packed,
-                   const float *scale, const float *shift, struct activation act, bool add, struct view to) {
+                   const float *scale, const float *shift, struct act act, bool add, struct view to) {
     struct epilogue e = {scale, shift, act, add};
     bool many = view_pixels(to) >= 256 * 264; /* pixels, for blocks of 256 to fill a card */
     double narrow = cost_of(g->out, 32), middle = cost_of(g->out, 64), wide = cost_of(g->out, 128);

@@ -21,24 +21,4 @@ static __device__ __forceinline__ float *at(struct view v, unsigned pixel, unsig
     return v.p + (size_t)pixel * (size_t)v.stride + c;
 }
 
-static __device__ __forceinline__ float sigmoid_of(float v) {
-    return 1 / (1 + expf(-v));
-}
-
-static __device__ __forceinline__ float activate(float u, struct activation a) {
-    switch (a.kind) {
-    case CUDA_ACT_SILU:
-        return u / (1 + expf(-u));
-    case CUDA_ACT_RELU:
-        return u <= 0 ? 0 : u; /* a NaN stays one */
-    case CUDA_ACT_LEAKY_RELU:
-        return u > 0 ? u : u * a.slope;
-    case CUDA_ACT_HARDSWISH:
-        return u * fminf(fmaxf(u + 3, 0), 6) / 6;
-    case CUDA_ACT_NONE:
-        break;
-    }
-    return u;
-}
-
 #endif

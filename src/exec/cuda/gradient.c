@@ -101,7 +101,7 @@ void device_gradient_free(struct device_gradient *e) {
 static void forward_step(struct device_gradient *e, size_t i, int n) {
     const struct step *s = &e->plan.steps[i];
     const struct op *op = s->op;
-    const struct activation none = {CUDA_ACT_NONE, 0};
+    const struct act none = {0};
     cudaStream_t stream = e->net.cuda->stream;
     struct view in[OP_INPUTS_MAX], out = value_of(e, s->out, n);
     for (int k = 0; k < op->n_in; k++)
@@ -125,7 +125,7 @@ static void forward_step(struct device_gradient *e, size_t i, int n) {
 
 static void conv_back(struct device_gradient *e, size_t i, enum flow flow, int n) {
     const struct step *s = &e->plan.steps[i];
-    const struct activation none = {CUDA_ACT_NONE, 0};
+    const struct act none = {0};
     struct conv_geometry g = conv_geometry_back(&e->net.graph->convs[s->op->conv]);
     if (is_fused(s))
         cuda_affine_grad(e->net.cuda->stream, output_of(e, i, n), gradient_of(e, s->out, n),
@@ -210,7 +210,7 @@ static void backward_step(struct device_gradient *e, size_t i, int n, device_see
     const struct step *s = &e->plan.steps[i];
     const struct op *op = s->op;
     const enum flow *flows = &e->plan.flows[i * OP_INPUTS_MAX];
-    const struct activation none = {CUDA_ACT_NONE, 0};
+    const struct act none = {0};
     cudaStream_t stream = e->net.cuda->stream;
     struct view d = gradient_of(e, s->out, n), x = value_of(e, op->in[0], n);
     bool add = flows[0] == FLOW_ADD;

@@ -5,6 +5,7 @@
 #define YS_EXEC_CUDA_KERNELS_H
 
 #include "exec/cuda/view.h"
+#include "model/act.h"
 
 #include <cuda_runtime_api.h>
 
@@ -14,23 +15,16 @@ extern "C" {
 
 /* ---- plain operations (plain.cu) ---- */
 
-/* The graph's activations (model/graph.h) and none. */
-enum cuda_act { CUDA_ACT_NONE, CUDA_ACT_SILU, CUDA_ACT_RELU, CUDA_ACT_LEAKY_RELU, CUDA_ACT_HARDSWISH };
-struct activation {
-    enum cuda_act kind;
-    float slope; /* LeakyReLU */
-};
-
 /* to (n, 3, h, w) = bytes / 255; bytes (n, 3, h, w) planes, as a calib stream has them. */
 void cuda_images(cudaStream_t s, const uint8_t *bytes, struct view to);
 
 /* to = act(from * scale[c] + shift[c]); scale and shift may be NULL: 1 and 0. */
-void cuda_affine(cudaStream_t s, struct view from, const float *scale, const float *shift,
-                 struct activation act, struct view to);
+void cuda_affine(cudaStream_t s, struct view from, const float *scale, const float *shift, struct act act,
+                 struct view to);
 
 /* Its backward: to (+)= d * act'(from * scale[c] + shift[c]) * scale[c]. */
 void cuda_affine_grad(cudaStream_t s, struct view from, struct view d, const float *scale, const float *shift,
-                      struct activation act, bool add, struct view to);
+                      struct act act, bool add, struct view to);
 
 /* to = a + b; to (+)= from * factor, channels of the same number. */
 void cuda_sum(cudaStream_t s, struct view a, struct view b, struct view to);
@@ -70,7 +64,7 @@ void cuda_pack_f32(cudaStream_t s, const float *w, int cout, int cin, int groups
 /* to (+)= act(conv(from) * scale[o] + shift[o]); scale and shift may be NULL. The order of each output's sum
  * is that of the taps and, within, the channels, whatever the batch. */
 void cuda_conv_f32(cudaStream_t s, const struct conv_geometry *g, struct view from, const float *packed,
-                   const float *scale, const float *shift, struct activation act, bool add, struct view to);
+                   const float *scale, const float *shift, struct act act, bool add, struct view to);
 
 /* ---- attention (attention.cu) ---- */
 

@@ -253,7 +253,7 @@ static void score_codes(struct job *j, const struct input_spec *input, const int
 static void score_values(struct job *j, struct view x, const int *pairs, int n) {
     struct device_layers *l = j->l;
     cudaStream_t s = l->net->cuda->stream;
-    const struct activation none = {CUDA_ACT_NONE, 0};
+    const struct act none = {0};
     if (j->c->groups > 1) {
         const float *packed[CUDA_WEIGHTS_MAX];
         for (int first = 0; first < n; first += CUDA_WEIGHTS_MAX) {

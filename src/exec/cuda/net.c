@@ -146,12 +146,8 @@ struct conv_geometry conv_geometry_back(const struct conv *c) {
     };
 }
 
-struct activation activation_of(const struct op *act) {
-    static const enum cuda_act kinds[] = {[ACT_SILU] = CUDA_ACT_SILU,
-                                          [ACT_RELU] = CUDA_ACT_RELU,
-                                          [ACT_LEAKY_RELU] = CUDA_ACT_LEAKY_RELU,
-                                          [ACT_HARDSWISH] = CUDA_ACT_HARDSWISH};
-    return act ? (struct activation){kinds[act->act], act->slope} : (struct activation){CUDA_ACT_NONE, 0};
+struct act activation_of(const struct op *act) {
+    return act ? act->act : (struct act){0};
 }
 
 struct view view_channels(struct view v, int first, int count) {
@@ -185,7 +181,7 @@ void net_operate(const struct net *net, size_t step, const struct op *op, const 
                  struct view out, float *softmax, size_t softmax_stride) {
     const struct graph *g = net->graph;
     cudaStream_t s = net->cuda->stream;
-    const struct activation none = {CUDA_ACT_NONE, 0};
+    const struct act none = {0};
     int levels = op->n_in - g->levels, cell = 0;
     switch (op->kind) {
     case OP_BN:

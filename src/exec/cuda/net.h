@@ -32,7 +32,8 @@ const float *net_shift(const struct net *net, size_t step);
 struct conv_geometry conv_geometry(const struct conv *c);
 struct conv_geometry conv_geometry_back(const struct conv *c);
 
-struct activation activation_of(const struct op *act);
+/* The activation fused into a step; NULL: none. */
+struct act activation_of(const struct op *act);
 
 /* Any operation but a convolution, forward: in[0 .. op->n_in-1] are its inputs. softmax: an attention's, for
  * all images and heads, each softmax_stride after the last. */

@@ -1,5 +1,6 @@
 /* Everything that is neither a product nor a quantizer, one thread an element: memory's bandwidth is the
  * limit. */
+#include "exec/cuda/act.cuh"
 #include "exec/cuda/each.cuh"
 
 #include <math_constants.h>
@@ -12,34 +13,16 @@ void cuda_images(cudaStream_t s, const uint8_t *bytes, struct view to) {
     });
 }
 
-void cuda_affine(cudaStream_t s, struct view from, const float *scale, const float *shift,
-                 struct activation act, struct view to) {
+void cuda_affine(cudaStream_t s, struct view from, const float *scale, const float *shift, struct act act,
+                 struct view to) {
     unsigned channels = (unsigned)to.c;
     each(s, view_pixels(to) * channels, [=] __device__(unsigned i) {
         unsigned pixel = i / channels, c = i % channels;
         float u = *at(from, pixel, c);
         if (scale)
             u = u * scale[c] + shift[c];
-        *at(to, pixel, c) = activate(u, act);
+        *at(to, pixel, c) = act_of(u, act);
     });
-}
-
-static __device__ float slope_of(float u, struct activation a) {
-    float sigmoid;
-    switch (a.kind) {
-    case CUDA_ACT_SILU:
-        sigmoid = sigmoid_of(u);
-        return sigmoid * (1 + u * (1 - sigmoid));
-    case CUDA_ACT_RELU:
-        return u > 0;
-    case CUDA_ACT_LEAKY_RELU:
-        return u > 0 ? 1 : a.slope;
-    case CUDA_ACT_HARDSWISH:
-        return u < -3 ? 0 : u <= 3 ? u / 3 + 0.5f : 1;
-    case CUDA_ACT_NONE:
-        break;
-    }
-    return 1;
 }
 
 static __device__ __forceinline__ void put(float *to, float v, bool add) {
@@ -47,11 +30,11 @@ static __device__ __forceinline__ void put(float *to, float v, bool add) {
 }
 
 void cuda_affine_grad(cudaStream_t s, struct view from, struct view d, const float *scale, const float *shift,
-                      struct activation act, bool add, struct view to) {
+                      struct act act, bool add, struct view to) {
     unsigned channels = (unsigned)to.c;
     each(s, view_pixels(to) * channels, [=] __device__(unsigned i) {
         unsigned pixel = i / channels, c = i % channels;
-        float a = scale ? scale[c] : 1, u = act.kind == CUDA_ACT_NONE ? 0 : *at(from, pixel, c);
+        float a = scale ? scale[c] : 1, u = act.kind == ACT_NONE ? 0 : *at(from, pixel, c);
         if (scale)
             u = u * a + shift[c];
         put(at(to, pixel, c), *at(d, pixel, c) * slope_of(u, act) * a, add);

@@ -114,13 +114,6 @@ int conv_score(struct conv_scratch *scratch, struct pool *pool, const struct con
                const struct conv_pair *pairs, size_t n, const struct conv_target *target, double *sums,
                struct err *err);
 
-/* The activation after a forward convolution. */
-struct conv_act {
-    bool on;
-    enum act_kind kind;
-    float slope;
-};
-
 /* An input (n, conv->cin, h, w), dense float32. */
 struct conv_input {
     const float *x;
@@ -132,13 +125,6 @@ struct conv_input {
  * Errors: memory. */
 int conv_forward(struct conv_scratch *scratch, struct pool *pool, const struct conv *conv,
                  const struct conv_input *in, const struct conv_weight *weight, const float *scale,
-                 const float *shift, const struct conv_act *act, float *out, struct err *err);
-
-/* out[i] = act(v[i] * scale + shift) for n values; out may be v. */
-void conv_affine(const float *v, size_t n, float scale, float shift, const struct conv_act *act, float *out);
-
-/* Softmax over the rows of v (rows, cols), each column by itself; ldv and ldo are the distances between rows.
- */
-void conv_softmax(const float *v, size_t ldv, size_t rows, size_t cols, float *out, size_t ldo);
+                 const float *shift, const struct act *act, float *out, struct err *err);
 
 #endif

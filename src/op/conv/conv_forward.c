@@ -4,7 +4,7 @@ struct job {
     struct pass pass;
     const struct conv_weight *weight;
     const float *scale, *shift;
-    const struct conv_act *act;
+    const struct act *act;
     float *out;
 };
 
@@ -87,7 +87,7 @@ static void store_channel(void *ctx, size_t i, int worker) {
 
 int conv_forward(struct conv_scratch *scratch, struct pool *pool, const struct conv *conv,
                  const struct conv_input *in, const struct conv_weight *weight, const float *scale,
-                 const float *shift, const struct conv_act *act, float *out, struct err *err) {
+                 const float *shift, const struct act *act, float *out, struct err *err) {
     struct job j = {.weight = weight, .scale = scale, .shift = shift, .act = act, .out = out};
     struct pass *p = &j.pass;
     const struct conv_source source = {.n = in->n, .h = in->h, .w = in->w, .x = in->x, .group = 1, .unit = 1};

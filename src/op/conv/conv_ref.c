@@ -1,26 +1,11 @@
 /* The definition: plain C, baseline x86-64, also the kernels of a processor without AVX2. */
+#include "op/act_scalar.h"
 #include "op/conv/kernels.h"
 
 #include <math.h>
 #include <string.h>
 
 enum { ROWS = 4, PANEL = 8 };
-
-static float act_of(float v, const struct conv_act *act) {
-    if (!act->on)
-        return v;
-    switch (act->kind) {
-    case ACT_RELU:
-        return v <= 0 ? 0 : v; /* a NaN stays one, as in torch */
-    case ACT_LEAKY_RELU:
-        return v > 0 ? v : v * act->slope;
-    case ACT_HARDSWISH:
-        return v * (fminf(fmaxf(v + 3, 0), 6) / 6);
-    case ACT_SILU:
-        break;
-    }
-    return v / (1 + expf(-v));
-}
 
 static float float_of(uint32_t u) {
     union {
@@ -177,24 +162,6 @@ static void square(const float *g, size_t n, bool add, float *g2) {
         g2[i] = (add ? g2[i] : 0) + g[i] * g[i];
 }
 
-static void affine(const float *v, size_t n, float scale, float shift, const struct conv_act *act,
-                   float *out) {
-    for (size_t i = 0; i < n; i++)
-        out[i] = act_of(v[i] * scale + shift, act);
-}
-
-static void softmax(const float *v, size_t ldv, size_t rows, size_t cols, float *out, size_t ldo) {
-    for (size_t c = 0; c < cols; c++) {
-        float top = v[c], sum = 0;
-        for (size_t r = 1; r < rows; r++)
-            top = fmaxf(top, v[r * ldv + c]);
-        for (size_t r = 0; r < rows; r++)
-            sum += out[r * ldo + c] = expf(v[r * ldv + c] - top);
-        for (size_t r = 0; r < rows; r++)
-            out[r * ldo + c] *= 1 / sum;
-    }
-}
-
 const struct conv_kernels conv_ref = {
     .tile_rows = ROWS,
     .panel = PANEL,
@@ -206,6 +173,4 @@ const struct conv_kernels conv_ref = {
     .deal_row = deal_row,
     .encode = encode,
     .square = square,
-    .affine = affine,
-    .softmax = softmax,
 };

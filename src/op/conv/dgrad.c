@@ -204,7 +204,7 @@ static void add_channel(void *ctx, size_t c, int worker) {
 int dgrad_run(const struct dgrad *d, struct conv_scratch *scratch, struct pool *pool, const float *g,
               bool add, float *work, float *dx, struct err *err) {
     const struct conv_input in = {g, 1, d->oh, d->ow};
-    const struct conv_act none = {0};
+    const struct act none = {0};
     bool straight = d->n_phases == 1 && !add;
     for (size_t i = 0; i < d->n_phases; i++) {
         const struct phase *p = &d->phases[i];

@@ -53,7 +53,7 @@ struct score_target {
 /* What a forward pass stores: act(product * scale + shift). */
 struct store_target {
     const float *scale, *shift; /* of each row */
-    const struct conv_act *act;
+    const struct act *act;
     float *out; /* ld from one row to the next */
     size_t ld;
 };
@@ -92,11 +92,6 @@ struct conv_kernels {
     void (*encode)(enum conv_mode mode, const float *const v[4], float per_unit, size_t n, uint32_t *to);
     /* g2[i] (+)= g[i]^2 */
     void (*square)(const float *g, size_t n, bool add, float *g2);
-    /* out[i] = act(v[i] * scale + shift); out may be v. */
-    void (*affine)(const float *v, size_t n, float scale, float shift, const struct conv_act *act,
-                   float *out);
-    /* Softmax over rows of each of cols columns: out[r * ldo + c] from v[r * ldv + c]; out may be v. */
-    void (*softmax)(const float *v, size_t ldv, size_t rows, size_t cols, float *out, size_t ldo);
 };
 
 extern const struct conv_kernels conv_ref, conv_avx2, conv_avx512;

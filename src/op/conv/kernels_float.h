@@ -1,5 +1,21 @@
 /* The kernels in float32 that every vector instruction set has; see kernels_simd.h, which is included before.
  */
+#include "op/act_vector.h"
+
+/* v[i] = act(v[i]). One loop for each activation: the inner loops have no switch. */
+static void act_all(float *v, size_t n, const struct act *act) {
+    switch (act->kind) {
+    case ACT_NONE:
+        break;
+#define ACT(word, name, ...)                                                                                 \
+    case ACT_##word:                                                                                         \
+        for (size_t i = 0; i < n; i += LANES)                                                                \
+            store_some(v + i, n - i, act_##name(load_some(v + i, n - i), act->param));                       \
+        break;
+#include "model/acts.def"
+    }
+}
+
 #include "op/conv/kernels_winograd.h"
 
 static void score_f32(const struct tile_product *p, const struct score_target *t, double *lanes) {
@@ -22,7 +38,7 @@ INLINE void store_panel(int vecs, bool partly, const struct tile_product *p, con
 #pragma GCC unroll 16
         for (int v = 0; v < vecs; v++)
             store_first(out + v * LANES, partly ? part_of(p->positions, v) : LANES,
-                        act_of(fused((vf)acc[r][v], scale, shift), t->act));
+                        fused((vf)acc[r][v], scale, shift));
     }
 }
 
@@ -35,6 +51,8 @@ static void tile_store(const struct tile_product *p, const struct store_target *
         store_panel(2, true, p, t);
     else
         store_panel(1, true, p, t);
+    for (int r = 0; r < p->rows; r++)
+        act_all(t->out + (size_t)r * t->ld, (size_t)p->positions, t->act);
 }
 
 /* The same for each of n weights, whatever n is. */
@@ -93,7 +111,8 @@ static void depthwise_score(const struct depthwise_product *p, const struct scor
 
 static void depthwise_store(const struct depthwise_product *p, const struct store_target *t) {
     vf scale = splat(t->scale[0]), shift = splat(t->shift[0]);
-    for (int oy = 0; oy < p->oh; oy++)
+    float *out = t->out;
+    for (int oy = 0; oy < p->oh; oy++, out += p->ow) {
         for (int ox = 0; ox < p->ow; ox += LANES) {
             const float *x = p->x + (size_t)oy * p->pitch + ox;
             vf even = splat(0), odd = splat(0); /* two chains hide the latency of an addition */
@@ -104,10 +123,10 @@ static void depthwise_store(const struct depthwise_product *p, const struct stor
             }
             if (i < p->taps)
                 even = fused(splat(p->w[0][i]), load(x + p->tap[i]), even);
-            store_first(t->out + (size_t)oy * (size_t)p->ow + (size_t)ox,
-                        p->ow - ox < LANES ? p->ow - ox : LANES,
-                        act_of(fused(even + odd, scale, shift), t->act));
+            store_some(out + ox, (size_t)(p->ow - ox), fused(even + odd, scale, shift));
         }
+        act_all(out, (size_t)p->ow, t->act);
+    }
 }
 
 static void copy(const float *from, size_t n, float *to) {
@@ -188,29 +207,6 @@ static void square(const float *g, size_t n, bool sum, float *g2) {
     }
 }
 
-static void affine(const float *v, size_t n, float scale, float shift, const struct conv_act *act,
-                   float *out) {
-    for (size_t i = 0; i < n; i += LANES)
-        store_some(out + i, n - i, act_of(fused(load_some(v + i, n - i), splat(scale), splat(shift)), act));
-}
-
-static void softmax(const float *v, size_t ldv, size_t rows, size_t cols, float *out, size_t ldo) {
-    for (size_t c = 0; c < cols; c += LANES) {
-        size_t n = cols - c;
-        vf top = load_some(v + c, n), sum = splat(0);
-        for (size_t r = 1; r < rows; r++)
-            top = larger(top, load_some(v + r * ldv + c, n));
-        for (size_t r = 0; r < rows; r++) {
-            vf e = exp_of(load_some(v + r * ldv + c, n) - top);
-            sum += e;
-            store_some(out + r * ldo + c, n, e);
-        }
-        vf inverse = 1 / sum;
-        for (size_t r = 0; r < rows; r++)
-            store_some(out + r * ldo + c, n, load_some(out + r * ldo + c, n) * inverse);
-    }
-}
-
 const struct conv_kernels KERNELS = {
     .tile_rows = ROWS,
     .panel = VECS * LANES,
@@ -224,6 +220,4 @@ const struct conv_kernels KERNELS = {
     .deal_row = deal_row,
     .encode = encode,
     .square = square,
-    .affine = affine,
-    .softmax = softmax,
 };

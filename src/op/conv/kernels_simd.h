@@ -3,24 +3,7 @@
  *
  *     ROWS                           output channels of a tile; VECS vectors of positions
  *     dot(mode, vs acc, vs w, vs x)  acc + the products of two elements (kernels.h) */
-#include "simd/exp.h"
-
-/* larger and smaller give their second operand where one is a NaN, which so stays one, as in torch. */
-static inline vf act_of(vf v, const struct conv_act *act) {
-    if (!act->on)
-        return v;
-    switch (act->kind) {
-    case ACT_RELU:
-        return larger(splat(0), v);
-    case ACT_LEAKY_RELU:
-        return larger(splat(0), v) + (smaller(splat(0), v) * splat(act->slope));
-    case ACT_HARDSWISH:
-        return v * (smaller(larger(v + splat(3), splat(0)), splat(6)) / splat(6));
-    case ACT_SILU:
-        break;
-    }
-    return times_sigmoid(v, v);
-}
+#include "simd/lanes.h"
 
 /* Floats of vector v in a panel of `positions`. */
 static inline int part_of(int positions, int v) {

@@ -166,10 +166,12 @@ INLINE void winograd_store(int side, const struct winograd_product *p, const str
             for (int i = 0; i < side; i++) {
 #pragma GCC unroll 16
                 for (int j = 0; j < side; j++)
-                    out[i][j] = act_of(fused(out[i][j], scale, shift), t->act);
+                    out[i][j] = fused(out[i][j], scale, shift);
                 interleave_row(side, out[i], t->out + (size_t)(r * side + i) * t->ld + side * at);
             }
         }
+        for (int i = 0; i < side; i++)
+            act_all(t->out + (size_t)(r * side + i) * t->ld, (size_t)(side * p->positions), t->act);
     }
 }
 

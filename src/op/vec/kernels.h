@@ -5,11 +5,13 @@
 #include "op/vec/vec.h"
 
 struct vec_kernels {
+    void (*act)(const float *v, size_t n, float scale, float shift, const struct act *act, float *out);
     void (*act_grad)(const float *v, const float *d, size_t n, float scale, float shift,
-                     const struct conv_act *act, float *out);
+                     const struct act *act, float *out);
     void (*add)(const float *a, const float *b, float factor, size_t n, float *out);
     void (*sigmoid)(const float *v, size_t n, float *out);
     void (*sigmoid_grad)(const float *s, const float *d, size_t n, float *out);
+    void (*softmax)(const float *v, size_t ldv, size_t rows, size_t cols, float *out, size_t ldo);
     void (*softmax_grad)(const float *s, size_t lds, const float *d, size_t ldd, size_t rows, size_t cols,
                          float *out, size_t ldo);
     double (*sum_squares)(const float *v, size_t n);

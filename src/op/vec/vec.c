@@ -6,8 +6,12 @@ static const struct vec_kernels *kernels(void) {
     return level >= CPU_AVX512 ? &vec_avx512 : level >= CPU_AVX2 ? &vec_avx2 : &vec_ref;
 }
 
-void vec_act_grad(const float *v, const float *d, size_t n, float scale, float shift,
-                  const struct conv_act *act, float *out) {
+void vec_act(const float *v, size_t n, float scale, float shift, const struct act *act, float *out) {
+    kernels()->act(v, n, scale, shift, act, out);
+}
+
+void vec_act_grad(const float *v, const float *d, size_t n, float scale, float shift, const struct act *act,
+                  float *out) {
     kernels()->act_grad(v, d, n, scale, shift, act, out);
 }
 
@@ -21,6 +25,10 @@ void vec_sigmoid(const float *v, size_t n, float *out) {
 
 void vec_sigmoid_grad(const float *s, const float *d, size_t n, float *out) {
     kernels()->sigmoid_grad(s, d, n, out);
+}
+
+void vec_softmax(const float *v, size_t ldv, size_t rows, size_t cols, float *out, size_t ldo) {
+    kernels()->softmax(v, ldv, rows, cols, out, ldo);
 }
 
 void vec_softmax_grad(const float *s, size_t lds, const float *d, size_t ldd, size_t rows, size_t cols,

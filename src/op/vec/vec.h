@@ -1,19 +1,20 @@
-/* Element-wise passes of the backward pass, over runs of floats. Inputs and output may be the same run, but
- * not overlap otherwise. vec_ref.c defines what is computed; the faster equals, to float32 rounding, are
+/* Loops over runs of floats that operations are made of, forward and backward. Inputs and output may be the same run,
+ * but not overlap otherwise. vec_ref.c defines what is computed; the faster equals, to float32 rounding, are
  * chosen at run time (base/cpu.h). Results depend on the values alone, not on where a run begins. */
 #ifndef YS_OP_VEC_VEC_H
 #define YS_OP_VEC_VEC_H
 
-#include "op/conv/conv.h"
+#include "model/act.h"
 
+#include <stdbool.h>
 #include <stddef.h>
 
-/* Backward through out = act(v * scale + shift), BatchNorm in eval mode and its activation in one:
- * out[i] = d[i] * act'(v[i] * scale + shift) * scale, with act' as torch has it: SiLU s (1 + u (1 - s)) with
- * s the sigmoid of u; ReLU and LeakyReLU 1 above 0, else 0 or the slope; Hardswish 0 below -3, 1 above 3, u /
- * 3 + 1/2 between. Without an activation act' is 1. */
-void vec_act_grad(const float *v, const float *d, size_t n, float scale, float shift,
-                  const struct conv_act *act, float *out);
+/* out[i] = act(v[i] * scale + shift): BatchNorm in eval mode and its activation in one. */
+void vec_act(const float *v, size_t n, float scale, float shift, const struct act *act, float *out);
+
+/* Backward: out[i] = d[i] * act'(v[i] * scale + shift) * scale, with act' as torch has it. */
+void vec_act_grad(const float *v, const float *d, size_t n, float scale, float shift, const struct act *act,
+                  float *out);
 
 /* out[i] = a[i] + b[i] * factor. */
 void vec_add(const float *a, const float *b, float factor, size_t n, float *out);
@@ -24,8 +25,10 @@ void vec_sigmoid(const float *v, size_t n, float *out);
 /* Backward through s = sigmoid(v): out[i] += d[i] * s[i] * (1 - s[i]). */
 void vec_sigmoid_grad(const float *s, const float *d, size_t n, float *out);
 
-/* Backward through s = softmax over the rows of each column (conv_softmax): s and d (rows, cols), lds, ldd
- * and ldo the distances between rows; out = s (d - sum over rows of s d). */
+/* Softmax over the rows of v (rows, cols), each column by itself; ldv and ldo are the distances between rows. */
+void vec_softmax(const float *v, size_t ldv, size_t rows, size_t cols, float *out, size_t ldo);
+
+/* Backward through s = softmax: out = s (d - sum over rows of s d), all (rows, cols). */
 void vec_softmax_grad(const float *s, size_t lds, const float *d, size_t ldd, size_t rows, size_t cols,
                       float *out, size_t ldo);
 

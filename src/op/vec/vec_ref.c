@@ -1,31 +1,14 @@
 /* The definition: plain C, baseline x86-64, also the kernels of a processor without AVX2. */
+#include "op/act_scalar.h"
 #include "op/vec/kernels.h"
 
-#include <math.h>
-
-static float sigmoid_of(float v) {
-    return 1 / (1 + expf(-v));
-}
-
-static float slope_of(float u, const struct conv_act *act) {
-    if (!act->on)
-        return 1;
-    switch (act->kind) {
-    case ACT_RELU:
-        return u > 0;
-    case ACT_LEAKY_RELU:
-        return u > 0 ? 1 : act->slope;
-    case ACT_HARDSWISH:
-        return u < -3 ? 0 : u <= 3 ? u / 3 + 0.5f : 1;
-    case ACT_SILU:
-        break;
-    }
-    float s = sigmoid_of(u);
-    return s * (1 + u * (1 - s));
+static void act(const float *v, size_t n, float scale, float shift, const struct act *act, float *out) {
+    for (size_t i = 0; i < n; i++)
+        out[i] = act_of(v[i] * scale + shift, act);
 }
 
 static void act_grad(const float *v, const float *d, size_t n, float scale, float shift,
-                     const struct conv_act *act, float *out) {
+                     const struct act *act, float *out) {
     for (size_t i = 0; i < n; i++)
         out[i] = d[i] * slope_of(v[i] * scale + shift, act) * scale;
 }
@@ -43,6 +26,18 @@ static void sigmoid(const float *v, size_t n, float *out) {
 static void sigmoid_grad(const float *s, const float *d, size_t n, float *out) {
     for (size_t i = 0; i < n; i++)
         out[i] += d[i] * (s[i] * (1 - s[i]));
+}
+
+static void softmax(const float *v, size_t ldv, size_t rows, size_t cols, float *out, size_t ldo) {
+    for (size_t c = 0; c < cols; c++) {
+        float top = v[c], sum = 0;
+        for (size_t r = 1; r < rows; r++)
+            top = fmaxf(top, v[r * ldv + c]);
+        for (size_t r = 0; r < rows; r++)
+            sum += out[r * ldo + c] = expf(v[r * ldv + c] - top);
+        for (size_t r = 0; r < rows; r++)
+            out[r * ldo + c] *= 1 / sum;
+    }
 }
 
 static void softmax_grad(const float *s, size_t lds, const float *d, size_t ldd, size_t rows, size_t cols,
@@ -71,10 +66,12 @@ static void interleave(const float *a, const float *b, size_t n, bool add, float
 }
 
 const struct vec_kernels vec_ref = {
+    .act = act,
     .act_grad = act_grad,
     .add = add,
     .sigmoid = sigmoid,
     .sigmoid_grad = sigmoid_grad,
+    .softmax = softmax,
     .softmax_grad = softmax_grad,
     .sum_squares = sum_squares,
     .interleave = interleave,

@@ -1,30 +1,38 @@
 /* The kernels' bodies over vectors (simd/lanes.h), included once by each instruction set's file, which defines
  * KERNELS. */
+#include "op/act_vector.h"
 #include "op/vec/kernels.h"
-#include "simd/exp.h"
 
-static inline vf slope_of(vf u, const struct conv_act *act) {
-    if (!act->on)
-        return splat(1);
-    switch (act->kind) {
-    case ACT_RELU:
-        return pick(u > 0, splat(1), splat(0));
-    case ACT_LEAKY_RELU:
-        return pick(u > 0, splat(1), splat(act->slope));
-    case ACT_HARDSWISH:
-        return pick(u < -3, splat(0), pick(u <= 3, u / 3 + 0.5f, splat(1)));
-    case ACT_SILU:
-        break;
+/* What act and act_grad do for one activation: `value` of u = v scale + shift. */
+#define EACH(value)                                                                                          \
+    for (size_t i = 0; i < n; i += LANES) {                                                                  \
+        vf u = fused(load_some(v + i, n - i), splat(scale), splat(shift));                                   \
+        store_some(out + i, n - i, value);                                                                   \
+    }                                                                                                        \
+    break
+
+static void act(const float *v, size_t n, float scale, float shift, const struct act *a, float *out) {
+    switch (a->kind) {
+    case ACT_NONE:
+        EACH(u);
+#define ACT(word, name, ...)                                                                                 \
+    case ACT_##word:                                                                                         \
+        EACH(act_##name(u, a->param));
+#include "model/acts.def"
     }
-    vf s = sigmoid_of(u);
-    return fused(s * u, 1 - s, s);
 }
 
-static void act_grad(const float *v, const float *d, size_t n, float scale, float shift,
-                     const struct conv_act *act, float *out) {
-    for (size_t i = 0; i < n; i += LANES) {
-        vf u = fused(load_some(v + i, n - i), splat(scale), splat(shift));
-        store_some(out + i, n - i, load_some(d + i, n - i) * slope_of(u, act) * scale);
+static void act_grad(const float *v, const float *d, size_t n, float scale, float shift, const struct act *a,
+                     float *out) {
+    switch (a->kind) {
+    case ACT_NONE:
+        for (size_t i = 0; i < n; i += LANES)
+            store_some(out + i, n - i, load_some(d + i, n - i) * scale);
+        break;
+#define ACT(word, name, ...)                                                                                 \
+    case ACT_##word:                                                                                         \
+        EACH(load_some(d + i, n - i) * slope_##name(u, a->param) * scale);
+#include "model/acts.def"
     }
 }
 
@@ -42,6 +50,23 @@ static void sigmoid_grad(const float *s, const float *d, size_t n, float *out) {
     for (size_t i = 0; i < n; i += LANES) {
         vf sv = load_some(s + i, n - i);
         store_some(out + i, n - i, load_some(out + i, n - i) + load_some(d + i, n - i) * (sv * (1 - sv)));
+    }
+}
+
+static void softmax(const float *v, size_t ldv, size_t rows, size_t cols, float *out, size_t ldo) {
+    for (size_t c = 0; c < cols; c += LANES) {
+        size_t n = cols - c;
+        vf top = load_some(v + c, n), sum = splat(0);
+        for (size_t r = 1; r < rows; r++)
+            top = larger(top, load_some(v + r * ldv + c, n));
+        for (size_t r = 0; r < rows; r++) {
+            vf e = exp_of(load_some(v + r * ldv + c, n) - top);
+            sum += e;
+            store_some(out + r * ldo + c, n, e);
+        }
+        vf inverse = 1 / sum;
+        for (size_t r = 0; r < rows; r++)
+            store_some(out + r * ldo + c, n, load_some(out + r * ldo + c, n) * inverse);
     }
 }
 
@@ -85,10 +110,12 @@ static void interleave_runs(const float *a, const float *b, size_t n, bool add, 
 }
 
 const struct vec_kernels KERNELS = {
+    .act = act,
     .act_grad = act_grad,
     .add = add,
     .sigmoid = sigmoid,
     .sigmoid_grad = sigmoid_grad,
+    .softmax = softmax,
     .softmax_grad = softmax_grad,
     .sum_squares = sum_squares,
     .interleave = interleave_runs,
