@@ -5,8 +5,9 @@ MAKEFLAGS += --no-builtin-rules
 .DEFAULT_GOAL := help
 
 include mk/config.mk
-include mk/toolchain.mk
 include mk/help.mk
+include mk/check.mk
+include mk/toolchain.mk
 include mk/deps.mk
 include mk/grid.mk
 include mk/models.mk

@@ -1,7 +1,7 @@
 # The benchmarks, in bench/: a folder each. They are no tests: nothing here is judged by its time.
 
 # The files that MODELS stands for, as mk/plan.sh finds them.
-CHECKPOINTS = $(foreach m,$(MODELS),$(if $(filter %.pt,$m),$m,$(or $(wildcard $(MODEL_DIR)/$m.pt),calib/models/$m.pt)))
+CHECKPOINTS = $(foreach m,$(MODELS),$(if $(filter %.pt %.pth,$m),$m,$(or $(wildcard $(MODEL_DIR)/$m.pt),calib/models/$m.pt)))
 
 # bench: bench/speed, of each model by itself, so that the largest resident set is a model's own.
 SPEED   := $B/bench/speed
@@ -41,6 +41,6 @@ BENCH_SETTINGS := CHECKPOINTS IMAGE_LIST CALIB_IMAGES SCORE_SIZE IMGSZ BATCH_SIZ
 # What is timed calls make itself: it must not inherit what this one was given.
 bench-modelopt: $(GRID_TOOLS)
 	@bench/modelopt/install.sh $(call quote,$(BENCH_ENV))
-	@exec env -u MAKEFLAGS -u MFLAGS -u MAKELEVEL -u MAKEOVERRIDES $(foreach v,$(call on_command_line,$(VARIABLES)),-u $v) \
+	@exec env -u MAKEFLAGS -u MFLAGS -u MAKELEVEL -u MAKEOVERRIDES $(foreach v,$(call given,$(VARIABLES)),-u $v) \
 	    $(call quote,$(BENCH_ENV)/bin/python) -B bench/modelopt/run.py --bin $(call quote,$(BIN)) --make $(call quote,$(MAKE)) \
 	    --threads $(or $(THREADS),2) -o $B/bench/modelopt.json $(foreach v,$(BENCH_SETTINGS),$v=$(call quote,$($v)))

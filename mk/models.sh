@@ -1,12 +1,9 @@
 #!/bin/sh
 # models.sh NAME...: downloads NAME.pt from URL into MODEL_DIR. What is there is left alone; a download that was cut goes on
-# where it was, in NAME.pt.part, which gets its name only when it is whole. Exit 2: not one of OFFICIAL.
+# where it was, in NAME.pt.part, which gets its name only when it is whole.
 . mk/lib.sh
 
 command -v curl >/dev/null || die 1 "curl is needed to download checkpoints: apt-get install curl ca-certificates; or put NAME.pt from $URL into $MODEL_DIR/"
-for m in "$@"; do
-    case " $OFFICIAL " in *" $m "*) ;; *) die 2 "$m is not an official checkpoint; the nearest: $(echo "$OFFICIAL" | awk -v word="$m" -f mk/nearest.awk)" ;; esac
-done
 mkdir -p "$MODEL_DIR" || die 1 "$MODEL_DIR: cannot be made"
 failed=0
 for m in "$@"; do

@@ -26,7 +26,7 @@ find_models() {
     plain=
     for m in $(once "$MODELS"); do
         case $m in
-        *.pt) path=$m ;;
+        *.pt | *.pth) path=$m ;;
         *)
             plain="$plain$m "
             path=$MODEL_DIR/$m.pt
@@ -45,7 +45,7 @@ find_models() {
         while read -r digest of; do
             [ "$of" != "$path" ] || sum=$digest
         done <"$scratch/checkpoint-sums"
-        case $m in *.pt) name=$(name_of_path "$path" "$sum") ;; *) name=$m ;; esac
+        case $m in *.pt | *.pth) name=$(name_of_path "$path" "$sum") ;; *) name=$m ;; esac
         printf '%s\t%s\t%s\n' "$name" "$path" "$sum" >>"$scratch/models"
     done <"$scratch/asked"
 }
@@ -54,8 +54,8 @@ find_models() {
 # its whole path, and if that is taken too, also after its digest. The same file under another path, or another version of it, keeps
 # its name.
 name_of_path() { # PATH SHA256
-    base=${1##*/} base=${base%.pt}
-    whole=$(printf %s "${1%.pt}" | sed 's|^[./]*||; s|/[./]*|_|g')
+    base=${1##*/} base=${base%.pt*}
+    whole=$(printf %s "${1%.pt*}" | sed 's|^[./]*||; s|/[./]*|_|g')
     for name in "$base" "$whole" "$whole-$(printf %.8s "$2")"; do
         case " $plain$(cut -f1 "$scratch/models" | tr '\n' ' ')" in *" $name "*) continue ;; esac
         holder=$(holder_of "$name")

@@ -7,7 +7,7 @@ TEST_SCRIPTS := $(sort $(filter-out tests/cuda/%,$(wildcard tests/*/test_*.sh)))
 CUDA_SCRIPTS := $(sort $(wildcard tests/cuda/test_*.sh))
 LONG_SCRIPTS := $(sort $(wildcard tests/*/long_*.sh))
 # Tests call make themselves: they must not inherit what this one was given.
-run_tests = @env -u MAKEFLAGS -u MFLAGS -u MAKELEVEL -u MAKEOVERRIDES $(foreach v,$(call on_command_line,$(VARIABLES)),-u $v) \
+run_tests = @env -u MAKEFLAGS -u MFLAGS -u MAKELEVEL -u MAKEOVERRIDES $(foreach v,$(call given,$(VARIABLES)),-u $v) \
     BUILD=$B SHARED=$(abspath $(SHARED)) V=$V tests/run
 
 test: build-tests

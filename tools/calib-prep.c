@@ -42,8 +42,8 @@ struct request {
 };
 
 static int judge(const struct request *r, struct err *err) {
-    if (r->size % CALIB_SIZE_MIN != 0)
-        return err_set(err, ERR_USAGE, "--size: %d is not a multiple of %d", r->size, CALIB_SIZE_MIN);
+    if (r->size % IMGSZ_LEAST != 0)
+        return err_set(err, ERR_USAGE, "--size: %d is not a multiple of %d", r->size, IMGSZ_LEAST);
     if (r->tee && (r->npy || strcmp(r->output, "-") == 0))
         return err_set(err, ERR_USAGE, "--tee: copies a calib stream that goes to a file, which -o names");
     if ((r->tee || strcmp(r->output, "-") == 0) && isatty(STDOUT_FILENO))
@@ -74,7 +74,7 @@ static int run(void *ctx, const struct operands *operands, struct err *err) {
     struct image_list *list = NULL;
     int ret = -1;
     (void)operands;
-    if (judge(r, err) || image_list_read(&list, r->list, r->count, IMAGE_LIST_MIN, err) ||
+    if (judge(r, err) || image_list_read(&list, r->list, r->count, CALIB_IMAGES_LEAST, err) ||
         (r->sums && image_list_expect(list, r->sums, err)) || check_output(list, r->list, r->output, err))
         goto out;
     if (list->count < r->count)
@@ -91,14 +91,12 @@ int main(int argc, char **argv) {
         .output = "-", .count = 100, .size = 640, .threads = (int)sysconf(_SC_NPROCESSORS_ONLN)};
     struct opt rows[] = {
         {"list", 'l', OPT_STRING, &r.list, "FILE", "image list, one path a line", .required = true},
-        {"count", 'n', OPT_INT, &r.count, "N", "images to take, the first ones", .min = IMAGE_LIST_MIN,
-         .max = CALIB_COUNT_MAX},
-        {"size", 'S', OPT_INT, &r.size, "N", "side of the square, a multiple of 32", .min = CALIB_SIZE_MIN,
-         .max = CALIB_SIZE_MAX},
+        {"count", 'n', OPT_INT, &r.count, "N", "images to take, the first ones", OPT_LIMITS(CALIB_IMAGES)},
+        {"size", 'S', OPT_INT, &r.size, "N", "side of the square, a multiple of 32", OPT_LIMITS(IMGSZ)},
         {"sums", 0, OPT_STRING, &r.sums, "FILE", "refuse images with other SHA-256s than these, one a line"},
         {"npy", 0, OPT_FLAG, &r.npy, NULL, "write an NCHW float32 array (NPY 1.0) of byte / 255 instead"},
         {"tee", 0, OPT_FLAG, &r.tee, NULL, "write the stream to standard output too, as it is made"},
-        {"threads", 't', OPT_INT, &r.threads, "N", "images decoded at a time", .min = 1, .max = 1024,
+        {"threads", 't', OPT_INT, &r.threads, "N", "images decoded at a time", OPT_LIMITS(THREADS),
          .by_default = "all processors"},
         {"output", 'o', OPT_STRING, &r.output, "FILE", "where the result goes"},
         OPT_END,

@@ -49,8 +49,7 @@ static int run(void *ctx, const struct operands *operands, struct err *err) {
 int main(int argc, char **argv) {
     struct request r = {"-", 640};
     struct opt rows[] = {
-        {"size", 'S', OPT_INT, &r.size, "N", "input size that the shapes are given for", .min = 32,
-         .max = 8192},
+        {"size", 'S', OPT_INT, &r.size, "N", "input size that the shapes are given for", OPT_LIMITS(IMGSZ)},
         {"output", 'o', OPT_STRING, &r.output, "FILE", "where the JSON goes"},
         OPT_END,
     };

@@ -106,8 +106,8 @@ int main(int argc, char **argv) {
          .choices = qcfg_int4_presets},
         {"block-dim", 0, OPT_CHOICE, &r.choice.block_dim, NULL,
          "what blocks run along: the last axis, or what a GEMM sums over", .choices = qcfg_block_dims},
-        {"effective-bits", 'e', OPT_REAL, &r.choice.effective_bits, "BITS", "the solver's limit", .min = 0.1,
-         .max = 16, .by_default = "by weight type: int4 4, int8 8, fp4 4, fp8 11"},
+        {"effective-bits", 'e', OPT_REAL, &r.choice.effective_bits, "BITS", "the solver's limit",
+         OPT_LIMITS(EFFECTIVE_BITS), .by_default = "by weight type: int4 4, int8 8, fp4 4, fp8 11"},
         {"output", 'o', OPT_STRING, &r.output, "FILE", "where the JSON goes"},
         OPT_END,
     };

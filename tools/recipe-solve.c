@@ -47,7 +47,7 @@ static int run(void *ctx, const struct operands *operands, struct err *err) {
 int main(int argc, char **argv) {
     struct request r = {.output = "-", .bits = NAN};
     struct opt rows[] = {
-        {"effective-bits", 'e', OPT_REAL, &r.bits, "BITS", "the limit", .min = 0.1, .max = 16,
+        {"effective-bits", 'e', OPT_REAL, &r.bits, "BITS", "the limit", OPT_LIMITS(EFFECTIVE_BITS),
          .by_default = "what SCORES names"},
         {"output", 'o', OPT_STRING, &r.output, "FILE", "where the recipe goes"},
         OPT_END,

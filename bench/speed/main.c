@@ -68,9 +68,9 @@ int main(int argc, char **argv) {
     struct opt rows[] = {
         {"model", 'm', OPT_STRING, &r.options.model, "FILE", "YOLOv10 checkpoint", .required = true},
         {"calib", 'c', OPT_STRING, &r.options.calib, "FILE", "calib stream of calib-prep", .required = true},
-        {"score-size", 'n', OPT_INT, &r.steps, "N", "images to score on, the first of the stream", .min = 1,
-         .max = 1 << 20},
-        {"threads", 't', OPT_INT, &r.options.threads, "N", "threads", .min = 1, .max = 1024},
+        {"score-size", 'n', OPT_INT, &r.steps, "N", "images to score on, the first of the stream",
+         OPT_LIMITS(SCORE_SIZE)},
+        {"threads", 't', OPT_INT, &r.options.threads, "N", "threads", OPT_LIMITS(THREADS)},
         {"output", 'o', OPT_STRING, &r.output, "FILE", "where the JSON goes; the table goes to stdout",
          .required = true},
         OPT_END,

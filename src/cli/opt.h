@@ -22,6 +22,7 @@
 #define YS_CLI_OPT_H
 
 #include "base/err.h"
+#include "base/limits.h"
 #include "cli/operands.h"
 
 #include <stdbool.h>
@@ -47,6 +48,8 @@ struct opt {
     bool required;
     bool given; /* set by opt_main */
 };
+/* The least and the most of a row of limits.def. */
+#define OPT_LIMITS(name) .min = name##_LEAST, .max = name##_MOST
 #define OPT_END                                                                                              \
     { .name = 0 }
 

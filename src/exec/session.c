@@ -104,8 +104,7 @@ void session_close(struct session *s) {
 
 char *session_model_name(const char *path) {
     const char *slash = strrchr(path, '/'), *base = slash ? slash + 1 : path;
-    size_t n = strlen(base);
-    if (n > 3 && strcmp(base + n - 3, ".pt") == 0)
-        n -= 3;
-    return strndup(base, n);
+    const char *dot = strrchr(base, '.');
+    bool is_suffix = dot && dot != base && (strcmp(dot, ".pt") == 0 || strcmp(dot, ".pth") == 0);
+    return is_suffix ? strndup(base, (size_t)(dot - base)) : strdup(base);
 }

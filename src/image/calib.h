@@ -22,15 +22,13 @@
 
 #include "base/digest.h"
 #include "base/err.h"
+#include "base/limits.h"
 
 #include <stddef.h>
 #include <stdint.h>
 #include <stdio.h>
 
 enum {
-    CALIB_COUNT_MAX = 1 << 20,
-    CALIB_SIZE_MIN = 32, /* sizes are multiples of it */
-    CALIB_SIZE_MAX = 8192,
     CALIB_NAME_MAX = 4096,
 };
 

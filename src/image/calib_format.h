@@ -24,8 +24,8 @@ static inline uint32_t calib_get_u32(const uint8_t p[4]) {
 }
 
 static inline bool calib_sane(uint32_t count, uint32_t size) {
-    return count >= 1 && count <= CALIB_COUNT_MAX && size >= CALIB_SIZE_MIN && size <= CALIB_SIZE_MAX &&
-           size % CALIB_SIZE_MIN == 0;
+    return count >= 1 && count <= CALIB_IMAGES_MOST && size >= IMGSZ_LEAST && size <= IMGSZ_MOST &&
+           size % IMGSZ_LEAST == 0;
 }
 
 #endif

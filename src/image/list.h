@@ -8,9 +8,6 @@
 
 #include <stdbool.h>
 
-/* Fewer images than this do not calibrate a network. */
-enum { IMAGE_LIST_MIN = 10 };
-
 /* Bytes of the longest path taken. */
 enum { IMAGE_NAME_MAX = 4096 };
 

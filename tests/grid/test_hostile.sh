@@ -91,7 +91,7 @@ for w in make quote line shell backtick double pipe and html bytes glob backslas
 done
 mkdir broken
 cp -r "$here/Makefile" "$here/mk" broken
-echo 'exit 3' >broken/mk/check.sh
+echo "BEGIN { exit 3 }" >broken/mk/check.awk
 (cd broken && make help >../out 2>../err)
 equal "where the values cannot be judged nothing runs either" "$? $(grep -c 'not judged' err)" "2 1"
 rm -rf broken

@@ -30,7 +30,7 @@ models MODELS='yolov10m yolov10n'
 equal "what cannot be had is an error" "$status $(grep -c 'models/yolov10m.pt: the download failed' err)" "2 1"
 ok "with no half file" [ ! -e models/yolov10m.pt ]
 models MODELS=yolov10q
-equal "an unknown name" "$(grep -o 'yolov10q is not an official checkpoint; the nearest: yolov10n' err)" "yolov10q is not an official checkpoint; the nearest: yolov10n"
+equal "an unknown name" "$status $(grep -c 'MODELS: yolov10q is not one of yolov10n .* yolov10x; the nearest: yolov10n' err)" "2 1"
 models MODEL_DIR=other MODELS=yolov10n
 ok "MODEL_DIR" cmp release/yolov10n.pt other/yolov10n.pt
 exit $failed

@@ -41,6 +41,9 @@ echo "checkpoint y/best, trained on" >y/best.pt
 own y/best.pt
 equal "a file that has changed keeps its name" "$(calls sens-score) $(held | wc -w)" "1 5"
 ok "and the others their cells" of_its_file
+echo "checkpoint x/other" >x/other.pth
+own x/other.pth
+equal "a file of the other suffix is called alike" "$status $(held | tr ' ' '\n' | grep other)" "0 other=x/other.pth"
 own a x/a.pt
-equal "a file that is not there is one line, without advice on official models" "$(grep -c '^x_a: x/a.pt: no such checkpoint here, or none that can be read$' err)" 1
+equal "a file that is not there is one line, without advice on official models" "$(grep -c 'MODELS: x/a.pt: no such checkpoint; the nearest: x/best.pt' err)" 1
 exit $failed

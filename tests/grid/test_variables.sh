@@ -40,22 +40,46 @@ refused '608 or 640' sweep IMGSZ=639
 refused 'at least 32' sweep IMGSZ=0
 refused 'at least 10' sweep CALIB_IMAGES=9
 refused 'not an integer' sweep SCORE_SIZE=4x
-refused 'not an integer' sweep BATCH_SIZE=
+refused 'is empty' sweep BATCH_SIZE=
 refused 'at least 1' sweep BATCH_SIZE=0
 refused 'not an integer' sweep MAX_RUNS=-1
 refused 'not a number' sweep EFFECTIVE_BITS=abc
-refused 'not a number' sweep EFFECTIVE_BITS=17
+refused 'at most 16' sweep EFFECTIVE_BITS=17
 refused 'nearest: all' sweep CELLS_PER_PROCESS=al
 refused 'not an integer' sweep THREADS=two
+# One table of limits, which the tools have too.
+refused 'at most 1024' sweep THREADS=1025
+refused 'at most 1024' sweep BATCH_SIZE=1025
+refused 'at most 8192' sweep IMGSZ=8224
+refused 'at least 0.1' sweep EFFECTIVE_BITS=0.05
+refused 'at most 1048576' sweep CALIB_IMAGES=1048577
+refused 'at most 1048576' sweep SCORE_SIZE=1048577
+refused 'at most 1000000' index TOP_K=1000001
+refused 'int8-int8 has 8' sweep MODELS=a EFFECTIVE_BITS=7.9
+refused 'int8-int4 has 4' cell MODEL=a W=int8 A=int4 G=per_layer EFFECTIVE_BITS=3
+# Quotes forgotten; a target mistyped.
+refused 'stand in quotes: MODELS="a b"' sweep MODELS=a b
+refused 'stand in quotes: MODELS="yolov10n yolov10s m.pt"' sweep MODELS=yolov10n yolov10s m.pt
+refused 'stand in quotes: WEIGHT_DTYPES="int8 fp8"' sweep MODELS=a WEIGHT_DTYPES=int8 fp8
+refused 'models are given as MODELS="yolov10n"' sweep yolov10n
+refused 'nearest: sweep' swep MODEL=a
+# Checkpoints that are not there.
+echo 1 >models/yolov10n.pt
+refused 'MODELS: yolo10n: no such checkpoint; the nearest: yolov10n' sweep MODELS='a yolo10n'
+refused 'yolov10s yolov10m: not in models/; make models MODELS="yolov10s yolov10m"' sweep
+refused 'yolov10s: not in models/; make models MODELS="yolov10s"' plan MODELS='a yolov10s'
+refused 'MODEL: models/aa.pt: no such checkpoint; the nearest: models/a.pt' cell MODEL=models/aa.pt W=int8 A=fp8 G=per_layer
+refused 'MODELS: lists/a.pth: no such checkpoint' plan MODELS=lists/a.pth
+rm models/yolov10n.pt
 refused 'nearest: all' bench-modelopt BENCH_CELLS=some
-refused 'cannot be read' bench-modelopt IMAGE_LIST=lists/none.txt
 refused 'empty' sweep MODELS=
-refused 'spaces' sweep IMAGE_LIST='my list.txt'
+refused 'spaces' sweep MODELS=a IMAGE_LIST='my list.txt'
 refused 'spaces' sweep MODEL_DIR='a b'
 refused 'ends in .pt' sweep MODELS='runs/my best.pt'
 echo 1 >'my best.pt' && mkdir 'my runs' && echo 1 >'my runs/best.pt'
 refused 'my best.pt: make cannot carry paths with spaces' sweep MODELS='a my best.pt'
 refused 'my runs/best.pt: make cannot carry paths with spaces' sweep MODELS='my runs/best.pt'
+rm -r 'my best.pt' 'my runs'
 refused 'letters' sweep MODELS='runs/a#b.pt'
 refused 'letters' sweep MODELS='runs/a%b.pt'
 refused 'letters' sweep MODELS='runs/a:b.pt'
@@ -64,7 +88,7 @@ refused 'read the' sweep MODELS='$(shell touch hacked)'
 refused 'letters' sweep MODELS='a;touch'
 refused 'inside tmp' sweep SUBDIR=../x
 refused 'name of a folder' sweep TIMESTAMP=a/b
-refused 'cannot be read' sweep IMAGE_LIST=lists/none.txt
+refused 'cannot be read' sweep MODELS=a IMAGE_LIST=lists/none.txt
 refused 'is missing' cell MODEL=a W=int8 A=fp8
 refused 'is not one of' sweep WEIGHT_DTYPES='int8|fp4'
 refused 'nearest: int4 or int8\|nearest: int8' cell MODEL=a W=int A=fp8 G=per_layer
@@ -73,9 +97,10 @@ refused 'not a variable of make cell' cell MODEL=a W=int8 A=fp8 G=per_layer WEIG
 ok "no shell in a value was run" [ ! -e hacked ]
 
 head -n 9 lists/list.txt >lists/nine.txt
-refused 'lists 9 images' sweep IMAGE_LIST=lists/nine.txt
+mk sweep MODELS=a IMAGE_LIST=lists/nine.txt
+equal "a list of 9 images: status, a line that says so, no run" "$status $(grep -c 'lists/nine.txt: .*9 images' err) $(find tmp -name run.json | wc -l)" "2 1 0"
 { cat lists/list.txt; echo images/gone.jpg; } >lists/gone.txt
-mk sweep IMAGE_LIST=lists/gone.txt CALIB_IMAGES=13
+mk sweep MODELS=a IMAGE_LIST=lists/gone.txt CALIB_IMAGES=13
 equal "a list that names a missing image: status" "$status" 2
 ok "and says which" grep -q 'lists/gone.txt: images/gone.jpg: no such image' err
 
@@ -84,8 +109,14 @@ ok "test-cuda of a build without CUDA says how to make one, status 2" [ "$status
 rm -rf tmp
 mk sweep MODELS=a DEVICE=cuda:1
 ok "a device that is not there: status 2, its reason, no run" [ "$status" -eq 2 -a "$(head -n 1 err)" = "sens-score: the fake has no GPU" -a ! -e tmp ]
-MODELS=b
-export MODELS
-mk plan WEIGHT_DTYPES=int8 ACT_DTYPES=int8 GRANULARITIES=per_layer
-equal "a variable of the environment counts" "$(cut -d' ' -f1 out)" b/int8-int8/per_layer
+MODELS=b TORCH_HOME=/nowhere THREADS=many A=5 V=7
+export MODELS TORCH_HOME THREADS A V
+mk plan MODELS=a WEIGHT_DTYPES=int8 ACT_DTYPES=int8 GRANULARITIES=per_layer
+equal "variables of ours in the environment are not used" "$status $(cut -d' ' -f1 out)" "0 a/int8-int8/per_layer"
+equal "which is said of those that would have mattered" "$(cat err)" \
+    "yolosens: THREADS of the environment is not used; to set it: make THREADS=many"
+make help >out 2>err
+equal "and stops no target" "$? $(cat err)$(grep -c '^  MODELS  *yolov10n yolov10s yolov10m ' out)" "0 1"
+make -n build >out 2>err
+ok "nor makes it build elsewhere" [ -z "$(grep torch2 out)" ]
 exit $failed

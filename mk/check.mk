@@ -1,0 +1,25 @@
+# What make was asked is judged before anything else happens: by mk/check.awk, in one process. Its first line, if any, is the complaint.
+# Values reach it unexpanded; a newline in one, as the words $(newline).
+quote = '$(subst ','\'',$1)'
+define newline
+
+
+endef
+flat = $(call quote,$(subst $(newline),$$(newline),$1))
+raw = $(if $(filter file undefined,$(firstword $(origin $1))),$($1),$(value $1))
+
+# Of the tools that make starts: the environment may set these.
+TOOL_VARIABLES := CC CXX AR CFLAGS CXXFLAGS CPPFLAGS LDFLAGS LDLIBS MAKEFLAGS MAKE SHELL
+OFFICIAL_MODELS := yolov10n yolov10s yolov10m yolov10b yolov10l yolov10x
+
+TYPED := $(call given,$(filter-out -% .% MAKE%,$(.VARIABLES)))
+COMPLAINT := $(shell LC_ALL=C awk -f mk/check.awk goals=$(call flat,$(MAKECMDGOALS)) typed=$(call flat,$(TYPED)) \
+    targets=$(call quote,$(TARGETS) build-tests libtorch fuzz-keep fuzz-compiler) known=$(call quote,$(VARIABLES) $(TOOL_VARIABLES)) \
+    official=$(call quote,$(OFFICIAL_MODELS)) foreign=$(call quote,$(filter-out $(TYPED),$(FOREIGN))) \
+    $(foreach v,$(VARIABLES),$v=$(call flat,$(KIND_$v)=$(call raw,$v))))
+ifneq ($(.SHELLSTATUS),0)
+$(error mk/check.awk ended with status $(.SHELLSTATUS), so the variables are not judged; it needs an awk)
+endif
+ifneq ($(COMPLAINT),)
+$(error $(strip $(COMPLAINT)))
+endif
