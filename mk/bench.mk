@@ -30,7 +30,7 @@ bench: $(SPEED) $B/bin/calib-prep $B/bin/file-put
 endif
 
 # Built with the tests, so that it cannot rot.
-test: $(SPEED)
+build-tests: $(SPEED)
 ifneq ($(filter deps,$(MAKECMDGOALS)),)
 $(SPEED_O): | deps
 endif

@@ -138,6 +138,7 @@ function effective_bits(value, weights, acts,    w, a, n, k, i, j, all) {
 BEGIN {
     while ((getline line < "src/base/limits.def") > 0)
         if (line ~ /^LIMIT/ && split(line, f, /[(), ]+/)) { from[f[2]] = f[3]; to[f[2]] = f[4] }
+    if (!("IMGSZ" in to)) exit 3
     for (i = 1; i < ARGC; i++) {
         name = substr(ARGV[i], 1, index(ARGV[i], "=") - 1)
         rest = substr(ARGV[i], length(name) + 2)

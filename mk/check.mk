@@ -18,7 +18,7 @@ COMPLAINT := $(shell LC_ALL=C awk -f mk/check.awk goals=$(call flat,$(MAKECMDGOA
     official=$(call quote,$(OFFICIAL_MODELS)) foreign=$(call quote,$(filter-out $(TYPED),$(FOREIGN))) \
     $(foreach v,$(VARIABLES),$v=$(call flat,$(KIND_$v)=$(call raw,$v))))
 ifneq ($(.SHELLSTATUS),0)
-$(error mk/check.awk ended with status $(.SHELLSTATUS), so the variables are not judged; it needs an awk)
+$(error mk/check.awk ended with status $(.SHELLSTATUS), so the variables are not judged; it needs awk and src/base/limits.def)
 endif
 ifneq ($(COMPLAINT),)
 $(error $(strip $(COMPLAINT)))
