@@ -1,14 +1,14 @@
-# grid.mk from a plan (plan.sh); -v chunk=N|all, -v kind=cpu|cuda: what scores the cells; -v jobs: not empty under make -j.
+# grid.mk from a plan (plan.sh); -v chunk=N|all, -v kind=cpu|cuda: what scores the cells; -v artifacts: report-gen's list of files; -v jobs: not empty under make -j.
 # A GPU calibrates in the scoring process.
 # Environment: missing, a file of the cells to make (model, stem, 1 if scored already); awk would read escapes in a name that it got
 # by -v.
 function out(stem) { return "outputs/" model "/" stem }
-function files(stem,    o, run, wag) {
+function files(stem,    o, run, wag, i, all) {
     split(stem, wag, "[-/]")
     o = out(stem) "/"
     run = model "_w" wag[1] "_a" wag[2] "_" wag[3]
-    return "\\\n  " o run "_autoquant_state.pt \\\n  " o run "_quant_manifest.json \\\n  " o "composed-config.yaml \\\n  " \
-        o "layer-sensitivity-report.md \\\n  " o "layer-sensitivity-report.json"
+    for (i = 1; i <= n_artifacts; i++) all = all (i > 1 ? " " : "") "\\\n  " o (artifact[i] ~ /^_/ ? run : "") artifact[i]
+    return all
 }
 function flat(stem) { sub("/", "-", stem); return stem }
 function begin_model() {
@@ -59,6 +59,7 @@ function end_model(    i, k, step, end, targets, stems, qcfgs) {
 }
 BEGIN {
     FS = "\t"
+    n_artifacts = split(artifacts, artifact, " ")
     while ((getline line < ENVIRON["missing"]) > 0) {
         split(line, f, "\t")
         want[f[1] "/" f[2]] = 1

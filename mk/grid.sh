@@ -61,6 +61,7 @@ xargs -r mkdir -p <"$plan.folders" 2>/dev/null || while read -r out; do
 done <"$plan.folders"
 
 # shellcheck disable=SC2154
-missing="$plan.missing" awk -F '\t' -v chunk="$CELLS_PER_PROCESS" -v kind="$KIND" -v jobs="$given_jobs" -f mk/grid.awk "$plan" >"$plan.mk" ||
+missing="$plan.missing" awk -F '\t' -v chunk="$CELLS_PER_PROCESS" -v kind="$KIND" -v jobs="$given_jobs" -v artifacts="$("$BIN/report-gen" --list | tr '\n' ' ')" \
+    -f mk/grid.awk "$plan" >"$plan.mk" ||
     die 1 "$run/grid.mk: cannot be made"
 put "$run/grid.mk" <"$plan.mk"

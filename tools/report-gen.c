@@ -30,6 +30,7 @@ out:
 
 struct request {
     const char *scores, *recipe, *run, *dir;
+    bool list;
     char **dirs, **notes; /* several cells' */
 };
 
@@ -60,7 +61,7 @@ static int is_stdin(const char *path) {
 
 static int run(void *ctx, const struct operands *operands, struct err *err) {
     struct request *r = ctx;
-    bool single = r->scores || r->recipe || r->dir;
+    bool single = r->scores || r->recipe || r->dir || r->list;
     if (single && operands->n)
         return err_set(err, ERR_USAGE, "unexpected operand %s", operands->word[0]);
     if (operands->n > 1 && is_stdin(r->run))
@@ -74,6 +75,12 @@ static int run(void *ctx, const struct operands *operands, struct err *err) {
             say(&r->notes[i]);
         free(r->notes);
         return ret;
+    }
+    if (r->list) {
+        char file[REPORT_FILE_MAX];
+        for (int i = 0; i < REPORT_ARTIFACTS; i++)
+            puts(report_file(i, NULL, file));
+        return 0;
     }
     if (!r->scores || !r->recipe || !r->dir)
         return err_set(err, ERR_USAGE, "--%s is required",
@@ -96,12 +103,14 @@ int main(int argc, char **argv) {
         {"run", 'R', OPT_STRING, &r.run, "FILE",
          "JSON that names the run's settings, as a run.json of make sweep does"},
         {"output", 'o', OPT_STRING, &r.dir, "DIR", "folder to write into; made if missing"},
+        {"list", 'l', OPT_FLAG, &r.list,
+         .help = "print the names of the files, the last one last; before _ goes the cell's name"},
         OPT_END,
     };
     struct opt_tool tool = {
         .name = "report-gen",
         .purpose = "write manifest, search state, composed configuration and reports of a cell",
-        .synopsis = "[--run FILE] --scores FILE --recipe FILE -o DIR | DIR...",
+        .synopsis = "[--run FILE] --scores FILE --recipe FILE -o DIR | DIR... | --list",
         .notes =
             "Writes <cell>_autoquant_state.pt (opens in torch.load; ModelOpt 0.40.0 resumes from it),\n"
             "<cell>_quant_manifest.json, composed-config.yaml, layer-sensitivity-report.md and .json, each\n"

@@ -14,6 +14,7 @@ work=$(mktemp -d) || exit 1
 if [ "$1" = - ]; then
     awk -F '\t' -v OFS='\t' '{ print $1, $2, $3, "-", "", $4 }' >"$work/cells"
 else
+    last=$("$BIN/report-gen" --list | tail -n 1)
     for out in "$@"; do
         stem=${out#outputs/} dir=$RUN/$out
         model=${stem%%/*}
@@ -22,7 +23,7 @@ else
         if [ -s "$failed" ]; then
             printf '%s\t%s\t%s\t%s\t\t%s\n' "$out" failed "$checkpoint" "$sum" \
                 "$(tr '\t\n' ' \037' <"$failed")"
-        elif [ -s "$dir/scores.json" ] && [ -s "$dir/recipe.json" ] && [ -s "$dir/layer-sensitivity-report.json" ]; then
+        elif [ -s "$dir/scores.json" ] && [ -s "$dir/recipe.json" ] && [ -s "$dir/$last" ]; then
             began='' cells=''
             [ ! -s "$RUN/work/time/$stem" ] || read -r began cells <"$RUN/work/time/$stem"
             printf '%s\t%s\t%s\t%s\t%s\t\n' "$out" ok "$checkpoint" "$sum" "${began:+$began $cells}"

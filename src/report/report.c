@@ -18,8 +18,8 @@ static const struct {
 char *report_file(enum report_artifact artifact, const struct cell_name *name, char text[REPORT_FILE_MAX]) {
     const char *file = artifacts[artifact].file;
     char prefix[CELL_NAME_MAX] = "";
-    snprintf(text, REPORT_FILE_MAX, "%s%s", *file == '_' ? cell_name_print(name, CELL_FILE, prefix) : "",
-             file);
+    snprintf(text, REPORT_FILE_MAX, "%s%s",
+             name && *file == '_' ? cell_name_print(name, CELL_FILE, prefix) : "", file);
     return text;
 }
 

@@ -52,7 +52,7 @@ typedef char *report_writer(const struct report *report, size_t *n, struct err *
 #include "report/artifacts.def"
 #undef ARTIFACT
 
-/* Writes the name of an artifact's file in the cell's folder; returns text. */
+/* Writes the name of an artifact's file in the cell's folder; returns text. name NULL: what artifacts.def has. */
 enum { REPORT_FILE_MAX = CELL_NAME_MAX + 64 };
 char *report_file(enum report_artifact artifact, const struct cell_name *name, char text[REPORT_FILE_MAX]);
 

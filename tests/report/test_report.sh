@@ -44,6 +44,8 @@ check "the demonstration checkpoint is named on the terminal" grep -q 'demonstra
 check "and in the manifest" jq -e '.provenance.demonstration and (.provenance.demonstration_note | test("COCO128"))' \
     "a/${cell}_quant_manifest.json"
 check "and in the report" grep -q '^> \*\*Demonstration' a/layer-sensitivity-report.md
+check "which --list lists" test "$("$gen" --list | sed "s/^_/${cell}_/" | sort | tr '\n' ' ')" = "$(ls -A a | tr '\n' ' ')"
+refused "--list beside a folder" 2 "unexpected operand a" --list a
 TZ=Asia/Tokyo LC_ALL=C.UTF-8 "$gen" -s - -r recipe.json -R run.json -o b <scores.json 2>/dev/null
 check "the same bytes from a pipe, elsewhere and later" diff -r a b
 mkdir c d e
