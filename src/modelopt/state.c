@@ -126,7 +126,10 @@ static int add_entry(zip_t *z, const char *stem, const char *name, const void *b
     zip_int64_t at = source ? zip_file_add(z, path, source, ZIP_FL_ENC_UTF_8) : -1;
     if (at < 0) {
         zip_source_free(source);
-        err_set(err, ERR_FAILED, "%s: %s", path, zip_strerror(z));
+        if (zip_error_code_zip(zip_get_error(z)) == ZIP_ER_OK)
+            err_nomem(err); /* which libzip does not tell */
+        else
+            err_set(err, ERR_FAILED, "%s: %s", path, zip_strerror(z));
     } else if (zip_set_file_compression(z, (zip_uint64_t)at, ZIP_CM_STORE, 0) ||
                zip_file_set_dostime(z, (zip_uint64_t)at, 0, 1 << 5 | 1, 0)) /* 1980-01-01 */
         err_set(err, ERR_FAILED, "%s: %s", path, zip_strerror(z));

@@ -14,3 +14,4 @@ jq -n -r --slurpfile scores "$dir/scores" --slurpfile dump "$dir/dump" '
         " - the layers of model-dump in its order",
     ($got | keys_unsorted[] | select($got[.] != $want[.]) | "#   \(.): \($got[.] | tojson), wanted \($want[.] | tojson)"),
     (if $got == $want then "ok" else "not ok" end) + " - their shapes, MACs and whether they are exported"'
+[ "$(jq -r '[.device, .computed_on] | join(" ")' "$dir/scores")" = "cpu CPU, float32" ] && echo "ok - and where they were computed" || echo "not ok - and where they were computed"
