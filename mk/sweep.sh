@@ -186,10 +186,6 @@ point_latest() {
 
 interrupted='' board='' running=''
 unset BOARD
-for tool in calib-prep calib-stats qcfg-build sens-score recipe-solve report-gen seal-check progress-board file-put file-digest; do
-    [ -x "$BIN/$tool" ] || die 2 "$BIN/$tool: not built; make build"
-done
-
 case $1 in
 sweep | plan | index) "do_$1" ;;
 *) die 2 "sweep.sh: sweep, plan or index" ;;

@@ -1,9 +1,11 @@
 #define _GNU_SOURCE
 #include "image/list.h"
 
+#include <dirent.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <strings.h>
 #include <sys/stat.h>
 
 void image_list_free(struct image_list **list) {
@@ -20,6 +22,13 @@ void image_list_free(struct image_list **list) {
     free(l);
     *list = NULL;
 }
+
+/* A list as it is read. */
+struct reading {
+    struct image_list *list;
+    const char *path, *shown; /* the list's own path, and what messages call it */
+    int line, count;          /* the line at hand; images wanted */
+};
 
 /* Sets *path to the file that name means, or to NULL if there is none. */
 static int resolve(const char *list_path, const char *name, char **path, struct err *err) {
@@ -41,91 +50,147 @@ static int resolve(const char *list_path, const char *name, char **path, struct 
     return 0;
 }
 
-static int add(struct image_list *l, const char *list_path, const char *shown, int line, const char *name,
-               struct err *err) {
-    char **names = realloc(l->names, ((size_t)l->count + 1) * sizeof *names);
-    if (names)
-        l->names = names;
-    char **paths = realloc(l->paths, ((size_t)l->count + 1) * sizeof *paths);
-    if (paths)
-        l->paths = paths;
-    if (!names || !paths)
-        return err_nomem(err);
-    if (resolve(list_path, name, &paths[l->count], err))
-        return -1;
-    if (!paths[l->count])
-        return err_set(err, ERR_FAILED, "%s:%d: %s: no such file", shown, line, name);
-    if (!(names[l->count] = strdup(name))) {
-        free(paths[l->count]);
+/* Takes path, which name means. */
+static int add(struct image_list *l, const char *name, char *path, struct err *err) {
+    size_t room = (size_t)l->count + 1;
+    char **names = realloc(l->names, room * sizeof *names);
+    l->names = names ? names : l->names;
+    char **paths = realloc(l->paths, room * sizeof *paths);
+    l->paths = paths ? paths : l->paths;
+    if (!names || !paths || !(names[l->count] = strdup(name))) {
+        free(path);
         return err_nomem(err);
     }
-    l->count++;
+    paths[l->count++] = path;
     return 0;
 }
 
-static int read_lines(struct image_list *l, FILE *f, const char *path, const char *shown, int count,
-                      struct err *err) {
+/* Adds the file that a line names, if there is one: *found tells. */
+static int add_named(struct reading *r, const char *name, bool *found, struct err *err) {
+    char *path = NULL;
+    struct stat st;
+    if (resolve(r->path, name, &path, err))
+        return -1;
+    *found = path != NULL;
+    if (!path || (stat(path, &st) == 0 && S_ISREG(st.st_mode)))
+        return path ? add(r->list, name, path, err) : 0;
+    free(path);
+    return err_set(err, ERR_FAILED, "%s:%d: %s: %s, not a file of an image", r->shown, r->line, name,
+                   S_ISDIR(st.st_mode) ? "a folder" : "a pipe or device");
+}
+
+static int add_line(struct reading *r, char *name, struct err *err) {
+    bool found;
+    char *text = name + strspn(name, " \t");
+    size_t n = strlen(text);
+    if (n == 0)
+        return 0;
+    if (strlen(name) > IMAGE_NAME_MAX)
+        return err_set(err, ERR_FAILED, "%s:%d: a path of %zu bytes; an image list has one path a line",
+                       r->shown, r->line, strlen(name));
+    int ret = add_named(r, name, &found, err);
+    if (ret || found)
+        return ret;
+    if (*text == '#')
+        return 0;
+    while (text[n - 1] == ' ' || text[n - 1] == '\t')
+        text[--n] = '\0';
+    ret = add_named(r, text, &found, err);
+    if (ret || found)
+        return ret;
+    return err_set(err, ERR_FAILED, "%s:%d: %s: no such file%s", r->shown, r->line, text,
+                   *text == '"' || *text == '\'' ? "; paths stand without quotes"
+                   : strchr(text, '\\')          ? "; folders end in /, not in \\"
+                                                 : "");
+}
+
+static int read_lines(struct reading *r, FILE *f, struct err *err) {
     static const char mark[] = "\xef\xbb\xbf"; /* of UTF-8, which some editors put first */
-    int ret = -1;
+    int ret = 0;
     char *text = NULL;
     size_t room = 0;
     ssize_t n;
-    for (int line = 1; l->count < count && (n = getline(&text, &room, f)) >= 0; line++) {
-        char *name = text;
-        if (memchr(text, '\0', (size_t)n)) {
-            err_set(err, ERR_FAILED, "%s:%d: not text; an image list has one path a line", shown, line);
-            goto out;
+    for (r->line = 1; !ret && r->list->count < r->count && (n = getline(&text, &room, f)) >= 0; r->line++) {
+        if (r->line == 1 && (strncmp(text, "\xff\xfe", 2) == 0 || strncmp(text, "\xfe\xff", 2) == 0)) {
+            ret = err_set(err, ERR_FAILED, "%s: text in UTF-16; save it as UTF-8", r->shown);
+        } else if (memchr(text, '\0', (size_t)n)) {
+            ret = err_set(err, ERR_FAILED, "%s:%d: not text; an image list has one path a line", r->shown,
+                          r->line);
+        } else {
+            while (n > 0 && (text[n - 1] == '\n' || text[n - 1] == '\r'))
+                text[--n] = '\0';
+            bool marked = r->line == 1 && strncmp(text, mark, strlen(mark)) == 0;
+            ret = add_line(r, marked ? text + strlen(mark) : text, err);
         }
-        while (n > 0 && (text[n - 1] == '\n' || text[n - 1] == '\r'))
-            text[--n] = '\0';
-        if (line == 1 && strncmp(text, mark, strlen(mark)) == 0)
-            name += strlen(mark);
-        if (name[strspn(name, " \t")] == '\0')
-            continue;
-        if (strlen(name) > IMAGE_NAME_MAX) {
-            err_set(err, ERR_FAILED, "%s:%d: a path of %zu bytes; an image list has one path a line", shown,
-                    line, strlen(name));
-            goto out;
-        }
-        if (add(l, path, shown, line, name, err))
-            goto out;
     }
-    if (ferror(f)) {
-        err_errno(err, "%s", shown);
-        goto out;
-    }
-    ret = 0;
-out:
+    if (!ret && ferror(f))
+        ret = err_errno(err, "%s", r->shown);
     free(text);
     return ret;
 }
 
-int image_list_read(struct image_list **list, const char *path, int count, int min, struct err *err) {
-    const int is_stdin = strcmp(path, "-") == 0;
-    const char *shown = is_stdin ? "standard input" : path;
-    int ret = -1;
-    struct image_list *l = NULL;
-    *list = NULL;
-    FILE *f = is_stdin ? stdin : fopen(path, "r");
+static int is_image(const struct dirent *entry) {
+    const char *dot = strrchr(entry->d_name, '.');
+    return dot && dot != entry->d_name &&
+           (strcasecmp(dot, ".jpg") == 0 || strcasecmp(dot, ".jpeg") == 0 || strcasecmp(dot, ".png") == 0);
+}
+
+static int by_name(const struct dirent **a, const struct dirent **b) {
+    return strcmp((*a)->d_name, (*b)->d_name);
+}
+
+static int read_folder(struct reading *r, struct err *err) {
+    struct dirent **entries = NULL;
+    struct stat st;
+    int ret = 0, n = scandir(r->path, &entries, is_image, by_name);
+    if (n < 0)
+        return err_errno(err, "%s", r->path);
+    for (int i = 0; i < n; i++) {
+        char *path = NULL;
+        if (ret || r->list->count == r->count) {
+            ;
+        } else if (asprintf(&path, "%s/%s", r->path, entries[i]->d_name) < 0) {
+            ret = err_nomem(err);
+        } else if (stat(path, &st) || !S_ISREG(st.st_mode)) {
+            free(path);
+        } else {
+            ret = add(r->list, entries[i]->d_name, path, err);
+        }
+        free(entries[i]);
+    }
+    free(entries);
+    return ret;
+}
+
+static int read_file(struct reading *r, struct err *err) {
+    const char *dot = strrchr(r->path, '.');
+    if (dot && (strcmp(dot, ".yaml") == 0 || strcmp(dot, ".yml") == 0))
+        return err_set(err, ERR_FAILED,
+                       "%s: a data set's YAML file is not read; name the folder of its images, or a list",
+                       r->path);
+    FILE *f = r->path == r->shown ? fopen(r->path, "r") : stdin;
     if (!f)
-        return err_errno(err, "%s", path);
-    if (!(l = calloc(1, sizeof *l))) {
-        err_nomem(err);
-        goto out;
-    }
-    if (read_lines(l, f, path, shown, count, err))
-        goto out;
-    if (l->count < min) {
-        err_set(err, ERR_FAILED, "%s: %d images; at least %d are needed", shown, l->count, min);
-        goto out;
-    }
-    *list = l;
-    l = NULL;
-    ret = 0;
-out:
-    image_list_free(&l);
-    if (!is_stdin)
+        return err_errno(err, "%s", r->path);
+    int ret = read_lines(r, f, err);
+    if (f != stdin)
         fclose(f);
+    return ret;
+}
+
+int image_list_read(struct image_list **list, const char *path, int count, int min, struct err *err) {
+    struct stat st;
+    struct reading r = {
+        .path = path, .shown = strcmp(path, "-") == 0 ? "standard input" : path, .count = count};
+    *list = NULL;
+    if (!(r.list = calloc(1, sizeof *r.list)))
+        return err_nomem(err);
+    bool folder = r.shown == path && stat(path, &st) == 0 && S_ISDIR(st.st_mode);
+    int ret = folder ? read_folder(&r, err) : read_file(&r, err);
+    if (!ret && r.list->count < min)
+        ret = err_set(err, ERR_FAILED, "%s: %d images; at least %d are needed", r.shown, r.list->count, min);
+    if (ret)
+        image_list_free(&r.list);
+    *list = r.list;
     return ret;
 }
 

@@ -1,5 +1,7 @@
 /* Image lists: one path a line. A path is absolute, else relative to the list's folder, else to the current
- * folder. Blank lines, CRLF and a byte order mark are tolerated. */
+ * folder. Blank lines, lines that begin with # unless a file is called so, blanks around a path, CRLF and a
+ * byte order mark are tolerated. A folder stands for its JPEG and PNG files, by their suffixes, in the order
+ * of their names' bytes; folders in it are not entered. */
 #ifndef YS_IMAGE_LIST_H
 #define YS_IMAGE_LIST_H
 
@@ -18,8 +20,9 @@ struct image_list {
     char (*sha256)[DIGEST_HEX]; /* that they must have, or NULL */
 };
 
-/* Reads the first count images of the list at path ("-": standard input); a list with fewer is used whole, so
- * (*list)->count may be less than count. Each must exist. *list is the caller's, to be freed.
+/* Reads the first count images of the list or folder at path ("-": a list on standard input); one with fewer
+ * is used whole, so (*list)->count may be less than count. Each must be a file: pipes and devices might never
+ * end. *list is the caller's, to be freed.
  * Errors: ERR_FAILED when path cannot be read or is no text, when it holds fewer than min images, or when an
  * image is missing: "LIST:LINE: NAME: no such file". */
 int image_list_read(struct image_list **list, const char *path, int count, int min, struct err *err);

@@ -70,7 +70,41 @@ int main(void) {
           "the first two only %s", err.msg);
     image_list_free(&list);
 
+    CHECK(read_list("# of mine\n \t# and\na.jpg \t\n  b c.jpg\n", 36, 9, 1, &list, &err) == 0 &&
+              list->count == 2,
+          "comments, and blanks around a path: %s", err.msg);
+    if (list)
+        CHECK_STR(list->names[0], "a.jpg", "are no part of it");
+    image_list_free(&list);
+    make("# d.jpg ", "", 0);
+    CHECK(read_list("# d.jpg \n", 9, 9, 1, &list, &err) == 0 && list->count == 1,
+          "unless a file is called so");
+    image_list_free(&list);
+    CHECK(image_list_read(&list, folder, 2, 1, &err) == 0 && list->count == 2, "a folder: %s", err.msg);
+    if (list) {
+        CHECK_STR(list->paths[0], absolute, "its images by name");
+        CHECK_STR(list->names[1], "b c.jpg", "and no other files");
+    }
+    image_list_free(&list);
+
     check_refused("a.jpg\n\nx.jpg\n", 13, 1, ":3: x.jpg: no such file");
+    check_refused("images\\x.jpg\n", 13, 1, ":1: images\\x.jpg: no such file; folders end in /, not in \\");
+    check_refused("\"a.jpg\"\n", 8, 1, ":1: \"a.jpg\": no such file; paths stand without quotes");
+    check_refused("\xff\xfe"
+                  "a\0.\0",
+                  6, 1, ": text in UTF-16; save it as UTF-8");
+    check_refused("/dev/zero\n", 10, 1, ":1: /dev/zero: a pipe or device, not a file of an image");
+    check_refused("..\n", 3, 1, ":1: ..: a folder, not a file of an image");
+    snprintf(text, sizeof text, "%s/pipe.jpg", folder);
+    if (mkfifo(text, 0600))
+        abort();
+    check_refused("pipe.jpg\n", 9, 1, ":1: pipe.jpg: a pipe or device, not a file of an image");
+    CHECK(image_list_read(&list, folder, 100, 1, &err) == 0 && list->count == 2, "nor pipes, of a folder");
+    image_list_free(&list);
+    CHECK(image_list_read(&list, "coco128.yaml", 10, 1, &err) == -1, "a data set's YAML");
+    CHECK_STR(err.msg,
+              "coco128.yaml: a data set's YAML file is not read; name the folder of its images, or a list",
+              "says what it takes");
     check_refused("a.jpg\na.jpg\n", 12, 10, ": 2 images; at least 10 are needed");
     check_refused("", 0, 1, ": 0 images; at least 1 are needed");
     check_refused("a.jpg\n\x89PNG\0\0\n", 13, 1, ":2: not text; an image list has one path a line");
@@ -81,9 +115,8 @@ int main(void) {
     free(line);
     CHECK(image_list_read(&list, "no/such/list", 10, 1, &err) == -1, "no list");
     CHECK_STR(err.msg, "no/such/list: No such file or directory", "its message");
-    CHECK(image_list_read(&list, folder, 10, 1, &err) == -1, "a folder: %s", err.msg);
 
-    const char *const made[] = {"a.jpg", "b c.jpg", "Makefile", "list.txt"};
+    const char *const made[] = {"a.jpg", "b c.jpg", "Makefile", "list.txt", "# d.jpg ", "pipe.jpg"};
     for (size_t i = 0; i < sizeof made / sizeof *made; i++) {
         snprintf(text, sizeof text, "%s/%s", folder, made[i]);
         unlink(text);
