@@ -105,7 +105,8 @@ int recipe_read(const char *path, const struct scores *scores, struct recipe *re
     return -1;
 }
 
-int recipe_to_json(const struct scores *scores, const struct recipe *recipe, cJSON **json, struct err *err) {
+int recipe_write(const char *path, const struct scores *scores, const struct recipe *recipe,
+                 struct err *err) {
     struct json_builder b = json_builder();
     json_add_string(&b, "model", scores->name.model);
     json_add_string(&b, "weight", scores->name.weight);
@@ -127,23 +128,7 @@ int recipe_to_json(const struct scores *scores, const struct recipe *recipe, cJS
     json_close(&b);
     json_add_string(&b, "scores_digest", scores->digest);
     json_add_string(&b, "version", YOLOSENS_VERSION);
-    if (json_built(&b, json, err))
-        return -1;
-    if (json_seal(*json, err) == 0)
-        return 0;
-    cJSON_Delete(*json);
-    *json = NULL;
-    return -1;
-}
-
-int recipe_write(const char *path, const struct scores *scores, const struct recipe *recipe,
-                 struct err *err) {
-    cJSON *json;
-    if (recipe_to_json(scores, recipe, &json, err))
-        return -1;
-    int ret = json_write(path, json, err);
-    cJSON_Delete(json);
-    return ret;
+    return sealed_write(path, &b, err);
 }
 
 void recipe_free(struct recipe *recipe) {

@@ -29,9 +29,6 @@ int recipe_read(const char *path, const struct scores *scores, struct recipe *re
  * "is_satisfied"}, "scores_digest", "version", "digest"}. Errors: ERR_FAILED; nothing is written then. */
 int recipe_write(const char *path, const struct scores *scores, const struct recipe *recipe, struct err *err);
 
-/* The same as JSON, the caller's. */
-int recipe_to_json(const struct scores *scores, const struct recipe *recipe, cJSON **json, struct err *err);
-
 /* Frees what a recipe owns, and zeroes it. */
 void recipe_free(struct recipe *recipe);
 

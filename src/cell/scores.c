@@ -68,7 +68,7 @@ static int read_formats(struct scores *s, struct err *err) {
 }
 
 /* o[key], n sizes; absent leaves them 0. */
-static int read_sizes(const cJSON *o, const char *key, int n, long *sizes, struct err *err) {
+static int read_sizes(const cJSON *o, const char *key, int n, int *sizes, struct err *err) {
     const cJSON *array = cJSON_GetObjectItemCaseSensitive(o, key), *size;
     int i = 0;
     if (!array)
@@ -77,7 +77,7 @@ static int read_sizes(const cJSON *o, const char *key, int n, long *sizes, struc
         double v = cJSON_IsNumber(size) ? size->valuedouble : 0;
         if (i == n || !(v >= 1 && v <= 1e9) || v != floor(v))
             return err_set(err, ERR_FAILED, "\"%s\" is not %d sizes", key, n);
-        sizes[i++] = (long)v;
+        sizes[i++] = (int)v;
     }
     return i == n ? 0 : err_set(err, ERR_FAILED, "\"%s\" is not %d sizes", key, n);
 }
@@ -207,23 +207,16 @@ int scores_read(const char *path, struct scores *scores, struct err *err) {
     return -1;
 }
 
-static void add_sizes(struct json_builder *b, const char *key, const long *sizes, int n) {
-    json_open_array(b, key);
-    for (int i = 0; i < n; i++)
-        json_add_int(b, NULL, sizes[i]);
-    json_close(b);
-}
-
 static void add_layer(struct json_builder *b, const struct scores_layer *l) {
     json_open_object(b, l->name);
     json_add_real(b, score_keys[SCORES_MODELOPT], l->score[SCORES_MODELOPT]);
     json_add_real(b, "cost", scores_elements(l->bits));
     json_add_real(b, "none_cost", scores_elements(l->none_bits));
-    add_sizes(b, "weight_shape", l->shape, SCORES_WEIGHT_DIMS);
+    json_add_ints(b, "weight_shape", l->shape, SCORES_WEIGHT_DIMS);
     json_add_int(b, "macs", (int64_t)l->macs);
     json_add_bool(b, "exported", l->exported);
-    add_sizes(b, "input_shape", l->input, SCORES_IMAGE_DIMS);
-    add_sizes(b, "output_shape", l->output, SCORES_IMAGE_DIMS);
+    json_add_ints(b, "input_shape", l->input, SCORES_IMAGE_DIMS);
+    json_add_ints(b, "output_shape", l->output, SCORES_IMAGE_DIMS);
     for (int k = SCORES_MODELOPT + 1; k < SCORES_OBJECTIVES; k++)
         if (!isnan(l->score[k]))
             json_add_real(b, score_keys[k], l->score[k]);
@@ -233,7 +226,6 @@ static void add_layer(struct json_builder *b, const struct scores_layer *l) {
 int scores_write(const char *path, const struct scores *s, struct err *err) {
     const struct qcfg *q = &s->qcfg;
     struct json_builder b = json_builder();
-    cJSON *json = NULL;
     json_add_string(&b, "model", s->name.model);
     json_add_string(&b, "weight", q->weight_dtype);
     json_add_string(&b, "activation", q->act_dtype);
@@ -265,9 +257,7 @@ int scores_write(const char *path, const struct scores *s, struct err *err) {
         add_layer(&b, &s->layers[i]);
     json_close(&b);
     json_add_string(&b, "device", s->device);
-    int ret = json_built(&b, &json, err) || json_seal(json, err) || json_write(path, json, err) ? -1 : 0;
-    cJSON_Delete(json);
-    return ret;
+    return sealed_write(path, &b, err);
 }
 
 void scores_free(struct scores *scores) {

@@ -41,9 +41,9 @@ struct scores_layer {
     bool exported; /* whether the network that is deployed has it (a fact of the graph); true
                                       * where the file does not say */
     /* What follows is 0 (macs: -1) where the file does not say. */
-    long shape[SCORES_WEIGHT_DIMS];                           /* of its weight: cout, cin / groups, kh, kw */
-    long input[SCORES_IMAGE_DIMS], output[SCORES_IMAGE_DIMS]; /* of one image: channels, height, width */
-    double macs;                                              /* of one image */
+    int shape[SCORES_WEIGHT_DIMS];                           /* of its weight: cout, cin / groups, kh, kw */
+    int input[SCORES_IMAGE_DIMS], output[SCORES_IMAGE_DIMS]; /* of one image: channels, height, width */
+    double macs;                                             /* of one image */
 };
 
 struct scores {

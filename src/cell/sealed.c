@@ -1,6 +1,5 @@
 #include "cell/sealed.h"
 
-#include "base/json.h"
 #include "base/utf8.h"
 
 #include <stdio.h>
@@ -35,6 +34,13 @@ int sealed_read(const char *path, cJSON **json, struct err *err) {
     if (json_read(path, json, err))
         return -1;
     return sealed_check(*json, err) ? sealed_refuse(err, path, "make the file again") : 0;
+}
+
+int sealed_write(const char *path, struct json_builder *b, struct err *err) {
+    cJSON *json;
+    int ret = json_built(b, &json, err) || json_seal(json, err) || json_write(path, json, err) ? -1 : 0;
+    cJSON_Delete(json);
+    return ret;
 }
 
 int sealed_refuse(struct err *err, const char *path, const char *how) {

@@ -3,16 +3,16 @@
 #ifndef YS_CELL_SEALED_H
 #define YS_CELL_SEALED_H
 
-#include "base/err.h"
-
-#include <cjson/cJSON.h>
-#include <stdbool.h>
+#include "base/json.h"
 
 /* Reads a file, "-" being standard input. *json is the caller's. Errors: ERR_FAILED naming path, and what to do. */
 int sealed_read(const char *path, cJSON **json, struct err *err);
 
 /* What sealed_read checks, of an object at hand. Errors: ERR_FAILED. */
 int sealed_check(const cJSON *json, struct err *err);
+
+/* Seals what was built and writes it. Errors: those of the builder and of writing; nothing is written then. */
+int sealed_write(const char *path, struct json_builder *b, struct err *err);
 
 /* Makes a line of the error about what was read from path: "path: error; how", how being what to do. Returns -1. */
 int sealed_refuse(struct err *err, const char *path, const char *how);

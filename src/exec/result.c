@@ -36,8 +36,8 @@ static int fill_shapes(const struct score_job *job, struct scores_layer *layers,
             const struct conv *c = &g->convs[g->ops[i].conv];
             struct scores_layer *l = &layers[g->ops[i].conv];
             struct chw in = values[g->ops[i].in[0]], out = values[g->ops[i].out];
-            memcpy(l->input, (long[]){in.c, in.h, in.w}, sizeof l->input);
-            memcpy(l->output, (long[]){out.c, out.h, out.w}, sizeof l->output);
+            memcpy(l->input, (int[]){(int)in.c, (int)in.h, (int)in.w}, sizeof l->input);
+            memcpy(l->output, (int[]){(int)out.c, (int)out.h, (int)out.w}, sizeof l->output);
             l->macs = (double)(conv_macs(c, out.h, out.w) * c->calls);
         }
     free(values);

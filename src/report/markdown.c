@@ -229,7 +229,7 @@ static void put_facts(FILE *f, const struct report *r, const struct findings *fo
         fprintf(f, "%.2f %%", 100 * l->score[SCORES_MODELOPT] / found->total);
     fputc('|', f);
     if (l->shape[0])
-        fprintf(f, "%ld x %ld x %ld x %ld", l->shape[0], l->shape[1], l->shape[2], l->shape[3]);
+        fprintf(f, "%d x %d x %d x %d", l->shape[0], l->shape[1], l->shape[2], l->shape[3]);
     fputc('|', f);
     if (l->macs >= 0)
         fprintf(f, "%.3e", l->macs);

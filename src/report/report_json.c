@@ -1,14 +1,10 @@
 #include "cell/findings.h"
 #include "report/parts.h"
 
-/* o[key] = the sizes, unless they are unknown. */
-static void add_sizes(struct json_builder *b, const char *key, const long *sizes, int n) {
-    if (!sizes[0])
-        return;
-    json_open_array(b, key);
-    for (int i = 0; i < n; i++)
-        json_add_int(b, NULL, sizes[i]);
-    json_close(b);
+/* Nothing where they are unknown. */
+static void add_sizes(struct json_builder *b, const char *key, const int *sizes, int n) {
+    if (sizes[0])
+        json_add_ints(b, key, sizes, n);
 }
 
 static void add_layer(struct json_builder *b, const struct report *r, size_t layer) {

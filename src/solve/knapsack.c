@@ -28,15 +28,11 @@ struct open_choice {
 struct layer {
     struct open_choice *choices; /* ascending size, descending loss */
     size_t n, base;              /* base: among choices */
+    size_t next;                 /* the next smaller choice on the lower convex hull, */
+    double ratio;                /* and its loss per size; INFINITY: there is none */
     double nearest;              /* the least departure of another choice than the base, */
     int64_t step;                /* and its size */
     const struct list *list;     /* that it is in, or NULL */
-};
-
-/* A step down the lower convex hull of a layer's choices. */
-struct hull_step {
-    double ratio; /* loss per size */
-    size_t layer, to;
 };
 
 /* A selection among the layers of a list, as a difference from the base. */
@@ -62,7 +58,7 @@ struct search {
     size_t n;
     struct open_choice *room; /* of all layers */
     struct node *nodes;       /* of both lists; 0 is the base */
-    size_t n_nodes, nodes_room;
+    size_t n_nodes;
     struct list lists[2];
     double price, bound;
     int64_t unused;  /* limit - the base's size */
@@ -97,32 +93,17 @@ static void keep_efficient(struct layer *l, const struct knapsack_layer *from) {
             l->choices[l->n++] = l->choices[k];
 }
 
-static double ratio_of(const struct layer *l, size_t from, size_t to) {
-    return (l->choices[to].loss - l->choices[from].loss) /
-           (double)(l->choices[from].size - l->choices[to].size);
-}
-
-static int by_ratio(const void *pa, const void *pb) {
-    const struct hull_step *a = pa, *b = pb;
-    if (a->ratio != b->ratio)
-        return a->ratio < b->ratio ? -1 : 1;
-    if (a->layer != b->layer)
-        return a->layer < b->layer ? -1 : 1;
-    return a->to > b->to ? -1 : 1;
-}
-
-/* The layer's steps from its largest choice to its smallest, of ascending ratios. */
-static size_t hull_of(const struct layer *l, size_t layer, struct hull_step *steps) {
-    size_t n = 0;
-    for (size_t at = l->n - 1; at > 0;) {
-        size_t best = at - 1;
-        for (size_t to = best; to-- > 0;)
-            if (ratio_of(l, at, to) <= ratio_of(l, at, best))
-                best = to;
-        steps[n++] = (struct hull_step){ratio_of(l, at, best), layer, best};
-        at = best;
+/* Finds the layer's next choice. */
+static void find_next(struct layer *l) {
+    const struct open_choice *base = &l->choices[l->base];
+    l->ratio = INFINITY;
+    for (size_t k = l->base; k-- > 0;) {
+        double ratio = (l->choices[k].loss - base->loss) / (double)(base->size - l->choices[k].size);
+        if (ratio <= l->ratio) {
+            l->ratio = ratio;
+            l->next = k;
+        }
     }
-    return n;
 }
 
 static int64_t common_divisor(int64_t a, int64_t b) {
@@ -134,31 +115,28 @@ static int64_t common_divisor(int64_t a, int64_t b) {
     return llabs(a);
 }
 
-/* Sets base choices, price, bound and departures. */
-static int relax(struct search *s, int64_t limit, size_t n_choices, struct err *err) {
-    struct hull_step *steps = malloc(n_choices * sizeof *steps);
-    if (!steps)
-        return err_nomem(err);
-    size_t n = 0;
+/* Sets base choices, price, bound and departures: from each layer's largest choice down the cheapest steps. */
+static int relax(struct search *s, int64_t limit, struct err *err) {
     int64_t divisor = 0;
     s->unused = limit;
     for (size_t i = 0; i < s->n; i++) {
         struct layer *l = &s->layers[i];
         l->base = l->n - 1;
         s->unused -= l->choices[l->base].size;
-        n += hull_of(l, i, &steps[n]);
+        find_next(l);
     }
-    qsort(steps, n, sizeof *steps, by_ratio);
-    for (size_t k = 0; s->unused < 0 && k < n; k++) {
-        struct layer *l = &s->layers[steps[k].layer];
-        s->unused += l->choices[l->base].size - l->choices[steps[k].to].size;
-        l->base = steps[k].to;
-        s->price = steps[k].ratio;
+    while (s->unused < 0) {
+        struct layer *l = s->layers;
+        for (size_t i = 1; i < s->n; i++)
+            l = s->layers[i].ratio < l->ratio ? &s->layers[i] : l;
+        if (!s->n || isinf(l->ratio))
+            return err_set(err, ERR_FAILED, "the smallest choices are %lld bits above the limit",
+                           (long long)-s->unused);
+        s->unused += l->choices[l->base].size - l->choices[l->next].size;
+        s->price = l->ratio;
+        l->base = l->next;
+        find_next(l);
     }
-    free(steps);
-    if (s->unused < 0)
-        return err_set(err, ERR_FAILED, "the smallest choices are %lld bits above the limit",
-                       (long long)-s->unused);
     for (size_t i = 0; i < s->n; i++) {
         struct layer *l = &s->layers[i];
         const struct open_choice base = l->choices[l->base];
@@ -201,25 +179,13 @@ static bool is_near(const struct search *s, const struct list *list, const struc
                s->distance;
 }
 
-static int new_node(struct search *s, const struct node *node, uint32_t *index, struct err *err) {
-    if (s->n_nodes == s->nodes_room) {
-        size_t room = s->nodes_room ? 2 * s->nodes_room : 1024;
-        struct node *more = room <= UINT32_MAX ? realloc(s->nodes, room * sizeof *more) : NULL;
-        if (!more)
-            return err_nomem(err);
-        s->nodes = more;
-        s->nodes_room = room;
-    }
-    s->nodes[s->n_nodes] = *node;
-    *index = (uint32_t)s->n_nodes++;
-    return 0;
-}
-
 /* Every partial selection with every open choice of layer i, merged by size; dominated and distant ones are left
  * out. */
 static int extend(struct search *s, struct list *list, size_t i, struct err *err) {
     const struct layer *l = &s->layers[i];
-    struct list longer = {.items = malloc(list->n * l->n * sizeof *longer.items)};
+    const size_t most = list->n * l->n;
+    struct node *nodes = realloc(s->nodes, (s->n_nodes + most) * sizeof *nodes);
+    struct list longer = {.items = malloc(most * sizeof *longer.items)};
     size_t *at = calloc(l->n, sizeof *at);
     int ret = -1;
     for (size_t j = 0; j < s->n; j++)
@@ -227,7 +193,8 @@ static int extend(struct search *s, struct list *list, size_t i, struct err *err
             longer.least += s->layers[j].choices[0].size;
             longer.most += s->layers[j].choices[s->layers[j].n - 1].size;
         }
-    if (!longer.items || !at) {
+    s->nodes = nodes ? nodes : s->nodes;
+    if (!nodes || !longer.items || !at || s->n_nodes + most > UINT32_MAX) {
         err_nomem(err);
         goto out;
     }
@@ -251,9 +218,10 @@ static int extend(struct search *s, struct list *list, size_t i, struct err *err
         at[from]++;
         if ((longer.n && least.loss >= longer.items[longer.n - 1].loss) || !is_near(s, &longer, &least))
             continue;
-        if (from != l->base &&
-            new_node(s, &(struct node){least.node, (uint32_t)i, (uint32_t)from}, &least.node, err))
-            goto out;
+        if (from != l->base) {
+            nodes[s->n_nodes] = (struct node){least.node, (uint32_t)i, (uint32_t)from};
+            least.node = (uint32_t)s->n_nodes++;
+        }
         longer.items[longer.n++] = least;
     }
     free(list->items);
@@ -324,12 +292,10 @@ static size_t next_layer(const struct search *s, double drift) {
 }
 
 static int search(struct search *s, size_t *chosen, struct err *err) {
-    uint32_t base;
     size_t i;
     double drift = 0;
+    s->n_nodes = 1;
     select_base(s, chosen);
-    if (new_node(s, &(struct node){0}, &base, err))
-        return -1;
     for (int k = 0; k < 2; k++) {
         if (!(s->lists[k].items = calloc(1, sizeof *s->lists[k].items)))
             return err_nomem(err);
@@ -386,7 +352,7 @@ int knapsack_solve(const struct knapsack_layer *layers, size_t n, int64_t limit,
         keep_efficient(&s.layers[i], &layers[i]);
         n_choices += layers[i].n;
     }
-    if (relax(&s, limit, n_choices + 1, err) || search(&s, chosen, err))
+    if (relax(&s, limit, err) || search(&s, chosen, err))
         goto out;
     settle_ties(layers, n, chosen);
     ret = 0;

@@ -72,8 +72,8 @@ static void test_artefacts(void) {
     CHECK(says(f, "from their activations alone"), "and say what the scores are of");
     findings_free(&f);
 
-    memcpy(layers[0].shape, (long[]){8, 8, 1, 1}, sizeof layers[0].shape);
-    memcpy(layers[1].shape, (long[]){8, 8, 3, 3}, sizeof layers[1].shape);
+    memcpy(layers[0].shape, (int[]){8, 8, 1, 1}, sizeof layers[0].shape);
+    memcpy(layers[1].shape, (int[]){8, 8, 3, 3}, sizeof layers[1].shape);
     cell.qcfg.input.format = QUANT_OFF;
     f = findings_new(&cell, &recipe);
     CHECK(says(f, "(1 of these 2 layers)") && says(f, "rounding noise"),
