@@ -2,12 +2,12 @@
 #include "cli/board.h"
 #include "cli/opt.h"
 
-#include <unistd.h>
+#include <stdio.h>
 
 static int run(void *ctx, const struct operands *operands, struct err *err) {
     (void)ctx;
     (void)operands;
-    return board_run(STDIN_FILENO, STDOUT_FILENO, err);
+    return board_run(stdin, stdout, err);
 }
 
 int main(int argc, char **argv) {

@@ -2,7 +2,6 @@
 #include "cli/progress.h"
 
 #include "cli/board.h"
-#include "cli/terminal.h"
 
 #include <errno.h>
 #include <pthread.h>
@@ -24,9 +23,10 @@ static double now(void) {
 static void find_reader(struct progress *p) {
     const char *named = getenv("YOLOSENS_PROGRESS");
     struct stat s;
+    int columns, rows;
     p->fd = -1;
     if (!named) {
-        p->fd = terminal_draws(2) ? 2 : -1;
+        p->fd = board_size(2, &columns, &rows) ? 2 : -1;
     } else if (*named >= '3' && *named <= '9' && named[1] == ' ' && fstat(*named - '0', &s) == 0 &&
                S_ISFIFO(s.st_mode)) {
         p->fd = *named - '0';
@@ -55,7 +55,7 @@ static void show(struct progress *p, const char *text) {
         return;
     }
     int columns, rows;
-    terminal_size(p->fd, &columns, &rows);
+    board_size(p->fd, &columns, &rows);
     dprintf(p->fd, "\r%.*s\033[K", columns - 1, text);
 }
 

@@ -12,99 +12,103 @@
 
 static struct err err;
 
-static void feed(struct board *b, const char *bytes) {
-    if (board_feed(b, bytes, strlen(bytes), &err))
-        abort();
+static struct board board;
+
+/* A terminal of this size, and nothing on it. */
+static void begin(struct screen *s, int columns, int rows) {
+    screen_new(s, columns, rows);
+    board = (struct board){.n = 0};
 }
 
-static void line(struct board *b, const char *name, const char *text) {
-    char record[BOARD_RECORD_MAX];
-    if (board_feed(b, record, (size_t)board_record(record, name, text), &err))
-        abort();
-}
-
-/* Draws on the screen; what was sent, which the caller frees. */
-static char *draw(struct board *b, struct screen *s) {
-    char *sent = NULL;
+/* The board takes a line, or ends where there is none. What it sent to the screen, which the caller frees. */
+static char *sent_of(struct screen *s, const char *bytes) {
+    char *sent = NULL, *line = bytes ? strdup(bytes) : NULL;
     size_t n;
-    if (board_draw(b, s->columns, s->rows, &sent, &n, &err))
+    FILE *out = open_memstream(&sent, &n);
+    if (!out)
         abort();
+    if (line)
+        board_take(&board, line, s->columns, s->rows, out);
+    else
+        board_end(&board, out);
+    fclose(out);
+    free(line);
     screen_put(s, sent, n);
     return sent;
 }
 
-static void shows(struct board *b, struct screen *s, const char *what, const char *want) {
-    free(draw(b, s));
+static void words(struct screen *s, const char *bytes) {
+    free(sent_of(s, bytes));
+}
+
+static void line(struct screen *s, const char *name, const char *text) {
+    char record[BOARD_RECORD_MAX];
+    record[board_record(record, name, text) - 1] = '\0';
+    words(s, record);
+}
+
+static void shows(const struct screen *s, const char *what, const char *want) {
     char *text = screen_text(s, '|');
     CHECK_STR(text, want, what);
     free(text);
 }
 
 static void by_hand(void) {
-    struct board *b = NULL;
     struct screen s;
-    screen_new(&s, 60, 24);
-    if (board_new(&b, &err))
-        abort();
-    CHECK(!board_changed(b), "nothing to draw at first");
-    feed(b, "new run\n");
-    line(b, "1 yolov10n", "calibrating 3/10");
-    shows(b, &s, "words and a line", "new run|yolov10n  calibrating 3/10|");
-    line(b, "2 s", "scoring image 1/16, 22 cells, 12 s left");
-    shows(b, &s, "a second line, in its column",
+    begin(&s, 60, 24);
+    words(&s, "new run");
+    line(&s, "1 yolov10n", "calibrating 3/10");
+    shows(&s, "words and a line", "new run|yolov10n  calibrating 3/10|");
+    line(&s, "2 s", "scoring image 1/16, 22 cells, 12 s left");
+    shows(&s, "a second line, in its column",
           "new run|yolov10n  calibrating 3/10|s         scoring image 1/16, 22 cells, 12 s left|");
-    line(b, "1 yolov10n", "calibrating 4/10");
-    line(b, "2 s", "scoring image 2/16");
-    char *sent = draw(b, &s);
+    char *sent = sent_of(&s, "\0361 yolov10n\037calibrating 4/10");
     CHECK(!strstr(sent, "\033[J") && !strstr(sent, "K\033[K"),
           "lines are written over, not blanked first: no flicker");
     free(sent);
-    feed(b, "words in ");
-    shows(b, &s, "half a line of words waits for its end",
-          "new run|yolov10n  calibrating 4/10|s         scoring image 2/16|");
-    feed(b, "two parts\n");
-    shows(b, &s, "and goes above the lines",
-          "new run|words in two parts|yolov10n  calibrating 4/10|s         scoring image 2/16|");
-    feed(b, "a line of words that is longer than the sixty columns of this terminal, and so wraps\n");
-    shows(b, &s, "long words wrap, whole",
-          "new run|words in two parts|a line of words that is longer than the sixty columns of thi|"
-          "s terminal, and so wraps|yolov10n  calibrating 4/10|s         scoring image 2/16|");
-    line(b, "1 yolov10n", "");
-    line(b, "3 unheard", "");
-    shows(b, &s, "a line goes",
-          "new run|words in two parts|a line of words that is longer than the sixty columns of thi|"
-          "s terminal, and so wraps|s  scoring image 2/16|");
-    feed(b, "no end");
-    line(b, "2 s", "scoring image 3/16");
-    feed(b, "the last, without its end");
-    if (board_end(b, &err))
-        abort();
-    shows(b, &s, "in the end words remain, also those that a record cut short or that never ended",
-          "new run|words in two parts|a line of words that is longer than the sixty columns of thi|"
-          "s terminal, and so wraps|no end|the last, without its end|");
-    CHECK(!s.wrong && !board_changed(b), "nothing was muddled%s%s", s.wrong ? ": " : "",
-          s.wrong ? s.wrong : "");
-    board_free(&b);
+    words(&s, "words");
+    shows(&s, "words go above the lines",
+          "new run|words|yolov10n  calibrating 4/10|s         scoring image 1/16, 22 cells, 12 s left|");
+    words(&s, "a line of words that is longer than the sixty columns of this terminal, and so wraps");
+    shows(
+        &s, "long words wrap, whole",
+        "new run|words|a line of words that is longer than the sixty columns of thi|s terminal, and so wraps|"
+        "yolov10n  calibrating 4/10|s         scoring image 1/16, 22 cells, 12 s left|");
+    line(&s, "1 yolov10n", "");
+    line(&s, "3 unheard", "");
+    shows(
+        &s, "a line goes",
+        "new run|words|a line of words that is longer than the sixty columns of thi|s terminal, and so wraps|"
+        "s  scoring image 1/16, 22 cells, 12 s left|");
+    words(&s, "no end\0362 s\037scoring image 3/16");
+    words(&s, NULL);
+    shows(
+        &s, "in the end words remain, also those that a record cut short",
+        "new run|words|a line of words that is longer than the sixty columns of thi|s terminal, and so wraps|"
+        "no end|");
+    CHECK(!s.wrong, "nothing was muddled%s%s", s.wrong ? ": " : "", s.wrong ? s.wrong : "");
     screen_free(&s);
 }
 
 static void narrow_and_low(void) {
-    struct board *b = NULL;
     struct screen s;
-    screen_new(&s, 24, 4);
-    if (board_new(&b, &err))
-        abort();
-    line(b, "1 a-model-of-a-long-name", "scoring image 2/16");
-    shows(b, &s, "24 columns: the name gets a third", "a-model-  scoring image|");
-    line(b, "2 b", "calibrating 1/9");
-    line(b, "3 c", "calibrating 2/9");
-    line(b, "4 d", "calibrating 3/9");
-    shows(b, &s, "4 rows: the last of three lines counts the others",
+    begin(&s, 24, 4);
+    line(&s, "1 a-model-of-a-long-name", "scoring image 2/16");
+    shows(&s, "24 columns: the name gets a third", "a-model-  scoring image|");
+    line(&s, "2 b", "calibrating 1/9");
+    line(&s, "3 c", "calibrating 2/9");
+    line(&s, "4 d", "calibrating 3/9");
+    shows(&s, "4 rows: the last of three lines counts the others",
           "a-model-  scoring image|b         calibrating 1|and 2 more|");
-    line(b, "1 a-model-of-a-long-name", "");
-    shows(b, &s, "until there is room", "b  calibrating 1/9|c  calibrating 2/9|d  calibrating 3/9|");
+    line(&s, "1 a-model-of-a-long-name", "");
+    shows(&s, "until there is room", "b  calibrating 1/9|c  calibrating 2/9|d  calibrating 3/9|");
+    for (int i = 0; i < 2 * BOARD_LINES_MAX; i++) {
+        char name[16];
+        snprintf(name, sizeof name, "%d x", 10 + i);
+        line(&s, name, "more than are kept");
+    }
+    shows(&s, "lines without end", "b  calibrating 1/9|c  calibrating 2/9|and 254 more|");
     CHECK(!s.wrong, "nothing was muddled%s%s", s.wrong ? ": " : "", s.wrong ? s.wrong : "");
-    board_free(&b);
     screen_free(&s);
 }
 
@@ -113,38 +117,30 @@ static unsigned next(unsigned *seed, unsigned below) {
     return (*seed >> 16) % below;
 }
 
-/* Words and records in any order and of any length, drawn at any time, on terminals of any size: the terminal
- * holds the words, wrapped, and below them the lines. */
+/* Words and records in any order and of any length, on terminals of any size: the terminal holds the words,
+ * wrapped, and below them the lines. */
 static void at_random(unsigned seed, int columns, int rows) {
-    struct board *b = NULL;
     struct screen s, plain;
     const int n_lines = 5;
     bool on[5] = {false};
-    int bad = 0, draws = 0;
-    screen_new(&s, columns, rows);
+    int bad = 0;
+    begin(&s, columns, rows);
     screen_new(&plain, columns, rows);
-    if (board_new(&b, &err))
-        abort();
     for (int step = 0; step < 400; step++) {
-        char words[400], name[16];
+        char text[400], name[16];
         int n = (int)next(&seed, next(&seed, 4) ? 30 : 200), i = (int)next(&seed, n_lines);
         for (int k = 0; k < n; k++)
-            words[k] = (char)('a' + (step + k) % 26);
-        words[n] = '\0';
+            text[k] = (char)('a' + (step + k) % 26);
+        text[n] = '\0';
         snprintf(name, sizeof name, "%d m%d", i, i);
         if (next(&seed, 3)) {
-            line(b, name, words);
-            if ((n > 0) != on[i])
-                on[i] = n > 0;
+            line(&s, name, text);
+            on[i] = n > 0;
         } else {
-            strcat(words, "\n");
-            feed(b, words);
-            screen_put(&plain, words, strlen(words));
+            words(&s, text);
+            screen_put(&plain, text, strlen(text));
+            screen_put(&plain, "\n", 1);
         }
-        if (next(&seed, 3))
-            continue;
-        free(draw(b, &s));
-        draws++;
         int lines = 0, from = plain.row;
         for (int k = 0; k < n_lines; k++)
             lines += on[k];
@@ -155,28 +151,28 @@ static void at_random(unsigned seed, int columns, int rows) {
             bad += !(s.line[from + k][0] == 'm' || strncmp(s.line[from + k], "and", 3) == 0);
         bad += s.row != from + lines || s.line[s.row][0] != '\0';
     }
-    CHECK(!bad && !s.wrong && draws > 50, "%d x %d: %d drawings of random words and lines%s%s", columns, rows,
-          draws, s.wrong ? ": " : "", s.wrong ? s.wrong : "");
-    board_free(&b);
+    CHECK(!bad && !s.wrong, "%d x %d: 400 random words and lines%s%s", columns, rows, s.wrong ? ": " : "",
+          s.wrong ? s.wrong : "");
     screen_free(&s);
     screen_free(&plain);
 }
 
 static void no_terminal(void) {
-    struct board *b = NULL;
-    char *sent = NULL;
+    char *sent = NULL,
+         input[] =
+             "\0361 n\037calibrating 3/10\nwords\n\0361 n\037calibrating 4/10\nthe last, without its end";
     size_t n;
-    if (board_new(&b, &err))
+    FILE *in = fmemopen(input, sizeof input - 1, "r"), *out = tmpfile();
+    if (!in || !out || board_run(in, out, &err))
         abort();
-    line(b, "1 n", "calibrating 3/10");
-    feed(b, "words\n");
-    line(b, "1 n", "calibrating 4/10");
-    feed(b, "more\n");
-    if (board_draw(b, 0, 0, &sent, &n, &err))
-        abort();
-    CHECK(n == 11 && memcmp(sent, "words\nmore\n", n) == 0, "what is no terminal gets the words alone");
+    rewind(out);
+    sent = calloc(1, 200);
+    n = fread(sent, 1, 199, out);
+    CHECK(n == 32 && strcmp(sent, "words\nthe last, without its end\n") == 0,
+          "what is no terminal gets the words alone");
     free(sent);
-    board_free(&b);
+    fclose(in);
+    fclose(out);
     char record[BOARD_RECORD_MAX], long_text[2 * BOARD_RECORD_MAX];
     memset(long_text, 'x', sizeof long_text - 1);
     long_text[sizeof long_text - 1] = '\0';
@@ -187,8 +183,9 @@ static void no_terminal(void) {
 }
 
 static void full_disk(void) {
-    int in[2], status = 0, out = open("/dev/full", O_WRONLY);
-    if (out < 0 || pipe(in)) {
+    int in[2], status = 0;
+    FILE *out = fopen("/dev/full", "w");
+    if (!out || pipe(in)) {
         printf("# skip a terminal that is gone: no /dev/full here\n");
         return;
     }
@@ -202,11 +199,12 @@ static void full_disk(void) {
     }
     close(in[1]);
     struct err failure = {0};
-    int ret = board_run(in[0], out, &failure);
+    FILE *from = fdopen(in[0], "r");
+    int ret = board_run(from, out, &failure);
     waitpid(writer, &status, 0);
     CHECK(ret && status == 0, "where nothing can be drawn any more the steps go on: %s", failure.msg);
-    close(in[0]);
-    close(out);
+    fclose(from);
+    fclose(out);
 }
 
 /* A pass that reports to a board, which then goes away. */
