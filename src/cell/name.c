@@ -43,28 +43,23 @@ int cell_name_set(struct cell_name *name, const char *model, const char *weight,
     return 0;
 }
 
-/* Takes separator and a word of the list off the end of text, which is *n long; the first separator may be
- * missing at the very beginning. Of several words that fit, the longest. NULL: there is none. */
+/* Takes separator and a word of the list off the end of text, which is *n long; the separator may be missing where the
+ * text begins with the word. NULL: there is none. */
 static const char *take_last(const char *const *list, const char *separator, bool may_begin, const char *text,
                              size_t *n) {
-    const char *best = NULL;
-    size_t left = 0;
+    const size_t before = strlen(separator);
     for (; *list; list++) {
-        size_t word = strlen(*list), before = strlen(separator);
+        size_t word = strlen(*list);
         if (word > *n || memcmp(text + *n - word, *list, word) != 0)
             continue;
         size_t rest = *n - word;
-        if (rest >= before && memcmp(text + rest - before, separator, before) == 0)
-            rest -= before;
-        else if (rest || !may_begin)
-            continue;
-        if (!best || word > strlen(best)) {
-            best = *list;
-            left = rest;
+        bool separated = rest >= before && memcmp(text + rest - before, separator, before) == 0;
+        if (separated || (rest == 0 && may_begin)) {
+            *n = separated ? rest - before : 0;
+            return *list;
         }
     }
-    *n = left;
-    return best;
+    return NULL;
 }
 
 int cell_name_parse(struct cell_name *name, enum cell_spelling spelling, const char *text, struct err *err) {

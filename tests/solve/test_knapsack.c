@@ -155,7 +155,7 @@ static void against(const struct kind *k, double (*exact)(const struct instance 
           k->instances, k->n, k->formats + 1, worst, wrong);
 }
 
-/* Instances that have no slower oracle: a selection of which no single change of one or two layers is better. */
+/* Instances that are too large for either oracle: they are solved within the limit, and soon. */
 static void comes_to_an_end(const struct kind *k) {
     static struct instance p;
     double longest = 0;
