@@ -21,12 +21,13 @@ endef
 declare = $(eval $(call variable,$1,$2,$3,$4))
 
 # The grid.
-WEIGHT_WORDS := int4 int8 fp4 fp8
-ACT_WORDS    := $(WEIGHT_WORDS) fp16
+DTYPES       := $(shell sed -n 's/^DTYPE("\([a-z0-9]*\)", \([A-Z]*\),.*/\1:\2/p' src/cell/dtypes.def)
+WEIGHT_WORDS := $(patsubst %:BOTH,%,$(filter %:BOTH,$(DTYPES)))
+ACT_WORDS    := $(foreach d,$(DTYPES),$(firstword $(subst :, ,$d)))
 GOALS := sweep plan bench bench-modelopt
 $(call declare,MODELS,yolov10n yolov10s yolov10m,models,names$(comma) or paths of .pt files)
-$(call declare,WEIGHT_DTYPES,$(WEIGHT_WORDS),words:$(WEIGHT_WORDS),weight types)
-$(call declare,ACT_DTYPES,$(WEIGHT_WORDS),words:$(ACT_WORDS),activation types; fp16: not quantized)
+$(call declare,WEIGHT_DTYPES,int4 int8 fp4 fp8,words:$(WEIGHT_WORDS),weight types)
+$(call declare,ACT_DTYPES,int4 int8 fp4 fp8,words:$(ACT_WORDS),activation types; fp16: not quantized)
 $(call declare,GRANULARITIES,per_channel per_layer,words:per_channel per_layer,of the scales)
 $(call declare,MAX_RUNS,,?int,only the first so many scorable cells)
 GOALS := cell

@@ -1,7 +1,7 @@
 #!/bin/sh
 # index.sh RUN: sweep_index.json, sweep_index.csv, failures.json and index.html from the cells that the run holds. Files that would
 # hold the same bytes are left alone, and no cell is read when none of these, nor a cell, nor the page's source has changed since.
-# Environment: TOP_K, and RUN again.
+# Environment: TOP_K, DTYPES, and RUN again.
 . mk/lib.sh
 
 run=$1

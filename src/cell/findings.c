@@ -99,15 +99,15 @@ static int note_blocks(struct findings *f, const struct scores *scores) {
     char which[80] = "";
     if (shapes)
         snprintf(which, sizeof which, " (%zu of these %zu layers)", ones, scores->n_layers);
-    if (q->weight.format == QUANT_INT4)
+    if (formats[q->weight.format].rule == FORMAT_INTEGER)
         return note(f,
                     "Artefact: ModelOpt's blocks run along the kernel's width, so in 1x1 convolutions%s "
                     "every weight has a "
-                    "block and a scale of its own, and int4 leaves it unchanged. %s Use BLOCK_DIM=reduction, "
+                    "block and a scale of its own, and %s leaves it unchanged. %s Use BLOCK_DIM=reduction, "
                     "where blocks "
                     "run along the input channels, to rank these layers.",
-                    which,
-                    q->input.format == QUANT_OFF ? "Their scores are rounding noise."
+                    which, q->weight_dtype,
+                    !format_quantizes(&q->input) ? "Their scores are rounding noise."
                                                  : "Their scores come from their activations alone.");
     return note(f,
                 "Artefact: ModelOpt's blocks run along the kernel's width, so in 1x1 convolutions%s every "

@@ -7,30 +7,10 @@
 #define YS_CELL_QCFG_H
 
 #include "base/err.h"
+#include "format/format.h"
 
 #include <cjson/cJSON.h>
 #include <stdbool.h>
-
-/* The number format of a fake quantizer: numerics.md's table. */
-enum quant_format {
-    QUANT_OFF,   /* values pass unchanged (fp16 as an activation type) */
-    QUANT_INT8,  /* num_bits 8, scaled by an amax per tensor, per axis */
-    QUANT_INT4,  /* num_bits 4, likewise, or an amax per static block (block > 0) */
-    QUANT_FP8,   /* num_bits (4, 3): e4m3 */
-    QUANT_NVFP4, /* num_bits (2, 1), dynamic blocks of 16, scale_bits (4, 3) */
-    QUANT_MXFP4, /* num_bits (2, 1), dynamic blocks of 32, scale_bits (8, 0) */
-};
-
-struct quantizer {
-    enum quant_format format;
-    int axis;  /* that keeps an amax for each index (0 weights, 1 inputs), or QUANT_AXIS_NONE: one for all */
-    int block; /* elements that share a scale, 0: no blocks */
-};
-enum { QUANT_AXIS_NONE = -1 };
-
-/* What runs of `block` elements lie along: ModelOpt's last axis (kW, or W), or what a channels-last GEMM
- * reduces over. */
-enum block_dim { BLOCK_DIM_MODELOPT, BLOCK_DIM_REDUCTION };
 
 /* Which images calibrate a cell's amax. */
 enum quant_calib {
@@ -40,8 +20,8 @@ enum quant_calib {
 };
 
 struct qcfg {
-    char weight_dtype[8], act_dtype[8]; /* int4 int8 fp4 fp8; activations also fp16 */
-    char granularity[16];               /* per_channel, per_layer */
+    char weight_dtype[8], act_dtype[8]; /* dtypes.def */
+    char granularity[24];
     char fp4_preset[8], int4_preset[16];
     enum block_dim block_dim;
     char base_format[40];  /* the preset's name, INT8_DEFAULT_CFG */
@@ -52,8 +32,7 @@ struct qcfg {
     struct quantizer weight, input;
 };
 
-/* What the user chose. effective_bits is at most 16; 0: the weight type's default (int4 4, int8 8, fp4 4, fp8
- * 11). */
+/* What the user chose. effective_bits is at most 16; 0: the weight type's default. */
 struct qcfg_choice {
     const char *weight, *act, *granularity, *fp4_preset, *int4_preset, *block_dim;
     double effective_bits;
@@ -66,6 +45,15 @@ extern const char *const qcfg_granularities[];
 extern const char *const qcfg_fp4_presets[];
 extern const char *const qcfg_int4_presets[];
 extern const char *const qcfg_block_dims[];
+
+/* A granularity of the scales: which axis of weights and of inputs keeps an amax for each index. */
+struct qcfg_granularity {
+    const char *word;
+    int weight_axis, input_axis;
+    bool axes_only; /* formats with blocks do not go with it */
+};
+/* The row of a word of qcfg_granularities. */
+const struct qcfg_granularity *qcfg_granularity_of(const char *word);
 
 /* Derives a cell's configuration from the six presets, the dtype pair and the granularity. A cell that cannot
  * be is ERR_UNSUPPORTED, err->msg the reason in the reference's words; cfg's words and base_format are set

@@ -41,7 +41,7 @@ int amax_new(const struct graph *graph, int images, int batch_size, struct amax 
         struct amax_range *r = &a.layers[i].weight;
         size_t per = conv_numel(c) / (size_t)c->cout;
         for (int k = 0; k < c->cout; k++) {
-            r->channel[k] = amax_of(c->weight + (size_t)k * per, per);
+            r->channel[k] = fakequant_amax(c->weight + (size_t)k * per, per);
             r->tensor = fmaxf(r->tensor, r->channel[k]);
         }
     }

@@ -5,7 +5,7 @@
 
 /* A format that ignores a property must not make two equal operands look different. */
 static struct quantizer canonical(struct quantizer q) {
-    if (q.format == QUANT_OFF)
+    if (!format_quantizes(&q))
         return (struct quantizer){QUANT_OFF, QUANT_AXIS_NONE, 0};
     if (q.block > 0)
         q.axis = QUANT_AXIS_NONE;
@@ -18,7 +18,7 @@ static enum block_dim canonical_dim(struct quantizer q, enum block_dim dim) {
 
 static struct input_spec input_of(const struct qcfg *c) {
     struct input_spec s = {canonical(c->input), canonical_dim(c->input, c->block_dim), SOURCE_ALL};
-    bool takes_amax = s.q.format != QUANT_OFF && s.q.format != QUANT_MXFP4;
+    bool takes_amax = format_takes_amax(&s.q);
     if (takes_amax && c->calib == CALIB_AWQ)
         s.source = SOURCE_AWQ;
     if (takes_amax && c->calib == CALIB_NONE)

@@ -19,13 +19,9 @@ static void degenerate(const float *v, size_t n, float amax, float *out) {
         out[i] = !isfinite(amax) ? NAN : isnan(v[i]) ? v[i] + v[i] : copysignf(0, v[i]);
 }
 
-static float int_bound(enum quant_format format) {
-    return format == QUANT_INT8 ? 127 : 7;
-}
-
-/* One run of v under one amax: INT8, INT4, FP8. */
-static void run(enum quant_format format, const float *v, size_t n, float amax, float *out) {
-    if (format == QUANT_FP8) {
+/* One run of v under one amax: of an integer format, or e4m3. */
+static void run(enum format_id format, const float *v, size_t n, float amax, float *out) {
+    if (formats[format].rule == FORMAT_E4M3) {
         float s = 1 / amax * 448;
         if (!isfinite(amax) || !(amax > 0) || !isfinite(s))
             degenerate(v, n, amax, out);
@@ -34,7 +30,7 @@ static void run(enum quant_format format, const float *v, size_t n, float amax, 
     } else if (!isfinite(amax) || amax <= INT_AMAX_ZERO) {
         degenerate(v, n, amax, out);
     } else {
-        float bound = int_bound(format);
+        float bound = format_bound(format);
         kernels()->integers(v, n, bound, bound / amax, out);
     }
 }
@@ -47,17 +43,14 @@ static float largest(const float *amax, size_t n) {
     return m;
 }
 
-static bool has_blocks(const struct quantizer *q) {
-    return q->block > 0 || q->format == QUANT_NVFP4 || q->format == QUANT_MXFP4;
-}
-
 /* False where the whole tensor (n elements) is degenerate, and then done. n_amax: values in amax; NVFP4 takes
  * the largest. */
 static bool blocks_init(struct blocks *b, const struct quantizer *q, const float *v, size_t n,
                         const float *amax, size_t n_amax, float *out) {
-    *b = (struct blocks){.format = q->format, .size = q->block > 0 ? (size_t)q->block : 0};
-    switch (q->format) {
-    case QUANT_NVFP4: {
+    *b = (struct blocks){.rule = formats[q->format].rule, .size = (size_t)format_block(q)};
+    if (b->rule == FORMAT_INTEGER)
+        b->bound = format_bound(q->format);
+    if (b->rule == FORMAT_NVFP4) {
         float m = largest(amax, n_amax);
         if (!isfinite(m) || !(m > 0)) {
             degenerate(v, n, m, out);
@@ -65,14 +58,6 @@ static bool blocks_init(struct blocks *b, const struct quantizer *q, const float
         }
         b->global = m * (1.0f / 2688.0f);
         b->per_global = 1 / (6 * b->global);
-        b->size = b->size ? b->size : 16;
-        break;
-    }
-    case QUANT_MXFP4:
-        b->size = b->size ? b->size : 32;
-        break;
-    default:
-        b->bound = int_bound(q->format);
     }
     return true;
 }
@@ -99,10 +84,10 @@ void fakequant_input(const struct quantizer *q, enum block_dim block_dim, const 
     struct blocks b;
     if (total == 0)
         return;
-    if (q->format == QUANT_OFF) {
+    if (!format_quantizes(q)) {
         if (out != x)
             memcpy(out, x, total * sizeof *x);
-    } else if (has_blocks(q)) {
+    } else if (format_block(q)) {
         if (!blocks_init(&b, q, x, total, amax, q->axis == QUANT_AXIS_NONE ? 1 : c, out))
             return;
         if (block_dim == BLOCK_DIM_MODELOPT)
@@ -123,10 +108,10 @@ void fakequant_weight(const struct quantizer *q, enum block_dim block_dim, const
     struct blocks b;
     if (total == 0)
         return;
-    if (q->format == QUANT_OFF) {
+    if (!format_quantizes(q)) {
         if (out != w)
             memcpy(out, w, total * sizeof *w);
-    } else if (has_blocks(q)) {
+    } else if (format_block(q)) {
         if (!blocks_init(&b, q, w, total, amax, q->axis == QUANT_AXIS_NONE ? 1 : cout, out))
             return;
         if (block_dim == BLOCK_DIM_MODELOPT)
@@ -143,6 +128,6 @@ void fakequant_weight(const struct quantizer *q, enum block_dim block_dim, const
     }
 }
 
-float amax_of(const float *v, size_t n) {
+float fakequant_amax(const float *v, size_t n) {
     return kernels()->amax(v, n);
 }

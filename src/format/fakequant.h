@@ -18,7 +18,7 @@
 #ifndef YS_FORMAT_FAKEQUANT_H
 #define YS_FORMAT_FAKEQUANT_H
 
-#include "cell/qcfg.h"
+#include "format/format.h"
 
 #include <stddef.h>
 
@@ -35,6 +35,6 @@ void fakequant_weight(const struct quantizer *q, enum block_dim block_dim, const
                       size_t cin, size_t kh, size_t kw, const float *amax, float *out);
 
 /* max |v| of n values; NaN if any is NaN. */
-float amax_of(const float *v, size_t n);
+float fakequant_amax(const float *v, size_t n);
 
 #endif

@@ -6,7 +6,7 @@
 #define YS_FORMAT_FAKEQUANT_KERNELS_H
 
 #include "base/cpu.h"
-#include "cell/qcfg.h"
+#include "format/format.h"
 
 #include <stddef.h>
 
@@ -15,9 +15,9 @@
 
 /* How runs of `size` elements that share a scale are quantized. */
 struct blocks {
-    enum quant_format format; /* INT8, INT4, NVFP4 or MXFP4 */
+    enum format_rule rule; /* INTEGER, NVFP4 or MXFP4 */
     size_t size;
-    float bound;  /* INT8, INT4: 2^(bits-1) - 1 */
+    float bound;  /* INTEGER: format_bound */
     float global; /* NVFP4: G, the scale of the blocks' scales; 6 G and its inverse are finite or G is tiny */
     float per_global; /* NVFP4: fl(1 / fl(6 G)) */
 };

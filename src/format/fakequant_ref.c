@@ -54,7 +54,7 @@ static void e4m3_run(const float *v, size_t n, float s, float inverse, float *ou
         out[i] = e4m3(v[i] * s) * inverse;
 }
 
-/* INT8, INT4: amax of the block like that of a tensor. */
+/* INTEGER: amax of the block like that of a tensor. */
 static void int_block(const struct blocks *b, const float *v, size_t n, size_t stride, float *out) {
     float m = 0;
     for (size_t i = 0; i < n && !isnan(m); i++)
@@ -75,7 +75,7 @@ static void e2m1_block(const struct blocks *b, const float *v, size_t n, size_t 
     for (size_t i = 0; i < n; i++)
         m = fabsf(v[i * stride]) > m ? fabsf(v[i * stride]) : m;
     float scale, inverse;
-    if (b->format == QUANT_NVFP4) {
+    if (b->rule == FORMAT_NVFP4) {
         float p = m * b->per_global;
         scale = e4m3(p < 448 ? p : 448) * b->global;
         if (scale < 1e-5f)
@@ -92,7 +92,7 @@ static void e2m1_block(const struct blocks *b, const float *v, size_t n, size_t 
 }
 
 static void block(const struct blocks *b, const float *v, size_t n, size_t stride, float *out) {
-    if (b->format == QUANT_NVFP4 || b->format == QUANT_MXFP4)
+    if (b->rule == FORMAT_NVFP4 || b->rule == FORMAT_MXFP4)
         e2m1_block(b, v, n, stride, out);
     else
         int_block(b, v, n, stride, out);

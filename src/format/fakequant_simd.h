@@ -58,8 +58,8 @@ static void e4m3_run(const float *v, size_t n, float s, float inverse, float *ou
 
 /* m as a block's maximum, widened by v. Integers: a NaN stays, the bits of magnitudes being in their order;
  * else no part. */
-INLINE vf widen(enum quant_format f, vf m, vf v) {
-    if (f == QUANT_INT8 || f == QUANT_INT4)
+INLINE vf widen(enum format_rule f, vf m, vf v) {
+    if (f == FORMAT_INTEGER)
         return (vf)larger_bits((vu)m, (vu)magnitude(v));
     return larger(magnitude(v), m);
 }
@@ -71,14 +71,14 @@ struct scales {
     vu keep, fill;
 };
 
-INLINE struct scales scales_of(const struct blocks *b, enum quant_format f, vf m) {
+INLINE struct scales scales_of(const struct blocks *b, enum format_rule f, vf m) {
     struct scales k = {0};
-    if (f == QUANT_INT8 || f == QUANT_INT4) {
+    if (f == FORMAT_INTEGER) {
         vu zero = (vu)(m <= splat(INT_AMAX_ZERO)), finite = (vu)(m <= splat(FLT_MAX));
         k.scale = (vf)(((vu)(splat(b->bound) / m) & ~zero) | ((vu)splat(1) & zero));
         k.keep = (finite & ~zero) | (zero & SIGN);
         k.fill = ~finite & CANONICAL_NAN;
-    } else if (f == QUANT_NVFP4) {
+    } else if (f == FORMAT_NVFP4) {
         vf scale = e4m3(smaller(m * splat(b->per_global), splat(448))) * splat(b->global);
         vu tiny = (vu)(scale < splat(1e-5f));
         k.scale = (vf)(((vu)scale & ~tiny) | ((vu)splat(1) & tiny));
@@ -93,14 +93,14 @@ INLINE struct scales scales_of(const struct blocks *b, enum quant_format f, vf m
     return k;
 }
 
-INLINE vf quantized(const struct blocks *b, enum quant_format f, vf v, const struct scales *k) {
-    if (f == QUANT_INT8 || f == QUANT_INT4)
+INLINE vf quantized(const struct blocks *b, enum format_rule f, vf v, const struct scales *k) {
+    if (f == FORMAT_INTEGER)
         return (vf)(((vu)(int_code(v, k->scale, b->bound) / k->scale) & k->keep) | k->fill);
     return e2m1(v * k->inverse) * k->scale;
 }
 
 /* A lane is a column. */
-INLINE void columns_of(enum quant_format f, const struct blocks *b, const float *v, size_t len, size_t inner,
+INLINE void columns_of(enum format_rule f, const struct blocks *b, const float *v, size_t len, size_t inner,
                        float *out) {
     for (size_t from = 0; from < len; from += b->size) {
         size_t rows = len - from < b->size ? len - from : b->size;
@@ -116,7 +116,7 @@ INLINE void columns_of(enum quant_format f, const struct blocks *b, const float 
     }
 }
 
-INLINE float block_max(enum quant_format f, const float *v, size_t n) {
+INLINE float block_max(enum format_rule f, const float *v, size_t n) {
     vf m = splat(0);
     for (size_t i = 0; i < n; i += LANES)
         m = widen(f, m, load_some(v + i, n - i));
@@ -132,7 +132,7 @@ struct batch {
     size_t at[LANES], size[LANES], used;
 };
 
-INLINE void finish(enum quant_format f, const struct blocks *b, const float *v, struct batch *batch,
+INLINE void finish(enum format_rule f, const struct blocks *b, const float *v, struct batch *batch,
                    float *out) {
     struct scales all = scales_of(b, f, load(batch->max));
     for (size_t i = 0; i < batch->used; i++) {
@@ -149,7 +149,7 @@ INLINE void finish(enum quant_format f, const struct blocks *b, const float *v, 
 }
 
 /* A lane is an element of a block. */
-INLINE void rows_of(enum quant_format f, const struct blocks *b, const float *v, size_t rows, size_t len,
+INLINE void rows_of(enum format_rule f, const struct blocks *b, const float *v, size_t rows, size_t len,
                     float *out) {
     struct batch batch = {0};
     for (size_t r = 0; r < rows; r++)
@@ -165,28 +165,28 @@ INLINE void rows_of(enum quant_format f, const struct blocks *b, const float *v,
 }
 
 static void columns(const struct blocks *b, const float *v, size_t len, size_t inner, float *out) {
-    switch (b->format) {
-    case QUANT_NVFP4:
-        columns_of(QUANT_NVFP4, b, v, len, inner, out);
+    switch (b->rule) {
+    case FORMAT_NVFP4:
+        columns_of(FORMAT_NVFP4, b, v, len, inner, out);
         break;
-    case QUANT_MXFP4:
-        columns_of(QUANT_MXFP4, b, v, len, inner, out);
+    case FORMAT_MXFP4:
+        columns_of(FORMAT_MXFP4, b, v, len, inner, out);
         break;
     default:
-        columns_of(QUANT_INT4, b, v, len, inner, out);
+        columns_of(FORMAT_INTEGER, b, v, len, inner, out);
     }
 }
 
 static void rows(const struct blocks *b, const float *v, size_t rows, size_t len, float *out) {
-    switch (b->format) {
-    case QUANT_NVFP4:
-        rows_of(QUANT_NVFP4, b, v, rows, len, out);
+    switch (b->rule) {
+    case FORMAT_NVFP4:
+        rows_of(FORMAT_NVFP4, b, v, rows, len, out);
         break;
-    case QUANT_MXFP4:
-        rows_of(QUANT_MXFP4, b, v, rows, len, out);
+    case FORMAT_MXFP4:
+        rows_of(FORMAT_MXFP4, b, v, rows, len, out);
         break;
     default:
-        rows_of(QUANT_INT4, b, v, rows, len, out);
+        rows_of(FORMAT_INTEGER, b, v, rows, len, out);
     }
 }
 

@@ -1,5 +1,7 @@
 #include "modelopt/recipe_pickle.h"
 
+#include "cell/presets.h"
+
 #include <string.h>
 
 /* Fields of a QuantizerAttributeConfig that differ between formats; the others keep ModelOpt's defaults. */
@@ -16,63 +18,23 @@ enum { GIVEN_ENABLE = 1, GIVEN_NUM_BITS = 2, GIVEN_AXIS = 4, GIVEN_BLOCK_SIZES =
 
 static const struct attribute disabled = {.num_bits = {8, 0}, .axis = QUANT_AXIS_NONE, .given = GIVEN_ENABLE};
 
-/* What every preset of ModelOpt 0.40.0 leaves unquantized, in its order, after the two quantizers of a
- * convolution. nested: the pattern maps to {"*": attribute} instead of to the attribute. */
-static const struct {
-    const char *pattern;
-    bool nested;
-} exempt[] = {
-    {"nn.BatchNorm1d", true},
-    {"nn.BatchNorm2d", true},
-    {"nn.BatchNorm3d", true},
-    {"nn.LeakyReLU", true},
-    {"*lm_head*", false},
-    {"*proj_out.*", false},
-    {"*block_sparse_moe.gate*", false},
-    {"*router*", false},
-    {"*mlp.gate.*", false},
-    {"*mlp.shared_expert_gate.*", false},
-    {"*linear_attn.conv1d*", false},
-    {"*mixer.conv1d*", false},
-    {"*output_layer*", false},
-    {"output.*", false},
-    {"default", false},
-    {"*output_quantizer", false},
-};
-
 #define ALGORITHMS "modelopt.torch.quantization.algorithms"
 #define CONFIG "modelopt.torch.quantization.config"
 
-static struct attribute attribute_of(const struct quantizer *q, bool enable_given, bool awq) {
-    struct attribute a = {.enable = q->format != QUANT_OFF,
-                          .num_bits = {8, 0},
-                          .axis = q->axis,
-                          .block = q->block,
-                          .given = enable_given ? GIVEN_ENABLE : 0};
-    switch (q->format) {
-    case QUANT_OFF:
-        a.given |= GIVEN_AXIS;
-        return a;
-    case QUANT_INT8:
-        break;
-    case QUANT_INT4:
-        a.num_bits[0] = 4;
-        a.block_type = awq && q->block ? "static" : NULL;
-        break;
-    case QUANT_FP8:
-        memcpy(a.num_bits, (int[]){4, 3}, sizeof a.num_bits);
-        break;
-    case QUANT_NVFP4:
-    case QUANT_MXFP4:
-        memcpy(a.num_bits, (int[]){2, 1}, sizeof a.num_bits);
-        memcpy(a.scale_bits, q->format == QUANT_NVFP4 ? (int[]){4, 3} : (int[]){8, 0}, sizeof a.scale_bits);
-        a.block_type = "dynamic";
-        break;
-    }
-    a.given |= GIVEN_NUM_BITS | (q->block ? GIVEN_BLOCK_SIZES : 0);
-    if (!q->block || q->format == QUANT_NVFP4) /* this preset alone sets both */
-        a.given |= GIVEN_AXIS;
-    return a;
+static struct attribute attribute_of(const struct preset_entry *e) {
+    const struct format *f = &formats[e->q.format];
+    bool on = format_quantizes(&e->q);
+    return (struct attribute){.enable = on,
+                              .num_bits = {f->exponent ? f->exponent
+                                           : on        ? f->bits
+                                                       : 8,
+                                           f->mantissa},
+                              .axis = e->q.axis,
+                              .block = e->q.block,
+                              .block_type = e->block_type,
+                              .scale_bits = {f->scale_exponent, f->scale_mantissa},
+                              .given = (e->has_enable ? GIVEN_ENABLE : 0) | (on ? GIVEN_NUM_BITS : 0) |
+                                       (e->has_axis ? GIVEN_AXIS : 0) | (e->q.block ? GIVEN_BLOCK_SIZES : 0)};
 }
 
 static void put_pair(struct pickler *p, const int pair[2]) {
@@ -228,26 +190,25 @@ static void open_recipe(struct pickler *p) {
 
 uint32_t pickle_recipe(struct pickler *p, const struct qcfg *q) {
     static const char *const both[] = {"quant_cfg", "algorithm", NULL};
-    /* the presets' own input quantizers of int8 and fp8 say nothing of "enable"; every other one does */
-    bool own = strcmp(q->weight_dtype, q->act_dtype) == 0 &&
-               (q->input.format == QUANT_INT8 || q->input.format == QUANT_FP8);
-    struct attribute weight = attribute_of(&q->weight, true, q->calib == CALIB_AWQ);
-    struct attribute input = attribute_of(&q->input, !own, false);
+    struct preset_cell cell = preset_cell_of(q);
+    struct attribute weight = attribute_of(&cell.weight), input = attribute_of(&cell.input);
     open_recipe(p);
     pickler_string(p, "*weight_quantizer");
     put_attribute(p, &weight);
     pickler_string(p, "*input_quantizer");
     put_attribute(p, &input);
-    for (size_t i = 0; i < sizeof exempt / sizeof *exempt; i++) {
-        pickler_string(p, exempt[i].pattern);
-        if (exempt[i].nested) {
+    for (size_t i = 0; i < PRESET_EXEMPTS; i++) {
+        pickler_string(p, preset_exempts[i].pattern);
+        if (preset_exempts[i].is_class) {
             pickler_open_dict(p);
             pickler_string(p, "*");
         }
         put_attribute(p, &disabled);
-        if (exempt[i].nested)
+        if (preset_exempts[i].is_class)
             pickler_close_dict(p);
     }
+    pickler_string(p, "*output_quantizer");
+    put_attribute(p, &disabled);
     pickler_close_dict(p);
     pickler_string(p, "algorithm");
     put_algorithm(p, q->calib);

@@ -188,7 +188,7 @@ static void test_scores(const struct fixture *f, const char *name, int terms) {
             scaled.host[i] = x.host[i] / 64;
         cudaFree(scaled.memory);
         scaled = map_new(scaled.host, s->n, s->cin, s->h, s->w, 1, s->cin + 3);
-        struct cuda_quantizer q = {.format = 1 /* QUANT_INT8 */, .amax = device_amax, .group = 1};
+        struct cuda_quantizer q = {.rule = FORMAT_INTEGER, .bound = 127, .amax = device_amax, .group = 1};
         cuda_quantize_codes(NULL, &q, scaled.view, room, device_codes, unit);
         cuda_pack_bf16(NULL, &stack, s->cout, s->cin, taps, room, row, terms, NULL, packed, factor);
         cuda_score(NULL, &geometry, x.view, device_codes, room, unit, packed, factor, row, terms, CELLS,

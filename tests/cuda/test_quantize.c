@@ -54,8 +54,9 @@ static size_t differing(const float *a, const float *b, size_t n) {
 }
 
 static struct cuda_quantizer device_form(const struct form *f, const float *amax) {
-    return (struct cuda_quantizer){.format = (int)f->q.format,
-                                   .block = f->q.block,
+    return (struct cuda_quantizer){.rule = (int)formats[f->q.format].rule,
+                                   .bound = format_bound(f->q.format),
+                                   .block = format_block(&f->q),
                                    .reduction = f->dim == BLOCK_DIM_REDUCTION,
                                    .by_channel = f->q.axis != QUANT_AXIS_NONE,
                                    .amax = amax,
@@ -120,7 +121,7 @@ static void test_weight(const struct form *f, int cout, int cin, int kh, int kw)
     float *w = numbers(n), *amax = malloc((size_t)cout * sizeof *amax), top = 0,
           *want = malloc(n * sizeof *want);
     for (int o = 0; o < cout; o++) {
-        amax[o] = amax_of(w + (size_t)o * per, per);
+        amax[o] = fakequant_amax(w + (size_t)o * per, per);
         top = fmaxf(top, amax[o]);
     }
     bool by_channel = f->q.axis != QUANT_AXIS_NONE;
@@ -148,7 +149,7 @@ int main(void) {
     float channels[C] = {0}, top = 0;
     for (int k = 0; k < C; k++) {
         for (int i = 0; i < N; i++)
-            channels[k] = fmaxf(channels[k], amax_of(x.host + map_at(&x, i, k, 0, 0), (size_t)H * W));
+            channels[k] = fmaxf(channels[k], fakequant_amax(x.host + map_at(&x, i, k, 0, 0), (size_t)H * W));
         channels[k] *= 0.7f; /* calibrated on other images: some values saturate */
         top = fmaxf(top, channels[k]);
     }

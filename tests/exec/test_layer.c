@@ -105,7 +105,7 @@ static bool fixture_new(struct fixture *f, const int layer[4]) {
     for (size_t image = 0; image < IMAGES; image++) { /* the second image is not AWQ's */
         float channel[32];
         for (int i = 0; i < c->cin; i++)
-            channel[i] = amax_of(f->x + (image * (size_t)c->cin + (size_t)i) * SIZE * SIZE, SIZE * SIZE);
+            channel[i] = fakequant_amax(f->x + (image * (size_t)c->cin + (size_t)i) * SIZE * SIZE, SIZE * SIZE);
         if (amax_add_input(&f->amax, &f->graph, 0, channel, image == 0, &err))
             return false;
     }
@@ -129,7 +129,7 @@ static void input_amax(const struct fixture *f, const struct qcfg *q, float *ama
     for (int i = 0; i < f->conv.cin; i++)
         amax[i] = q->input.axis == QUANT_AXIS_NONE ? r->tensor : r->channel[i];
     if (q->calib == CALIB_NONE)
-        amax[0] = amax_of(f->x, f->n_x);
+        amax[0] = fakequant_amax(f->x, f->n_x);
 }
 
 static double by_definition(const struct fixture *f, const struct qcfg *q) {

@@ -257,22 +257,22 @@ static void amaxes(void) {
         for (size_t i = 0; i < 70; i++)
             v[i] = i % 2 ? -1.5f : 1;
         float want = n > 1 ? 1.5f : n > 0 ? 1 : 0;
-        if (amax_of(v, n) != want)
-            CHECK(false, "%s, amax of %zu values: %g", level_name, n, amax_of(v, n));
+        if (fakequant_amax(v, n) != want)
+            CHECK(false, "%s, amax of %zu values: %g", level_name, n, fakequant_amax(v, n));
         for (size_t i = 0; i < n; i++) {
             float old = v[i];
             v[i] = -3;
-            bool ok = amax_of(v, n) == 3;
+            bool ok = fakequant_amax(v, n) == 3;
             v[i] = -INFINITY;
-            ok = ok && amax_of(v, n) == INFINITY;
+            ok = ok && fakequant_amax(v, n) == INFINITY;
             v[i] = NAN;
-            ok = ok && isnan(amax_of(v, n));
+            ok = ok && isnan(fakequant_amax(v, n));
             v[i] = old;
             if (!ok)
                 CHECK(false, "%s, amax of %zu values, the largest at %zu", level_name, n, i);
         }
     }
-    CHECK(test_failures == 0 || amax_of(v, 70) == 1.5f,
+    CHECK(test_failures == 0 || fakequant_amax(v, 70) == 1.5f,
           "%s, amax_of wherever the largest, an infinity or a NaN is", level_name);
 }
 

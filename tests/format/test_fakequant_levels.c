@@ -53,7 +53,7 @@ static float value(enum content content) {
 static const struct {
     const char *name;
     struct quantizer q;
-} formats[] = {{"int8", {QUANT_INT8, -1, 0}},
+} cases[] = {{"int8", {QUANT_INT8, -1, 0}},
                {"int4", {QUANT_INT4, -1, 0}},
                {"fp8", {QUANT_FP8, -1, 0}},
                {"int8 axis", {QUANT_INT8, 0, 0}},
@@ -151,19 +151,19 @@ static void check_format(enum cpu_level level, size_t f) {
     for (size_t shape = 0; shape < n_in + n_w; shape++) {
         const size_t *s = shape < n_in ? inputs[shape] : weights[shape - n_in];
         for (int content = 0; content < CONTENTS; content++)
-            for (int d = 0; d < (formats[f].q.block ? 2 : 1); d++)
+            for (int d = 0; d < (cases[f].q.block ? 2 : 1); d++)
                 for (int again = 0; again < 3; again++, tried++)
-                    if (!try_one(level, formats[f].q, (enum block_dim)d, shape < n_in, s,
+                    if (!try_one(level, cases[f].q, (enum block_dim)d, shape < n_in, s,
                                  (enum content)content, where, sizeof where)) {
                         CHECK(false, "%s, %s, %s %zux%zux%zux%zu, %s, %s: %s", cpu_level_names[level],
-                              formats[f].name, shape < n_in ? "input" : "weight", s[0], s[1], s[2], s[3],
+                              cases[f].name, shape < n_in ? "input" : "weight", s[0], s[1], s[2], s[3],
                               dims[d], content_names[content], where);
                         return;
                     }
     }
     CHECK(true, "%s, %s: %zu tensors",
           level == CPU_BASELINE ? "plain C equals its slow definition" : cpu_level_names[level],
-          formats[f].name, tried);
+          cases[f].name, tried);
 }
 
 /* The plain C one is test_fakequant.c's. */
@@ -174,9 +174,9 @@ static void check_amax(enum cpu_level level) {
         for (size_t k = 0; k < n; k++)
             v[offset + k] = value((enum content)(i % CONTENTS));
         (void)cpu_level_force(CPU_BASELINE, NULL);
-        float a = amax_of(v + offset, n);
+        float a = fakequant_amax(v + offset, n);
         (void)cpu_level_force(level, NULL);
-        float b = amax_of(v + offset, n);
+        float b = fakequant_amax(v + offset, n);
         wrong += memcmp(&a, &b, sizeof a) != 0;
     }
     CHECK(wrong == 0, "%s equals plain C, amax_of: %zu of 2000 wrong", cpu_level_names[level], wrong);
@@ -189,7 +189,7 @@ int main(void) {
             printf("# skip %s: %s\n", cpu_level_names[level], err.msg);
             continue;
         }
-        for (size_t f = 0; f < sizeof formats / sizeof *formats; f++)
+        for (size_t f = 0; f < sizeof cases / sizeof *cases; f++)
             check_format((enum cpu_level)level, f);
         if (level > CPU_BASELINE)
             check_amax((enum cpu_level)level);

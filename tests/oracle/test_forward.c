@@ -53,7 +53,7 @@ static struct seen by_libtorch(const struct graph *g, const float *image, int si
         tc_floats(pass.calls[i].x, &x, &n, &err);
         for (size_t c = 0; c < cin; c++) {
             float *m = &s.amax[pass.calls[i].conv][c];
-            *m = fmaxf(*m, amax_of(x + c * (n / cin), n / cin));
+            *m = fmaxf(*m, fakequant_amax(x + c * (n / cin), n / cin));
         }
     }
     pass_free(&pass);
@@ -66,7 +66,7 @@ static void compare(const struct seen *want, const struct seen *got, int size, c
     double worst = 0;
     const char *where = "";
     for (size_t i = 0; i < g->n_convs; i++) {
-        float top = amax_of(want->amax[i], (size_t)g->convs[i].cin);
+        float top = fakequant_amax(want->amax[i], (size_t)g->convs[i].cin);
         for (int c = 0; c < g->convs[i].cin; c++) {
             double e = fabs((double)got->amax[i][c] - want->amax[i][c]) / fmax(want->amax[i][c], 0.01 * top);
             if (!(e <= worst)) {

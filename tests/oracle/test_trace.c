@@ -73,7 +73,7 @@ static void compare_conv(const cJSON *t, const struct network_call *call, const 
     json_get_real(t, "g_l2", &v, &err);
     see(w, relative(norm(g, ng), v), name, "g_l2");
     json_get_real(t, "x_amax_image1", &v, &err);
-    see(w, relative(amax_of(x, nx), v), name, "x_amax_image1");
+    see(w, relative(fakequant_amax(x, nx), v), name, "x_amax_image1");
     const cJSON *first = cJSON_GetObjectItem(t, "y_first");
     for (int i = 0; i < cJSON_GetArraySize(first); i++)
         see(w, fabs(y[i] - cJSON_GetArrayItem(first, i)->valuedouble) / (y_l2 / sqrt((double)ny)), name,

@@ -185,7 +185,7 @@ static struct act act_of(const struct op *op) {
 /* Channel c of t->out is made: its amax, while it is in the cache. */
 static void made_plane(const struct task *t, size_t c) {
     size_t n = plane(t->f, t->out);
-    t->f->amax[t->out][c] = amax_of(t->to + c * n, n);
+    t->f->amax[t->out][c] = fakequant_amax(t->to + c * n, n);
 }
 
 static void amax_plane(void *ctx, size_t c, int worker) {
@@ -334,7 +334,7 @@ static int run_step(struct forward *f, size_t i, struct err *err) {
 int forward_run(struct forward *f, const float *image, forward_input_fn *see, void *ctx, struct err *err) {
     f->image = image;
     for (int c = 0; c < 3; c++)
-        f->amax[0][c] = amax_of(image + (size_t)c * plane(f, 0), plane(f, 0));
+        f->amax[0][c] = fakequant_amax(image + (size_t)c * plane(f, 0), plane(f, 0));
     for (size_t i = 0; i < f->net->plan.n_steps; i++) {
         const struct step *s = &f->net->plan.steps[i];
         if (s->op->kind == OP_CONV && see(ctx, (size_t)s->op->conv, f->amax[s->op->in[0]], err))

@@ -55,7 +55,7 @@ static int prepare_conv(struct layer_weights *l, size_t conv, struct err *err) {
         }
     }
     for (int i = 0; i < plan->n_inputs && !ret; i++)
-        if (plan->inputs[i].q.format == QUANT_OFF && !l->plain[conv])
+        if (!format_quantizes(&plan->inputs[i].q) && !l->plain[conv])
             ret = conv_weight_new(c, c->weight, &l->plain[conv], err);
     free(values);
     return ret;
@@ -228,14 +228,14 @@ static int score_pairs(struct layer_scorer *s, size_t conv, const struct record 
     int ret = pairs && found ? 0 : err_nomem(err);
     for (int i = 0; i < plan->n_inputs && !ret; i++) {
         unsigned modes = modes_of(s, conv, i, wanted);
-        if (!modes || (plan->inputs[i].q.format != QUANT_OFF) != quantized)
+        if (!modes || (format_quantizes(&plan->inputs[i].q)) != quantized)
             continue;
         ret = fill_input(s, conv, r, i, modes, err);
         all |= modes;
     }
     for (int p = 0; p < plan->n_pairs; p++) {
         const struct pair *pair = &plan->pairs[p];
-        if (wanted[p] && (plan->inputs[pair->input].q.format != QUANT_OFF) == quantized)
+        if (wanted[p] && (format_quantizes(&plan->inputs[pair->input].q)) == quantized)
             pairs[n++] =
                 (struct conv_pair){s->planes[pair->input], *weight_at(s->weights, conv, pair->weight,
                                                                       mode_of(s->weights, conv, pair))};
@@ -246,7 +246,7 @@ static int score_pairs(struct layer_scorer *s, size_t conv, const struct record 
         ret = conv_score(s->scratch, s->pool, c, pairs, n, s->target, found, err);
     n = 0;
     for (int p = 0; p < plan->n_pairs && !ret; p++)
-        if (wanted[p] && (plan->inputs[plan->pairs[p].input].q.format != QUANT_OFF) == quantized)
+        if (wanted[p] && (format_quantizes(&plan->inputs[plan->pairs[p].input].q)) == quantized)
             sums[(size_t)p * stride] = found[n++];
     free(pairs);
     free(found);
@@ -263,7 +263,7 @@ int layer_score(struct layer_scorer *s, size_t conv, struct conv_call *const *ca
     struct conv_output output = r.output;
     bool some[2] = {false, false}; /* pairs of inputs that are not quantized, that are */
     for (int p = 0; p < plan->n_pairs; p++)
-        some[plan->inputs[plan->pairs[p].input].q.format != QUANT_OFF] |= wanted[p];
+        some[format_quantizes(&plan->inputs[plan->pairs[p].input].q)] |= wanted[p];
     int ret = some[1] ? score_pairs(s, conv, &r, &output, true, wanted, sums, stride, err) : 0;
     if (!ret && some[0]) {
         ret = own_output(s, conv, &r, err);

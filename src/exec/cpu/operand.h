@@ -14,10 +14,6 @@
 enum conv_mode operand_mode(const struct input_spec *input, const struct weight_spec *weight,
                             const struct amax_layer *amax, const struct conv *conv);
 
-/* Whether all values of a quantizer are codes of at most eight significant bits times a factor, of the tensor
- * or of each channel. amax: of the tensor that it quantizes, 0 if only that knows it. */
-bool quantizer_has_codes(const struct quantizer *q, float amax);
-
 /* q(x) on its way to a convolution's kernels. */
 struct operand_input {
     const struct input_spec *spec;

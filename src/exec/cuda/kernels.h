@@ -102,10 +102,11 @@ void cuda_box_decode_grad(cudaStream_t s, struct view made, struct view d, int b
 
 /* ---- quantizers (quantize.cu) ---- */
 
-/* quant/fakequant.h's, with the amax on the device. */
+/* format/fakequant.h's, with the amax on the device. */
 struct cuda_quantizer {
-    int format; /* enum quant_format */
-    int block;
+    int rule;          /* enum format_rule */
+    float bound;       /* FORMAT_INTEGER: format_bound */
+    int block;         /* format_block */
     bool reduction;    /* blocks lie along the channels (weights: of each tap), not along W (weights: kW) */
     bool by_channel;   /* amax has a value for each channel (weights: each output channel) */
     const float *amax; /* of input: image i's begin at i / group * amax_step */
@@ -116,13 +117,14 @@ struct cuda_quantizer {
  * receives it; by_channel: 1, and cuda_units has the channels'. */
 void cuda_quantize_codes(cudaStream_t s, const struct cuda_quantizer *q, struct view x, int room,
                          uint16_t *codes, float *unit);
-/* q(x) itself, dense. Also for QUANT_OFF. */
+/* q(x) itself, dense. Also for FORMAT_AS_IS. */
 void cuda_quantize_values(cudaStream_t s, const struct cuda_quantizer *q, struct view x, float *values);
 /* q(w) of w (cout, cin, kh, kw), cin of one group. */
 void cuda_quantize_weight(cudaStream_t s, const struct cuda_quantizer *q, const float *w, int cout, int cin,
                           int kh, int kw, float *values);
-/* out[i] = the unit of amax[i], or of amax[0] for all: what a format's values are multiples of. */
-void cuda_units(cudaStream_t s, int format, const float *amax, bool one, int n, float *out);
+/* out[i] = format_unit of amax[i], or of amax[0] for all. */
+void cuda_units(cudaStream_t s, const struct cuda_quantizer *q, const float *amax, bool one, int n,
+                float *out);
 
 /* ---- scores (score.cu, score_plain.cu) ---- */
 

@@ -1,6 +1,6 @@
 #include "exec/cuda/layer.h"
 
-#include "exec/cpu/operand.h"
+#include "format/format.h"
 
 #include <stdlib.h>
 #include <string.h>
@@ -171,23 +171,27 @@ static float *weight_units(const struct device_layers *l, int w) {
     return l->units + (size_t)w * (size_t)l->outs_room;
 }
 
+static struct cuda_quantizer quantizer_of(const struct quantizer *q, enum block_dim block_dim) {
+    return (struct cuda_quantizer){.rule = (int)formats[q->format].rule,
+                                   .bound = format_bound(q->format),
+                                   .block = format_block(q),
+                                   .reduction = block_dim == BLOCK_DIM_REDUCTION,
+                                   .by_channel = q->axis != QUANT_AXIS_NONE};
+}
+
 static void quantize_weight(struct job *j, int w) {
     struct device_layers *l = j->l;
     const struct weight_spec *spec = &l->plan->weights[w];
     const struct amax_places *p = &l->places[j->conv];
     const struct conv *c = j->c;
     cudaStream_t s = l->net->cuda->stream;
-    bool by_channel = spec->q.axis != QUANT_AXIS_NONE;
     const float *channels = amax_at(l, p->weight_channels), *tensor = amax_at(l, p->weight);
-    struct cuda_quantizer q = {.format = (int)spec->q.format,
-                               .block = spec->q.block,
-                               .reduction = spec->block_dim == BLOCK_DIM_REDUCTION,
-                               .by_channel = by_channel,
-                               .amax = by_channel ? channels : tensor};
-    bool one = !by_channel || spec->q.format == QUANT_NVFP4;
+    struct cuda_quantizer q = quantizer_of(&spec->q, spec->block_dim);
+    bool one = format_takes_one_amax(&spec->q);
+    q.amax = q.by_channel ? channels : tensor;
     cuda_quantize_weight(s, &q, net_weight(l->net, j->conv), c->cout, c->cin / c->groups, c->kh, c->kw,
                          weight_values(l, w));
-    cuda_units(s, (int)spec->q.format, one ? tensor : channels, one, c->cout, weight_units(l, w));
+    cuda_units(s, &q, one ? tensor : channels, one, c->cout, weight_units(l, w));
     cuda_pack_f32(s, weight_values(l, w), c->cout, c->cin, c->groups, c->kh * c->kw, false,
                   weight_packed(l, w));
 }
@@ -198,11 +202,8 @@ static struct cuda_quantizer input_quantizer(struct job *j, const struct input_s
     const struct amax_places *p = &l->places[j->conv];
     cudaStream_t s = l->net->cuda->stream;
     int set = spec->source == SOURCE_AWQ ? AMAX_AWQ : AMAX_ALL;
-    struct cuda_quantizer q = {.format = (int)spec->q.format,
-                               .block = spec->q.block,
-                               .reduction = spec->block_dim == BLOCK_DIM_REDUCTION,
-                               .by_channel = spec->q.axis != QUANT_AXIS_NONE,
-                               .group = j->group};
+    struct cuda_quantizer q = quantizer_of(&spec->q, spec->block_dim);
+    q.group = j->group;
     q.amax = amax_at(l, q.by_channel ? p->input_channels[set] : p->input[set]);
     if (spec->source == SOURCE_SELF) {
         int steps = j->x.n / j->group, c = j->x.c;
@@ -232,8 +233,9 @@ static void score_codes(struct job *j, const struct input_spec *input, const int
     cudaStream_t s = l->net->cuda->stream;
     bool by_channel = input->q.axis != QUANT_AXIS_NONE;
     int set = input->source == SOURCE_AWQ ? AMAX_AWQ : AMAX_ALL, taps = c->kh * c->kw;
+    struct cuda_quantizer q = quantizer_of(&input->q, input->block_dim);
     if (by_channel)
-        cuda_units(s, (int)input->q.format, amax_at(l, l->places[j->conv].input_channels[set]), false, c->cin,
+        cuda_units(s, &q, amax_at(l, l->places[j->conv].input_channels[set]), false, c->cin,
                    l->channel_units);
     for (int first = 0; first < n; first += CUDA_WEIGHTS_MAX) {
         struct stack stack = {.n = n - first < CUDA_WEIGHTS_MAX ? n - first : CUDA_WEIGHTS_MAX};
@@ -278,7 +280,7 @@ static void score_values(struct job *j, struct view x, const int *pairs, int n) 
 static bool has_codes(const struct job *j, const struct input_spec *spec) {
     bool by_channel = spec->q.axis != QUANT_AXIS_NONE, self = spec->source == SOURCE_SELF;
     float amax = self ? 0 : j->l->amax->layers[j->conv].input[AMAX_ALL].tensor;
-    return j->c->groups == 1 && !(by_channel && self) && quantizer_has_codes(&spec->q, amax);
+    return j->c->groups == 1 && !(by_channel && self) && format_codes(&spec->q, amax) != FORMAT_CODES_NONE;
 }
 
 /* The wanted pairs of one input. */
@@ -288,7 +290,7 @@ static void score_input(struct job *j, const struct input_spec *spec, const int 
     struct cuda_quantizer q = input_quantizer(j, spec);
     if (!has_codes(j, spec)) {
         struct view x = j->x;
-        if (spec->q.format != QUANT_OFF) {
+        if (format_quantizes(&spec->q)) {
             cuda_quantize_values(s, &q, x, l->values);
             x.p = l->values;
             x.stride = x.c;
@@ -300,7 +302,7 @@ static void score_input(struct job *j, const struct input_spec *spec, const int 
     for (int i = 0; i < n; i++) {
         const struct weight_spec *w = &l->plan->weights[l->plan->pairs[pairs[i]].weight];
         if (spec->q.axis == QUANT_AXIS_NONE &&
-            quantizer_has_codes(&w->q, l->amax->layers[j->conv].weight.tensor))
+            format_codes(&w->q, l->amax->layers[j->conv].weight.tensor) != FORMAT_CODES_NONE)
             l->exact[n_exact++] = pairs[i];
         else
             l->rest[n_rest++] = pairs[i];

@@ -1,20 +1,16 @@
-/* The fake quantizers of quant/fakequant_ref.c, operation by operation: the intrinsics round as IEEE 754 says
+/* The fake quantizers of format/fakequant_ref.c, operation by operation: the intrinsics round as IEEE 754 says
  * and are never contracted, so that the values are the CPU's to the bit. */
 #include "exec/cuda/each.cuh"
 
-#include "cell/qcfg.h"
+#include "format/format.h"
 
 #include <cuda_bf16.h>
 #include <float.h>
 #include <math_constants.h>
 
 /* Half of the least fp16 above 0: an integer format's amax up to this counts as zero
- * (quant/fakequant_kernels.h). */
+ * (format/fakequant_kernels.h). */
 #define INT_AMAX_ZERO 0x1p-24f
-
-static __device__ float bound_of(int format) {
-    return format == QUANT_INT8 ? 127.0f : 7.0f;
-}
 
 static __device__ float int_code(float v, float s, float bound) {
     float t = rintf(__fmul_rn(v, s));
@@ -44,27 +40,27 @@ static __device__ float degenerate(float v, float amax) {
 }
 
 /* One element under an amax: its code, or the value that it stands for. */
-static __device__ float scaled(int format, float v, float amax, bool code) {
-    if (format == QUANT_FP8) {
+static __device__ float scaled(const cuda_quantizer &q, float v, float amax, bool code) {
+    if (q.rule == FORMAT_E4M3) {
         float s = __fmul_rn(__fdiv_rn(1, amax), 448);
         if (!isfinite(amax) || !(amax > 0) || !isfinite(s))
             return degenerate(v, amax);
-        float q = e4m3(__fmul_rn(v, s));
-        return code ? q : __fmul_rn(q, __fdiv_rn(1, s));
+        float c = e4m3(__fmul_rn(v, s));
+        return code ? c : __fmul_rn(c, __fdiv_rn(1, s));
     }
     if (!isfinite(amax) || amax <= INT_AMAX_ZERO)
         return degenerate(v, amax);
-    float bound = bound_of(format), s = __fdiv_rn(bound, amax), q = int_code(v, s, bound);
-    return code ? q : __fdiv_rn(q, s);
+    float s = __fdiv_rn(q.bound, amax), c = int_code(v, s, q.bound);
+    return code ? c : __fdiv_rn(c, s);
 }
 
-static __device__ float unit_of(int format, float amax) {
+static __device__ float unit_of(const cuda_quantizer &q, float amax) {
     float unit = 1;
-    if (format == QUANT_INT8 || format == QUANT_INT4)
-        unit = __fdiv_rn(amax, bound_of(format));
-    else if (format == QUANT_FP8)
+    if (q.rule == FORMAT_INTEGER)
+        unit = __fdiv_rn(amax, q.bound);
+    else if (q.rule == FORMAT_E4M3)
         unit = __fdiv_rn(1, __fmul_rn(__fdiv_rn(1, amax), 448));
-    else if (format == QUANT_NVFP4)
+    else if (q.rule == FORMAT_NVFP4)
         unit = __fmul_rn(amax, 1.0f / 2688.0f);
     return isfinite(unit) && isfinite(1 / unit) ? unit : 1;
 }
@@ -72,20 +68,20 @@ static __device__ float unit_of(int format, float amax) {
 /* A block of n elements, `step` apart, that share a scale: put(k, q) for each. amax: of the whole tensor
  * (NVFP4). */
 template <class Put>
-static __device__ void block_of(int format, const float *v, int n, size_t step, float amax, bool code,
-                                Put put) {
-    if (format == QUANT_INT8 || format == QUANT_INT4) {
+static __device__ void block_of(const cuda_quantizer &q, const float *v, int n, size_t step, float amax,
+                                bool code, Put put) {
+    if (q.rule == FORMAT_INTEGER) {
         float m = 0;
         for (int k = 0; k < n && !isnan(m); k++)
             m = fabsf(v[(size_t)k * step]) <= m ? m : fabsf(v[(size_t)k * step]);
         for (int k = 0; k < n; k++)
-            put(k, isfinite(m) ? scaled(format, v[(size_t)k * step], m, false) : CUDART_NAN_F);
+            put(k, isfinite(m) ? scaled(q, v[(size_t)k * step], m, false) : CUDART_NAN_F);
         return;
     }
     float m = 0, scale, inverse, unit = 1;
     for (int k = 0; k < n; k++)
         m = fabsf(v[(size_t)k * step]) > m ? fabsf(v[(size_t)k * step]) : m;
-    if (format == QUANT_NVFP4) {
+    if (q.rule == FORMAT_NVFP4) {
         if (!isfinite(amax) || !(amax > 0)) {
             for (int k = 0; k < n; k++)
                 put(k, degenerate(v[(size_t)k * step], amax));
@@ -96,7 +92,7 @@ static __device__ void block_of(int format, const float *v, int n, size_t step, 
         scale = __fmul_rn(unit, global);
         if (scale < 1e-5f) {
             scale = 1;
-            unit = 1; /* all zeros where codes are used (score/operand.c) */
+            unit = 1; /* all zeros where codes are used (format_codes) */
         }
         inverse = __fdiv_rn(1, scale);
     } else {
@@ -110,37 +106,29 @@ static __device__ void block_of(int format, const float *v, int n, size_t step, 
         put(k, __fmul_rn(e2m1(__fmul_rn(v[(size_t)k * step], inverse)), code ? unit : scale));
 }
 
-static bool has_blocks(const struct cuda_quantizer *q) {
-    return q->block > 0 || q->format == QUANT_NVFP4 || q->format == QUANT_MXFP4;
-}
-
-static int block_size(const struct cuda_quantizer *q) {
-    return q->block > 0 ? q->block : q->format == QUANT_NVFP4 ? 16 : 32;
-}
-
 /* store(pixel, c, q) for every element of x. */
 template <class Store>
 static void quantize(cudaStream_t s, struct cuda_quantizer q, struct view x, bool code, Store store) {
     unsigned channels = (unsigned)x.c, plane = (unsigned)(x.h * x.w), w = (unsigned)x.w;
-    if (!has_blocks(&q)) {
+    if (q.block == 0) {
         each(s, view_pixels(x) * channels, [=] __device__(unsigned i) {
             unsigned pixel = i / channels, c = i % channels;
             float v = *at(x, pixel, c);
-            if (q.format != QUANT_OFF) {
+            if (q.rule != FORMAT_AS_IS) {
                 const float *amax = q.amax + (int)(pixel / plane) / q.group * q.amax_step;
-                v = scaled(q.format, v, amax[q.by_channel ? c : 0], code);
+                v = scaled(q, v, amax[q.by_channel ? c : 0], code);
             }
             store(pixel, c, v);
         });
         return;
     }
-    unsigned size = (unsigned)block_size(&q);
+    unsigned size = (unsigned)q.block;
     if (q.reduction) {
         unsigned blocks = (channels + size - 1) / size;
         each(s, view_pixels(x) * blocks, [=] __device__(unsigned i) {
             unsigned pixel = i / blocks, c = i % blocks * size;
             float amax = q.amax ? q.amax[(int)(pixel / plane) / q.group * q.amax_step] : 0;
-            block_of(q.format, at(x, pixel, c), (int)min(size, channels - c), 1, amax, code,
+            block_of(q, at(x, pixel, c), (int)min(size, channels - c), 1, amax, code,
                      [=](int k, float v) { store(pixel, c + (unsigned)k, v); });
         });
         return;
@@ -150,7 +138,7 @@ static void quantize(cudaStream_t s, struct cuda_quantizer q, struct view x, boo
         unsigned c = i % channels, first = i / channels % blocks * size, row = i / channels / blocks;
         unsigned pixel = row * w + first;
         float amax = q.amax ? q.amax[(int)(pixel / plane) / q.group * q.amax_step] : 0;
-        block_of(q.format, at(x, pixel, c), (int)min(size, w - first), (size_t)x.stride, amax, code,
+        block_of(q, at(x, pixel, c), (int)min(size, w - first), (size_t)x.stride, amax, code,
                  [=](int k, float v) { store(pixel + (unsigned)k, c, v); });
     });
 }
@@ -168,8 +156,7 @@ void cuda_quantize_codes(cudaStream_t s, const struct cuda_quantizer *q, struct 
             to[(size_t)(i / beyond) * width + channels + i % beyond] = __float2bfloat16_rn(0);
         });
     each(s, (size_t)x.n, [=] __device__(unsigned i) {
-        unit[i] =
-            of.by_channel || !of.amax ? 1 : unit_of(of.format, of.amax[(int)i / of.group * of.amax_step]);
+        unit[i] = of.by_channel || !of.amax ? 1 : unit_of(of, of.amax[(int)i / of.group * of.amax_step]);
     });
 }
 
@@ -184,11 +171,10 @@ void cuda_quantize_weight(cudaStream_t s, const struct cuda_quantizer *quantizer
                           int cin, int kh, int kw, float *values) {
     struct cuda_quantizer q = *quantizer;
     unsigned taps = (unsigned)(kh * kw), per = taps * (unsigned)cin, inner = 1, len = (unsigned)kw;
-    if (!has_blocks(&q)) {
+    if (q.block == 0) {
         each(s, (size_t)cout * per, [=] __device__(unsigned i) {
-            values[i] = q.format == QUANT_OFF
-                            ? w[i]
-                            : scaled(q.format, w[i], q.amax[q.by_channel ? i / per : 0], false);
+            values[i] =
+                q.rule == FORMAT_AS_IS ? w[i] : scaled(q, w[i], q.amax[q.by_channel ? i / per : 0], false);
         });
         return;
     }
@@ -197,17 +183,18 @@ void cuda_quantize_weight(cudaStream_t s, const struct cuda_quantizer *quantizer
         len = cin == 1 ? taps : (unsigned)cin;
     }
     /* Elements of a run lie `inner` apart; `len` of them make a row or a column of blocks. */
-    unsigned size = (unsigned)block_size(&q), blocks = (len + size - 1) / size;
+    unsigned size = (unsigned)q.block, blocks = (len + size - 1) / size;
     each(s, (size_t)cout * per / len * blocks, [=] __device__(unsigned i) {
         unsigned run = i / blocks, first = i % blocks * size;
         size_t from = (size_t)(run / inner) * inner * len + run % inner + (size_t)first * inner;
-        block_of(q.format, w + from, (int)min(size, len - first), inner, q.amax ? *q.amax : 0, false,
+        block_of(q, w + from, (int)min(size, len - first), inner, q.amax ? *q.amax : 0, false,
                  [=](int k, float v) { values[from + (size_t)k * inner] = v; });
     });
 }
 
-void cuda_units(cudaStream_t s, int format, const float *amax, bool one, int n, float *out) {
-    each(s, (size_t)n, [=] __device__(unsigned i) {
-        out[i] = format == QUANT_OFF || format == QUANT_MXFP4 ? 1 : unit_of(format, amax[one ? 0 : i]);
-    });
+void cuda_units(cudaStream_t s, const struct cuda_quantizer *quantizer, const float *amax, bool one, int n,
+                float *out) {
+    struct cuda_quantizer q = *quantizer;
+    bool takes = q.rule != FORMAT_AS_IS && q.rule != FORMAT_MXFP4;
+    each(s, (size_t)n, [=] __device__(unsigned i) { out[i] = takes ? unit_of(q, amax[one ? 0 : i]) : 1; });
 }
