@@ -21,7 +21,7 @@ endef
 declare = $(eval $(call variable,$1,$2,$3,$4))
 
 # The grid.
-DTYPES       := $(shell sed -n 's/^DTYPE("\([a-z0-9]*\)", \([A-Z]*\),.*/\1:\2/p' src/cell/dtypes.def)
+DTYPES       := $(shell sed -n 's/^DTYPE."\([a-z0-9]*\)", \([A-Z]*\),.*/\1:\2/p' src/cell/dtypes.def)
 WEIGHT_WORDS := $(patsubst %:BOTH,%,$(filter %:BOTH,$(DTYPES)))
 ACT_WORDS    := $(foreach d,$(DTYPES),$(firstword $(subst :, ,$d)))
 GOALS := sweep plan bench bench-modelopt
