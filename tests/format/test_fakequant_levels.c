@@ -54,16 +54,16 @@ static const struct {
     const char *name;
     struct quantizer q;
 } cases[] = {{"int8", {QUANT_INT8, -1, 0}},
-               {"int4", {QUANT_INT4, -1, 0}},
-               {"fp8", {QUANT_FP8, -1, 0}},
-               {"int8 axis", {QUANT_INT8, 0, 0}},
-               {"int4 axis", {QUANT_INT4, 0, 0}},
-               {"fp8 axis", {QUANT_FP8, 0, 0}},
-               {"nvfp4", {QUANT_NVFP4, -1, 16}},
-               {"mxfp4", {QUANT_MXFP4, -1, 32}},
-               {"int4 blocks", {QUANT_INT4, -1, 128}},
-               {"int8 blocks", {QUANT_INT8, -1, 24}},
-               {"nvfp4 blocks of 5", {QUANT_NVFP4, -1, 5}}};
+             {"int4", {QUANT_INT4, -1, 0}},
+             {"fp8", {QUANT_FP8, -1, 0}},
+             {"int8 axis", {QUANT_INT8, 0, 0}},
+             {"int4 axis", {QUANT_INT4, 0, 0}},
+             {"fp8 axis", {QUANT_FP8, 0, 0}},
+             {"nvfp4", {QUANT_NVFP4, -1, 16}},
+             {"mxfp4", {QUANT_MXFP4, -1, 32}},
+             {"int4 blocks", {QUANT_INT4, -1, 128}},
+             {"int8 blocks", {QUANT_INT8, -1, 24}},
+             {"nvfp4 blocks of 5", {QUANT_NVFP4, -1, 5}}};
 
 static const size_t inputs[][4] = {{1, 1, 1, 1},   {2, 3, 5, 7},   {1, 33, 4, 16}, {1, 16, 3, 17},
                                    {1, 5, 2, 40},  {2, 32, 1, 31}, {1, 130, 3, 3}, {1, 3, 20, 20},
@@ -153,8 +153,8 @@ static void check_format(enum cpu_level level, size_t f) {
         for (int content = 0; content < CONTENTS; content++)
             for (int d = 0; d < (cases[f].q.block ? 2 : 1); d++)
                 for (int again = 0; again < 3; again++, tried++)
-                    if (!try_one(level, cases[f].q, (enum block_dim)d, shape < n_in, s,
-                                 (enum content)content, where, sizeof where)) {
+                    if (!try_one(level, cases[f].q, (enum block_dim)d, shape < n_in, s, (enum content)content,
+                                 where, sizeof where)) {
                         CHECK(false, "%s, %s, %s %zux%zux%zux%zu, %s, %s: %s", cpu_level_names[level],
                               cases[f].name, shape < n_in ? "input" : "weight", s[0], s[1], s[2], s[3],
                               dims[d], content_names[content], where);
