@@ -33,10 +33,8 @@ static const struct preset presets[] = {
                   {{QUANT_OFF, NO_AXIS, 0}, false, true, NULL}},
 };
 
-/* No preset quantizes activations to int4, nor anything to int6. */
+/* No preset quantizes activations to int4. */
 static const struct preset_entry int4_input = {{QUANT_INT4, NO_AXIS, 0}, true, true, NULL};
-static const struct preset_entry int6_weight = {{QUANT_INT6, 0, 0}, true, true, NULL};
-static const struct preset_entry int6_input = {{QUANT_INT6, NO_AXIS, 0}, true, true, NULL};
 static const struct preset_entry off_input = {{QUANT_OFF, NO_AXIS, 0}, false, true, NULL};
 
 struct dtype {
