@@ -105,7 +105,8 @@ static bool fixture_new(struct fixture *f, const int layer[4]) {
     for (size_t image = 0; image < IMAGES; image++) { /* the second image is not AWQ's */
         float channel[32];
         for (int i = 0; i < c->cin; i++)
-            channel[i] = fakequant_amax(f->x + (image * (size_t)c->cin + (size_t)i) * SIZE * SIZE, SIZE * SIZE);
+            channel[i] =
+                fakequant_amax(f->x + (image * (size_t)c->cin + (size_t)i) * SIZE * SIZE, SIZE * SIZE);
         if (amax_add_input(&f->amax, &f->graph, 0, channel, image == 0, &err))
             return false;
     }
