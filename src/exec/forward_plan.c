@@ -29,9 +29,8 @@ static void make_places(const struct graph *g, const bool *needed, struct forwar
         const struct op *op = &g->ops[i];
         if (is_part(op) && needed[op->out]) {
             struct place *part = &p->places[op->out], *whole = &p->places[op->in[0]];
-            *part = (struct place){.root = whole->root, .channel = whole->channel, .made = true};
-            if (op->kind == OP_SLICE)
-                part->channel += (size_t)op->from;
+            *part = (struct place){
+                .root = whole->root, .channel = whole->channel + (size_t)op->from, .made = true};
         }
         if (next < p->n_steps && p->steps[next].op == op) {
             int out = p->steps[next++].out;

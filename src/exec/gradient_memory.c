@@ -1,5 +1,7 @@
 #include "exec/gradient_plan.h"
 
+#include "op/op.h"
+
 #include <stdlib.h>
 
 static struct span *span_of_value(const struct gradient_plan *p, int v) {
@@ -66,44 +68,30 @@ static void touch_conv(struct gradient_plan *p, size_t i, size_t batch, int time
 /* What step i's backward works with. */
 static void touch_backward(struct gradient_plan *p, size_t i, size_t batch, int threads) {
     const struct step *s = &p->steps[i];
-    int time = 2 * (int)p->n_steps - (int)i, in = s->op->in[0];
+    int time = 2 * (int)p->n_steps - (int)i;
     touch_gradient(p, s->out, batch, time);
     for (int k = 0; k < s->op->n_in; k++)
         if (p->flows[i * OP_INPUTS_MAX + (size_t)k] != FLOW_NONE)
             touch_gradient(p, s->op->in[k], batch, time);
-    switch (s->op->kind) {
-    case OP_CONV:
+    if (s->op->kind == OP_CONV) {
         touch_conv(p, i, batch, time);
-        break;
-    case OP_BN:
-        break;
-    case OP_ACT: {
-        struct chw lines = {threads, p->shapes[in].h, p->shapes[in].w};
-        touch_value(p, in, batch, time);
-        touch(span_of_step(p, i, SPAN_WORK), value_room(lines, 1), time);
-        break;
+        return;
     }
-    case OP_MAXPOOL: {
-        struct chw lines = {2 * threads, p->shapes[in].h, p->shapes[s->out].w};
-        touch_value(p, in, batch, time);
-        touch(span_of_step(p, i, SPAN_WORK), value_room(lines, 1), time);
-        break;
+    const struct op_kernels *kernels = op_kernels(s->op->kind);
+    struct chw shapes[OP_INPUTS_MAX], out = p->shapes[s->out];
+    for (int k = 0; k < s->op->n_in; k++) {
+        shapes[k] = p->shapes[s->op->in[k]];
+        if (kernels->back_reads_in)
+            touch_value(p, s->op->in[k], batch, time);
     }
-    case OP_ATTN_MIX: {
-        int64_t n = p->shapes[in].h * p->shapes[in].w;
-        touch_value(p, in, batch, time);
-        for (int t = (int)i; t <= time; t += time - (int)i)
-            touch(span_of_step(p, i, SPAN_ATTENTION),
-                  value_room((struct chw){1, n, n}, 1) * (size_t)s->op->heads * batch, t);
-        break;
-    }
-    case OP_BOX_SOFTMAX:
-    case OP_BOX_DECODE:
+    if (kernels->back_reads_out)
         touch_value(p, s->out, batch, time);
-        break;
-    default:
-        break;
-    }
+    if (kernels->kept)
+        for (int t = (int)i; t <= time; t += time - (int)i)
+            touch(span_of_step(p, i, SPAN_KEPT), kernels->kept(s->op, shapes, out) * batch, t);
+    if (kernels->work && threads > 0)
+        touch(span_of_step(p, i, SPAN_WORK), spans_room(kernels->work(s->op, shapes, out) * (size_t)threads),
+              time);
 }
 
 int gradient_plan_place(struct gradient_plan *p, size_t batch, int threads, struct err *err) {

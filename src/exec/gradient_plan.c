@@ -1,5 +1,7 @@
 #include "exec/gradient_plan.h"
 
+#include "op/op.h"
+
 #include <stdlib.h>
 #include <string.h>
 
@@ -24,7 +26,7 @@ static int mark(struct gradient_plan *p, struct err *err) {
         const struct op *op = &g->ops[i];
         bool *out = &p->wanted[op->out];
         *out = op->kind == OP_CONV;
-        for (int k = 0; k < op->n_in && op->kind != OP_DETACH; k++)
+        for (int k = 0; k < op->n_in && op_rows[op->kind].place != OP_CUT; k++)
             *out = *out || p->wanted[op->in[k]];
     }
     for (size_t i = 0; i < g->n_leaves; i++)
@@ -34,7 +36,7 @@ static int mark(struct gradient_plan *p, struct err *err) {
         if (op->kind == OP_CONV && !reaches[op->out])
             ret = err_set(err, ERR_UNSUPPORTED, "%s: no output of the network depends on it",
                           g->convs[op->conv].name);
-        for (int k = 0; k < op->n_in && op->kind != OP_DETACH; k++)
+        for (int k = 0; k < op->n_in && op_rows[op->kind].place != OP_CUT; k++)
             reaches[op->in[k]] = reaches[op->in[k]] || reaches[op->out];
     }
     free(reaches);
@@ -82,8 +84,8 @@ static int place_values(struct gradient_plan *p, struct err *err) {
     for (size_t i = 0; i < g->n_ops; i++) {
         const struct op *op = &g->ops[i];
         if (is_part(op))
-            parent[op->out] = (struct part){op->in[0], op->kind == OP_SLICE ? (size_t)op->from : 0};
-        detached[op->out] = op->kind == OP_DETACH;
+            parent[op->out] = (struct part){op->in[0], (size_t)op->from};
+        detached[op->out] = op_rows[op->kind].place == OP_CUT;
         size_t channel = 0;
         for (int k = 0; op->kind == OP_CONCAT && k < op->n_in; k++) {
             int root = whole_root(p, parent, detached, op, k);
@@ -176,9 +178,8 @@ static void walk_step(struct walk *w, size_t i) {
         int v = op->in[k];
         bool own = (op->kind == OP_ADD && same_part(w->p->gradients[v], w->p->gradients[out])) ||
                    (op->kind == OP_CONCAT && lies_in_concat(w->p, op, k, channel));
-        bool only_add = op->kind == OP_ATTN_V || op->kind == OP_ATTN_MIX || op->kind == OP_BOX_SOFTMAX ||
-                        op->kind == OP_BOX_DECODE;
-        w->p->flows[i * OP_INPUTS_MAX + (size_t)k] = own ? FLOW_NONE : contribute(w, v, only_add);
+        w->p->flows[i * OP_INPUTS_MAX + (size_t)k] =
+            own ? FLOW_NONE : contribute(w, v, op_kernels(op->kind)->only_adds);
         channel += (size_t)w->p->shapes[v].c;
     }
 }

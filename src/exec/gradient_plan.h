@@ -27,7 +27,7 @@ enum flow {
 };
 
 /* Memory of one step; indices into plan.spans. */
-enum { SPAN_OUTPUT, SPAN_GRADIENT, SPAN_ATTENTION, SPAN_WORK, SPANS_OF_STEP };
+enum { SPAN_OUTPUT, SPAN_GRADIENT, SPAN_KEPT, SPAN_WORK, SPANS_OF_STEP };
 
 struct gradient_plan {
     const struct graph *graph;

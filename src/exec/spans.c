@@ -5,9 +5,12 @@
 
 enum { LINE = 16 /* floats */ };
 
+size_t spans_room(size_t floats) {
+    return (floats + 2 * LINE - 1) / LINE * LINE;
+}
+
 size_t value_room(struct chw s, size_t n) {
-    size_t room = n * (size_t)(s.c * s.h * s.w) + LINE;
-    return (room + LINE - 1) / LINE * LINE;
+    return spans_room(n * (size_t)(s.c * s.h * s.w));
 }
 
 static int by_begin(const void *a, const void *b) {

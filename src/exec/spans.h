@@ -20,7 +20,8 @@ struct span {
  * floats of it all. Errors: memory. */
 int spans_place(struct span *spans, size_t n, size_t *arena, struct err *err);
 
-/* Floats of n values of this shape, rounded up to whole cache lines with room for a vector's overrun. */
+/* So many floats, rounded up to whole cache lines with room for a vector's overrun; and n values of a shape. */
+size_t spans_room(size_t floats);
 size_t value_room(struct chw s, size_t n);
 
 #endif

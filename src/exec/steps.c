@@ -1,7 +1,9 @@
 #include "exec/steps.h"
 
+#include "model/op.h"
+
 bool is_part(const struct op *op) {
-    return op->kind == OP_SLICE || op->kind == OP_DETACH;
+    return op_rows[op->kind].place != OP_MAKES;
 }
 
 /* The only reader of value v if it is the next operation and of this kind. */

@@ -2,25 +2,9 @@
 
 #include "base/digest.h"
 #include "base/json.h"
-#include "model/shape.h"
+#include "model/op.h"
 
 #include <stdlib.h>
-
-static const char *const op_names[] = {
-    [OP_CONV] = "conv",
-    [OP_BN] = "batch_norm",
-    [OP_ACT] = "act",
-    [OP_ADD] = "add",
-    [OP_CONCAT] = "concat",
-    [OP_SLICE] = "slice",
-    [OP_MAXPOOL] = "max_pool",
-    [OP_UPSAMPLE] = "upsample",
-    [OP_DETACH] = "detach",
-    [OP_ATTN_V] = "attention_v",
-    [OP_ATTN_MIX] = "attention_mix",
-    [OP_BOX_SOFTMAX] = "box_softmax",
-    [OP_BOX_DECODE] = "box_decode",
-};
 
 cJSON *chw_to_json(struct chw s) {
     return cJSON_CreateIntArray((int[]){(int)s.c, (int)s.h, (int)s.w}, 3);
@@ -34,46 +18,34 @@ static void add_digest(struct json_builder *b, const char *key, const float *v, 
     json_add_string(b, key, hex);
 }
 
+static void add_act(struct json_builder *b, const struct act *act) {
+    const struct act_row *row = &act_rows[act->kind];
+    json_add_string(b, "act", row->name);
+    for (int i = 0; i < ACT_PARAMS; i++)
+        if (row->param[i].key)
+            json_add_real(b, row->param[i].key, act->param[i]);
+}
+
 static void add_op(struct json_builder *b, const struct graph *g, const struct op *op,
                    const struct chw *shapes) {
     json_open_object(b, NULL);
-    json_add_string(b, "kind", op_names[op->kind]);
+    json_add_string(b, "kind", op_rows[op->kind].name);
     json_add_ints(b, "in", op->in, op->n_in);
     json_add_int(b, "out", op->out);
     json_add_item(b, "shape", chw_to_json(shapes[op->out]));
-    switch (op->kind) {
-    case OP_CONV:
-        json_add_string(b, "conv", g->convs[op->conv].name);
-        break;
-    case OP_BN:
-        json_add_int(b, "bn", op->bn);
-        break;
-    case OP_ACT:
-        json_add_string(b, "act", act_rows[op->act.kind].name);
-        for (int i = 0; i < ACT_PARAMS; i++)
-            if (act_rows[op->act.kind].param[i].key)
-                json_add_real(b, act_rows[op->act.kind].param[i].key, op->act.param[i]);
-        break;
-    case OP_SLICE:
-        json_add_int(b, "from", op->from);
-        json_add_int(b, "to", op->to);
-        break;
-    case OP_MAXPOOL:
-        json_add_int(b, "kernel", op->kernel);
-        json_add_int(b, "stride", op->stride);
-        json_add_int(b, "padding", op->pad);
-        break;
-    case OP_UPSAMPLE:
-        json_add_int(b, "scale", op->scale);
-        break;
-    case OP_ATTN_V:
-    case OP_ATTN_MIX:
-        json_add_int(b, "heads", op->heads);
-        json_add_int(b, "key_dim", op->key_dim);
-        json_add_int(b, "head_dim", op->head_dim);
-        break;
-    default:
-        break;
+    for (const struct op_field *f = op_rows[op->kind].fields; f->key; f++) {
+        const void *member = (const char *)op + f->offset;
+        switch (f->type) {
+        case OP_FIELD_INT:
+            json_add_int(b, f->key, *(const int *)member);
+            break;
+        case OP_FIELD_CONV:
+            json_add_string(b, f->key, g->convs[*(const int *)member].name);
+            break;
+        case OP_FIELD_ACT:
+            add_act(b, member);
+            break;
+        }
     }
     json_close(b);
 }

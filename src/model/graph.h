@@ -18,22 +18,25 @@
 #include <stddef.h>
 #include <stdint.h>
 
+/* What an operation does with its inputs, and the members of struct op that it uses:
+ *
+ *     CONV         x. conv: index into convs
+ *     BN           x. bn: index into bns; running statistics
+ *     ACT          x. act
+ *     ADD          a + b
+ *     CONCAT       any number, along channels
+ *     SLICE        x's channels from .. to-1
+ *     MAXPOOL      x. kernel, stride, pad
+ *     UPSAMPLE     x. nearest, scale
+ *     DETACH       x. the same values, without a gradient
+ *     ATTN_V       qkv (N, heads*(2 kd + hd), H, W). V of all heads: (N, heads*hd, H, W)
+ *     ATTN_MIX     qkv. per head V softmax(Q^T K / sqrt(kd))^T: (N, heads*hd, H, W)
+ *     BOX_SOFTMAX  P3 .. (N, 4 R + nc, H, W) each. softmax over the R bins of each side: (N, R, 4, A)
+ *     BOX_DECODE   dfl output (N, 1, 4, A), P3 ..; with reg_max 1, P3 .. alone. xywh in pixels, then sigmoid of the
+ *                  classes: (N, 4 + nc, A) */
 enum op_kind {
-    OP_CONV,        /* in: x. conv: index into convs */
-    OP_BN,          /* in: x. bn: index into bns; running statistics */
-    OP_ACT,         /* in: x. act */
-    OP_ADD,         /* in: a, b */
-    OP_CONCAT,      /* in: any number, along channels */
-    OP_SLICE,       /* in: x. channels from .. to-1 */
-    OP_MAXPOOL,     /* in: x. kernel, stride, pad */
-    OP_UPSAMPLE,    /* in: x. nearest, scale */
-    OP_DETACH,      /* in: x. the same values, without a gradient */
-    OP_ATTN_V,      /* in: qkv (N, heads*(2 kd + hd), H, W). V of all heads: (N, heads*hd, H, W) */
-    OP_ATTN_MIX,    /* in: qkv. per head V softmax(Q^T K / sqrt(kd))^T: (N, heads*hd, H, W) */
-    OP_BOX_SOFTMAX, /* in: P3 .. (N, 4 R + nc, H, W) each. softmax over the R bins of each side: (N, R, 4, A)
-                     */
-    OP_BOX_DECODE,  /* in: dfl output (N, 1, 4, A), P3 ..; with reg_max 1, in: P3 .. alone. xywh in pixels,
-                       then sigmoid of the  classes: (N, 4 + nc, A) */
+#define OP(word, ...) OP_##word,
+#include "model/ops.def"
 };
 
 enum { OP_INPUTS_MAX = 64 };

@@ -19,6 +19,10 @@ struct chw {
  * ERR_FAILED naming the operation. */
 int graph_shapes(const struct graph *graph, int size, struct chw **out, struct err *err);
 
+/* Outputs along one side of a window of `kernel` elements that lie `dilation` apart, moved by `stride` over `in` with
+ * `pad` more at each end; 0 if it does not fit. */
+int64_t shape_windows(int64_t in, int kernel, int stride, int pad, int dilation);
+
 /* Multiply-accumulates of convolution c for an output of h x w. */
 int64_t conv_macs(const struct conv *c, int64_t h, int64_t w);
 

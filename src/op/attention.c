@@ -9,8 +9,12 @@
 
 enum { LINE = 16 /* floats that a kernel may read beyond an operand's end */ };
 
+size_t attention_apart(size_t n) {
+    return (n * n + 2 * LINE - 1) / LINE * LINE;
+}
+
 /* out (rows, cols) = w (rows, inner) x (inner, cols) * factor. */
-static int multiply(const struct attention *a, const float *w, size_t rows, size_t inner, const float *x,
+static int multiply(const struct op_scratch *a, const float *w, size_t rows, size_t inner, const float *x,
                     size_t cols, float factor, float *out, struct err *err) {
     const struct conv c = {.cin = (int)inner,
                            .cout = (int)rows,
@@ -27,7 +31,7 @@ static int multiply(const struct attention *a, const float *w, size_t rows, size
     for (size_t i = 0; !ret && i < rows; i++)
         factors[i] = factor;
     if (!ret)
-        ret = conv_forward(a->scratch, a->pool, &c, &in, packed, factors, zeros, &none, out, err);
+        ret = conv_forward(a->conv, a->pool, &c, &in, packed, factors, zeros, &none, out, err);
     conv_weight_free(&packed);
     free(factors);
     free(zeros);
@@ -52,7 +56,7 @@ static float factor_of(const struct op *op) {
     return (float)pow(op->key_dim, -0.5);
 }
 
-int attention_mix(struct attention *a, const struct op *op, const float *qkv, size_t n, float *s,
+int attention_mix(struct op_scratch *a, const struct op *op, const float *qkv, size_t n, float *s,
                   size_t s_stride, float *out, struct err *err) {
     size_t kd = (size_t)op->key_dim, hd = (size_t)op->head_dim;
     if (grow(&a->memory, &a->room, n * kd, sizeof *a->memory, err))
@@ -68,7 +72,7 @@ int attention_mix(struct attention *a, const struct op *op, const float *qkv, si
     return 0;
 }
 
-int attention_mix_grad(struct attention *a, const struct op *op, const float *qkv, size_t n, const float *s,
+int attention_mix_grad(struct op_scratch *a, const struct op *op, const float *qkv, size_t n, const float *s,
                        size_t s_stride, const float *d, float *dqkv, struct err *err) {
     size_t kd = (size_t)op->key_dim, hd = (size_t)op->head_dim, wide = kd > hd ? kd : hd;
     if (grow(&a->memory, &a->room, n * n + 2 * n * wide + 3 * LINE, sizeof *a->memory, err))
@@ -109,3 +113,61 @@ void attention_values_grad(const struct op *op, const float *d, size_t n, float 
         vec_add(dv, d, 1, hd * n, dv);
     }
 }
+
+/* ---- as operations ---- */
+
+static struct chw heads_of(const struct op *op, struct chw in) {
+    bool fits = in.c == (int64_t)op->heads * (2 * op->key_dim + op->head_dim);
+    return fits ? (struct chw){(int64_t)op->heads * op->head_dim, in.h, in.w} : (struct chw){0};
+}
+
+struct chw op_shape_attention_v(const struct graph *g, const struct op *op, const struct chw *in) {
+    (void)g;
+    return heads_of(op, in[0]);
+}
+
+struct chw op_shape_attention_mix(const struct graph *g, const struct op *op, const struct chw *in) {
+    (void)g;
+    return heads_of(op, in[0]);
+}
+
+static int v_forward(const struct op_task *t, size_t image, struct err *err) {
+    (void)err;
+    attention_values(t->op, op_channel(&t->in[0], image, 0), op_plane(&t->out),
+                     op_channel(&t->out, image, 0));
+    return 0;
+}
+
+static int v_back(const struct op_task *t, size_t image, struct err *err) {
+    (void)err;
+    attention_values_grad(t->op, op_channel(&t->d_out, image, 0), op_plane(&t->out),
+                          op_channel(&t->d_in[0], image, 0));
+    return 0;
+}
+
+static size_t mix_kept(const struct op *op, const struct chw *in, struct chw out) {
+    (void)out;
+    return (size_t)op->heads * attention_apart((size_t)(in[0].h * in[0].w));
+}
+
+static float *kept_of(const struct op_task *t, size_t image) {
+    return t->kept + image * mix_kept(t->op, &t->in[0].shape, t->out.shape);
+}
+
+static int mix_forward(const struct op_task *t, size_t image, struct err *err) {
+    size_t n = op_plane(&t->out);
+    return attention_mix(t->scratch, t->op, op_channel(&t->in[0], image, 0), n, kept_of(t, image),
+                         attention_apart(n), op_channel(&t->out, image, 0), err);
+}
+
+static int mix_back(const struct op_task *t, size_t image, struct err *err) {
+    size_t n = op_plane(&t->out);
+    return attention_mix_grad(t->scratch, t->op, op_channel(&t->in[0], image, 0), n, kept_of(t, image),
+                              attention_apart(n), op_channel(&t->d_out, image, 0),
+                              op_channel(&t->d_in[0], image, 0), err);
+}
+
+const struct op_kernels op_kernels_attention_v = {
+    .image = v_forward, .image_back = v_back, .only_adds = true};
+const struct op_kernels op_kernels_attention_mix = {
+    .image = mix_forward, .image_back = mix_back, .kept = mix_kept, .only_adds = true, .back_reads_in = true};

@@ -4,26 +4,18 @@
 #ifndef YS_OP_ATTENTION_H
 #define YS_OP_ATTENTION_H
 
-#include "base/pool.h"
-#include "model/graph.h"
-#include "op/conv/conv.h"
+#include "op/op.h"
 
-/* What the products work with, and memory that grows to the largest need (the caller frees it with free). */
-struct attention {
-    struct conv_scratch *scratch;
-    struct pool *pool;
-    float *memory;
-    size_t room;
-};
+/* Floats from one head's S to the next: n * n and what kernels read beyond. */
+size_t attention_apart(size_t n);
 
-/* out (heads * hd, n). S of head i is left in s + i * s_stride, so a stride of 0 keeps none but the last;
- * each has room for n * n + 16 floats. Errors: memory. */
-int attention_mix(struct attention *a, const struct op *op, const float *qkv, size_t n, float *s,
+/* out (heads * hd, n). S of head i is left in s + i * s_stride, which is attention_apart(n) or more. Errors: memory. */
+int attention_mix(struct op_scratch *a, const struct op *op, const float *qkv, size_t n, float *s,
                   size_t s_stride, float *out, struct err *err);
 
 /* Backward: adds to dqkv what d (heads * hd, n), the gradient of out, gives; s as attention_mix left it. With
  * D = V^T d and A = S (D - sum over keys of S D): dQ = K A / sqrt(kd), dK = Q A^T / sqrt(kd), dV = d S^T. */
-int attention_mix_grad(struct attention *a, const struct op *op, const float *qkv, size_t n, const float *s,
+int attention_mix_grad(struct op_scratch *a, const struct op *op, const float *qkv, size_t n, const float *s,
                        size_t s_stride, const float *d, float *dqkv, struct err *err);
 
 /* out (heads * hd, n): V of all heads; backward adds d to V's part of dqkv. */

@@ -1,5 +1,6 @@
 #include "op/box.h"
 
+#include "op/op.h"
 #include "op/vec/vec.h"
 
 static size_t positions(const struct box_levels *l, int level) {
@@ -43,7 +44,7 @@ struct decoding {
 };
 
 /* Distances of one side to a level's cells. */
-static const float *side_of(const struct decoding *t, int level, size_t first, size_t side) {
+static const float *distances_to(const struct decoding *t, int level, size_t first, size_t side) {
     return t->distances ? t->distances + side * t->levels->cells + first
                         : t->levels->maps[level] + side * positions(t->levels, level);
 }
@@ -59,7 +60,8 @@ static void decode_channel(void *ctx, size_t c, int worker) {
             size_t channel = 4 * (size_t)t->graph->reg_max + c - 4;
             vec_sigmoid(t->levels->maps[level] + channel * n, n, out);
         } else {
-            const float *near = side_of(t, level, first, c % 2), *far = side_of(t, level, first, c % 2 + 2);
+            const float *near = distances_to(t, level, first, c % 2),
+                        *far = distances_to(t, level, first, c % 2 + 2);
             for (size_t i = 0; i < n; i++) {
                 float centre = (float)(c == 0 ? i % w : i / w) + 0.5f;
                 float from = centre - near[i], to = centre + far[i];
@@ -101,3 +103,72 @@ void box_decode_grad(struct pool *pool, const struct graph *graph, const struct 
     struct decoding t = {.graph = graph, .levels = levels, .made = out, .d = d, .d_distances = d_distances};
     pool_run(pool, 4 + (size_t)graph->classes, decode_channel_grad, &t);
 }
+
+/* ---- as operations ---- */
+
+/* Cells of the last inputs, which are the levels; 0 where they do not fit the head. */
+static int64_t cells_of(const struct graph *g, const struct op *op, const struct chw *in) {
+    int64_t cells = 0;
+    for (int i = op->n_in - g->levels; i < op->n_in; i++) {
+        if (in[i].c != 4 * g->reg_max + g->classes)
+            return 0;
+        cells += in[i].h * in[i].w;
+    }
+    return cells;
+}
+
+struct chw op_shape_box_softmax(const struct graph *g, const struct op *op, const struct chw *in) {
+    return (struct chw){g->reg_max, 4, cells_of(g, op, in)};
+}
+
+struct chw op_shape_box_decode(const struct graph *g, const struct op *op, const struct chw *in) {
+    return (struct chw){4 + g->classes, 1, cells_of(g, op, in)};
+}
+
+static struct box_levels levels_of(const struct op_task *t, size_t image) {
+    int first = t->op->n_in - t->graph->levels;
+    struct box_levels l = {.n = t->graph->levels, .cells = (size_t)t->out.shape.w};
+    for (int i = 0; i < l.n; i++) {
+        const struct op_value *in = &t->in[first + i], *d = &t->d_in[first + i];
+        l.maps[i] = op_channel(in, image, 0);
+        l.grads[i] = d->v ? op_channel(d, image, 0) : NULL;
+        l.shapes[i] = in->shape;
+    }
+    return l;
+}
+
+static int softmax_forward(const struct op_task *t, size_t image, struct err *err) {
+    (void)err;
+    const struct box_levels l = levels_of(t, image);
+    box_softmax(t->graph, &l, op_channel(&t->out, image, 0));
+    return 0;
+}
+
+static int softmax_back(const struct op_task *t, size_t image, struct err *err) {
+    (void)err;
+    const struct box_levels l = levels_of(t, image);
+    box_softmax_grad(t->graph, &l, op_channel(&t->out, image, 0), op_channel(&t->d_out, image, 0));
+    return 0;
+}
+
+static int decode_forward(const struct op_task *t, size_t image, struct err *err) {
+    (void)err;
+    const struct box_levels l = levels_of(t, image);
+    box_decode(t->scratch->pool, t->graph, &l, t->graph->reg_max > 1 ? op_channel(&t->in[0], image, 0) : NULL,
+               op_channel(&t->out, image, 0));
+    return 0;
+}
+
+static int decode_back(const struct op_task *t, size_t image, struct err *err) {
+    (void)err;
+    const struct box_levels l = levels_of(t, image);
+    box_decode_grad(t->scratch->pool, t->graph, &l, op_channel(&t->out, image, 0),
+                    op_channel(&t->d_out, image, 0),
+                    t->graph->reg_max > 1 && t->d_in[0].v ? op_channel(&t->d_in[0], image, 0) : NULL);
+    return 0;
+}
+
+const struct op_kernels op_kernels_box_softmax = {
+    .image = softmax_forward, .image_back = softmax_back, .only_adds = true, .back_reads_out = true};
+const struct op_kernels op_kernels_box_decode = {
+    .image = decode_forward, .image_back = decode_back, .only_adds = true, .back_reads_out = true};

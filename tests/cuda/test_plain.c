@@ -1,7 +1,8 @@
-/* The device's other operations against plain C: ops/plane.h's pools and upsampling, softmax, amax, products.
+/* The device's other operations against plain C: src/op's pools and upsampling, softmax, amax, products.
  */
 #include "device_test.h"
-#include "op/plane.h"
+#include "op/max_pool.h"
+#include "op/upsample.h"
 
 #include <string.h>
 
@@ -34,13 +35,13 @@ static void test_pool(int kernel, int stride, int pad) {
     int *where = malloc((size_t)H * plane_out * sizeof *where);
     char what[64];
     for (size_t i = 0; i < (size_t)N * C; i++)
-        plane_max_pool(&op, x.host + i * plane_in, in, want + i * plane_out, out);
+        max_pool_plane(&op, x.host + i * plane_in, in, want + i * plane_out, out);
     cuda_max_pool(NULL, x.view, kernel, stride, pad, y.view);
     snprintf(what, sizeof what, "max pool %d/%d", kernel, stride);
     check_planes(&y, want, what);
     memset(want, 0, (size_t)N * C * plane_in * sizeof *want);
     for (size_t i = 0; i < (size_t)N * C; i++)
-        plane_max_pool_grad(&op, x.host + i * plane_in, in, d.host + i * plane_out, out, top, where,
+        max_pool_plane_grad(&op, x.host + i * plane_in, in, d.host + i * plane_out, out, top, where,
                             want + i * plane_in);
     cuda_max_pool_grad(NULL, x.view, d.view, kernel, stride, pad, false, dx.view);
     snprintf(what, sizeof what, "max pool %d/%d, backward", kernel, stride);
@@ -61,12 +62,12 @@ static void test_upsample(void) {
     struct map d = random_map(N, C, 2 * H, 2 * W, 0, C), dx = random_map(N, C, H, W, 0, C);
     float *want = malloc((size_t)N * C * 4 * H * W * sizeof *want);
     for (size_t i = 0; i < (size_t)N * C; i++)
-        plane_upsample(&op, x.host + i * H * W, in, want + i * 4 * H * W, out);
+        upsample_plane(&op, x.host + i * H * W, in, want + i * 4 * H * W, out);
     cuda_upsample(NULL, x.view, 2, y.view);
     check_planes(&y, want, "upsample");
     memcpy(want, dx.host, (size_t)N * C * H * W * sizeof *want);
     for (size_t i = 0; i < (size_t)N * C; i++)
-        plane_upsample_grad(&op, d.host + i * 4 * H * W, in, true, want + i * H * W);
+        upsample_plane_grad(&op, d.host + i * 4 * H * W, in, true, want + i * H * W);
     cuda_upsample_grad(NULL, d.view, 2, true, dx.view);
     check_planes(&dx, want, "upsample, backward, added");
     free(want);

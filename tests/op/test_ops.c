@@ -4,7 +4,8 @@
 #include "levels.h"
 #include "op/attention.h"
 #include "op/box.h"
-#include "op/plane.h"
+#include "op/max_pool.h"
+#include "op/upsample.h"
 
 static const double allowed = 3e-6; /* of the largest value */
 
@@ -71,9 +72,9 @@ static void test_attention(const char *level) {
     float *s = calloc(HEADS * (N * N + 64), sizeof *s), *grad = random_floats(QKV);
     double *want = calloc(QKV, sizeof *want), *want_out = calloc(MIXED, sizeof *want_out),
            *before = calloc(QKV, sizeof *before);
-    struct attention a = {0};
+    struct op_scratch a = {0};
     struct err err = {0};
-    bool good = pool_new(2, &a.pool, &err) == 0 && conv_scratch_new(a.pool, &a.scratch, &err) == 0;
+    bool good = pool_new(2, &a.pool, &err) == 0 && conv_scratch_new(a.pool, &a.conv, &err) == 0;
     for (int i = 0; i < QKV; i++) {
         qkv[i] *= 2;
         before[i] = grad[i];
@@ -96,7 +97,7 @@ static void test_attention(const char *level) {
     CHECK(error_of(out, want_out, MIXED) == 0, "%s: values of attention", level);
     e = error_of(grad, want, QKV);
     CHECK(e <= allowed, "%s: backward of values: %.1e of %.0e allowed", level, e, allowed);
-    conv_scratch_free(&a.scratch);
+    conv_scratch_free(&a.conv);
     pool_free(&a.pool);
     free(a.memory);
     free(qkv);
@@ -235,8 +236,8 @@ static void test_pool(int kernel, int stride, int pad, int h, int w) {
     bool same = true;
     for (size_t i = 0; i < n_in; i++)
         v[i] = floorf(v[i] * 3); /* six values: most windows have several maxima */
-    plane_max_pool(&op, v, in, got, out);
-    plane_max_pool_grad(&op, v, in, d, out, top, where, grad);
+    max_pool_plane(&op, v, in, got, out);
+    max_pool_plane_grad(&op, v, in, d, out, top, where, grad);
     for (int o = 0; o < (int)n_out; o++) {
         int best = -1, equal = 0;
         for (int k = 0; k < kernel * kernel; k++) {
@@ -272,16 +273,16 @@ static void test_upsample(int scale) {
     float *d = random_floats(n_out), *got = calloc(n_out, sizeof *got), *v = random_floats(15), grad[15];
     double want[15] = {0};
     bool same = true;
-    plane_upsample(&op, v, in, got, out);
+    upsample_plane(&op, v, in, got, out);
     for (int i = 0; i < (int)n_out; i++) {
         int from = i / (int)out.w / scale * 5 + i % (int)out.w / scale;
         same = same && got[i] == v[from];
         want[from] += d[i];
     }
     CHECK(same, "upsampling by %d", scale);
-    plane_upsample_grad(&op, d, in, false, grad);
+    upsample_plane_grad(&op, d, in, false, grad);
     CHECK(error_of(grad, want, 15) <= 1e-6, "its backward");
-    plane_upsample_grad(&op, d, in, true, grad);
+    upsample_plane_grad(&op, d, in, true, grad);
     for (int i = 0; i < 15; i++)
         want[i] *= 2;
     CHECK(error_of(grad, want, 15) <= 1e-6, "its backward, added");

@@ -4,12 +4,8 @@
 #include "exec/forward_plan.h"
 #include "exec/spans.h"
 #include "format/fakequant.h"
-#include "op/attention.h"
 #include "op/bn.h"
-#include "op/box.h"
-#include "op/conv/conv.h"
-#include "op/plane.h"
-#include "op/vec/vec.h"
+#include "op/op.h"
 
 #include <stdlib.h>
 #include <string.h>
@@ -28,16 +24,12 @@ struct forward_net {
 
 struct forward {
     const struct forward_net *net;
-    struct pool *pool;
-    struct conv_scratch *scratch;
+    struct op_scratch scratch;
     const float *image;
     float *arena;
     float **amax; /* of each value: max |v| of its channels; a part's points into its root's */
-    float *row;   /* of each thread: room for the widest value's row */
-    size_t row_room;
-    struct attention attention;
-    float *softmax; /* of one head */
-    size_t softmax_room;
+    float *kept;  /* what an operation leaves for backward, which nobody asks for here */
+    size_t kept_room;
 };
 
 static struct chw shape(const struct forward *f, int v) {
@@ -125,14 +117,14 @@ int forward_new(const struct forward_net *net, struct pool *pool, struct forward
     if (!f)
         return err_nomem(err);
     f->net = net;
-    f->pool = pool;
+    f->scratch.pool = pool;
     f->arena = calloc(net->plan.arena, sizeof *f->arena);
     f->amax = calloc((size_t)net->graph->n_values, sizeof(float *));
     if (!f->arena || !f->amax) {
         err_nomem(err);
         goto fail;
     }
-    if (conv_scratch_new(pool, &f->scratch, err))
+    if (conv_scratch_new(pool, &f->scratch.conv, err))
         goto fail;
     for (int v = 0; v < net->graph->n_values; v++)
         if (net->plan.places[v].made && net->plan.places[v].root == v &&
@@ -159,11 +151,11 @@ void forward_free(struct forward **forward) {
     for (int v = 0; f->amax && v < f->net->graph->n_values; v++)
         if (f->net->plan.places[v].root == v)
             free(f->amax[v]);
-    conv_scratch_free(&f->scratch);
+    conv_scratch_free(&f->scratch.conv);
     free(f->arena);
     free(f->amax);
-    free(f->attention.memory);
-    free(f->softmax);
+    free(f->scratch.memory);
+    free(f->kept);
     free(f);
     *forward = NULL;
 }
@@ -171,71 +163,32 @@ void forward_free(struct forward **forward) {
 /* What the tasks of one step share. */
 struct task {
     struct forward *f;
-    const struct op *op;
-    int in, out; /* values */
-    const float *a, *b;
-    float *to;
-    struct act act;
+    const struct op_kernels *kernels;
+    struct op_task op;
+    float *amax; /* of each channel of the output */
 };
 
-static struct act act_of(const struct op *op) {
-    return op ? op->act : (struct act){0};
-}
-
-/* Channel c of t->out is made: its amax, while it is in the cache. */
-static void made_plane(const struct task *t, size_t c) {
-    size_t n = plane(t->f, t->out);
-    t->f->amax[t->out][c] = fakequant_amax(t->to + c * n, n);
-}
-
-static void amax_plane(void *ctx, size_t c, int worker) {
-    (void)worker;
-    made_plane(ctx, c);
-}
-
-static void add_plane(void *ctx, size_t c, int worker) {
+static void amax_channel(void *ctx, size_t c, int worker) {
     (void)worker;
     const struct task *t = ctx;
-    size_t n = plane(t->f, t->out), at = c * n;
-    const float *restrict a = t->a + at, *restrict b = t->b + at;
-    float *restrict to = t->to + at;
-    for (size_t i = 0; i < n; i++)
-        to[i] = a[i] + b[i];
-    made_plane(t, c);
+    t->amax[c] = fakequant_amax(op_channel(&t->op.out, 0, c), op_plane(&t->op.out));
 }
 
-static void act_plane(void *ctx, size_t c, int worker) {
-    (void)worker;
+/* A channel, and its amax while it is in the cache. */
+static void make_channel(void *ctx, size_t c, int worker) {
     const struct task *t = ctx;
-    size_t n = plane(t->f, t->out);
-    vec_act(t->a + c * n, n, 1, 0, &t->act, t->to + c * n);
-    made_plane(t, c);
+    t->kernels->channel(&t->op, 0, c);
+    if (!t->kernels->copies)
+        amax_channel(ctx, c, worker);
 }
 
-static void bn_plane(void *ctx, size_t c, int worker) {
-    (void)worker;
-    const struct task *t = ctx;
-    size_t n = plane(t->f, t->out);
-    double scale, shift = 0;
-    bn_affine(&t->f->net->graph->bns[t->op->bn], c, &scale, &shift);
-    vec_act(t->a + c * n, n, (float)scale, (float)shift, &t->act, t->to + c * n);
-    made_plane(t, c);
-}
-
-static void pool_plane(void *ctx, size_t c, int worker) {
-    (void)worker;
-    const struct task *t = ctx;
-    plane_max_pool(t->op, t->a + c * plane(t->f, t->in), shape(t->f, t->in), t->to + c * plane(t->f, t->out),
-                   shape(t->f, t->out));
-    made_plane(t, c);
-}
-
-static void upsample_plane(void *ctx, size_t c, int worker) {
-    (void)worker;
-    const struct task *t = ctx;
-    plane_upsample(t->op, t->a + c * plane(t->f, t->in), shape(t->f, t->in), t->to + c * plane(t->f, t->out),
-                   shape(t->f, t->out));
-    t->f->amax[t->out][c] = t->f->amax[t->in][c];
+/* The output's channels hold the inputs' numbers: so are their amax known. */
+static void copy_amax(const struct task *t) {
+    const struct op *op = t->op.op;
+    float *to = t->amax;
+    for (int k = 0; k < op->n_in; to += t->op.in[k++].shape.c)
+        if (to != t->f->amax[op->in[k]])
+            memcpy(to, t->f->amax[op->in[k]], (size_t)t->op.in[k].shape.c * sizeof *to);
 }
 
 static int run_conv(struct forward *f, size_t i, struct err *err) {
@@ -243,91 +196,38 @@ static int run_conv(struct forward *f, size_t i, struct err *err) {
     const struct conv *c = &f->net->graph->convs[s->op->conv];
     struct chw in = shape(f, s->op->in[0]);
     const struct conv_input x = {value(f, s->op->in[0]), 1, (int)in.h, (int)in.w};
-    const struct act act = act_of(s->act);
-    return conv_forward(f->scratch, f->pool, c, &x, f->net->fused[i].weight, f->net->fused[i].scale,
-                        f->net->fused[i].shift, &act, target(f, s->out), err);
-}
-
-static int run_attention(struct forward *f, const struct op *op, float *out, struct err *err) {
-    size_t n = plane(f, op->in[0]);
-    f->attention.scratch = f->scratch;
-    f->attention.pool = f->pool;
-    if (grow(&f->softmax, &f->softmax_room, n * n + 16, sizeof *f->softmax, err))
-        return -1;
-    return attention_mix(&f->attention, op, value(f, op->in[0]), n, f->softmax, 0, out, err);
-}
-
-static void run_box_softmax(struct forward *f, const struct op *op, float *out) {
-    struct box_levels levels = {.n = op->n_in, .cells = (size_t)shape(f, op->out).w};
-    for (int i = 0; i < op->n_in; i++) {
-        levels.maps[i] = value(f, op->in[i]);
-        levels.shapes[i] = shape(f, op->in[i]);
-    }
-    box_softmax(f->net->graph, &levels, out);
-}
-
-/* Copies what does not lie there already. The channels' amax are known. */
-static void concat(struct forward *f, const struct op *op, float *out) {
-    float *amax = f->amax[op->out];
-    for (int k = 0; k < op->n_in; k++) {
-        int in = op->in[k];
-        size_t c = (size_t)shape(f, in).c, n = c * plane(f, in);
-        if (value(f, in) != out) {
-            memcpy(out, value(f, in), n * sizeof *out);
-            memcpy(amax, f->amax[in], c * sizeof *amax);
-        }
-        out += n;
-        amax += c;
-    }
+    const struct act act = s->act ? s->act->act : (struct act){0};
+    return conv_forward(f->scratch.conv, f->scratch.pool, c, &x, f->net->fused[i].weight,
+                        f->net->fused[i].scale, f->net->fused[i].shift, &act, target(f, s->out), err);
 }
 
 static int run_step(struct forward *f, size_t i, struct err *err) {
     const struct step *s = &f->net->plan.steps[i];
     const struct op *op = s->op;
-    float *to = target(f, s->out);
+    const struct op_kernels *k = op_kernels(op->kind);
+    struct task t = {.f = f,
+                     .kernels = k,
+                     .op = {.graph = f->net->graph, .op = op, .scratch = &f->scratch},
+                     .amax = f->amax[s->out]};
+    struct chw in[OP_INPUTS_MAX];
     size_t channels = (size_t)shape(f, s->out).c;
-    struct task t = {
-        f, op, op->in[0], s->out, value(f, op->in[0]), op->n_in > 1 ? value(f, op->in[1]) : NULL, to, {0}};
-    switch (op->kind) {
-    case OP_CONV:
-        if (run_conv(f, i, err))
-            return -1;
-        break;
-    case OP_BN:
-        pool_run(f->pool, channels, bn_plane, &t);
-        return 0;
-    case OP_ACT:
-        t.act = act_of(op);
-        pool_run(f->pool, channels, act_plane, &t);
-        return 0;
-    case OP_ADD:
-        pool_run(f->pool, channels, add_plane, &t);
-        return 0;
-    case OP_CONCAT:
-        concat(f, op, to);
-        return 0;
-    case OP_MAXPOOL:
-        pool_run(f->pool, channels, pool_plane, &t);
-        return 0;
-    case OP_UPSAMPLE:
-        pool_run(f->pool, channels, upsample_plane, &t);
-        return 0;
-    case OP_ATTN_V:
-        attention_values(op, value(f, op->in[0]), plane(f, op->in[0]), to);
-        break;
-    case OP_ATTN_MIX:
-        if (run_attention(f, op, to, err))
-            return -1;
-        break;
-    case OP_BOX_SOFTMAX:
-        run_box_softmax(f, op, to);
-        break;
-    case OP_SLICE:
-    case OP_DETACH:
-    case OP_BOX_DECODE:
-        return err_set(err, ERR_FAILED, "graph: operation %d is not part of calibration", (int)op->kind);
+    t.op.out = (struct op_value){target(f, s->out), 0, shape(f, s->out)};
+    for (int j = 0; j < op->n_in; j++) {
+        in[j] = shape(f, op->in[j]);
+        t.op.in[j] = (struct op_value){(float *)value(f, op->in[j]), 0, in[j]};
     }
-    pool_run(f->pool, channels, amax_plane, &t);
+    if (k->kept && grow(&f->kept, &f->kept_room, k->kept(op, in, t.op.out.shape), sizeof *f->kept, err))
+        return -1;
+    t.op.kept = f->kept;
+    if (k->channel) {
+        pool_run(f->scratch.pool, channels, make_channel, &t);
+        if (k->copies)
+            copy_amax(&t);
+        return 0;
+    }
+    if (op->kind == OP_CONV ? run_conv(f, i, err) : k->image(&t.op, 0, err))
+        return -1;
+    pool_run(f->scratch.pool, channels, amax_channel, &t);
     return 0;
 }
 

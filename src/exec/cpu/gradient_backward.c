@@ -1,113 +1,59 @@
 #include "base/grow.h"
 #include "exec/cpu/gradient_engine.h"
-#include "op/plane.h"
 #include "op/vec/vec.h"
 
 #include <math.h>
 #include <string.h>
 
-/* What the tasks of one step share, one for each plane of a value. */
+/* What the tasks of one step share. */
 struct task {
     const struct gradient *e;
     size_t step;
-    const struct op *op;
-    int in, out;
-    size_t channel; /* of in's first within out's gradient: concatenations */
-    bool add;
-    float factor; /* of a leaf */
     struct act act;
+    const struct op_kernels *kernels;
+    struct op_task op;
+    int k; /* of the inputs */
 };
 
-/* Where plane i of v's gradient lies, of all images. */
-static float *gradient_plane(const struct task *t, int v, size_t i) {
-    size_t channels = (size_t)t->e->net->plan.shapes[v].c;
-    return gradient_of(t->e, v, i / channels) + i % channels * plane_of(t->e, v);
-}
-
-static const float *value_plane(const struct task *t, int v, size_t i) {
-    size_t channels = (size_t)t->e->net->plan.shapes[v].c;
-    return value_of(t->e, v, i / channels) + i % channels * plane_of(t->e, v);
-}
-
-/* Through a convolution's BatchNorm and activation, to its output. */
+/* Through a convolution's BatchNorm and activation, to its output: plane i of all images. */
 static void normalize_plane(void *ctx, size_t i, int worker) {
     (void)worker;
     const struct task *t = ctx;
     const struct affine *a = &t->e->net->affines[t->step];
-    size_t n = plane_of(t->e, t->out), channels = (size_t)t->e->net->plan.shapes[t->out].c, c = i % channels;
-    vec_act_grad(output_of(t->e, t->step, i / channels) + c * n, gradient_plane(t, t->out, i), n, a->scale[c],
-                 a->shift[c], &t->act, output_gradient_of(t->e, t->step, i / channels) + c * n);
+    size_t channels = (size_t)t->op.out.shape.c, image = i / channels, c = i % channels,
+           n = op_plane(&t->op.out);
+    vec_act_grad(output_of(t->e, t->step, image) + c * n, op_channel(&t->op.d_out, image, c), n, a->scale[c],
+                 a->shift[c], &t->act, output_gradient_of(t->e, t->step, image) + c * n);
 }
 
-/* Adds to or stores in's gradient, which is `factor` times d. */
-static void put(const struct task *t, const float *d, float factor, size_t i) {
-    const struct act none = {0};
-    float *to = gradient_plane(t, t->in, i);
-    if (t->add)
-        vec_add(to, d, factor, plane_of(t->e, t->in), to);
-    else
-        vec_act(d, plane_of(t->e, t->in), factor, 0, &none, to);
-}
-
-static void bn_plane(void *ctx, size_t i, int worker) {
-    (void)worker;
+/* Plane i of an input's gradient. */
+static void back_plane(void *ctx, size_t i, int worker) {
     const struct task *t = ctx;
-    put(t, gradient_plane(t, t->out, i),
-        t->e->net->affines[t->step].scale[i % (size_t)t->e->net->plan.shapes[t->out].c], i);
+    size_t channels = (size_t)t->op.in[t->k].shape.c;
+    t->kernels->channel_back(&t->op, t->k, i / channels, i % channels, worker);
 }
 
-static void act_plane(void *ctx, size_t i, int worker) {
-    const struct task *t = ctx;
-    float *work = memory_of(t->e, t->step, SPAN_WORK) + (size_t)worker * plane_of(t->e, t->out);
-    vec_act_grad(value_plane(t, t->in, i), gradient_plane(t, t->out, i), plane_of(t->e, t->out), 1, 0,
-                 &t->act, t->add ? work : gradient_plane(t, t->in, i));
-    if (t->add)
-        put(t, work, 1, i);
-}
-
-/* A sum's or a concatenation's input: out's gradient from a channel on. */
-static void copy_plane(void *ctx, size_t i, int worker) {
-    (void)worker;
-    const struct task *t = ctx;
-    size_t channels = (size_t)t->e->net->plan.shapes[t->in].c, n = plane_of(t->e, t->in);
-    put(t, gradient_of(t->e, t->out, i / channels) + (t->channel + i % channels) * n, 1, i);
-}
-
-static void square_plane(void *ctx, size_t i, int worker) {
-    (void)worker;
-    const struct task *t = ctx;
-    t->e->squares[i] = vec_sum_squares(value_plane(t, t->in, i), plane_of(t->e, t->in));
-}
+/* A leaf: the sum of a plane's squares, and its gradient, factor times the leaf. */
+struct leaf {
+    struct gradient *e;
+    struct op_task op; /* the leaf as input 0 */
+    float factor;
+};
 
 static void leaf_plane(void *ctx, size_t i, int worker) {
-    const struct task *t = ctx;
-    square_plane(ctx, i, worker);
-    put(t, value_plane(t, t->in, i), t->factor, i);
-}
-
-static void pool_plane(void *ctx, size_t i, int worker) {
-    const struct task *t = ctx;
-    struct chw in = t->e->net->plan.shapes[t->in], out = t->e->net->plan.shapes[t->out];
-    size_t line = (size_t)(in.h * out.w);
-    float *top = memory_of(t->e, t->step, SPAN_WORK) + 2 * line * (size_t)worker;
-    float *to = gradient_plane(t, t->in, i);
-    if (!t->add)
-        memset(to, 0, plane_of(t->e, t->in) * sizeof *to);
-    plane_max_pool_grad(t->op, value_plane(t, t->in, i), in, gradient_plane(t, t->out, i), out, top,
-                        (int *)(void *)(top + line), to);
-}
-
-static void upsample_plane(void *ctx, size_t i, int worker) {
     (void)worker;
-    const struct task *t = ctx;
-    plane_upsample_grad(t->op, gradient_plane(t, t->out, i), t->e->net->plan.shapes[t->in], t->add,
-                        gradient_plane(t, t->in, i));
+    const struct leaf *t = ctx;
+    size_t channels = (size_t)t->op.in[0].shape.c, image = i / channels, c = i % channels;
+    const float *v = op_channel(&t->op.in[0], image, c);
+    t->e->squares[i] = vec_sum_squares(v, op_plane(&t->op.in[0]));
+    if (t->op.d_in[0].v)
+        op_pass_back(&t->op, 0, image, c, v, t->factor);
 }
 
 static int run_conv(struct gradient *e, size_t step, enum flow flow, struct err *err) {
     const struct step *s = &e->net->plan.steps[step];
     for (size_t image = 0; image < e->n && flow != FLOW_NONE; image++)
-        if (dgrad_run(e->net->plan.dgrads[s->op->conv], e->scratch, e->pool,
+        if (dgrad_run(e->net->plan.dgrads[s->op->conv], e->scratch.conv, e->scratch.pool,
                       output_gradient_of(e, step, image), flow == FLOW_ADD, memory_of(e, step, SPAN_WORK),
                       gradient_of(e, s->op->in[0], image), err))
             return -1;
@@ -159,91 +105,44 @@ static int show(struct gradient *e, size_t step, gradient_see_fn *see, void *ctx
     return see(ctx, (size_t)conv, e->call_list, n, err);
 }
 
-static int run_image(struct gradient *e, size_t step, size_t image, const enum flow *flows, struct err *err) {
-    const struct op *op = e->net->plan.steps[step].op;
-    int in = op->in[0];
-    float *d = gradient_of(e, op->out, image),
-          *d_in = flows[0] == FLOW_NONE ? NULL : gradient_of(e, in, image);
-    struct box_levels levels;
-    const float *softmax;
-    size_t stride;
-    switch (op->kind) {
-    case OP_ATTN_V:
-        attention_values_grad(op, d, plane_of(e, in), d_in);
-        return 0;
-    case OP_ATTN_MIX:
-        softmax = softmax_of(e, step, image, &stride);
-        return attention_mix_grad(&e->attention, op, value_of(e, in, image), plane_of(e, in), softmax, stride,
-                                  d, d_in, err);
-    case OP_BOX_SOFTMAX:
-        levels_of(e, op, flows, image, &levels);
-        box_softmax_grad(e->net->graph, &levels, value_of(e, op->out, image), d);
-        return 0;
-    case OP_BOX_DECODE:
-        levels_of(e, op, flows, image, &levels);
-        box_decode_grad(e->pool, e->net->graph, &levels, value_of(e, op->out, image), d,
-                        e->net->graph->reg_max > 1 ? d_in : NULL);
-        return 0;
-    default:
-        return err_set(err, ERR_FAILED, "graph: unknown operation %d", (int)op->kind);
-    }
-}
-
 static int run_step(struct gradient *e, size_t i, gradient_see_fn *see, void *ctx, struct err *err) {
     const struct step *s = &e->net->plan.steps[i];
     const struct op *op = s->op;
     const enum flow *flows = &e->net->plan.flows[i * OP_INPUTS_MAX];
-    struct task t = {
-        .e = e, .step = i, .op = op, .in = op->in[0], .out = s->out, .add = flows[0] == FLOW_ADD};
-    switch (op->kind) {
-    case OP_CONV:
-        t.act = step_act(s->act);
+    const struct op_kernels *k = op_kernels(op->kind);
+    struct task t = {e, i, s->act ? s->act->act : (struct act){0}, k, gradient_task(e, i, true), 0};
+    if (op->kind == OP_CONV) {
         tell_watch(e, (size_t)op->conv, true);
         if (is_fused(s))
             for_planes(e, s->out, normalize_plane, &t);
         if (run_conv(e, i, flows[0], err))
             return err_wrap(err, "%s", e->net->graph->convs[op->conv].name);
         return e->net->plan.first_step[op->conv] == (int)i ? show(e, i, see, ctx, err) : 0;
-    case OP_BN:
-        for_planes(e, s->out, bn_plane, &t);
-        return 0;
-    case OP_ACT:
-        t.act = step_act(op);
-        for_planes(e, s->out, act_plane, &t);
-        return 0;
-    case OP_ADD:
-    case OP_CONCAT:
-        for (int k = 0; k < op->n_in; k++) {
-            t.in = op->in[k];
-            t.add = flows[k] == FLOW_ADD;
-            if (flows[k] != FLOW_NONE)
-                for_planes(e, t.in, copy_plane, &t);
-            t.channel += op->kind == OP_CONCAT ? (size_t)e->net->plan.shapes[t.in].c : 0;
-        }
-        return 0;
-    case OP_MAXPOOL:
-        for_planes(e, t.in, pool_plane, &t);
-        return 0;
-    case OP_UPSAMPLE:
-        for_planes(e, t.in, upsample_plane, &t);
-        return 0;
-    default:
-        for (size_t image = 0; image < e->n; image++)
-            if (run_image(e, i, image, flows, err))
-                return -1;
-        return 0;
     }
+    for (; k->channel_back && t.k < op->n_in; t.k++)
+        if (t.op.d_in[t.k].v)
+            for_planes(e, op->in[t.k], back_plane, &t);
+    for (size_t image = 0; k->image_back && image < e->n; image++)
+        if (k->image_back(&t.op, image, err))
+            return -1;
+    return 0;
 }
 
 /* The loss so far plus that of leaf i, and the leaf's own gradient: d mean(v^2) / d v = 2 v / n. */
 static int start_at_leaf(struct gradient *e, size_t i, struct err *err) {
-    struct task t = {.e = e, .in = e->net->graph->leaves[i], .add = e->net->plan.leaf_flows[i] == FLOW_ADD};
-    size_t planes = e->n * (size_t)e->net->plan.shapes[t.in].c;
-    double sum = 0, n = (double)(planes * plane_of(e, t.in)), leaves = (double)e->net->graph->n_leaves;
+    int v = e->net->graph->leaves[i];
+    struct chw shape = e->net->plan.shapes[v];
+    struct leaf t = {.e = e};
+    size_t planes = e->n * (size_t)shape.c;
+    double sum = 0, n = (double)(planes * plane_of(e, v)), leaves = (double)e->net->graph->n_leaves;
     if (grow(&e->squares, &e->squares_room, planes, sizeof *e->squares, err))
         return -1;
     t.factor = (float)(2 / (n * leaves));
-    for_planes(e, t.in, e->net->plan.leaf_flows[i] == FLOW_NONE ? square_plane : leaf_plane, &t);
+    t.op.in[0] = (struct op_value){(float *)value_of(e, v, 0), image_stride(e, v), shape};
+    if (e->net->plan.leaf_flows[i] != FLOW_NONE)
+        t.op.d_in[0] = (struct op_value){gradient_of(e, v, 0), gradient_stride(e, v), shape};
+    t.op.add[0] = e->net->plan.leaf_flows[i] == FLOW_ADD;
+    for_planes(e, v, leaf_plane, &t);
     for (size_t p = 0; p < planes; p++)
         sum += e->squares[p];
     e->loss += sum / n / leaves;

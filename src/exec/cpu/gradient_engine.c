@@ -63,35 +63,34 @@ float *output_gradient_of(const struct gradient *e, size_t step, size_t image) {
                        : gradient_of(e, s->out, image);
 }
 
-float *softmax_of(const struct gradient *e, size_t step, size_t image, size_t *stride) {
-    const struct op *op = e->net->plan.steps[step].op;
-    int64_t n = (int64_t)plane_of(e, op->in[0]);
-    *stride = value_room((struct chw){1, n, n}, 1);
-    return memory_of(e, step, SPAN_ATTENTION) + image * (size_t)op->heads * *stride;
-}
-
-struct act step_act(const struct op *act) {
-    return act ? act->act : (struct act){0};
-}
-
-void levels_of(const struct gradient *e, const struct op *op, const enum flow *flows, size_t image,
-               struct box_levels *out) {
-    int first = op->n_in - e->net->graph->levels;
-    *out = (struct box_levels){.n = e->net->graph->levels};
-    for (int i = 0; i < out->n; i++) {
-        int v = op->in[first + i];
-        out->maps[i] = value_of(e, v, image);
-        out->grads[i] = flows && flows[first + i] != FLOW_NONE ? gradient_of(e, v, image) : NULL;
-        out->shapes[i] = e->net->plan.shapes[v];
-        out->cells += plane_of(e, v);
+struct op_task gradient_task(struct gradient *e, size_t step, bool backward) {
+    const struct step *s = &e->net->plan.steps[step];
+    const enum flow *flows = &e->net->plan.flows[step * OP_INPUTS_MAX];
+    struct op_task t = {
+        .graph = e->net->graph,
+        .op = s->op,
+        .scratch = &e->scratch,
+        .out = {target_of(e, s->out, 0), image_stride(e, s->out), e->net->plan.shapes[s->out]},
+        .kept = memory_of(e, step, SPAN_KEPT),
+        .work = memory_of(e, step, SPAN_WORK)};
+    if (backward)
+        t.d_out = (struct op_value){gradient_of(e, s->out, 0), gradient_stride(e, s->out), t.out.shape};
+    for (int k = 0; k < s->op->n_in; k++) {
+        int v = s->op->in[k];
+        struct chw shape = e->net->plan.shapes[v];
+        t.in[k] = (struct op_value){(float *)value_of(e, v, 0), image_stride(e, v), shape};
+        if (backward && flows[k] != FLOW_NONE)
+            t.d_in[k] = (struct op_value){gradient_of(e, v, 0), gradient_stride(e, v), shape};
+        t.add[k] = flows[k] == FLOW_ADD;
     }
+    return t;
 }
 
 void for_planes(const struct gradient *e, int v, pool_fn *fn, void *ctx) {
     enum { WORTH_A_START = 1 << 14 /* floats */ };
     size_t planes = e->n * (size_t)e->net->plan.shapes[v].c;
     if (planes * plane_of(e, v) >= WORTH_A_START) {
-        pool_run(e->pool, planes, fn, ctx);
+        pool_run(e->scratch.pool, planes, fn, ctx);
         return;
     }
     for (size_t i = 0; i < planes; i++)
@@ -128,7 +127,7 @@ int gradient_new(const struct gradient_net *net, struct pool *pool, struct gradi
     if (!e)
         return err_nomem(err);
     e->net = net;
-    e->pool = pool;
+    e->scratch.pool = pool;
     e->calls = calloc(calls + 1, sizeof *e->calls);
     e->call_list = calloc(calls + 1, sizeof(struct conv_call *));
     e->dense = calloc(3 * (calls + 1), sizeof *e->dense);
@@ -138,9 +137,8 @@ int gradient_new(const struct gradient_net *net, struct pool *pool, struct gradi
     }
     for (size_t i = 0; i < calls; i++)
         e->call_list[i] = &e->calls[i];
-    if (make_arena(e, err) || conv_scratch_new(pool, &e->scratch, err))
+    if (make_arena(e, err) || conv_scratch_new(pool, &e->scratch.conv, err))
         goto fail;
-    e->attention = (struct attention){.scratch = e->scratch, .pool = pool};
     *out = e;
     return 0;
 fail:
@@ -154,8 +152,8 @@ void gradient_free(struct gradient **gradient) {
         return;
     for (size_t i = 0; e->dense && i < 3 * most_calls(e->net); i++)
         free(e->dense[i].values);
-    conv_scratch_free(&e->scratch);
-    free(e->attention.memory);
+    conv_scratch_free(&e->scratch.conv);
+    free(e->scratch.memory);
     free(e->calls);
     free(e->call_list);
     free(e->dense);

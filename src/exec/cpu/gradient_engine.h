@@ -4,8 +4,7 @@
 
 #include "exec/cpu/gradient.h"
 #include "exec/gradient_plan.h"
-#include "op/attention.h"
-#include "op/box.h"
+#include "op/op.h"
 
 /* The BatchNorm of a step as scale and shift of each channel; 1 and 0 without one. */
 struct affine {
@@ -29,9 +28,7 @@ struct gradient_net {
 
 struct gradient {
     const struct gradient_net *net;
-    struct pool *pool;
-    struct conv_scratch *scratch;
-    struct attention attention;
+    struct op_scratch scratch;
     float *arena;
     size_t arena_bytes;
     struct dense *dense; /* x, y and g of each call of one convolution */
@@ -63,16 +60,8 @@ float *output_gradient_of(const struct gradient *e, size_t step, size_t image);
 size_t output_stride(const struct gradient *e, size_t step);
 size_t output_gradient_stride(const struct gradient *e, size_t step);
 
-/* The softmax of step's attention over one image, and the distance between its heads'. */
-float *softmax_of(const struct gradient *e, size_t step, size_t image, size_t *stride);
-
-/* The activation of a step, off where it has none. */
-struct act step_act(const struct op *act);
-
-/* The levels that op reads, of an image; with their gradients where flows (of op's inputs) say so, or NULL.
- */
-void levels_of(const struct gradient *e, const struct op *op, const enum flow *flows, size_t image,
-               struct box_levels *out);
+/* A step's operation at work, with its gradients for a backward pass. */
+struct op_task gradient_task(struct gradient *e, size_t step, bool backward);
 
 /* A loop over the planes of a value of all images, fn(ctx, image * channels + channel, worker), on all
  * threads where it is worth their start. */

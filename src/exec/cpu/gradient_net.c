@@ -26,7 +26,6 @@ static int make_convs(struct gradient_net *n, struct err *err) {
 
 static int make_affine(struct gradient_net *n, size_t step, struct err *err) {
     const struct step *s = &n->plan.steps[step];
-    const struct op *bn = s->op->kind == OP_BN ? s->op : s->bn;
     struct affine *a = &n->affines[step];
     size_t channels = (size_t)n->plan.shapes[s->out].c;
     a->scale = malloc(channels * sizeof *a->scale);
@@ -35,8 +34,8 @@ static int make_affine(struct gradient_net *n, size_t step, struct err *err) {
         return err_nomem(err);
     for (size_t c = 0; c < channels; c++) {
         double scale = 1, shift = 0;
-        if (bn)
-            bn_affine(&n->graph->bns[bn->bn], c, &scale, &shift);
+        if (s->bn)
+            bn_affine(&n->graph->bns[s->bn->bn], c, &scale, &shift);
         a->scale[c] = (float)scale;
         a->shift[c] = (float)shift;
     }
@@ -61,7 +60,7 @@ int gradient_net_new(const struct graph *graph, int size, int batch, int threads
     if (make_convs(n, err))
         goto fail;
     for (size_t i = 0; i < n->plan.n_steps; i++)
-        if ((is_fused(&n->plan.steps[i]) || n->plan.steps[i].op->kind == OP_BN) && make_affine(n, i, err))
+        if (is_fused(&n->plan.steps[i]) && make_affine(n, i, err))
             goto fail;
     *out = n;
     return 0;

@@ -1,4 +1,6 @@
-#include "op/plane.h"
+#include "op/max_pool.h"
+
+#include "op/op.h"
 
 #include <math.h>
 #include <string.h>
@@ -33,7 +35,7 @@ static void run_max(const struct op *op, const float *from, struct chw in, int64
     }
 }
 
-void plane_max_pool(const struct op *op, const float *from, struct chw in, float *to, struct chw out) {
+void max_pool_plane(const struct op *op, const float *from, struct chw in, float *to, struct chw out) {
     enum { COLUMNS = 512 };
     float columns[COLUMNS];
     int64_t run = (COLUMNS - op->kernel) / op->stride + 1;
@@ -42,7 +44,7 @@ void plane_max_pool(const struct op *op, const float *from, struct chw in, float
             run_max(op, from, in, y, x, x + run < out.w ? x + run : out.w, columns, to + y * out.w + x);
 }
 
-void plane_max_pool_grad(const struct op *op, const float *from, struct chw in, const float *d,
+void max_pool_plane_grad(const struct op *op, const float *from, struct chw in, const float *d,
                          struct chw out, float *top, int *where, float *to) {
     int64_t first, end;
     for (int64_t iy = 0; iy < in.h; iy++)
@@ -66,25 +68,31 @@ void plane_max_pool_grad(const struct op *op, const float *from, struct chw in, 
     }
 }
 
-void plane_upsample(const struct op *op, const float *from, struct chw in, float *to, struct chw out) {
-    for (int64_t y = 0; y < in.h; y++, from += in.w) {
-        const float *row = to;
-        for (int64_t x = 0; x < in.w; x++)
-            for (int k = 0; k < op->scale; k++)
-                *to++ = from[x];
-        for (int k = 1; k < op->scale; k++, to += out.w)
-            memcpy(to, row, (size_t)out.w * sizeof *to);
-    }
+struct chw op_shape_max_pool(const struct graph *g, const struct op *op, const struct chw *in) {
+    (void)g;
+    return (struct chw){in[0].c, shape_windows(in[0].h, op->kernel, op->stride, op->pad, 1),
+                        shape_windows(in[0].w, op->kernel, op->stride, op->pad, 1)};
 }
 
-void plane_upsample_grad(const struct op *op, const float *d, struct chw in, bool add, float *to) {
-    int64_t s = op->scale, row = in.w * s;
-    for (int64_t y = 0; y < in.h; y++, d += s * row)
-        for (int64_t x = 0; x < in.w; x++, to++) {
-            float sum = 0;
-            for (int64_t ky = 0; ky < s; ky++)
-                for (int64_t kx = 0; kx < s; kx++)
-                    sum += d[ky * row + x * s + kx];
-            *to = add ? *to + sum : sum;
-        }
+static void forward(const struct op_task *t, size_t image, size_t channel) {
+    max_pool_plane(t->op, op_channel(&t->in[0], image, channel), t->in[0].shape,
+                   op_channel(&t->out, image, channel), t->out.shape);
 }
+
+static size_t work(const struct op *op, const struct chw *in, struct chw out) {
+    (void)op;
+    return 2 * (size_t)(in[0].h * out.w);
+}
+
+static void back(const struct op_task *t, int k, size_t image, size_t channel, int worker) {
+    size_t line = (size_t)(t->in[k].shape.h * t->out.shape.w);
+    float *top = t->work + 2 * line * (size_t)worker, *to = op_channel(&t->d_in[k], image, channel);
+    if (!t->add[k])
+        memset(to, 0, op_plane(&t->d_in[k]) * sizeof *to);
+    max_pool_plane_grad(t->op, op_channel(&t->in[k], image, channel), t->in[k].shape,
+                        op_channel(&t->d_out, image, channel), t->out.shape, top, (int *)(void *)(top + line),
+                        to);
+}
+
+const struct op_kernels op_kernels_max_pool = {
+    .channel = forward, .channel_back = back, .work = work, .back_reads_in = true};
