@@ -78,20 +78,15 @@ static void touch_backward(struct gradient_plan *p, size_t i, size_t batch, int 
         return;
     }
     const struct op_kernels *kernels = op_kernels(s->op->kind);
-    struct chw shapes[OP_INPUTS_MAX], out = p->shapes[s->out];
-    for (int k = 0; k < s->op->n_in; k++) {
-        shapes[k] = p->shapes[s->op->in[k]];
-        if (kernels->back_reads_in)
-            touch_value(p, s->op->in[k], batch, time);
-    }
+    size_t kept = op_room(kernels->kept, s->op, p->shapes), work = op_room(kernels->work, s->op, p->shapes);
+    for (int k = 0; k < s->op->n_in && kernels->back_reads_in; k++)
+        touch_value(p, s->op->in[k], batch, time);
     if (kernels->back_reads_out)
         touch_value(p, s->out, batch, time);
-    if (kernels->kept)
-        for (int t = (int)i; t <= time; t += time - (int)i)
-            touch(span_of_step(p, i, SPAN_KEPT), kernels->kept(s->op, shapes, out) * batch, t);
-    if (kernels->work && threads > 0)
-        touch(span_of_step(p, i, SPAN_WORK), spans_room(kernels->work(s->op, shapes, out) * (size_t)threads),
-              time);
+    for (int t = (int)i; kept && t <= time; t += time - (int)i)
+        touch(span_of_step(p, i, SPAN_KEPT), kept * batch, t);
+    if (work && threads > 0)
+        touch(span_of_step(p, i, SPAN_WORK), spans_room(work * (size_t)threads), time);
 }
 
 int gradient_plan_place(struct gradient_plan *p, size_t batch, int threads, struct err *err) {

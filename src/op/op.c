@@ -10,6 +10,13 @@ const struct op_kernels *op_kernels(enum op_kind kind) {
     return all[kind];
 }
 
+size_t op_room(op_room_fn *room, const struct op *op, const struct chw *shapes) {
+    struct chw in[OP_INPUTS_MAX];
+    for (int k = 0; k < op->n_in; k++)
+        in[k] = shapes[op->in[k]];
+    return room ? room(op, in, shapes[op->out]) : 0;
+}
+
 size_t op_first_channel(const struct op_task *t, int k) {
     size_t first = 0;
     while (k-- > 0)

@@ -67,6 +67,9 @@ static inline float *op_channel(const struct op_value *v, size_t image, size_t c
     return v->v + image * v->apart + channel * op_plane(v);
 }
 
+/* What `room` says of op, 0 if it is NULL. shapes: of all values of the graph. */
+size_t op_room(op_room_fn *room, const struct op *op, const struct chw *shapes);
+
 /* The first channel of input k among those of all inputs one after another. */
 size_t op_first_channel(const struct op_task *task, int k);
 

@@ -209,14 +209,11 @@ static int run_step(struct forward *f, size_t i, struct err *err) {
                      .kernels = k,
                      .op = {.graph = f->net->graph, .op = op, .scratch = &f->scratch},
                      .amax = f->amax[s->out]};
-    struct chw in[OP_INPUTS_MAX];
-    size_t channels = (size_t)shape(f, s->out).c;
+    size_t channels = (size_t)shape(f, s->out).c, kept = op_room(k->kept, op, f->net->plan.shapes);
     t.op.out = (struct op_value){target(f, s->out), 0, shape(f, s->out)};
-    for (int j = 0; j < op->n_in; j++) {
-        in[j] = shape(f, op->in[j]);
-        t.op.in[j] = (struct op_value){(float *)value(f, op->in[j]), 0, in[j]};
-    }
-    if (k->kept && grow(&f->kept, &f->kept_room, k->kept(op, in, t.op.out.shape), sizeof *f->kept, err))
+    for (int j = 0; j < op->n_in; j++)
+        t.op.in[j] = (struct op_value){(float *)value(f, op->in[j]), 0, shape(f, op->in[j])};
+    if (grow(&f->kept, &f->kept_room, kept, sizeof *f->kept, err))
         return -1;
     t.op.kept = f->kept;
     if (k->channel) {

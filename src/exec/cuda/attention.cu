@@ -1,7 +1,9 @@
 /* Small products for every image and head, and softmax over rows. */
 #include "exec/cuda/each.cuh"
+#include "exec/cuda/op.h"
 #include "exec/cuda/sums.cuh"
 
+#include <cmath>
 #include <math_constants.h>
 
 enum { TILE = 32, DEPTH = 16 };
@@ -101,3 +103,68 @@ void cuda_softmax_grad(cudaStream_t s, const float *v, float *d, int n, int rows
     softmax_grad_kernel<<<dim3((unsigned)((rows + 7) / 8), (unsigned)matrices), dim3(32, 8), 0, s>>>(
         v, d, n, rows, each_v, each_d);
 }
+
+/* ---- as operations ---- */
+
+/* V's channels of a head in a map of all heads' Q, K and V. */
+static struct view values_of(const struct op *op, struct view qkv, int head) {
+    return view_channels(qkv, head * (2 * op->key_dim + op->head_dim) + 2 * op->key_dim, op->head_dim);
+}
+
+static void v_forward(const struct cuda_task *t) {
+    for (int h = 0; h < t->op->heads; h++)
+        cuda_copy(t->stream, values_of(t->op, t->in[0], h), 1, false,
+                  view_channels(t->out, h * t->op->head_dim, t->op->head_dim));
+}
+
+static void v_back(const struct cuda_task *t) {
+    for (int h = 0; h < t->op->heads; h++)
+        cuda_copy(t->stream, view_channels(t->d_out, h * t->op->head_dim, t->op->head_dim), 1, true,
+                  values_of(t->op, t->d_in[0], h));
+}
+
+/* `channels` of each head from channel `from` of its part in v on: a row a position. */
+static struct matrices rows_of(struct view v, int from, int channels) {
+    return {v.p + from, (size_t)(v.h * v.w) * (size_t)v.stride, (size_t)channels, v.stride, 1};
+}
+
+static struct matrices turned(struct matrices m) {
+    return {m.p, m.images, m.heads, m.col, m.row};
+}
+
+/* A square matrix for each head and image, of what op_attention_mix keeps. */
+static struct matrices maps_of(const struct cuda_task *t, float *p) {
+    int n = t->in[0].h * t->in[0].w;
+    return {p, t->room, t->room / (size_t)t->op->heads, n, 1};
+}
+
+static void mix_forward(const struct cuda_task *t) {
+    struct view qkv = t->in[0];
+    int n = qkv.h * qkv.w, heads = t->op->heads, kd = t->op->key_dim, hd = t->op->head_dim,
+        head = 2 * kd + hd;
+    struct matrices map = maps_of(t, t->kept);
+    cuda_products(t->stream, rows_of(qkv, 0, head), turned(rows_of(qkv, kd, head)), map, n, n, kd,
+                  (float)pow(kd, -0.5), false, qkv.n, heads);
+    cuda_softmax(t->stream, map.p, n, n, map.heads, qkv.n * heads);
+    cuda_products(t->stream, map, rows_of(qkv, 2 * kd, head), rows_of(t->out, 0, hd), n, hd, n, 1, false,
+                  qkv.n, heads);
+}
+
+static void mix_back(const struct cuda_task *t) {
+    struct view qkv = t->in[0], d_qkv = t->d_in[0];
+    int n = qkv.h * qkv.w, heads = t->op->heads, kd = t->op->key_dim, hd = t->op->head_dim,
+        head = 2 * kd + hd;
+    float factor = (float)pow(kd, -0.5);
+    struct matrices map = maps_of(t, t->kept), d_map = maps_of(t, t->work), out = rows_of(t->d_out, 0, hd);
+    cuda_products(t->stream, out, turned(rows_of(qkv, 2 * kd, head)), d_map, n, n, hd, 1, false, qkv.n,
+                  heads);
+    cuda_softmax_grad(t->stream, map.p, d_map.p, n, n, map.heads, map.heads, qkv.n * heads);
+    cuda_products(t->stream, d_map, rows_of(qkv, kd, head), rows_of(d_qkv, 0, head), n, kd, n, factor, true,
+                  qkv.n, heads);
+    cuda_products(t->stream, turned(d_map), rows_of(qkv, 0, head), rows_of(d_qkv, kd, head), n, kd, n, factor,
+                  true, qkv.n, heads);
+    cuda_products(t->stream, turned(map), out, rows_of(d_qkv, 2 * kd, head), n, hd, n, 1, true, qkv.n, heads);
+}
+
+const struct cuda_op cuda_op_attention_v = {v_forward, v_back},
+                     cuda_op_attention_mix = {mix_forward, mix_back};

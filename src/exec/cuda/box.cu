@@ -1,6 +1,7 @@
-/* The head's decoding (ops/box.h), one thread an element. */
+/* The head's decoding (op/box.h), one thread an element. */
 #include "exec/cuda/act.cuh"
 #include "exec/cuda/each.cuh"
+#include "exec/cuda/op.h"
 
 /* Pixel of a level's map that cell `cell` of image `image` stands for, and of the cells' values. */
 static __device__ unsigned map_pixel(struct view level, unsigned image, unsigned cell) {
@@ -86,3 +87,50 @@ void cuda_box_decode_grad(cudaStream_t s, struct view made, struct view d, int b
             *to += (*at(d, pixel, c % 2 + 2) + (c < 2 ? -0.5f : 0.5f) * *at(d, pixel, c % 2)) * stride;
     });
 }
+
+/* ---- as operations ---- */
+
+/* The last inputs are the levels, whose cells follow each other. */
+template <class F> static void each_level(const struct cuda_task *t, F f) {
+    const struct graph *g = t->graph;
+    for (int i = 0, k = t->op->n_in - g->levels, cell = 0; i < g->levels;
+         cell += t->in[k].h * t->in[k].w, i++, k++)
+        f(k, g->strides[i], cell);
+}
+
+static void softmax_forward(const struct cuda_task *t) {
+    each_level(t, [=](int k, float, int cell) {
+        cuda_box_softmax(t->stream, t->in[k], t->graph->reg_max, cell, t->out);
+    });
+}
+
+static void softmax_back(const struct cuda_task *t) {
+    each_level(t, [=](int k, float, int cell) {
+        if (t->d_in[k].p)
+            cuda_box_softmax_grad(t->stream, t->out, t->d_out, t->graph->reg_max, cell, t->d_in[k]);
+    });
+}
+
+static void decode_forward(const struct cuda_task *t) {
+    int bins = t->graph->reg_max;
+    struct view none = {};
+    each_level(t, [=](int k, float stride, int cell) {
+        cuda_box_decode(t->stream, t->in[k], bins > 1 ? t->in[0] : none, bins, stride, cell, t->out);
+    });
+}
+
+/* A level that nobody wants still has its size. */
+static void decode_back(const struct cuda_task *t) {
+    int bins = t->graph->reg_max;
+    struct view none = {};
+    each_level(t, [=](int k, float stride, int cell) {
+        struct view level = t->in[k];
+        level.p = t->d_in[k].p;
+        level.stride = t->d_in[k].stride;
+        cuda_box_decode_grad(t->stream, t->out, t->d_out, bins, stride, cell, level,
+                             bins > 1 ? t->d_in[0] : none);
+    });
+}
+
+const struct cuda_op cuda_op_box_softmax = {softmax_forward, softmax_back};
+const struct cuda_op cuda_op_box_decode = {decode_forward, decode_back};

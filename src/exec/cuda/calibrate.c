@@ -2,7 +2,7 @@
 #include "exec/cuda/net.h"
 #include "exec/cuda/upload.h"
 #include "exec/forward_plan.h"
-#include "exec/spans.h"
+#include "op/op.h"
 
 #include <stdlib.h>
 #include <string.h>
@@ -13,8 +13,7 @@ struct card_calibration {
     struct net net;
     struct forward_plan plan;
     int batch;
-    float *arena, *images, *softmax;
-    size_t softmax_stride;
+    float *arena, *images, *kept;
     struct upload upload;
     struct slab amax; /* of each convolution: over all images, then over AWQ's */
     size_t *amax_at;
@@ -31,24 +30,21 @@ static struct view view_of(const struct card_calibration *c, int v, int n) {
     return (struct view){root + p->channel, n, (int)s.h, (int)s.w, (int)s.c, (int)whole.c};
 }
 
-/* The largest softmax of an attention, of one image. */
-static size_t softmax_room(struct card_calibration *c) {
+/* The most that any operation keeps of an image, for a backward pass that is none here. */
+static size_t kept_room(const struct card_calibration *c) {
     size_t room = 0;
     for (size_t i = 0; i < c->plan.n_steps; i++) {
         const struct op *op = c->plan.steps[i].op;
-        if (op->kind != OP_ATTN_MIX)
-            continue;
-        size_t n = (size_t)(c->plan.shapes[op->in[0]].h * c->plan.shapes[op->in[0]].w), each = n * n;
-        c->softmax_stride = each > c->softmax_stride ? each : c->softmax_stride;
-        room = each * (size_t)op->heads > room ? each * (size_t)op->heads : room;
+        size_t kept = op_room(op_kernels(op->kind)->kept, op, c->plan.shapes);
+        room = kept > room ? kept : room;
     }
     return room;
 }
 
 /* Memory for as many images at once as there is room for. */
 static int make_room(struct card_calibration *c, const struct calib_set *images, int count, struct err *err) {
-    size_t pixels = numel(c->plan.shapes[0]), softmax = softmax_room(c);
-    size_t each = (c->plan.arena + pixels + softmax) * sizeof(float) + UPLOAD_SIDES * images->image_bytes;
+    size_t pixels = numel(c->plan.shapes[0]), kept = kept_room(c);
+    size_t each = (c->plan.arena + pixels + kept) * sizeof(float) + UPLOAD_SIDES * images->image_bytes;
     int wanted = count < BATCH ? count : BATCH;
     for (c->batch = wanted; c->batch > 1 && (size_t)c->batch * each > device_room();)
         c->batch = (c->batch + 1) / 2;
@@ -57,7 +53,7 @@ static int make_room(struct card_calibration *c, const struct calib_set *images,
     size_t n = (size_t)c->batch;
     if (device_new((void **)&c->arena, n * c->plan.arena * sizeof(float), err) ||
         device_new((void **)&c->images, n * pixels * sizeof(float), err) ||
-        device_new((void **)&c->softmax, n * softmax * sizeof(float), err))
+        device_new((void **)&c->kept, n * kept * sizeof(float), err))
         return -1;
     int ret = upload_new(c->net.cuda, images->image_bytes, c->batch, &c->upload, err);
     return ret > 0 ? device_full(err, UPLOAD_SIDES * n * images->image_bytes) : ret;
@@ -77,9 +73,13 @@ static void run_step(struct card_calibration *c, size_t i, int n, int n_awq) {
     const struct step *s = &c->plan.steps[i];
     const struct op *op = s->op;
     cudaStream_t stream = c->net.cuda->stream;
-    struct view in[OP_INPUTS_MAX];
+    struct cuda_task t = net_task(&c->net, i, op);
+    struct view *in = t.in;
     for (int k = 0; k < op->n_in; k++)
         in[k] = view_of(c, op->in[k], n);
+    t.out = view_of(c, s->out, n);
+    t.kept = c->kept;
+    t.room = op_room(op_kernels(op->kind)->kept, op, c->plan.shapes);
     if (op->kind == OP_CONV) {
         struct conv_geometry g = conv_geometry(&c->net.graph->convs[op->conv]);
         float *all = c->amax.device + c->amax_at[op->conv];
@@ -91,7 +91,7 @@ static void run_step(struct card_calibration *c, size_t i, int n, int n_awq) {
                           view_of(c, s->out, n));
         cuda_trace_end(c->net.cuda->trace, stream);
     } else if (c->plan.places[s->out].made)
-        net_operate(&c->net, i, op, in, view_of(c, s->out, n), c->softmax, c->softmax_stride);
+        cuda_op(op->kind)->forward(&t);
 }
 
 /* What the card found, into amax. */
@@ -136,7 +136,7 @@ int cuda_calibrate(struct backend *backend, struct calibration *to, struct err *
 out:
     cudaFree(c.arena);
     cudaFree(c.images);
-    cudaFree(c.softmax);
+    cudaFree(c.kept);
     upload_free(&c.upload);
     slab_free(&c.amax);
     free(c.amax_at);

@@ -1,8 +1,7 @@
 #include "exec/cuda/gradient.h"
 
-#include "exec/spans.h"
+#include "op/op.h"
 
-#include <math.h>
 #include <stdlib.h>
 
 static struct view view_at(const struct device_gradient *e, float *root, const struct part *part, int v,
@@ -38,22 +37,18 @@ static struct view output_gradient_of(const struct device_gradient *e, size_t st
                                           : gradient_of(e, e->plan.steps[step].out, n);
 }
 
-static size_t softmax_stride(const struct device_gradient *e, const struct op *op) {
-    int64_t n = e->plan.shapes[op->in[0]].h * e->plan.shapes[op->in[0]].w;
-    return value_room((struct chw){1, n, n}, 1);
+/* Floats that a step keeps from an image's forward for its backward. */
+static size_t kept_of(const struct device_gradient *e, size_t step) {
+    const struct op *op = e->plan.steps[step].op;
+    return op_room(op_kernels(op->kind)->kept, op, e->plan.shapes);
 }
 
-/* Of all images: attention's gradient of its map. */
+/* What backward works in beside it, of all images: as much as is kept. */
 static size_t work_floats(const struct device_gradient *e) {
     size_t room = 0;
-    for (size_t i = 0; i < e->plan.n_steps; i++) {
-        const struct op *op = e->plan.steps[i].op;
-        if (op->kind == OP_ATTN_MIX) {
-            size_t need = softmax_stride(e, op) * (size_t)op->heads * (size_t)e->batch;
-            room = need > room ? need : room;
-        }
-    }
-    return room;
+    for (size_t i = 0; i < e->plan.n_steps; i++)
+        room = kept_of(e, i) > room ? kept_of(e, i) : room;
+    return room * (size_t)e->batch;
 }
 
 /* 1 where the card has no room. */
@@ -98,29 +93,49 @@ void device_gradient_free(struct device_gradient *e) {
     *e = (struct device_gradient){0};
 }
 
-static void forward_step(struct device_gradient *e, size_t i, int n) {
+/* A step's operation on n images, with its gradients for a backward pass. */
+static struct cuda_task task_of(const struct device_gradient *e, size_t i, int n, bool backward) {
     const struct step *s = &e->plan.steps[i];
-    const struct op *op = s->op;
-    const struct act none = {0};
-    cudaStream_t stream = e->net.cuda->stream;
-    struct view in[OP_INPUTS_MAX], out = value_of(e, s->out, n);
-    for (int k = 0; k < op->n_in; k++)
-        in[k] = value_of(e, op->in[k], n);
-    if (op->kind != OP_CONV) {
-        bool mixes = op->kind == OP_ATTN_MIX;
-        net_operate(&e->net, i, op, in, out,
-                    mixes ? e->arena + step_span(&e->plan, i, SPAN_ATTENTION)->at : NULL,
-                    mixes ? softmax_stride(e, op) : 0);
-        return;
+    const enum flow *flows = &e->plan.flows[i * OP_INPUTS_MAX];
+    struct cuda_task t = net_task(&e->net, i, s->op);
+    t.out = value_of(e, s->out, n);
+    t.kept = e->arena + step_span(&e->plan, i, SPAN_KEPT)->at;
+    t.work = e->work;
+    t.room = kept_of(e, i);
+    if (backward)
+        t.d_out = gradient_of(e, s->out, n);
+    for (int k = 0; k < s->op->n_in; k++) {
+        t.in[k] = value_of(e, s->op->in[k], n);
+        if (backward && flows[k] != FLOW_NONE)
+            t.d_in[k] = gradient_of(e, s->op->in[k], n);
+        t.add[k] = flows[k] == FLOW_ADD;
     }
-    struct conv_geometry g = conv_geometry(&e->net.graph->convs[op->conv]);
+    return t;
+}
+
+static void conv_forward_step(struct device_gradient *e, size_t i, int n) {
+    const struct step *s = &e->plan.steps[i];
+    const struct act none = {0};
+    size_t conv = (size_t)s->op->conv;
+    cudaStream_t stream = e->net.cuda->stream;
+    struct conv_geometry g = conv_geometry(&e->net.graph->convs[conv]);
     struct view y = output_of(e, i, n);
-    cuda_trace_begin(e->net.cuda->trace, stream, PHASE_FORWARD, (size_t)op->conv);
-    cuda_conv_f32(stream, &g, in[0], e->net.packed + e->net.packed_at[op->conv], NULL,
-                  net_bias(&e->net, (size_t)op->conv), none, false, y);
+    cuda_trace_begin(e->net.cuda->trace, stream, PHASE_FORWARD, conv);
+    cuda_conv_f32(stream, &g, value_of(e, s->op->in[0], n), e->net.packed + e->net.packed_at[conv], NULL,
+                  net_bias(&e->net, conv), none, false, y);
     if (is_fused(s))
-        cuda_affine(stream, y, net_scale(&e->net, i), net_shift(&e->net, i), activation_of(s->act), out);
+        cuda_affine(stream, y, net_scale(&e->net, i), net_shift(&e->net, i), activation_of(s->act),
+                    value_of(e, s->out, n));
     cuda_trace_end(e->net.cuda->trace, stream);
+}
+
+static void forward_step(struct device_gradient *e, size_t i, int n) {
+    const struct op *op = e->plan.steps[i].op;
+    const struct cuda_task t = task_of(e, i, n, false);
+    if (op->kind == OP_CONV)
+        conv_forward_step(e, i, n);
+    else
+        cuda_op(op->kind)->forward(&t);
 }
 
 static void conv_back(struct device_gradient *e, size_t i, enum flow flow, int n) {
@@ -137,63 +152,6 @@ static void conv_back(struct device_gradient *e, size_t i, enum flow flow, int n
                       gradient_of(e, s->op->in[0], n));
 }
 
-static void attention_back(struct device_gradient *e, size_t i, int n) {
-    const struct op *op = e->plan.steps[i].op;
-    cudaStream_t s = e->net.cuda->stream;
-    struct view x = value_of(e, op->in[0], n), dx = gradient_of(e, op->in[0], n),
-                d = gradient_of(e, op->out, n);
-    int cells = x.h * x.w, kd = op->key_dim, hd = op->head_dim, heads = op->heads;
-    size_t stride = softmax_stride(e, op), head = (size_t)(2 * kd + hd);
-    size_t image = (size_t)cells * (size_t)x.stride, d_image = (size_t)cells * (size_t)dx.stride;
-    size_t out_image = (size_t)cells * (size_t)d.stride;
-    float *softmax = e->arena + step_span(&e->plan, i, SPAN_ATTENTION)->at, factor = (float)pow(kd, -0.5);
-    struct matrices map = {softmax, stride * (size_t)heads, stride, cells, 1}, dmap = map, turned, dturned;
-    struct matrices q = {x.p, image, head, x.stride, 1}, k = {x.p + kd, image, head, x.stride, 1};
-    struct matrices v_turned = {x.p + 2 * kd, image, head, 1, x.stride};
-    struct matrices dq = {dx.p, d_image, head, dx.stride, 1}, dk = dq, dv = dq;
-    struct matrices out = {d.p, out_image, (size_t)hd, d.stride, 1};
-    dk.p += kd;
-    dv.p += 2 * kd;
-    dmap.p = e->work;
-    turned = map;
-    turned.row = 1;
-    turned.col = cells;
-    dturned = turned;
-    dturned.p = e->work;
-    cuda_products(s, out, v_turned, dmap, cells, cells, hd, 1, false, n, heads);
-    cuda_softmax_grad(s, softmax, e->work, cells, cells, stride, stride, n * heads);
-    cuda_products(s, dmap, k, dq, cells, kd, cells, factor, true, n, heads);
-    cuda_products(s, dturned, q, dk, cells, kd, cells, factor, true, n, heads);
-    cuda_products(s, turned, out, dv, cells, hd, cells, 1, true, n, heads);
-}
-
-/* The gradient of op's input k, with a p of NULL where nobody wants it. */
-static struct view wanted_gradient(const struct device_gradient *e, size_t i, int k, int n) {
-    const struct op *op = e->plan.steps[i].op;
-    struct view v = gradient_of(e, op->in[k], n);
-    if (e->plan.flows[i * OP_INPUTS_MAX + (size_t)k] == FLOW_NONE)
-        v.p = NULL;
-    return v;
-}
-
-static void box_back(struct device_gradient *e, size_t i, int n) {
-    const struct op *op = e->plan.steps[i].op;
-    const struct graph *g = e->net.graph;
-    int first = op->n_in - g->levels, cell = 0;
-    struct view made = value_of(e, op->out, n), d = gradient_of(e, op->out, n), distances = {0};
-    if (op->kind == OP_BOX_DECODE && g->reg_max > 1)
-        distances = wanted_gradient(e, i, 0, n);
-    for (int k = 0; k < g->levels; k++) {
-        struct view level = wanted_gradient(e, i, first + k, n);
-        if (op->kind == OP_BOX_DECODE)
-            cuda_box_decode_grad(e->net.cuda->stream, made, d, g->reg_max, g->strides[k], cell, level,
-                                 distances);
-        else if (level.p)
-            cuda_box_softmax_grad(e->net.cuda->stream, made, d, g->reg_max, cell, level);
-        cell += level.h * level.w;
-    }
-}
-
 /* All calls of the convolution whose first one is step i. */
 static void show(struct device_gradient *e, size_t i, int n, device_see_fn *see, void *ctx) {
     int conv = e->plan.steps[i].op->conv, calls = 0;
@@ -207,61 +165,22 @@ static void show(struct device_gradient *e, size_t i, int n, device_see_fn *see,
 }
 
 static void backward_step(struct device_gradient *e, size_t i, int n, device_see_fn *see, void *ctx) {
-    const struct step *s = &e->plan.steps[i];
-    const struct op *op = s->op;
+    const struct op *op = e->plan.steps[i].op;
     const enum flow *flows = &e->plan.flows[i * OP_INPUTS_MAX];
-    const struct act none = {0};
-    cudaStream_t stream = e->net.cuda->stream;
-    struct view d = gradient_of(e, s->out, n), x = value_of(e, op->in[0], n);
-    bool add = flows[0] == FLOW_ADD;
-    switch (op->kind) {
-    case OP_CONV:
-        cuda_trace_begin(e->net.cuda->trace, stream, PHASE_BACKWARD, (size_t)op->conv);
+    const struct cuda_task t = task_of(e, i, n, true);
+    bool wanted = false;
+    if (op->kind == OP_CONV) {
+        cuda_trace_begin(e->net.cuda->trace, t.stream, PHASE_BACKWARD, (size_t)op->conv);
         conv_back(e, i, flows[0], n);
-        cuda_trace_end(e->net.cuda->trace, stream);
+        cuda_trace_end(e->net.cuda->trace, t.stream);
         if (e->plan.first_step[op->conv] == (int)i)
             show(e, i, n, see, ctx);
-        break;
-    case OP_BN:
-        cuda_affine_grad(stream, x, d, net_scale(&e->net, i), net_shift(&e->net, i), none, add,
-                         gradient_of(e, op->in[0], n));
-        break;
-    case OP_ACT:
-        cuda_affine_grad(stream, x, d, NULL, NULL, activation_of(op), add, gradient_of(e, op->in[0], n));
-        break;
-    case OP_ADD:
-    case OP_CONCAT:
-        for (int k = 0, channel = 0; k < op->n_in; k++) {
-            struct view to = gradient_of(e, op->in[k], n);
-            if (flows[k] != FLOW_NONE)
-                cuda_copy(stream, view_channels(d, channel, to.c), 1, flows[k] == FLOW_ADD, to);
-            channel += op->kind == OP_CONCAT ? to.c : 0;
-        }
-        break;
-    case OP_MAXPOOL:
-        cuda_max_pool_grad(stream, x, d, op->kernel, op->stride, op->pad, add, gradient_of(e, op->in[0], n));
-        break;
-    case OP_UPSAMPLE:
-        cuda_upsample_grad(stream, d, op->scale, add, gradient_of(e, op->in[0], n));
-        break;
-    case OP_ATTN_V:
-        for (int h = 0; h < op->heads && flows[0] != FLOW_NONE; h++)
-            cuda_copy(stream, view_channels(d, h * op->head_dim, op->head_dim), 1, true,
-                      view_channels(gradient_of(e, op->in[0], n),
-                                    h * (2 * op->key_dim + op->head_dim) + 2 * op->key_dim, op->head_dim));
-        break;
-    case OP_ATTN_MIX:
-        if (flows[0] != FLOW_NONE)
-            attention_back(e, i, n);
-        break;
-    case OP_BOX_SOFTMAX:
-    case OP_BOX_DECODE:
-        box_back(e, i, n);
-        break;
-    case OP_SLICE:
-    case OP_DETACH:
-        break;
+        return;
     }
+    for (int k = 0; k < op->n_in; k++)
+        wanted = wanted || t.d_in[k].p;
+    if (wanted)
+        cuda_op(op->kind)->back(&t);
 }
 
 /* d mean over leaves of mean(leaf^2) / d leaf, of a step's images. */

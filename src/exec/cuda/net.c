@@ -2,7 +2,6 @@
 
 #include "op/bn.h"
 
-#include <math.h>
 #include <stdlib.h>
 #include <string.h>
 
@@ -150,79 +149,18 @@ struct act activation_of(const struct op *act) {
     return act ? act->act : (struct act){0};
 }
 
-struct view view_channels(struct view v, int first, int count) {
-    v.p += first;
-    v.c = count;
-    return v;
+const struct cuda_op *cuda_op(enum op_kind kind) {
+    static const struct cuda_op *const all[] = {
+#define OP(word, name, ...) &cuda_op_##name,
+#include "model/ops.def"
+    };
+    return all[kind];
 }
 
-/* What lies in the concatenation already is not copied. */
-static void concat(cudaStream_t s, const struct op *op, const struct view *in, struct view out) {
-    int channel = 0;
-    for (int k = 0; k < op->n_in; channel += in[k++].c)
-        if (in[k].p != out.p + channel || in[k].stride != out.stride)
-            cuda_copy(s, in[k], 1, false, view_channels(out, channel, in[k].c));
-}
-
-static void attention(cudaStream_t s, const struct op *op, struct view qkv, struct view out, float *softmax,
-                      size_t stride) {
-    int n = qkv.h * qkv.w, kd = op->key_dim, hd = op->head_dim;
-    size_t image = (size_t)n * (size_t)qkv.stride, head = (size_t)(2 * kd + hd);
-    struct matrices q = {qkv.p, image, head, qkv.stride, 1}, k = {qkv.p + kd, image, head, 1, qkv.stride},
-                    v = {qkv.p + 2 * kd, image, head, qkv.stride, 1},
-                    map = {softmax, stride * (size_t)op->heads, stride, n, 1},
-                    to = {out.p, (size_t)n * (size_t)out.stride, (size_t)hd, out.stride, 1};
-    cuda_products(s, q, k, map, n, n, kd, (float)pow(kd, -0.5), false, qkv.n, op->heads);
-    cuda_softmax(s, softmax, n, n, stride, qkv.n * op->heads);
-    cuda_products(s, map, v, to, n, hd, n, 1, false, qkv.n, op->heads);
-}
-
-void net_operate(const struct net *net, size_t step, const struct op *op, const struct view *in,
-                 struct view out, float *softmax, size_t softmax_stride) {
-    const struct graph *g = net->graph;
-    cudaStream_t s = net->cuda->stream;
-    const struct act none = {0};
-    int levels = op->n_in - g->levels, cell = 0;
-    switch (op->kind) {
-    case OP_BN:
-        cuda_affine(s, in[0], net_scale(net, step), net_shift(net, step), none, out);
-        break;
-    case OP_ACT:
-        cuda_affine(s, in[0], NULL, NULL, activation_of(op), out);
-        break;
-    case OP_ADD:
-        cuda_sum(s, in[0], in[1], out);
-        break;
-    case OP_CONCAT:
-        concat(s, op, in, out);
-        break;
-    case OP_MAXPOOL:
-        cuda_max_pool(s, in[0], op->kernel, op->stride, op->pad, out);
-        break;
-    case OP_UPSAMPLE:
-        cuda_upsample(s, in[0], op->scale, out);
-        break;
-    case OP_ATTN_V:
-        for (int h = 0; h < op->heads; h++)
-            cuda_copy(
-                s, view_channels(in[0], h * (2 * op->key_dim + op->head_dim) + 2 * op->key_dim, op->head_dim),
-                1, false, view_channels(out, h * op->head_dim, op->head_dim));
-        break;
-    case OP_ATTN_MIX:
-        attention(s, op, in[0], out, softmax, softmax_stride);
-        break;
-    case OP_BOX_SOFTMAX:
-        for (int i = 0; i < g->levels; cell += in[levels + i].h * in[levels + i].w, i++)
-            cuda_box_softmax(s, in[levels + i], g->reg_max, cell, out);
-        break;
-    case OP_BOX_DECODE:
-        for (int i = 0; i < g->levels; cell += in[levels + i].h * in[levels + i].w, i++)
-            cuda_box_decode(s, in[levels + i], g->reg_max > 1 ? in[0] : (struct view){0}, g->reg_max,
-                            g->strides[i], cell, out);
-        break;
-    case OP_CONV:
-    case OP_SLICE:
-    case OP_DETACH:
-        break;
-    }
+struct cuda_task net_task(const struct net *net, size_t step, const struct op *op) {
+    return (struct cuda_task){.stream = net->cuda->stream,
+                              .graph = net->graph,
+                              .op = op,
+                              .scale = net_scale(net, step),
+                              .shift = net_shift(net, step)};
 }

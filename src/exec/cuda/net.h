@@ -3,7 +3,7 @@
 #define YS_EXEC_CUDA_NET_H
 
 #include "exec/cuda/device.h"
-#include "exec/cuda/kernels.h"
+#include "exec/cuda/op.h"
 #include "exec/steps.h"
 #include "model/shape.h"
 
@@ -35,12 +35,7 @@ struct conv_geometry conv_geometry_back(const struct conv *c);
 /* The activation fused into a step; NULL: none. */
 struct act activation_of(const struct op *act);
 
-/* Any operation but a convolution, forward: in[0 .. op->n_in-1] are its inputs. softmax: an attention's, for
- * all images and heads, each softmax_stride after the last. */
-void net_operate(const struct net *net, size_t step, const struct op *op, const struct view *in,
-                 struct view out, float *softmax, size_t softmax_stride);
-
-/* Channels first .. first + count - 1 of v. */
-struct view view_channels(struct view v, int first, int count);
+/* An operation about to work; the caller fills in its values. */
+struct cuda_task net_task(const struct net *net, size_t step, const struct op *op);
 
 #endif

@@ -2,6 +2,7 @@
  * limit. */
 #include "exec/cuda/act.cuh"
 #include "exec/cuda/each.cuh"
+#include "exec/cuda/op.h"
 
 #include <math_constants.h>
 
@@ -162,3 +163,69 @@ void cuda_largest(cudaStream_t s, const float *amax, int groups, int c, float *o
         out[g] = __uint_as_float(top);
     });
 }
+
+/* ---- as operations ---- */
+
+static void act_forward(const struct cuda_task *t) {
+    cuda_affine(t->stream, t->in[0], NULL, NULL, t->op->act, t->out);
+}
+
+static void act_back(const struct cuda_task *t) {
+    cuda_affine_grad(t->stream, t->in[0], t->d_out, NULL, NULL, t->op->act, t->add[0], t->d_in[0]);
+}
+
+static void bn_forward(const struct cuda_task *t) {
+    const struct act none = {ACT_NONE};
+    cuda_affine(t->stream, t->in[0], t->scale, t->shift, none, t->out);
+}
+
+static void bn_back(const struct cuda_task *t) {
+    const struct act none = {ACT_NONE};
+    cuda_affine_grad(t->stream, t->in[0], t->d_out, t->scale, t->shift, none, t->add[0], t->d_in[0]);
+}
+
+static void add_forward(const struct cuda_task *t) {
+    cuda_sum(t->stream, t->in[0], t->in[1], t->out);
+}
+
+static void add_back(const struct cuda_task *t) {
+    for (int k = 0; k < 2; k++)
+        if (t->d_in[k].p)
+            cuda_copy(t->stream, t->d_out, 1, t->add[k], t->d_in[k]);
+}
+
+/* What lies in the concatenation already is not copied. */
+static void concat_forward(const struct cuda_task *t) {
+    for (int k = 0, channel = 0; k < t->op->n_in; channel += t->in[k++].c)
+        if (t->in[k].p != t->out.p + channel || t->in[k].stride != t->out.stride)
+            cuda_copy(t->stream, t->in[k], 1, false, view_channels(t->out, channel, t->in[k].c));
+}
+
+static void concat_back(const struct cuda_task *t) {
+    for (int k = 0, channel = 0; k < t->op->n_in; channel += t->in[k++].c)
+        if (t->d_in[k].p)
+            cuda_copy(t->stream, view_channels(t->d_out, channel, t->in[k].c), 1, t->add[k], t->d_in[k]);
+}
+
+static void max_pool_forward(const struct cuda_task *t) {
+    cuda_max_pool(t->stream, t->in[0], t->op->kernel, t->op->stride, t->op->pad, t->out);
+}
+
+static void max_pool_back(const struct cuda_task *t) {
+    cuda_max_pool_grad(t->stream, t->in[0], t->d_out, t->op->kernel, t->op->stride, t->op->pad, t->add[0],
+                       t->d_in[0]);
+}
+
+static void upsample_forward(const struct cuda_task *t) {
+    cuda_upsample(t->stream, t->in[0], t->op->scale, t->out);
+}
+
+static void upsample_back(const struct cuda_task *t) {
+    cuda_upsample_grad(t->stream, t->d_out, t->op->scale, t->add[0], t->d_in[0]);
+}
+
+const struct cuda_op cuda_op_conv = {}, cuda_op_slice = {}, cuda_op_detach = {};
+const struct cuda_op cuda_op_act = {act_forward, act_back}, cuda_op_bn = {bn_forward, bn_back};
+const struct cuda_op cuda_op_add = {add_forward, add_back}, cuda_op_concat = {concat_forward, concat_back};
+const struct cuda_op cuda_op_max_pool = {max_pool_forward, max_pool_back};
+const struct cuda_op cuda_op_upsample = {upsample_forward, upsample_back};

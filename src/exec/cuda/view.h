@@ -22,6 +22,13 @@ static inline YS_BOTH size_t view_pixels(struct view v) {
     return (size_t)v.n * (size_t)v.h * (size_t)v.w;
 }
 
+/* Channels first .. first + count - 1 of v. */
+static inline YS_BOTH struct view view_channels(struct view v, int first, int count) {
+    v.p += first;
+    v.c = count;
+    return v;
+}
+
 /* Whether four channels can be moved at once. */
 static inline YS_BOTH bool view_is_wide(struct view v) {
     return v.c % 4 == 0 && v.stride % 4 == 0 && (uintptr_t)v.p % 16 == 0;
