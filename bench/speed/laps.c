@@ -57,7 +57,7 @@ void laps_add(const struct laps *laps, struct phases *p) {
         }
 }
 
-int first_failure(const struct err *failures, size_t n, struct err *err) {
+int laps_first_failure(const struct err *failures, size_t n, struct err *err) {
     for (size_t i = 0; i < n; i++)
         if (failures[i].code) {
             *err = failures[i];

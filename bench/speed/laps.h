@@ -29,6 +29,6 @@ void laps_stop(struct laps *l);
 void laps_add(const struct laps *laps, struct phases *p);
 
 /* The first of n failures that is one, in err. */
-int first_failure(const struct err *failures, size_t n, struct err *err);
+int laps_first_failure(const struct err *failures, size_t n, struct err *err);
 
 #endif

@@ -102,7 +102,7 @@ int phase_calibration(struct session *s, struct phases *p, struct err *err) {
         goto out;
     c.net = net;
     pool_run(s->pool, p->lanes, calibrate_lane, &c);
-    if (first_failure(c.failures, p->lanes, err))
+    if (laps_first_failure(c.failures, p->lanes, err))
         goto out;
     s->amax.done = s->images->count;
     laps_add(c.laps, p);

@@ -177,7 +177,7 @@ int phase_score(struct session *session, int steps, struct phases *p, struct err
     s.weights = weights;
     s.wanted = wanted;
     pool_run(session->pool, p->lanes, score_lane, &s);
-    if (first_failure(s.failures, p->lanes, err))
+    if (laps_first_failure(s.failures, p->lanes, err))
         goto out;
     laps_add(s.laps, p);
     p->images[PHASE_FORWARD] = p->images[PHASE_BACKWARD] = p->images[PHASE_SCORE] = steps;

@@ -6,14 +6,13 @@
  *     int main(int argc, char **argv) {
  *         struct options o = {.size = 640};
  *         struct opt rows[] = {
- *             {"size", 'S', OPT_INT, &o.size, "N", "side of the square, a multiple of 32", .min = 32, .max =
- * 4096},
- *             {"weight", 'w', OPT_CHOICE, &o.weight, NULL, "weight type", .choices = dtypes, .required =
- * true}, OPT_END,
+ *             {"size", 'S', OPT_INT, &o.size, "N", "side of the square", OPT_LIMITS(IMGSZ)},
+ *             {"weight", 'w', OPT_CHOICE, &o.weight, NULL, "weight type", .choices = words, .required = true},
+ *             OPT_END,
  *         };
- *         struct opt_tool tool = {.name = "calib-prep", .purpose = "make a calib stream of images", .rows =
- * rows, .synopsis = "[OPTION]... --list FILE", .examples = "calib-prep --list l.txt\n"}; return
- * opt_main(&tool, argc, argv, run, &o);
+ *         struct opt_tool tool = {.name = "calib-prep", .purpose = "make a calib stream of images", .rows = rows,
+ *                                 .synopsis = "--list FILE", .examples = "calib-prep --list l.txt\n"};
+ *         return opt_main(&tool, argc, argv, run, &o);
  *     }
  *
  * Every tool has --help and --version. Values are checked strictly: junk, overflow and unknown words are
