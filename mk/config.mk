@@ -39,7 +39,7 @@ GOALS := sweep plan bench bench-modelopt cell models
 $(call declare,MODEL_DIR,models,path,folder of NAME.pt (else calib/models/NAME.pt))
 # What the numbers depend on: a run's identity.
 GOALS := sweep plan bench bench-modelopt cell index
-$(call declare,IMAGE_LIST,calib/quant100.txt,path,one image path a line)
+$(call declare,IMAGE_LIST,calib/quant100.txt,path,one image path a line$(comma) or a folder)
 $(call declare,CALIB_IMAGES,100,int,images calibrated on)
 $(call declare,SCORE_SIZE,16,int,images scored on$(comma) the first ones)
 $(call declare,IMGSZ,640,int32,side of the square input)

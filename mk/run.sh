@@ -24,32 +24,17 @@ else
     work=$(mktemp -d) || exit 1
 fi
 
-# The images that will be used: as listed, and where they are.
+# The images that will be used, as listed, and their digests.
 list_images() {
-    case $IMAGE_LIST in */*) folder=${IMAGE_LIST%/*}/ ;; *) folder= ;; esac
-    count=0
-    [ -f "$IMAGE_LIST" ] && [ -r "$IMAGE_LIST" ] || die 2 "$IMAGE_LIST: cannot be read; name a text file with one image path a line"
-    [ "$(tr -dc '\000' <"$IMAGE_LIST" | wc -c)" -eq 0 ] || die 2 "$IMAGE_LIST: not text; an image list has one path a line"
-    # A byte order mark and carriage returns off, blank lines left out: as src/image/list.c reads it.
-    sed "1s/^\\xEF\\xBB\\xBF//; s/\r*\$//; /^[ $tab]*\$/d" <"$IMAGE_LIST" | head -n "$CALIB_IMAGES" >"$work/names"
-    while IFS= read -r line; do
-        case $line in
-        /*) at=$line ;;
-        *) at=$folder$line && [ -f "$at" ] || at=$line ;;
-        esac
-        [ -f "$at" ] && [ -r "$at" ] || die 2 "$IMAGE_LIST: $line: no such image; correct the list"
-        case $at in -*) at=./$at ;; esac
-        printf '%s\n' "$at"
-        count=$((count + 1))
-    done <"$work/names" >"$work/paths"
-    [ "$count" -ge 10 ] || die 2 "$IMAGE_LIST: lists $count images; calibration needs at least 10"
+    "$BIN/file-digest" --list "$IMAGE_LIST" --count "$CALIB_IMAGES" >"$work/sums" 2>"$work/err" ||
+        die 2 "$(sed '1s/^file-digest: //; q' "$work/err")"
+    cut -c67- "$work/sums" >"$work/names"
+    cut -c1-64 "$work/sums" >"$work/digests"
+    count=$(wc -l <"$work/names")
     [ "$count" -eq "$CALIB_IMAGES" ] || note "$IMAGE_LIST: has $count images, CALIB_IMAGES=$CALIB_IMAGES: all $count are used"
 }
 
 identity() {
-    tr '\n' '\0' <"$work/paths" | xargs -0 "$BIN/file-digest" >"$work/sums" 2>"$work/err" ||
-        die 2 "$IMAGE_LIST: $(head -n 1 "$work/err")"
-    cut -c1-64 "$work/sums" >"$work/digests"
     revision=$("$BIN/sens-score" --revision) || die 2 "$BIN/sens-score: does not tell its scoring revision"
     jq -n --rawfile names "$work/names" --rawfile digests "$work/digests" --arg all "$(sha256_of "$work/digests")" \
         --arg list "$IMAGE_LIST" --arg n "$CALIB_IMAGES" --arg score "$SCORE_SIZE" --arg size "$IMGSZ" \

@@ -102,7 +102,25 @@ equal "a list of 9 images: status, a line that says so, no run" "$status $(grep 
 { cat lists/list.txt; echo images/gone.jpg; } >lists/gone.txt
 mk sweep MODELS=a IMAGE_LIST=lists/gone.txt CALIB_IMAGES=13
 equal "a list that names a missing image: status" "$status" 2
-ok "and says which" grep -q 'lists/gone.txt: images/gone.jpg: no such image' err
+ok "and says which" grep -q 'lists/gone.txt:13: images/gone.jpg: no such file' err
+
+# Lists of strangers.
+listed() { # WHAT VARIABLE=VALUE...: a plan of them, for what it says
+    what=$1
+    shift
+    mk plan MODELS=a WEIGHT_DTYPES=int8 ACT_DTYPES=int8 GRANULARITIES=per_layer "$@"
+    equal "$what" "$status $(cat out)" "0 a/int8-int8/per_layer                to do"
+}
+{ echo '# my images'; sed 's/$/ /' lists/list.txt | head -c -1; } >lists/odd.txt
+listed "a list with a comment, blanks, and no newline at its end" IMAGE_LIST=lists/odd.txt
+equal "has all its images" "$(cat err)" ""
+listed "a folder of images" IMAGE_LIST=lists/images
+mkfifo lists/images/pipe.jpg
+{ cat lists/list.txt; echo images/pipe.jpg; } >lists/pipe.txt
+mk plan MODELS=a IMAGE_LIST=lists/pipe.txt CALIB_IMAGES=13
+equal "a list that names a pipe is refused, and does not hang" "$status $(head -n 1 err)" \
+    "2 yolosens: lists/pipe.txt:13: images/pipe.jpg: a pipe or device, not a file of an image"
+rm lists/images/pipe.jpg
 
 mk test-cuda
 ok "test-cuda of a build without CUDA says how to make one, status 2" [ "$status" -eq 2 -a -n "$(grep 'make build DEVICE=cuda' err)" ]
