@@ -47,6 +47,11 @@ struct op_kernels {
     void (*channel_back)(const struct op_task *task, int k, size_t image, size_t channel, int worker);
     int (*image_back)(const struct op_task *task, size_t image, struct err *err);
 
+    /* Of operations that are v * scale + shift by channel, what these are; NULL: others. *shift holds what is added to v
+     * before, 0 where nothing is. */
+    void (*affine)(const struct graph *graph, const struct op *op, size_t channel, double *scale,
+                   double *shift);
+
     op_room_fn *kept; /* of an image, filled by forward for backward; NULL: none */
     op_room_fn *work; /* of each thread, in channel_back; NULL: none */
     bool copies;      /* the output's channels hold the numbers of the inputs' channels, in order */
@@ -66,6 +71,10 @@ static inline size_t op_plane(const struct op_value *v) {
 static inline float *op_channel(const struct op_value *v, size_t image, size_t channel) {
     return v->v + image * v->apart + channel * op_plane(v);
 }
+
+/* channel and channel_back of an operation with affine. */
+void op_affine(const struct op_task *task, size_t image, size_t channel);
+void op_affine_back(const struct op_task *task, int k, size_t image, size_t channel, int worker);
 
 /* What `room` says of op, 0 if it is NULL. shapes: of all values of the graph. */
 size_t op_room(op_room_fn *room, const struct op *op, const struct chw *shapes);

@@ -4,7 +4,6 @@
 #include "exec/forward_plan.h"
 #include "exec/spans.h"
 #include "format/fakequant.h"
-#include "op/bn.h"
 #include "op/op.h"
 
 #include <stdlib.h>
@@ -60,7 +59,7 @@ static int fuse(const struct graph *g, const struct step *s, struct fused *out, 
     for (size_t i = 0; i < n; i++) {
         double scale = 1, shift = c->bias ? c->bias[i] : 0;
         if (s->bn)
-            bn_affine(&g->bns[s->bn->bn], i, &scale, &shift);
+            op_kernels(s->bn->kind)->affine(g, s->bn, i, &scale, &shift);
         out->scale[i] = (float)scale;
         out->shift[i] = (float)shift;
     }

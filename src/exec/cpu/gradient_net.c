@@ -1,5 +1,4 @@
 #include "exec/cpu/gradient_engine.h"
-#include "op/bn.h"
 
 #include <stdlib.h>
 #include <string.h>
@@ -35,7 +34,7 @@ static int make_affine(struct gradient_net *n, size_t step, struct err *err) {
     for (size_t c = 0; c < channels; c++) {
         double scale = 1, shift = 0;
         if (s->bn)
-            bn_affine(&n->graph->bns[s->bn->bn], c, &scale, &shift);
+            op_kernels(s->bn->kind)->affine(n->graph, s->bn, c, &scale, &shift);
         a->scale[c] = (float)scale;
         a->shift[c] = (float)shift;
     }

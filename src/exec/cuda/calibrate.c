@@ -119,7 +119,7 @@ int cuda_calibrate(struct backend *backend, struct calibration *to, struct err *
     struct card_calibration c = {0};
     int ret = -1;
     if (device_enter(cuda, err) || forward_plan_make(graph, images->size, &c.plan, err) ||
-        net_new(cuda, graph, c.plan.steps, c.plan.n_steps, true, false, &c.net, err) ||
+        net_new(cuda, graph, c.plan.shapes, c.plan.steps, c.plan.n_steps, true, false, &c.net, err) ||
         make_room(&c, images, amax->images, err) || make_amax(&c, err))
         goto out;
     struct chw s = c.plan.shapes[0];

@@ -73,7 +73,7 @@ int device_gradient_new(struct cuda *cuda, const struct graph *graph, int size, 
     if (!(e.calls = calloc((size_t)most, sizeof *e.calls)))
         err_nomem(err);
     else if ((ret = make_room(&e, cuda, size, err)) == 0)
-        ret = net_new(cuda, graph, e.plan.steps, e.plan.n_steps, false, true, &e.net, err);
+        ret = net_new(cuda, graph, e.plan.shapes, e.plan.steps, e.plan.n_steps, false, true, &e.net, err);
     if (ret)
         device_gradient_free(&e);
     else

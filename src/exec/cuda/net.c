@@ -1,6 +1,6 @@
 #include "exec/cuda/net.h"
 
-#include "op/bn.h"
+#include "op/op.h"
 
 #include <stdlib.h>
 #include <string.h>
@@ -17,25 +17,25 @@ static int put_convs(struct net *net, struct err *err) {
     return 0;
 }
 
-/* The BatchNorm of a step as scale and shift, after its convolution's bias if that is not added before. */
-static int put_affine(struct net *net, const struct step *s, size_t step, bool fused, struct err *err) {
+/* The BatchNorm (or its like) of a step as scale and shift, after its convolution's bias if that is not added before. */
+static int put_affine(struct net *net, const struct step *s, size_t step, size_t channels, bool fused,
+                      struct err *err) {
     const struct graph *g = net->graph;
-    const struct op *bn = s->op->kind == OP_BN ? s->op : s->bn;
+    const struct op *affine = op_kernels(s->op->kind)->affine ? s->op : s->bn;
     const struct conv *c = s->op->kind == OP_CONV ? &g->convs[s->op->conv] : NULL;
     const float *bias = fused && c ? c->bias : NULL;
     net->scales[step] = net->shifts[step] = SIZE_MAX;
-    if (!bn && !bias)
+    if (!affine && !bias)
         return 0;
-    int channels = bn ? g->bns[bn->bn].channels : c->cout;
-    if (slab_put(&net->slab, NULL, (size_t)channels, &net->scales[step], err) ||
-        slab_put(&net->slab, NULL, (size_t)channels, &net->shifts[step], err))
+    if (slab_put(&net->slab, NULL, channels, &net->scales[step], err) ||
+        slab_put(&net->slab, NULL, channels, &net->shifts[step], err))
         return -1;
-    for (int i = 0; i < channels; i++) {
+    for (size_t i = 0; i < channels; i++) {
         double scale = 1, shift = bias ? bias[i] : 0;
-        if (bn)
-            bn_affine(&g->bns[bn->bn], (size_t)i, &scale, &shift);
-        net->slab.host[net->scales[step] + (size_t)i] = (float)scale;
-        net->slab.host[net->shifts[step] + (size_t)i] = (float)shift;
+        if (affine)
+            op_kernels(affine->kind)->affine(g, affine, i, &scale, &shift);
+        net->slab.host[net->scales[step] + i] = (float)scale;
+        net->slab.host[net->shifts[step] + i] = (float)shift;
     }
     return 0;
 }
@@ -57,8 +57,8 @@ static int pack(struct net *net, bool backward, float **out, struct err *err) {
     return 0;
 }
 
-int net_new(struct cuda *cuda, const struct graph *graph, const struct step *steps, size_t n_steps,
-            bool fused, bool backward, struct net *out, struct err *err) {
+int net_new(struct cuda *cuda, const struct graph *graph, const struct chw *shapes, const struct step *steps,
+            size_t n_steps, bool fused, bool backward, struct net *out, struct err *err) {
     struct net net = {.cuda = cuda, .graph = graph};
     net.weights = calloc(graph->n_convs + 1, sizeof *net.weights);
     net.biases = calloc(graph->n_convs + 1, sizeof *net.biases);
@@ -72,7 +72,7 @@ int net_new(struct cuda *cuda, const struct graph *graph, const struct step *ste
     if (put_convs(&net, err))
         goto fail;
     for (size_t i = 0; i < n_steps; i++)
-        if (put_affine(&net, &steps[i], i, fused, err))
+        if (put_affine(&net, &steps[i], i, (size_t)shapes[steps[i].out].c, fused, err))
             goto fail;
     if (slab_upload(&net.slab, cuda, err) || pack(&net, false, &net.packed, err) ||
         (backward && pack(&net, true, &net.packed_back, err)))

@@ -17,10 +17,10 @@ struct net {
     size_t *packed_at;
 };
 
-/* steps, n_steps: scales and shifts of each; fused: a convolution's bias is part of them. backward: packs the
+/* shapes: of all values. steps, n_steps: scales and shifts of each; fused: a convolution's bias is part of them. backward: packs the
  * weights for gradients of inputs too. Borrows its arguments. */
-int net_new(struct cuda *cuda, const struct graph *graph, const struct step *steps, size_t n_steps,
-            bool fused, bool backward, struct net *out, struct err *err);
+int net_new(struct cuda *cuda, const struct graph *graph, const struct chw *shapes, const struct step *steps,
+            size_t n_steps, bool fused, bool backward, struct net *out, struct err *err);
 void net_free(struct net *net);
 
 const float *net_weight(const struct net *net, size_t conv);

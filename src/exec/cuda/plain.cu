@@ -174,12 +174,12 @@ static void act_back(const struct cuda_task *t) {
     cuda_affine_grad(t->stream, t->in[0], t->d_out, NULL, NULL, t->op->act, t->add[0], t->d_in[0]);
 }
 
-static void bn_forward(const struct cuda_task *t) {
+static void affine_forward(const struct cuda_task *t) {
     const struct act none = {ACT_NONE};
     cuda_affine(t->stream, t->in[0], t->scale, t->shift, none, t->out);
 }
 
-static void bn_back(const struct cuda_task *t) {
+static void affine_back(const struct cuda_task *t) {
     const struct act none = {ACT_NONE};
     cuda_affine_grad(t->stream, t->in[0], t->d_out, t->scale, t->shift, none, t->add[0], t->d_in[0]);
 }
@@ -225,7 +225,7 @@ static void upsample_back(const struct cuda_task *t) {
 }
 
 const struct cuda_op cuda_op_conv = {}, cuda_op_slice = {}, cuda_op_detach = {};
-const struct cuda_op cuda_op_act = {act_forward, act_back}, cuda_op_bn = {bn_forward, bn_back};
+const struct cuda_op cuda_op_act = {act_forward, act_back}, cuda_op_bn = {affine_forward, affine_back};
 const struct cuda_op cuda_op_add = {add_forward, add_back}, cuda_op_concat = {concat_forward, concat_back};
 const struct cuda_op cuda_op_max_pool = {max_pool_forward, max_pool_back};
 const struct cuda_op cuda_op_upsample = {upsample_forward, upsample_back};
