@@ -259,14 +259,6 @@ static int run_op(struct network *net, const struct op *op, struct tc_tensor **v
         const struct params *p = &net->bns[op->bn];
         return tc_batch_norm(x, p->weight, p->bias, p->mean, p->var, g->bns[op->bn].eps, out, err);
     }
-    case OP_SCALE: {
-        struct tc_tensor *gamma = NULL;
-        int ret = tc_reshape(net->bns[op->bn].weight, (int64_t[]){1, g->bns[op->bn].channels, 1, 1}, 4,
-                             &gamma, err);
-        ret = ret || tc_mul(x, gamma, out, err) ? -1 : 0;
-        tc_free(&gamma);
-        return ret;
-    }
     case OP_ACT:
         return tc_act(x, &op->act, out, err);
     case OP_ADD:

@@ -109,7 +109,6 @@ static struct build *build_new(void) {
     int twice = add(b, (struct op){.kind = OP_ADD}, 2, sum, sum, 0);
     int apart = one(b, (struct op){.kind = OP_DETACH}, sum);
     int five = conv(b, 5, add(b, (struct op){.kind = OP_CONCAT}, 2, apart, later, 0));
-    later = one(b, (struct op){.kind = OP_SCALE, .bn = 0}, later);
     int pooled = one(b, (struct op){.kind = OP_MAXPOOL, .kernel = 3, .stride = 1, .pad = 1}, later);
     int leaky = one(b, (struct op){.kind = OP_ACT, .act = {ACT_LEAKY_RELU, {0.1f}}}, pooled);
     int again = conv(b, 3, add(b, (struct op){.kind = OP_ADD}, 2, leaky, pooled, 0));

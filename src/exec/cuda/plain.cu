@@ -226,7 +226,6 @@ static void upsample_back(const struct cuda_task *t) {
 
 const struct cuda_op cuda_op_conv = {}, cuda_op_slice = {}, cuda_op_detach = {};
 const struct cuda_op cuda_op_act = {act_forward, act_back}, cuda_op_bn = {affine_forward, affine_back};
-const struct cuda_op cuda_op_scale = {affine_forward, affine_back};
 const struct cuda_op cuda_op_add = {add_forward, add_back}, cuda_op_concat = {concat_forward, concat_back};
 const struct cuda_op cuda_op_max_pool = {max_pool_forward, max_pool_back};
 const struct cuda_op cuda_op_upsample = {upsample_forward, upsample_back};
