@@ -9,12 +9,12 @@
 # A leading ? allows it to be empty. None holds a newline, which would end a recipe's line and begin a command.
 #
 # Only the command line sets them: short names like A and V, and PyTorch's TORCH_HOME, mean other things in an environment. Those found
-# there are said where one of GOALS is asked for, which read them. CUDA_HOME means the same to everybody, and counts.
+# there are said where one of GOALS is asked for, which read them.
 comma := ,
 define variable
 VARIABLES += $1
 FOREIGN += $(if $(filter environment,$(origin $1)),$(if $(value $1),$(if $(filter $(GOALS),$(MAKECMDGOALS)),$1)))
-$1 $(if $(filter CUDA_HOME,$1),?)= $2
+$1 = $2
 KIND_$1 := $3
 HELP_$1 := $4
 endef

@@ -13,5 +13,5 @@ for nvcc in "$env"/lib/python*/site-packages/nvidia/cu*/bin/nvcc "$(command -v n
     printf '%s\n' "${nvcc%/bin/nvcc}"
     exit 0
 done
-echo "no nvcc in $env, PATH or /usr/local/cuda: make deps DEVICE=cuda installs it (about 300 MB, from PyPI), or CUDA_HOME=its folder" >&2
+echo "no nvcc in $env, PATH or /usr/local/cuda: make deps DEVICE=cuda installs it (about 300 MB, from PyPI), or make CUDA_HOME=its folder" >&2
 exit 1

@@ -127,8 +127,8 @@ ok "test-cuda of a build without CUDA says how to make one, status 2" [ "$status
 rm -rf tmp
 mk sweep MODELS=a DEVICE=cuda:1
 ok "a device that is not there: status 2, its reason, no run" [ "$status" -eq 2 -a "$(head -n 1 err)" = "sens-score: the fake has no GPU" -a ! -e tmp ]
-MODELS=b TORCH_HOME=/nowhere THREADS=many A=5 V=7
-export MODELS TORCH_HOME THREADS A V
+MODELS=b TORCH_HOME=/nowhere THREADS=many A=5 V=7 CUDA_HOME='/opt/my cuda'
+export MODELS TORCH_HOME THREADS A V CUDA_HOME
 mk plan MODELS=a WEIGHT_DTYPES=int8 ACT_DTYPES=int8 GRANULARITIES=per_layer
 equal "variables of ours in the environment are not used" "$status $(cut -d' ' -f1 out)" "0 a/int8-int8/per_layer"
 equal "which is said of those that would have mattered" "$(cat err)" \
