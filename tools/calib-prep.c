@@ -25,14 +25,10 @@ static int put(void *ctx, int index, const uint8_t *chw, struct err *err) {
     return ret;
 }
 
-static int check_output(const struct image_list *list, const char *list_path, const char *output,
-                        struct err *err) {
-    const struct image_list self = {.count = 1, .paths = (char *[]){(char *)list_path}};
-    if (strcmp(output, "-") == 0)
-        return 0;
-    if (image_list_holds(list, output) || (strcmp(list_path, "-") != 0 && image_list_holds(&self, output)))
-        return err_set(err, ERR_USAGE, "--output: %s is an input", output);
-    return 0;
+static int check_output(const struct image_list *list, const char *output, struct err *err) {
+    return strcmp(output, "-") != 0 && image_list_holds(list, output)
+               ? err_set(err, ERR_USAGE, "--output: %s is an input", output)
+               : 0;
 }
 
 struct request {
@@ -75,7 +71,7 @@ static int run(void *ctx, const struct operands *operands, struct err *err) {
     int ret = -1;
     (void)operands;
     if (judge(r, err) || image_list_read(&list, r->list, r->count, CALIB_IMAGES_LEAST, err) ||
-        (r->sums && image_list_expect(list, r->sums, err)) || check_output(list, r->list, r->output, err))
+        (r->sums && image_list_expect(list, r->sums, err)) || check_output(list, r->output, err))
         goto out;
     if (list->count < r->count)
         fprintf(stderr, "calib-prep: %s: %d images, all are used (%d were asked for)\n", r->list, list->count,
@@ -90,16 +86,15 @@ int main(int argc, char **argv) {
     struct request r = {
         .output = "-", .count = 100, .size = 640, .threads = (int)sysconf(_SC_NPROCESSORS_ONLN)};
     struct opt rows[] = {
-        {"list", 'l', OPT_STRING, &r.list, "FILE", "image list, one path a line, or a folder",
-         .required = true},
+        {"list", 'l', OPT_IN, &r.list, "FILE", "image list, one path a line, or a folder", .required = true},
         {"count", 'n', OPT_INT, &r.count, "N", "images to take, the first ones", OPT_LIMITS(CALIB_IMAGES)},
         {"size", 'S', OPT_INT, &r.size, "N", "side of the square, a multiple of 32", OPT_LIMITS(IMGSZ)},
-        {"sums", 0, OPT_STRING, &r.sums, "FILE", "refuse images with other SHA-256s than these, one a line"},
+        {"sums", 0, OPT_IN, &r.sums, "FILE", "refuse images with other SHA-256s than these, one a line"},
         {"npy", 0, OPT_FLAG, &r.npy, NULL, "write an NCHW float32 array (NPY 1.0) of byte / 255 instead"},
         {"tee", 0, OPT_FLAG, &r.tee, NULL, "write the stream to standard output too, as it is made"},
         {"threads", 't', OPT_INT, &r.threads, "N", "images decoded at a time", OPT_LIMITS(THREADS),
          .by_default = "all processors"},
-        {"output", 'o', OPT_STRING, &r.output, "FILE", "where the result goes"},
+        {"output", 'o', OPT_OUT, &r.output, "FILE", "where the result goes"},
         OPT_END,
     };
     struct opt_tool tool = {

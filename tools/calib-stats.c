@@ -30,8 +30,8 @@ int main(int argc, char **argv) {
                          .progress = progress_show},
                         .output = "-"};
     struct opt rows[] = {
-        {"model", 'm', OPT_STRING, &r.options.model, "FILE", "YOLOv10 checkpoint", .required = true},
-        {"calib", 'c', OPT_STRING, &r.options.calib, "FILE", "calib stream of calib-prep", .required = true},
+        {"model", 'm', OPT_IN, &r.options.model, "FILE", "YOLOv10 checkpoint", .required = true},
+        {"calib", 'c', OPT_IN, &r.options.calib, "FILE", "calib stream of calib-prep", .required = true},
         {"sha256", 0, OPT_STRING, &r.options.sha256, "HEX", "refuse a checkpoint with another SHA-256"},
         {"batch-size", 'b', OPT_INT, &r.options.batch_size, "N", "images in a forward pass",
          OPT_LIMITS(BATCH_SIZE)},
@@ -39,7 +39,7 @@ int main(int argc, char **argv) {
         {"threads", 't', OPT_INT, &r.options.threads, "N", "threads", OPT_LIMITS(THREADS),
          .by_default = "all processors"},
         {"state", 's', OPT_STRING, &r.options.state, "DIR", "keep the progress of a killed pass here"},
-        {"output", 'o', OPT_STRING, &r.output, "FILE", "where the amax file goes"},
+        {"output", 'o', OPT_OUT, &r.output, "FILE", "where the amax file goes"},
         OPT_END,
     };
     struct opt_tool tool = {

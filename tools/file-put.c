@@ -69,9 +69,21 @@ out:
 }
 
 /* A file of the stream: its name in dir, and its bytes. */
+/* Whether a path stays in the folder that it begins in. */
+static bool stays(const char *name) {
+    if (*name == '/')
+        return false;
+    for (const char *p = name; *p; p += strcspn(p, "/"), p += *p == '/')
+        if (strcspn(p, "/") == 2 && strncmp(p, "..", 2) == 0)
+            return false;
+    return true;
+}
+
 static int add_named(struct batch *b, const char *dir, const char *name, const void *bytes, size_t n,
                      struct err *err) {
     char *path = NULL;
+    if (!stays(name))
+        return err_set(err, ERR_FAILED, "%s: leads out of %s", name, dir);
     if (asprintf(&path, "%s/%s", dir, name) < 0)
         return err_nomem(err);
     char *slash = strrchr(path, '/');
@@ -148,7 +160,7 @@ static int run(void *ctx, const struct operands *operands, struct err *err) {
 int main(int argc, char **argv) {
     struct request r = {0};
     struct opt rows[] = {
-        {"output", 'o', OPT_STRING, &r.output, "FILE", "standard input becomes FILE"},
+        {"output", 'o', OPT_OUT, &r.output, "FILE", "standard input becomes FILE"},
         {"stream", 's', OPT_STRING, &r.dir, "DIR", "standard input holds the files, which go into DIR"},
         OPT_END,
     };
@@ -166,6 +178,7 @@ int main(int argc, char **argv) {
                     "printf '@a/1\\n one\\n@a/2\\n two\\n' | file-put --stream .\n",
         .rows = rows,
         .arity = {.most = INT_MAX},
+        .operands = OPERANDS_IN_OUT,
     };
     return opt_main(&tool, argc, argv, run, &r);
 }

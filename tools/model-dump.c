@@ -50,7 +50,7 @@ int main(int argc, char **argv) {
     struct request r = {"-", 640};
     struct opt rows[] = {
         {"size", 'S', OPT_INT, &r.size, "N", "input size that the shapes are given for", OPT_LIMITS(IMGSZ)},
-        {"output", 'o', OPT_STRING, &r.output, "FILE", "where the JSON goes"},
+        {"output", 'o', OPT_OUT, &r.output, "FILE", "where the JSON goes"},
         OPT_END,
     };
     struct opt_tool tool = {
@@ -63,6 +63,7 @@ int main(int argc, char **argv) {
             "sort -rn\n",
         .rows = rows,
         .arity = {1, 1, "name one checkpoint"},
+        .operands = OPERANDS_IN,
     };
     return opt_main(&tool, argc, argv, run, &r);
 }

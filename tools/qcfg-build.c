@@ -108,7 +108,7 @@ int main(int argc, char **argv) {
          "what blocks run along: the last axis, or what a GEMM sums over", .choices = qcfg_block_dims},
         {"effective-bits", 'e', OPT_REAL, &r.choice.effective_bits, "BITS", "the solver's limit",
          OPT_LIMITS(EFFECTIVE_BITS), .by_default = "by weight type: int4 4, int8 8, fp4 4, fp8 11"},
-        {"output", 'o', OPT_STRING, &r.output, "FILE", "where the JSON goes"},
+        {"output", 'o', OPT_OUT, &r.output, "FILE", "where the JSON goes"},
         OPT_END,
     };
     struct opt_tool tool = {
@@ -124,6 +124,7 @@ int main(int argc, char **argv) {
                     "qcfg-build int8-fp8-per_layer=q1.json int8-int8-per_channel=q2.json\n",
         .rows = rows,
         .arity = {.most = INT_MAX},
+        .operands = OPERANDS_NAME_OUT,
     };
     return opt_main(&tool, argc, argv, run, &r);
 }

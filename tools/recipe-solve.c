@@ -49,7 +49,7 @@ int main(int argc, char **argv) {
     struct opt rows[] = {
         {"effective-bits", 'e', OPT_REAL, &r.bits, "BITS", "the limit", OPT_LIMITS(EFFECTIVE_BITS),
          .by_default = "what SCORES names"},
-        {"output", 'o', OPT_STRING, &r.output, "FILE", "where the recipe goes"},
+        {"output", 'o', OPT_OUT, &r.output, "FILE", "where the recipe goes"},
         OPT_END,
     };
     struct opt_tool tool = {
@@ -68,6 +68,7 @@ int main(int argc, char **argv) {
             "\"NONE\").key'\n",
         .rows = rows,
         .arity = {1, INT_MAX, "name a file of scores (- for standard input)"},
+        .operands = OPERANDS_IN_OUT,
     };
     return opt_main(&tool, argc, argv, run, &r);
 }

@@ -57,10 +57,10 @@ int main(int argc, char **argv) {
         {.score_size = 16, .output = "-", .complain = opt_complain},
     };
     struct opt rows[] = {
-        {"model", 'm', OPT_STRING, &r.options.model, "FILE", "YOLOv10 checkpoint (required)"},
-        {"calib", 'c', OPT_STRING, &r.options.calib, "FILE", "calib stream of calib-prep (required)"},
+        {"model", 'm', OPT_IN, &r.options.model, "FILE", "YOLOv10 checkpoint (required)"},
+        {"calib", 'c', OPT_IN, &r.options.calib, "FILE", "calib stream of calib-prep (required)"},
         {"sha256", 0, OPT_STRING, &r.options.sha256, "HEX", "refuse a checkpoint with another SHA-256"},
-        {"amax", 'a', OPT_STRING, &r.amax, "FILE", "amax file of calib-stats; without it, calibrate first"},
+        {"amax", 'a', OPT_IN, &r.amax, "FILE", "amax file of calib-stats; without it, calibrate first"},
         {"score-size", 'n', OPT_INT, &r.cells.score_size, "N", "images to score on, the first of the stream",
          OPT_LIMITS(SCORE_SIZE)},
         {"batch-size", 'b', OPT_INT, &r.options.batch_size, "N", "images in a forward pass",
@@ -74,7 +74,7 @@ int main(int argc, char **argv) {
          .by_default = "all processors"},
         {"state", 's', OPT_STRING, &r.options.state, "DIR",
          "keep the sums of a killed pass here and go on from them"},
-        {"output", 'o', OPT_STRING, &r.cells.output, "FILE", "where the scores of a single cell go"},
+        {"output", 'o', OPT_OUT, &r.cells.output, "FILE", "where the scores of a single cell go"},
         {"revision", 0, OPT_FLAG, &r.revision, NULL, "print the revision of the scoring code and exit"},
         {"probe", 0, OPT_FLAG, &r.probe, NULL, "print what --device stands for here, cpu or cuda, and exit"},
         OPT_END,
@@ -93,6 +93,7 @@ int main(int argc, char **argv) {
             "calib-prep --list quant100.txt | sens-score -m yolov10n.pt -c - q.json | jq .layers\n",
         .rows = rows,
         .arity = {.most = INT_MAX},
+        .operands = OPERANDS_IN_OUT,
     };
     return opt_main(&tool, argc, argv, run, &r);
 }

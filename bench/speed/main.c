@@ -66,12 +66,12 @@ static int run(void *ctx, const struct operands *operands, struct err *err) {
 int main(int argc, char **argv) {
     struct request r = {{.device = "cpu", .threads = 2, .batch_size = 1}, .steps = 16};
     struct opt rows[] = {
-        {"model", 'm', OPT_STRING, &r.options.model, "FILE", "YOLOv10 checkpoint", .required = true},
-        {"calib", 'c', OPT_STRING, &r.options.calib, "FILE", "calib stream of calib-prep", .required = true},
+        {"model", 'm', OPT_IN, &r.options.model, "FILE", "YOLOv10 checkpoint", .required = true},
+        {"calib", 'c', OPT_IN, &r.options.calib, "FILE", "calib stream of calib-prep", .required = true},
         {"score-size", 'n', OPT_INT, &r.steps, "N", "images to score on, the first of the stream",
          OPT_LIMITS(SCORE_SIZE)},
         {"threads", 't', OPT_INT, &r.options.threads, "N", "threads", OPT_LIMITS(THREADS)},
-        {"output", 'o', OPT_STRING, &r.output, "FILE", "where the JSON goes; the table goes to stdout",
+        {"output", 'o', OPT_OUT, &r.output, "FILE", "where the JSON goes; the table goes to stdout",
          .required = true},
         OPT_END,
     };

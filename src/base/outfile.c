@@ -6,17 +6,20 @@
 #include <signal.h>
 #include <stdatomic.h>
 #include <stdbool.h>
+#include <stdint.h>
 #include <stdlib.h>
 #include <string.h>
 #include <sys/stat.h>
+#include <time.h>
 #include <unistd.h>
 
 struct outfile {
     FILE *stream; /* over fd, by write_all */
     int fd, why;  /* errno of the first write that failed, or 0 */
-    char *path;
-    char *temp; /* NULL for stdout */
-    int slot;   /* in live[] */
+    char *path;   /* as it was given; what messages name */
+    char *target; /* the file that will appear; NULL for what is written through */
+    char *temp;   /* NULL for what is written through */
+    int slot;     /* in live[] */
 };
 
 /* Temporaries that a signal handler must unlink: lock-free pointers, which a handler may read whatever thread
@@ -76,9 +79,9 @@ static int sync_fd(int fd) {
     return bad;
 }
 
-/* Linux has closed the descriptor by then: it is not to be closed again. */
+/* Standard output stays open. Linux has closed a descriptor by the time of EINTR: not to be closed again. */
 static int close_fd(int fd) {
-    return close(fd) && errno != EINTR ? -1 : 0;
+    return fd != STDOUT_FILENO && close(fd) && errno != EINTR ? -1 : 0;
 }
 
 static int rename_to(const char *from, const char *to) {
@@ -95,12 +98,21 @@ static int make_folder(const char *path) {
     return bad;
 }
 
-/* temp ends in six letters, which are replaced. */
+/* Creates the file; temp ends in six letters, which are replaced. Not by mkostemp, which takes no mode: umask
+ * and a folder's default rights are the kernel's to apply. */
 static int make_temp(char *temp) {
+    static const char letters[] = "abcdefghijklmnopqrstuvwxyz012345";
+    static atomic_uint count;
+    char *end = temp + strlen(temp) - 6;
     int fd;
-    do
-        memcpy(temp + strlen(temp) - 6, "XXXXXX", 6);
-    while ((fd = mkostemp(temp, O_CLOEXEC)) < 0 && errno == EINTR);
+    do {
+        struct timespec t;
+        clock_gettime(CLOCK_MONOTONIC, &t);
+        uint64_t v = (uint64_t)t.tv_nsec * 1000003u + (uint64_t)getpid() * 7919u + count++;
+        for (int i = 0; i < 6; i++, v /= 32)
+            end[i] = letters[v % 32];
+        fd = open(temp, O_WRONLY | O_CREAT | O_EXCL | O_CLOEXEC, 0666);
+    } while (fd < 0 && (errno == EEXIST || errno == EINTR));
     return fd;
 }
 
@@ -131,59 +143,175 @@ static void free_temp(struct outfile *o) {
     o->temp = NULL;
 }
 
-static int open_stream(struct outfile *o, int fd) {
-    o->fd = fd;
+static int open_stream(struct outfile *o) {
     o->stream = fopencookie(o, "wb", (cookie_io_functions_t){.write = write_all});
     return o->stream ? 0 : -1;
 }
 
+/* The descriptor that a path names, "-" or what /dev and /proc call one; -1 for any other path. */
+static int descriptor_of(const char *path) {
+    static const char *const folders[] = {"/dev/fd/", "/proc/self/fd/"};
+    if (strcmp(path, "-") == 0 || strcmp(path, "/dev/stdout") == 0)
+        return STDOUT_FILENO;
+    if (strcmp(path, "/dev/stderr") == 0)
+        return STDERR_FILENO;
+    for (int i = 0; i < 2; i++) {
+        size_t n = strlen(folders[i]),
+               digits = strspn(path + (strncmp(path, folders[i], n) ? 0 : n), "0123456789");
+        if (strncmp(path, folders[i], n) == 0 && digits > 0 && digits < 8 && !path[n + digits])
+            return atoi(path + n);
+    }
+    return -1;
+}
+
+/* Where symbolic links lead from path in the end, whether there is something or not. Caller frees; NULL with
+ * errno. */
+static char *follow_links(const char *path) {
+    char *at = strdup(path);
+    for (int links = 0; at; links++) {
+        char to[4096];
+        ssize_t n = readlink(at, to, sizeof to - 1);
+        if (n < 0)
+            return at;
+        char *slash = strrchr(at, '/'), *next = NULL;
+        to[n] = '\0';
+        if (links == 40)
+            errno = ELOOP;
+        else if (asprintf(&next, "%.*s%s", to[0] != '/' && slash ? (int)(slash - at) + 1 : 0, at, to) < 0)
+            next = NULL;
+        free(at);
+        at = next;
+    }
+    return NULL;
+}
+
+/* What lies at the end of a path. target: the caller's, NULL for what is written through. */
+struct destination {
+    char *target;
+    struct stat st;
+    bool there;
+};
+
+static int find_destination(const char *path, struct destination *d, struct err *err) {
+    *d = (struct destination){0};
+    if (descriptor_of(path) >= 0)
+        return 0;
+    d->there = stat(path, &d->st) == 0;
+    if (d->there && S_ISDIR(d->st.st_mode))
+        return err_set(err, ERR_FAILED, "%s: is a directory; name a file", path);
+    if (d->there && !S_ISREG(d->st.st_mode))
+        return 0;
+    if (d->there && (!(d->st.st_mode & 0222) || access(path, W_OK)))
+        return err_set(err, ERR_FAILED,
+                       "%s: is read-only; make it writable (chmod u+w), or name another file", path);
+    return (d->target = follow_links(path)) ? 0 : cannot("create", path, err);
+}
+
+/* The folder of a path, as a path; the caller's. */
+static char *folder_of(const char *path) {
+    const char *slash = strrchr(path, '/');
+    return slash ? strndup(path, (size_t)(slash - path) + 1) : strdup(".");
+}
+
+int outfile_try(const char *path, struct err *err) {
+    struct destination d;
+    if (find_destination(path, &d, err))
+        return -1;
+    char *folder = d.target ? folder_of(d.target) : NULL;
+    int ret = d.target && (!folder || access(folder, W_OK | X_OK)) ? cannot("create", path, err) : 0;
+    free(folder);
+    free(d.target);
+    return ret;
+}
+
+bool outfile_find(const char *path, struct outfile_place *place) {
+    struct stat st;
+    *place = (struct outfile_place){0};
+    if (descriptor_of(path) >= 0)
+        return false;
+    if (stat(path, &st) == 0) {
+        place->dev = st.st_dev;
+        place->ino = st.st_ino;
+        return S_ISREG(st.st_mode);
+    }
+    char *target = follow_links(path), *folder = target ? folder_of(target) : NULL;
+    const char *slash = target ? strrchr(target, '/') : NULL;
+    bool found = folder && stat(folder, &st) == 0 && (place->name = strdup(slash ? slash + 1 : target));
+    place->dev = found ? st.st_dev : 0;
+    place->ino = found ? st.st_ino : 0;
+    free(folder);
+    free(target);
+    return found;
+}
+
+bool outfile_same(const struct outfile_place *a, const struct outfile_place *b) {
+    return a->dev == b->dev && a->ino == b->ino && !a->name == !b->name &&
+           (!a->name || strcmp(a->name, b->name) == 0);
+}
+
+/* A descriptor of what is written through: standard output itself, a copy of another that is open, or what lies at
+ * path. */
+static int open_through(const char *path) {
+    int number = descriptor_of(path), fd;
+    if (strcmp(path, "-") == 0)
+        return number;
+    if (number >= 0)
+        return fcntl(number, F_DUPFD_CLOEXEC, 0);
+    while ((fd = open(path, O_WRONLY | O_CLOEXEC)) < 0 && errno == EINTR)
+        continue;
+    return fd;
+}
+
+/* The temporary sibling of the target, with the rights of the file that is there. */
+static int open_temp(struct outfile *o, const struct destination *d, struct err *err) {
+    const char *slash = strrchr(o->target, '/');
+    int dirlen = slash ? (int)(slash - o->target) + 1 : 0;
+    if (asprintf(&o->temp, "%.*s.%s.XXXXXX", dirlen, o->target, o->target + dirlen) < 0) {
+        o->temp = NULL;
+        return err_nomem(err);
+    }
+    /* Known to the handler before it is there. */
+    o->slot = take_slot(o->temp);
+    int fd = make_temp(o->temp);
+    if (fd < 0) {
+        cannot("create", o->path, err);
+        free_temp(o);
+        return -1;
+    }
+    if (d->there) {
+        if (fchown(fd, d->st.st_uid, d->st.st_gid))
+            errno = 0; /* only root gives files away; the mode is what counts */
+        fchmod(fd, d->st.st_mode & 07777);
+    }
+    return fd;
+}
+
 int outfile_open(struct outfile **out, const char *path, struct err *err) {
+    struct destination d;
     *out = NULL;
+    if (find_destination(path, &d, err))
+        return -1;
     struct outfile *o = calloc(1, sizeof *o);
     if (!o || !(o->path = strdup(path))) {
+        free(d.target);
         free(o);
         return err_nomem(err);
     }
     o->slot = -1;
-    o->fd = -1;
-    if (strcmp(path, "-") == 0) {
-        *out = o;
-        if (!open_stream(o, STDOUT_FILENO))
-            return 0;
+    o->target = d.target;
+    o->fd = d.target ? open_temp(o, &d, err) : open_through(path);
+    if (o->fd < 0 && !d.target)
+        cannot("open", path, err);
+    if (o->fd >= 0 && open_stream(o)) {
         err_nomem(err);
-        goto fail;
-    }
-    struct stat st;
-    if (stat(path, &st) == 0 && S_ISDIR(st.st_mode)) {
-        err_set(err, ERR_FAILED, "%s: is a directory; name a file", path);
-        goto fail;
-    }
-    const char *slash = strrchr(path, '/');
-    int dirlen = slash ? (int)(slash - path) + 1 : 0;
-    if (asprintf(&o->temp, "%.*s.%s.XXXXXX", dirlen, path, path + dirlen) < 0) {
-        o->temp = NULL;
-        err_nomem(err);
-        goto fail;
-    }
-    /* Known to the handler before it is there: mkostemp writes the name in place, then creates the file. */
-    o->slot = take_slot(o->temp);
-    int fd = make_temp(o->temp);
-    if (fd < 0) {
-        cannot("create", path, err);
-        free_temp(o);
-        goto fail;
-    }
-    mode_t mask = umask(0);
-    umask(mask);
-    fchmod(fd, 0666 & ~mask);
-    if (open_stream(o, fd)) {
-        err_nomem(err);
-        goto fail;
+        close_fd(o->fd);
+        if (o->temp)
+            unlink(o->temp);
+        o->fd = -1;
     }
     *out = o;
-    return 0;
-fail:
-    *out = o;
+    if (o->fd >= 0)
+        return 0;
     outfile_discard(out);
     return -1;
 }
@@ -195,8 +323,7 @@ FILE *outfile_stream(struct outfile *out) {
 /* A rename is durable only once its folder is. Where folders cannot be synced (EINVAL), nothing more can be
  * done. */
 static int sync_folder(const char *path) {
-    const char *slash = strrchr(path, '/');
-    char *dir = slash ? strndup(path, (size_t)(slash - path) + 1) : strdup(".");
+    char *dir = folder_of(path);
     int fd = dir ? open(dir, O_RDONLY | O_DIRECTORY | O_CLOEXEC) : -1;
     int bad = fd < 0 || (sync_fd(fd) && errno != EINVAL) ? errno : 0;
     if (fd >= 0)
@@ -212,21 +339,19 @@ static int finish(struct outfile **out, bool sync, struct err *err) {
     int bad = fflush(o->stream) || ferror(o->stream), saved = o->why ? o->why : errno;
     fclose(o->stream);
     o->stream = NULL;
-    if (o->temp) {
-        if (!bad && sync) {
-            bad = sync_fd(o->fd);
-            saved = errno;
-        }
-        if (close_fd(o->fd) && !bad) {
-            bad = -1;
-            saved = errno;
-        }
-        o->fd = -1;
+    if (!bad && sync && o->temp) {
+        bad = sync_fd(o->fd);
+        saved = errno;
     }
+    if (close_fd(o->fd) && !bad) {
+        bad = -1;
+        saved = errno;
+    }
+    o->fd = -1;
     if (!bad)
         return 0;
     errno = saved;
-    cannot("write", o->temp ? o->path : "standard output", err);
+    cannot("write", strcmp(o->path, "-") == 0 ? "standard output" : o->path, err);
     outfile_discard(out);
     return -1;
 }
@@ -240,19 +365,20 @@ static int commit(struct outfile **out, bool sync, struct err *err) {
     if (o->stream && finish(out, sync, err))
         return -1;
     if (o->temp) {
-        if (rename_to(o->temp, o->path)) {
+        if (rename_to(o->temp, o->target)) {
             cannot("write", o->path, err);
             outfile_discard(out);
             return -1;
         }
         free_temp(o);
-        if (sync && sync_folder(o->path)) {
+        if (sync && sync_folder(o->target)) {
             cannot("sync the folder of it", o->path, err);
             outfile_discard(out);
             return -1;
         }
     }
     free(o->path);
+    free(o->target);
     free(o);
     *out = NULL;
     return 0;
@@ -272,13 +398,14 @@ void outfile_discard(struct outfile **out) {
         return;
     if (o->stream)
         fclose(o->stream);
+    if (o->fd >= 0)
+        close_fd(o->fd);
     if (o->temp) {
-        if (o->fd >= 0)
-            close(o->fd);
         unlink(o->temp);
         free_temp(o);
     }
     free(o->path);
+    free(o->target);
     free(o);
     *out = NULL;
 }
@@ -314,8 +441,9 @@ int outfile_write(const char *path, const void *bytes, size_t n, struct err *err
 }
 
 static bool holds(const char *path, const void *bytes, size_t n) {
-    FILE *f = fopen(path, "rb");
     struct stat st;
+    bool regular = stat(path, &st) == 0 && S_ISREG(st.st_mode); /* a pipe would be waited for */
+    FILE *f = regular ? fopen(path, "rb") : NULL;
     bool same = f && fstat(fileno(f), &st) == 0 && S_ISREG(st.st_mode) && (size_t)st.st_size == n;
     const char *expected = bytes;
     char buf[1 << 14];

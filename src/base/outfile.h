@@ -11,7 +11,10 @@
  *     outfile_discard(&out);
  *
  * Bytes go to a hidden sibling of the target; commit flushes, checks, fsyncs, closes and renames it into
- * place and fsyncs the folder; discard unlinks it. Path "-" is stdout, where commit only flushes and checks.
+ * place and fsyncs the folder; discard unlinks it. A file that is there keeps its mode and, as far as may be, its
+ * owner; a new one gets what umask leaves; one that nobody may write is refused. A symbolic link stays one: its
+ * target is what appears. What is no regular file (a device, a pipe, a descriptor under /dev/fd) is written to
+ * and never replaced; so is stdout, which "-" names: there commit only flushes and checks.
  * Calls that a signal interrupts are made again.
  * The caller owns the handle until commit or discard, which set it to NULL; both take a NULL handle. */
 #ifndef YS_BASE_OUTFILE_H
@@ -19,10 +22,27 @@
 
 #include "base/err.h"
 
+#include <stdbool.h>
 #include <stddef.h>
 #include <stdio.h>
+#include <sys/types.h>
 
 struct outfile;
+
+/* Whether outfile_open would succeed for path, as far as can be told without touching anything. Errors:
+ * ERR_FAILED naming path. */
+int outfile_try(const char *path, struct err *err);
+
+/* Which file a path leads to: its device and inode or, of one that is not there yet, its folder's and its name. */
+struct outfile_place {
+    dev_t dev;
+    ino_t ino;
+    char *name; /* the caller's to free; NULL for a file that is there */
+};
+
+/* False for a path that leads to no regular file and to no place for one. */
+bool outfile_find(const char *path, struct outfile_place *place);
+bool outfile_same(const struct outfile_place *a, const struct outfile_place *b);
 
 /* Opens a temporary sibling of path (its folder must exist). Errors: ERR_FAILED naming path. */
 int outfile_open(struct outfile **out, const char *path, struct err *err);

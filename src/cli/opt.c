@@ -2,6 +2,7 @@
 
 #include "base/outfile.h"
 #include "base/version.h"
+#include "cli/files.h"
 
 #include <ctype.h>
 #include <errno.h>
@@ -31,6 +32,8 @@ static void print_default(const struct opt *o) {
         printf(" [%g]", *(double *)o->value);
         break;
     case OPT_STRING:
+    case OPT_IN:
+    case OPT_OUT:
     case OPT_CHOICE:
         if (*(const char **)o->value)
             printf(" [%s]", *(const char **)o->value);
@@ -106,6 +109,8 @@ static int set_value(struct opt *o, const char *text, struct err *err) {
         break;
     }
     case OPT_STRING:
+    case OPT_IN:
+    case OPT_OUT:
         if (!*text)
             return err_set(err, ERR_USAGE, "--%s: the value is empty", o->name);
         *(const char **)o->value = text;
@@ -188,7 +193,7 @@ static int check(const struct opt_tool *tool, const struct operands *operands, s
         if (o->required && !o->given)
             return err_set(err, ERR_USAGE, "--%s is required", o->name);
     if (operands->n >= a->least && operands->n <= a->most)
-        return 0;
+        return files_check(tool, operands, err);
     if (a->most == 0)
         return err_set(err, ERR_USAGE, "unexpected operand %s", operands->word[0]);
     return err_set(err, ERR_USAGE, "%s", a->otherwise);

@@ -7,13 +7,16 @@
  *         struct options o = {.size = 640};
  *         struct opt rows[] = {
  *             {"size", 'S', OPT_INT, &o.size, "N", "side of the square", OPT_LIMITS(IMGSZ)},
- *             {"weight", 'w', OPT_CHOICE, &o.weight, NULL, "weight type", .choices = words, .required = true},
+ *             {"list", 'l', OPT_IN, &o.list, "FILE", "image list", .required = true},
  *             OPT_END,
  *         };
  *         struct opt_tool tool = {.name = "calib-prep", .purpose = "make a calib stream of images", .rows = rows,
  *                                 .synopsis = "--list FILE", .examples = "calib-prep --list l.txt\n"};
  *         return opt_main(&tool, argc, argv, run, &o);
  *     }
+ *
+ * Before run is called, every file that is to be written was tried (base/outfile.h), and none is one that is
+ * read, nor are two the same: ERR_USAGE.
  *
  * Every tool has --help and --version. Values are checked strictly: junk, overflow and unknown words are
  * refused with the accepted values named. Strings point into argv. */
@@ -31,6 +34,8 @@ enum opt_kind {
     OPT_INT,    /* int *, from min to max */
     OPT_REAL,   /* double *, from min to max */
     OPT_STRING, /* const char ** */
+    OPT_IN,     /* const char **, a file that is read */
+    OPT_OUT,    /* const char **, a file that is written */
     OPT_CHOICE, /* const char **, one of the NULL-terminated choices */
 };
 
@@ -58,6 +63,9 @@ struct opt_arity {
     const char *otherwise; /* what is said of another number: "name one checkpoint" */
 };
 
+/* What operands name: of one that is IN=OUT or NAME=OUT, what stands behind the first '='. */
+enum opt_operands { OPERANDS_OTHER, OPERANDS_IN, OPERANDS_IN_OUT, OPERANDS_NAME_OUT };
+
 struct opt_tool {
     const char *name;
     const char *purpose;  /* one line, no full stop; the NAME of the man page too */
@@ -66,6 +74,7 @@ struct opt_tool {
     const char *examples; /* commands, each ending in a newline */
     struct opt *rows;
     struct opt_arity arity;
+    enum opt_operands operands;
 };
 
 /* The work of a tool; ctx is opt_main's. */

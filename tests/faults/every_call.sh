@@ -74,7 +74,7 @@ for made in calib-prep npy model-dump qcfg-build calib-stats sens-score recipe-s
     equal "$made through the shim, $calls calls" "$status$(half_written)$(grep -l earlier out/* 2>/dev/null)" 0
     # file-put's files are all on the disk before the first has its name.
     files=$(find "whole/$made" -type f | wc -l) order='write fsync close rename folder'
-    [ "$made" != file-put ] || order='\(mkostemp write fsync close \)\{3\}\(rename folder \)\{3\}' files=1
+    [ "$made" != file-put ] || order='\(create write fsync close \)\{3\}\(rename folder \)\{3\}' files=1
     equal "$made: each file is on the disk before it has its name, and its name before the tool ends" \
         "$(sed 's/^[0-9]* //' calls | uniq | tr '\n' ' ' | grep -o "$order" | wc -l)" "$files"
     for FAULT_ERROR in SHORT EINTR; do

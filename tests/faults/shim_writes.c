@@ -1,5 +1,5 @@
 /* LD_PRELOAD: makes one call go wrong of those by which a tool's results reach the disk, in the order in
- * which they are made: mkostemp, write, fsync, close and rename of what it writes, fsync of its folder, and
+ * which they are made: open of a new file, write, fsync, close and rename of what it writes, fsync of its folder, and
  * mkdir.
  *
  *   FAULT_AT     the number of the call that goes wrong, from 1; all: each, but for EINTR each second one;
@@ -13,6 +13,7 @@
 #include <errno.h>
 #include <fcntl.h>
 #include <signal.h>
+#include <stdarg.h>
 #include <stdbool.h>
 #include <stdio.h>
 #include <stdlib.h>
@@ -84,11 +85,18 @@ ssize_t write(int fd, const void *bytes, size_t n) {
     return real_write(fd, bytes, is_short && n > 1 ? n / 2 : n);
 }
 
-int mkostemp(char *path, int flags) {
-    int fd = refuse("mkostemp", NULL) ? -1 : REAL(int (*)(char *, int), "mkostemp")(path, flags);
-    if (fd >= FDS_MAX)
+int open(const char *path, int flags, ...) {
+    va_list ap;
+    va_start(ap, flags);
+    const mode_t mode = flags & O_CREAT ? va_arg(ap, mode_t) : 0;
+    va_end(ap);
+    const bool counts = (flags & (O_CREAT | O_EXCL)) == (O_CREAT | O_EXCL);
+    int fd = counts && refuse("create", NULL)
+                 ? -1
+                 : REAL(int (*)(const char *, int, ...), "open")(path, flags, mode);
+    if (counts && fd >= FDS_MAX)
         abort();
-    if (fd >= 0)
+    if (counts && fd >= 0)
         ours[fd] = true;
     return fd;
 }

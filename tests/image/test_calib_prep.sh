@@ -86,7 +86,7 @@ refused 2 '--size: "0" is not an integer from 32 to 8192' --list list.txt --size
 refused 2 '--count: "9" is not an integer from 10 to 1048576' --list list.txt --count 9 -o out.bin
 refused 2 '--threads: "0" is not an integer from 1 to 1024' --list list.txt --threads 0 -o out.bin
 refused 2 "unexpected operand more.txt" --list list.txt more.txt -o out.bin
-refused 2 "--output: list.txt is an input" --list list.txt -o list.txt
+refused 2 "list.txt: is read too; name another file for the result" --list list.txt -o list.txt
 refused 2 "--output: images/000000000009.jpg is an input" --list list.txt -o images/000000000009.jpg
 refused 1 "none.txt: No such file or directory" --list none.txt -o out.bin
 refused 1 "nowhere/out.bin: cannot create: No such file or directory" --list list.txt --count 12 -o nowhere/out.bin

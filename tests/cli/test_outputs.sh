@@ -1,0 +1,141 @@
+#!/bin/bash
+# Where results go: what is no regular file is written through, links stay links, rights stay, inputs are safe.
+# bash: for >(...).
+bin=$(realpath "${BUILD:-build}")/bin
+top=$PWD
+dir=$(mktemp -d) || exit 1
+trap 'rm -rf "$dir"' EXIT
+cd "$dir" || exit 1
+
+equal() { # WHAT GOT WANTED
+    if [ "$2" = "$3" ]; then echo "ok - $1"; else
+        echo "not ok - $1: $2"
+        echo "#   wanted: $3"
+    fi
+}
+qcfg() {
+    "$bin/qcfg-build" --weight int8 --act int8 --granularity per_layer "$@" 2>err
+}
+qcfg >whole
+
+if mknod null c 1 3 2>/dev/null && : >null; then
+    qcfg -o null
+    equal "a device: status, and it is one still" "$? $(stat -c %F null)" "0 character special file"
+    "$bin/qcfg-build" int8-int8-per_layer=null int8-fp8-per_layer=null
+    equal "two results may go to it" $? 0
+else
+    echo "# skip devices: only root makes one"
+fi
+mkfifo pipe
+cat pipe >got &
+timeout 20 "$bin/qcfg-build" --weight int8 --act int8 --granularity per_layer -o pipe
+status=$?
+wait
+equal "a pipe with a name" "$status $(stat -c %F pipe) $(cmp got whole && echo same)" "0 fifo same"
+: >got
+qcfg -o >(cat >got)
+status=$?
+for _ in 1 2 3 4 5 6 7 8 9 10; do
+    [ -s got ] || sleep 0.1
+done
+equal "a pipe that the shell makes" "$status $(cmp got whole && echo same)" "0 same"
+echo first >got
+qcfg -o /dev/stdout >>got
+equal "/dev/stdout is standard output, behind what is there" "$? $(head -n 1 got) $(tail -n +2 got | cmp - whole && echo same)" "0 first same"
+qcfg -o /dev/fd/5 5>got
+equal "/dev/fd/5 is that descriptor" "$? $(cmp got whole && echo same)" "0 same"
+
+mkdir there
+echo old >there/file
+ln -s there/file link
+qcfg -o link
+equal "a link stays one, and what it leads to has the result" "$? $(readlink link) $(cmp there/file whole && echo same)" "0 there/file same"
+ln -s there/new dangling
+qcfg -o dangling
+equal "also where there was nothing" "$? $(readlink dangling) $(cmp there/new whole && echo same)" "0 there/new same"
+ln -s circle circle
+qcfg -o circle
+equal "a circle of links is one line" "$? $(wc -l <err) $(readlink circle)" "1 1 circle"
+for mode in 600 640 755; do
+    echo old >file
+    chmod $mode file
+    qcfg -o file
+    equal "a file of mode $mode keeps it" "$? $(stat -c %a file)" "0 $mode"
+done
+for mask in 077 027 002; do
+    (umask $mask && qcfg -o new-$mask)
+    equal "a new file under umask $mask" "$(stat -c %a new-$mask)" "$(printf '%o' $((0666 & ~0$mask)))"
+done
+cells=
+for w in int4 int8 fp4 fp8; do for a in int4 int8 fp4 fp8; do cells="$cells $w-$a-per_layer=many/$w-$a"; done; done
+mkdir many
+# shellcheck disable=SC2086
+(umask 077 && "$bin/qcfg-build" $cells)
+equal "and each of many, made side by side" "$(stat -c %a many/* | sort -u)" 600
+echo old >file
+chmod 444 file
+qcfg -o file
+equal "a read-only file is refused, also by root, and says what to do" "$? $(cat file) $(grep -c 'file: is read-only; make it writable' err)" "1 old 1"
+qcfg -o none/file
+equal "no folder: one line" "$? $(wc -l <err)" "1 1"
+qcfg >/dev/full
+equal "a full standard output" "$? $(grep -c 'standard output: cannot write: No space left' err)" "1 1"
+"$bin/qcfg-build" --help >/dev/full 2>err
+equal "for --help too" "$? $(wc -l <err)" "1 1"
+
+# Inputs. Nothing is computed: the files are none that a tool could read.
+echo model >m.pt
+echo calib >c.bin
+echo amax >a.json
+echo scores >s.json
+cp whole q.json
+ln m.pt hard.pt
+ln -s m.pt soft.pt
+mkdir copies
+sha256sum ./*.pt c.bin a.json s.json q.json >sums
+safe() { # MESSAGE TOOL ARGUMENT...
+    message=$1 tool=$2
+    shift 2
+    "$bin/$tool" "$@" >out 2>err </dev/null
+    status=$?
+    equal "$tool $*: refused, nothing is touched" "$status $(head -n 1 err) $(sha256sum -c --quiet sums 2>&1) $(wc -c <out)" "2 $tool: $message  0"
+}
+read_too() { # FILE TOOL ARGUMENT...
+    file=$1
+    shift
+    safe "$file: is read too; name another file for the result" "$@"
+}
+read_too m.pt sens-score -m m.pt -c c.bin q.json=m.pt
+read_too hard.pt sens-score -m m.pt -c c.bin q.json=hard.pt
+read_too soft.pt sens-score -m m.pt -c c.bin q.json -o soft.pt
+read_too ./c.bin sens-score -m m.pt -c c.bin q.json=./c.bin
+read_too a.json sens-score -m m.pt -c c.bin -a a.json q.json=a.json
+read_too q.json sens-score -m m.pt -c c.bin q.json=q.json
+read_too "$dir/c.bin" calib-stats -m m.pt -c c.bin -o "$dir/c.bin"
+read_too m.pt calib-stats -m m.pt -c c.bin -o m.pt
+read_too s.json recipe-solve s.json -o s.json
+read_too s.json recipe-solve q.json=r.json s.json=s.json
+read_too m.pt model-dump m.pt -o m.pt
+read_too c.bin file-put c.bin=c.bin
+read_too s.json calib-prep -l s.json -o s.json
+safe "o: two results would go there; name a file for each" sens-score -m m.pt -c c.bin q.json=o s.json=o
+safe "o: two results would go there; name a file for each" sens-score -m m.pt -c c.bin q.json=o s.json=./copies/../o
+safe "o: two results would go there; name a file for each" qcfg-build int8-int8-per_layer=o int8-fp8-per_layer=o
+safe "o: two results would go there; name a file for each" file-put a.json=o s.json=o
+safe "--output: each operand names its own file" recipe-solve s.json=r.json -o other.json
+safe "--output: each operand names its own file" sens-score -m m.pt -c c.bin q.json=x.json -o other.json
+safe "--output: each operand names its own file" qcfg-build int8-int8-per_layer=x.json -o other.json
+
+# An output that cannot be is known before the work: the images of this list are not even looked for.
+mkdir locked
+seq -f 'none-%g.jpg' 12 >list.txt
+"$bin/calib-prep" --list list.txt -o locked/none/calib.bin 2>err
+equal "an output is tried before the work" "$? $(cat err)" "1 calib-prep: locked/none/calib.bin: cannot create: No such file or directory"
+for name in ../x a/../../x /tmp/x ..; do
+    printf '@%s\n 1\n' "$name" | "$bin/file-put" --stream there 2>err
+    equal "a stream's file $name does not leave the folder" "$? $(cat err) $(ls x ../x 2>/dev/null)" "1 file-put: $name: leads out of there "
+done
+printf '@a..b/c..d\n 1\n' | "$bin/file-put" --stream there
+equal "dots in a name are no way out" "$? $(cat there/a..b/c..d)" "0 1"
+equal "no temporary is left" "$(find . -name '.?*' | wc -l)" 0
+cd "$top" || exit 1
