@@ -1,4 +1,4 @@
-/* A graph under construction: what the module kinds (kinds.c, head.c) add their operations with. Private to
+/* A graph under construction: what the module kinds (kinds.c) and heads (heads.c) add their operations with. Private to
  * src/model. */
 #ifndef YS_MODEL_BUILDER_H
 #define YS_MODEL_BUILDER_H
@@ -28,8 +28,13 @@ int builder_module(struct builder *b, const struct module *m, const int *in, int
 int builder_child(struct builder *b, const struct module *m, const char *name, int in, int *out,
                   struct err *err);
 
-/* The v10Detect head over the levels' features: convolutions of both heads, DFL, decoding; sets g->leaves. */
-int builder_head(struct builder *b, const struct module *m, const int *levels, int n_levels, struct err *err);
+/* The head that m is, a row of heads.c; NULL if it is none. */
+struct head;
+const struct head *builder_head_of(const struct module *m);
+
+/* Its branches over the levels' features, decoded; sets what the graph knows of its head. */
+int builder_head(struct builder *b, const struct head *head, const struct module *m, const int *levels,
+                 int n_levels, struct err *err);
 
 /* Whether m is ultralytics' class `name`, or torch.nn's. */
 bool is_ultralytics(const struct module *m, const char *name);

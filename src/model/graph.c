@@ -155,12 +155,13 @@ static int build_layers(struct builder *b, const struct module *root, struct err
             }
             in[k] = at < 0 ? image : value[at];
         }
-        if (is_ultralytics(&m, "v10Detect")) {
+        const struct head *head = builder_head_of(&m);
+        if (head) {
             if (i + 1 != n) {
                 err_set(err, ERR_UNSUPPORTED, "%s: the head is not the last layer", m.path);
                 goto out;
             }
-            ret = builder_head(b, &m, in, n_in, err);
+            ret = builder_head(b, head, &m, in, n_in, err);
             goto out;
         }
         if (builder_module(b, &m, in, n_in, &value[i], err))

@@ -61,7 +61,7 @@ struct conv {
     int stride[2], pad[2], dilation[2], groups;
     float *weight, *bias;
     int calls;     /* how often the forward pass runs it; more than once: dfl */
-    bool exported; /* false: part of one2many, which only training uses */
+    bool exported; /* false: no exported branch of the head depends on it: training's alone */
 };
 
 /* One nn.BatchNorm2d in eval mode; all arrays (channels). */
@@ -82,9 +82,10 @@ struct graph {
     struct bn *bns;
     size_t n_bns;
 
-    /* Output leaves, in the order of the reference's loss: one2many y, P3, P4, P5, one2one y, P3, P4, P5. */
+    /* Output leaves, in the order of the reference's loss: of each branch of the head y and then its levels'
+     * maps, P3 and on; of v10Detect one2many's, then one2one's. exported: which of them is the exported y. */
     int *leaves;
-    size_t n_leaves;
+    size_t n_leaves, exported;
 
     int classes, reg_max, levels;
     float *strides; /* of each level, pixels */
