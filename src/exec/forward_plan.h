@@ -1,29 +1,29 @@
-/* Inside src/exec: which operations run, fused how, and where their values lie. */
+/* What calibration runs, whatever it runs on: stages up to the inputs of the last convolutions, and where their values
+ * lie in one arena. Private to src/exec. */
 #ifndef YS_EXEC_FORWARD_PLAN_H
 #define YS_EXEC_FORWARD_PLAN_H
 
-#include "exec/steps.h"
+#include "exec/stages.h"
 #include "model/shape.h"
 
 #include <stdbool.h>
 
-/* Where a value lies. A slice and a detached value are parts of another value, and so is what a concatenation
- * joins, where it can be. */
-struct place {
-    int root;       /* the value that owns the memory; itself if it does */
-    size_t offset;  /* floats from the arena's start */
-    size_t channel; /* first channel within root */
-    bool made;      /* some step computes it, or it is the image */
+/* A value. A slice and a detached value lie in another value, and so does what a concatenation joins, where it can. */
+struct forward_value {
+    struct home home;
+    size_t offset; /* floats from the arena's start */
+    bool made;     /* some stage computes it, or it is the image */
 };
 
 struct forward_plan {
-    struct step *steps;
-    size_t n_steps;
-    struct chw *shapes;   /* of each value */
-    struct place *places; /* of each value */
-    size_t arena;         /* floats */
+    struct stage *stages;
+    size_t n_stages;
+    struct chw *shapes;           /* of each value */
+    struct forward_value *values; /* of each value */
+    size_t arena;                 /* floats, of one image */
 };
 
+/* For an image of size x size. Errors: shapes that do not fit, memory. */
 int forward_plan_make(const struct graph *graph, int size, struct forward_plan *out, struct err *err);
 void forward_plan_free(struct forward_plan *plan);
 

@@ -12,20 +12,20 @@ static struct span *span_of_gradient(const struct gradient_plan *p, int v) {
     return &p->spans[p->graph->n_values + p->gradients[v].root];
 }
 
-static struct span *span_of_step(const struct gradient_plan *p, size_t step, int kind) {
-    return &p->spans[2 * (size_t)p->graph->n_values + step * SPANS_OF_STEP + (size_t)kind];
+static struct span *span_of_stage(const struct gradient_plan *p, size_t stage, int kind) {
+    return &p->spans[2 * (size_t)p->graph->n_values + stage * SPANS_OF_STAGE + (size_t)kind];
 }
 
-const struct span *value_span(const struct gradient_plan *p, int v) {
+const struct span *gradient_plan_value(const struct gradient_plan *p, int v) {
     return span_of_value(p, v);
 }
 
-const struct span *gradient_span(const struct gradient_plan *p, int v) {
+const struct span *gradient_plan_gradient(const struct gradient_plan *p, int v) {
     return span_of_gradient(p, v);
 }
 
-const struct span *step_span(const struct gradient_plan *p, size_t step, int kind) {
-    return span_of_step(p, step, kind);
+const struct span *gradient_plan_memory(const struct gradient_plan *p, size_t stage, int kind) {
+    return span_of_stage(p, stage, kind);
 }
 
 static void touch(struct span *s, size_t size, int time) {
@@ -38,37 +38,38 @@ static void touch(struct span *s, size_t size, int time) {
 
 static void touch_value(struct gradient_plan *p, int v, size_t batch, int time) {
     if (p->values[v].root != 0)
-        touch(span_of_value(p, v), value_room(p->shapes[p->values[v].root], batch), time);
+        touch(span_of_value(p, v), spans_room(batch * shape_numel(p->shapes[p->values[v].root])), time);
 }
 
 static void touch_gradient(struct gradient_plan *p, int v, size_t batch, int time) {
     if (p->wanted[v])
-        touch(span_of_gradient(p, v), value_room(p->shapes[p->gradients[v].root], batch), time);
+        touch(span_of_gradient(p, v), spans_room(batch * shape_numel(p->shapes[p->gradients[v].root])), time);
 }
 
 static void touch_conv(struct gradient_plan *p, size_t i, size_t batch, int time) {
-    const struct step *s = &p->steps[i];
+    const struct stage *s = &p->stages[i];
     const struct dgrad *d = p->dgrads[s->op->conv];
     enum flow flow = p->flows[i * OP_INPUTS_MAX];
-    int seen = 2 * (int)p->n_steps - p->first_step[s->op->conv]; /* when all its calls' gradients are known */
+    int seen =
+        2 * (int)p->n_stages - p->first_stage[s->op->conv]; /* when all its calls' gradients are known */
     for (int t = time; t <= seen; t += seen > time ? seen - time : 1) {
         touch_value(p, s->op->in[0], batch, t);
-        if (is_fused(s)) {
-            touch(span_of_step(p, i, SPAN_OUTPUT), value_room(p->shapes[s->out], batch), t);
-            touch(span_of_step(p, i, SPAN_GRADIENT), value_room(p->shapes[s->out], batch), t);
+        if (stage_is_fused(s)) {
+            touch(span_of_stage(p, i, SPAN_OUTPUT), spans_room(batch * shape_numel(p->shapes[s->out])), t);
+            touch(span_of_stage(p, i, SPAN_GRADIENT), spans_room(batch * shape_numel(p->shapes[s->out])), t);
         } else {
             touch_value(p, s->out, batch, t);
             touch_gradient(p, s->out, batch, t);
         }
     }
     if (d && flow != FLOW_NONE && dgrad_room(d, flow == FLOW_ADD))
-        touch(span_of_step(p, i, SPAN_WORK), dgrad_room(d, flow == FLOW_ADD), time);
+        touch(span_of_stage(p, i, SPAN_WORK), dgrad_room(d, flow == FLOW_ADD), time);
 }
 
-/* What step i's backward works with. */
+/* What stage i's backward works with. */
 static void touch_backward(struct gradient_plan *p, size_t i, size_t batch, int threads) {
-    const struct step *s = &p->steps[i];
-    int time = 2 * (int)p->n_steps - (int)i;
+    const struct stage *s = &p->stages[i];
+    int time = 2 * (int)p->n_stages - (int)i;
     touch_gradient(p, s->out, batch, time);
     for (int k = 0; k < s->op->n_in; k++)
         if (p->flows[i * OP_INPUTS_MAX + (size_t)k] != FLOW_NONE)
@@ -84,24 +85,25 @@ static void touch_backward(struct gradient_plan *p, size_t i, size_t batch, int 
     if (kernels->back_reads_out)
         touch_value(p, s->out, batch, time);
     for (int t = (int)i; kept && t <= time; t += time - (int)i)
-        touch(span_of_step(p, i, SPAN_KEPT), kept * batch, t);
+        touch(span_of_stage(p, i, SPAN_KEPT), kept * batch, t);
     if (work && threads > 0)
-        touch(span_of_step(p, i, SPAN_WORK), spans_room(work * (size_t)threads), time);
+        touch(span_of_stage(p, i, SPAN_WORK), spans_room(work * (size_t)threads), time);
 }
 
 int gradient_plan_place(struct gradient_plan *p, size_t batch, int threads, struct err *err) {
     const struct graph *g = p->graph;
-    size_t n = 2 * (size_t)g->n_values + p->n_steps * SPANS_OF_STEP;
-    int turn = (int)p->n_steps;
+    size_t n = 2 * (size_t)g->n_values + p->n_stages * SPANS_OF_STAGE;
+    int turn = (int)p->n_stages;
     if (!(p->spans = calloc(n, sizeof *p->spans)))
         return err_nomem(err);
-    for (size_t i = 0; i < p->n_steps; i++) {
-        const struct step *s = &p->steps[i];
+    for (size_t i = 0; i < p->n_stages; i++) {
+        const struct stage *s = &p->stages[i];
         for (int k = 0; k < s->op->n_in; k++)
             touch_value(p, s->op->in[k], batch, (int)i);
         touch_value(p, s->out, batch, (int)i);
-        if (s->op->kind == OP_CONV && is_fused(s))
-            touch(span_of_step(p, i, SPAN_OUTPUT), value_room(p->shapes[s->out], batch), (int)i);
+        if (s->op->kind == OP_CONV && stage_is_fused(s))
+            touch(span_of_stage(p, i, SPAN_OUTPUT), spans_room(batch * shape_numel(p->shapes[s->out])),
+                  (int)i);
         if (p->wanted[s->out])
             touch_backward(p, i, batch, threads);
     }

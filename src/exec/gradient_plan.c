@@ -5,15 +5,6 @@
 #include <stdlib.h>
 #include <string.h>
 
-bool is_fused(const struct step *s) {
-    return s->bn || s->act;
-}
-
-bool lies_in_concat(const struct gradient_plan *p, const struct op *concat, int k, size_t channel) {
-    struct part in = p->values[concat->in[k]], out = p->values[concat->out];
-    return in.root == out.root && in.channel == out.channel + channel;
-}
-
 /* Gradients come from a convolution before a value and stop where it is detached; convolutions must reach a
  * leaf. */
 static int mark(struct gradient_plan *p, struct err *err) {
@@ -44,7 +35,7 @@ static int mark(struct gradient_plan *p, struct err *err) {
 }
 
 /* The root of v so far, and where in it v begins; *cut: v is detached on the way. */
-static int top_of(const struct part *parent, const bool *detached, int v, size_t *channel, bool *cut) {
+static int top_of(const struct home *parent, const bool *detached, int v, size_t *channel, bool *cut) {
     *channel = 0;
     *cut = false;
     for (; parent[v].root != v; v = parent[v].root) {
@@ -55,7 +46,7 @@ static int top_of(const struct part *parent, const bool *detached, int v, size_t
 }
 
 /* Inputs k .. end-1 of a concatenation that are all of one root, in order; 0 where there is no such root. */
-static int whole_root(const struct gradient_plan *p, const struct part *parent, const bool *detached,
+static int whole_root(const struct gradient_plan *p, const struct home *parent, const bool *detached,
                       const struct op *op, int k) {
     size_t channel, next = 0;
     bool cut;
@@ -70,9 +61,9 @@ static int whole_root(const struct gradient_plan *p, const struct part *parent, 
     return 0;
 }
 
-static int place_values(struct gradient_plan *p, struct err *err) {
+static int find_homes(struct gradient_plan *p, struct err *err) {
     const struct graph *g = p->graph;
-    struct part *parent = calloc((size_t)g->n_values, sizeof *parent);
+    struct home *parent = calloc((size_t)g->n_values, sizeof *parent);
     bool *detached = calloc((size_t)g->n_values, sizeof *detached), cut;
     if (!parent || !detached) {
         free(parent);
@@ -83,14 +74,14 @@ static int place_values(struct gradient_plan *p, struct err *err) {
         parent[v].root = v;
     for (size_t i = 0; i < g->n_ops; i++) {
         const struct op *op = &g->ops[i];
-        if (is_part(op))
-            parent[op->out] = (struct part){op->in[0], (size_t)op->from};
+        if (stage_is_part(op))
+            parent[op->out] = (struct home){op->in[0], (size_t)op->from};
         detached[op->out] = op_rows[op->kind].place == OP_CUT;
         size_t channel = 0;
         for (int k = 0; op->kind == OP_CONCAT && k < op->n_in; k++) {
             int root = whole_root(p, parent, detached, op, k);
             if (root)
-                parent[root] = (struct part){op->out, channel};
+                parent[root] = (struct home){op->out, channel};
             channel += (size_t)p->shapes[op->in[k]].c;
         }
     }
@@ -113,8 +104,8 @@ static bool has_parts(const struct gradient_plan *p, int v) {
 
 /* A sum hands its gradient on: what nobody else reads has the very same. */
 static void share_sums(struct gradient_plan *p, const int *readers) {
-    for (size_t i = p->n_steps; i-- > 0;) {
-        const struct op *op = p->steps[i].op;
+    for (size_t i = p->n_stages; i-- > 0;) {
+        const struct op *op = p->stages[i].op;
         for (int k = 0; op->kind == OP_ADD && k < 2; k++) {
             int v = op->in[k];
             if (readers[v] == 1 && p->values[v].root == v && !has_parts(p, v))
@@ -132,7 +123,7 @@ struct walk {
 };
 
 static bool *channels_of(const struct walk *w, int v) {
-    const struct part *part = &w->p->gradients[v];
+    const struct home *part = &w->p->gradients[v];
     return w->written + w->first[part->root] + part->channel;
 }
 
@@ -162,13 +153,19 @@ static enum flow contribute(struct walk *w, int v, bool only_add) {
     return FLOW_ADD;
 }
 
-static bool same_part(struct part a, struct part b) {
+/* Whether what concat's input k holds lies in concat's output, at `channel`, already. */
+static bool lies_in_concat(const struct gradient_plan *p, const struct op *concat, int k, size_t channel) {
+    struct home in = p->values[concat->in[k]], out = p->values[concat->out];
+    return in.root == out.root && in.channel == out.channel + channel;
+}
+
+static bool same_home(struct home a, struct home b) {
     return a.root == b.root && a.channel == b.channel;
 }
 
-static void walk_step(struct walk *w, size_t i) {
-    const struct op *op = w->p->steps[i].op;
-    int out = w->p->steps[i].out;
+static void walk_stage(struct walk *w, size_t i) {
+    const struct op *op = w->p->stages[i].op;
+    int out = w->p->stages[i].out;
     if (!w->p->wanted[out])
         return;
     if (count_written(w, out) < (size_t)w->p->shapes[out].c)
@@ -176,7 +173,7 @@ static void walk_step(struct walk *w, size_t i) {
     size_t channel = 0;
     for (int k = 0; k < op->n_in; k++) {
         int v = op->in[k];
-        bool own = (op->kind == OP_ADD && same_part(w->p->gradients[v], w->p->gradients[out])) ||
+        bool own = (op->kind == OP_ADD && same_home(w->p->gradients[v], w->p->gradients[out])) ||
                    (op->kind == OP_CONCAT && lies_in_concat(w->p, op, k, channel));
         w->p->flows[i * OP_INPUTS_MAX + (size_t)k] =
             own ? FLOW_NONE : contribute(w, v, op_kernels(op->kind)->only_adds);
@@ -204,8 +201,8 @@ static int find_flows(struct gradient_plan *p, struct err *err) {
             memset(w.written + w.first[v], p->zeroed[v], (size_t)p->shapes[v].c);
         for (size_t i = 0; i < g->n_leaves; i++)
             p->leaf_flows[i] = contribute(&w, g->leaves[i], false);
-        for (size_t i = p->n_steps; i-- > 0;)
-            walk_step(&w, i);
+        for (size_t i = p->n_stages; i-- > 0;)
+            walk_stage(&w, i);
     }
     free(w.written);
     free(w.first);
@@ -215,18 +212,18 @@ static int find_flows(struct gradient_plan *p, struct err *err) {
 /* The convolutions' calls, and the gradients of their inputs. */
 static int find_calls(struct gradient_plan *p, int threads, struct err *err) {
     const struct graph *g = p->graph;
-    for (size_t i = p->n_steps; i-- > 0;) {
-        const struct op *op = p->steps[i].op;
+    for (size_t i = p->n_stages; i-- > 0;) {
+        const struct op *op = p->stages[i].op;
         if (op->kind != OP_CONV)
             continue;
         struct chw in = p->shapes[op->in[0]];
         if (p->n_calls[op->conv]++) {
-            struct chw other = p->shapes[p->steps[p->first_step[op->conv]].op->in[0]];
+            struct chw other = p->shapes[p->stages[p->first_stage[op->conv]].op->in[0]];
             if (in.h != other.h || in.w != other.w)
                 return err_set(err, ERR_UNSUPPORTED, "%s: it runs on inputs of different sizes",
                                g->convs[op->conv].name);
         }
-        p->first_step[op->conv] = (int)i;
+        p->first_stage[op->conv] = (int)i;
         if (threads > 0 && p->wanted[op->in[0]] && !p->dgrads[op->conv] &&
             dgrad_new(&g->convs[op->conv], (int)in.h, (int)in.w, &p->dgrads[op->conv], err))
             return -1;
@@ -246,27 +243,27 @@ int gradient_plan_make(const struct graph *g, int size, size_t batch, int thread
                        struct err *err) {
     size_t n = (size_t)g->n_values;
     struct gradient_plan p = {.graph = g,
-                              .steps = calloc(g->n_ops + 1, sizeof *p.steps),
+                              .stages = calloc(g->n_ops + 1, sizeof *p.stages),
                               .wanted = calloc(n, sizeof *p.wanted),
                               .values = calloc(n, sizeof *p.values),
                               .gradients = calloc(n, sizeof *p.gradients),
                               .zeroed = calloc(n, sizeof *p.zeroed),
                               .flows = calloc((g->n_ops + 1) * OP_INPUTS_MAX, sizeof *p.flows),
                               .leaf_flows = calloc(g->n_leaves + 1, sizeof *p.leaf_flows),
-                              .first_step = calloc(g->n_convs + 1, sizeof *p.first_step),
+                              .first_stage = calloc(g->n_convs + 1, sizeof *p.first_stage),
                               .n_calls = calloc(g->n_convs + 1, sizeof *p.n_calls),
                               .dgrads = calloc(g->n_convs + 1, sizeof(struct dgrad *))};
     bool *needed = malloc(n * sizeof *needed);
     int *readers = calloc(n, sizeof *readers), ret = -1;
-    if (!p.steps || !p.wanted || !p.values || !p.gradients || !p.zeroed || !p.flows || !p.leaf_flows ||
-        !p.first_step || !p.n_calls || !p.dgrads || !needed || !readers) {
+    if (!p.stages || !p.wanted || !p.values || !p.gradients || !p.zeroed || !p.flows || !p.leaf_flows ||
+        !p.first_stage || !p.n_calls || !p.dgrads || !needed || !readers) {
         err_nomem(err);
         goto out;
     }
     memset(needed, true, n * sizeof *needed);
     count_readers(g, readers);
-    p.n_steps = steps_make(g, needed, readers, p.steps);
-    if (graph_shapes(g, size, &p.shapes, err) || mark(&p, err) || place_values(&p, err))
+    p.n_stages = stages_make(g, needed, readers, p.stages);
+    if (graph_shapes(g, size, &p.shapes, err) || mark(&p, err) || find_homes(&p, err))
         goto out;
     share_sums(&p, readers);
     if (find_flows(&p, err) || find_calls(&p, threads, err) || gradient_plan_place(&p, batch, threads, err))
@@ -284,7 +281,7 @@ out:
 void gradient_plan_free(struct gradient_plan *p) {
     for (size_t i = 0; p->dgrads && i < p->graph->n_convs; i++)
         dgrad_free(&p->dgrads[i]);
-    free(p->steps);
+    free(p->stages);
     free(p->shapes);
     free(p->wanted);
     free(p->values);
@@ -292,7 +289,7 @@ void gradient_plan_free(struct gradient_plan *p) {
     free(p->zeroed);
     free(p->flows);
     free(p->leaf_flows);
-    free(p->first_step);
+    free(p->first_stage);
     free(p->n_calls);
     free(p->dgrads);
     free(p->spans);

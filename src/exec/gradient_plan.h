@@ -1,56 +1,49 @@
-/* Inside src/exec: which steps run, where their values and gradients lie and for how long, and what each
- * step's backward does to the gradients of its inputs.
+/* What a scoring pass runs, whatever it runs on: the stages, where their values and gradients lie and for how long, and
+ * what each stage's backward does to the gradients of its inputs. Private to src/exec.
  *
- * Time runs over both passes: step i forward at i, the leaves' own gradients at n_steps, step i backward at 2
- * n_steps
- * - i. Whatever is needed at some time has a span of one arena; a value, its gradient, a convolution's output
- * before BatchNorm and so on share memory with what lives at other times. */
+ * Time counts through both directions: stage i runs forward at time i, the leaves get their own gradients at time n_stages,
+ * and stage i runs backward at time 2 n_stages - i. Whatever is needed at some time has a span of one arena; a value, its
+ * gradient, a convolution's output before BatchNorm and so on share memory with what lives at other times. */
 #ifndef YS_EXEC_GRADIENT_PLAN_H
 #define YS_EXEC_GRADIENT_PLAN_H
 
 #include "exec/spans.h"
-#include "exec/steps.h"
+#include "exec/stages.h"
 #include "op/conv/dgrad.h"
 
-/* Where a value lies: from `channel` on in the memory of `root`. Slices and detached values lie in their
- * inputs, what is concatenated lies in the concatenation where it can. */
-struct part {
-    int root;
-    size_t channel;
-};
-
-/* What a step's backward does to the gradient of one of its inputs. */
+/* What a stage's backward does to the gradient of one of its inputs. */
 enum flow {
     FLOW_NONE,  /* nobody wants it, or it is the output's gradient already */
     FLOW_STORE, /* writes it */
     FLOW_ADD,   /* adds to what is there */
 };
 
-/* Memory of one step; indices into plan.spans. */
-enum { SPAN_OUTPUT, SPAN_GRADIENT, SPAN_KEPT, SPAN_WORK, SPANS_OF_STEP };
+/* Memory of one stage; indices into plan.spans. */
+enum { SPAN_OUTPUT, SPAN_GRADIENT, SPAN_KEPT, SPAN_WORK, SPANS_OF_STAGE };
 
 struct gradient_plan {
     const struct graph *graph;
-    struct step *steps;
-    size_t n_steps;
-    struct chw *shapes;     /* of each value */
-    bool *wanted;           /* of each value: its gradient is needed for some convolution's */
-    struct part *values;    /* of each value */
-    struct part *gradients; /* of each value; an addend's may be the sum's */
+    struct stage *stages;
+    size_t n_stages;
+    struct chw *shapes; /* of each value */
+    bool *wanted;       /* of each value: its gradient is needed for some convolution's */
+    struct home *
+        values; /* of each value: slices and detached values lie in their inputs, what is concatenated lies in
+                               the concatenation where it can */
+    struct home *gradients; /* of each value: the same, and an addend's may be the sum's */
     bool *zeroed;           /* of each root: its gradient starts as zeros, to which all is added */
-    enum flow *flows;       /* [step * OP_INPUTS_MAX + input] */
+    enum flow *flows;       /* [stage * OP_INPUTS_MAX + input] */
     enum flow *leaf_flows;  /* of each leaf */
-    int *first_step;        /* of each convolution: its backward comes last of its calls' */
+    int *first_stage;       /* of each convolution: its backward comes last of its calls' */
     int *n_calls;           /* of each convolution */
     struct dgrad **dgrads;  /* of each convolution with a wanted input, else NULL */
-    struct span *spans;     /* of each value's root, of each gradient's root, SPANS_OF_STEP of each step */
+    struct span *spans;     /* of each value's root, of each gradient's root, SPANS_OF_STAGE of each stage */
     size_t arena;           /* floats */
 };
 
-/* For up to `batch` images of size x size and a pool of `threads`; 0 threads: for another device, with neither dgrads
- * nor SPAN_WORK. Errors: ERR_UNSUPPORTED for a convolution
- * that no leaf depends on, whose runs differ in size, or that dgrad_new refuses; shapes that do not fit;
- * memory. */
+/* For up to `batch` images of size x size and a pool of `threads`; 0 threads: for another device, with neither dgrads nor
+ * SPAN_WORK. Errors: ERR_UNSUPPORTED for a convolution that no leaf depends on, whose runs differ in size, or that
+ * dgrad_new refuses; shapes that do not fit; memory. */
 int gradient_plan_make(const struct graph *graph, int size, size_t batch, int threads,
                        struct gradient_plan *out, struct err *err);
 void gradient_plan_free(struct gradient_plan *plan);
@@ -58,15 +51,9 @@ void gradient_plan_free(struct gradient_plan *plan);
 /* The last part of making a plan: its spans, from all else. */
 int gradient_plan_place(struct gradient_plan *plan, size_t batch, int threads, struct err *err);
 
-/* Spans of a value, of its gradient, and of a step's own memory. */
-const struct span *value_span(const struct gradient_plan *p, int v);
-const struct span *gradient_span(const struct gradient_plan *p, int v);
-const struct span *step_span(const struct gradient_plan *p, size_t step, int kind);
-
-/* Whether a convolution's output is not its step's, but goes through BatchNorm or an activation first. */
-bool is_fused(const struct step *s);
-
-/* Whether what concat's input k holds lies in concat's output, at `channel`, already. */
-bool lies_in_concat(const struct gradient_plan *p, const struct op *concat, int k, size_t channel);
+/* Spans of a value, of its gradient, and of a stage's own memory. */
+const struct span *gradient_plan_value(const struct gradient_plan *p, int v);
+const struct span *gradient_plan_gradient(const struct gradient_plan *p, int v);
+const struct span *gradient_plan_memory(const struct gradient_plan *p, size_t stage, int kind);
 
 #endif

@@ -9,10 +9,6 @@ size_t spans_room(size_t floats) {
     return (floats + 2 * LINE - 1) / LINE * LINE;
 }
 
-size_t value_room(struct chw s, size_t n) {
-    return spans_room(n * (size_t)(s.c * s.h * s.w));
-}
-
 static int by_begin(const void *a, const void *b) {
     const struct span *s = *(struct span *const *)a, *t = *(struct span *const *)b;
     return s->from != t->from ? (s->from > t->from) - (s->from < t->from) : (s > t) - (s < t);

@@ -5,7 +5,6 @@
 #define YS_EXEC_SPANS_H
 
 #include "base/err.h"
-#include "model/shape.h"
 
 #include <stddef.h>
 
@@ -20,8 +19,7 @@ struct span {
  * floats of it all. Errors: memory. */
 int spans_place(struct span *spans, size_t n, size_t *arena, struct err *err);
 
-/* So many floats, rounded up to whole cache lines with room for a vector's overrun; and n values of a shape. */
+/* So many floats, rounded up to whole cache lines with room for a vector's overrun. */
 size_t spans_room(size_t floats);
-size_t value_room(struct chw s, size_t n);
 
 #endif

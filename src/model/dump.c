@@ -6,7 +6,8 @@
 
 #include <stdlib.h>
 
-cJSON *chw_to_json(struct chw s) {
+/* [channels, height, width]; NULL when out of memory. */
+static cJSON *shape_to_json(struct chw s) {
     return cJSON_CreateIntArray((int[]){(int)s.c, (int)s.h, (int)s.w}, 3);
 }
 
@@ -32,7 +33,7 @@ static void add_op(struct json_builder *b, const struct graph *g, const struct o
     json_add_string(b, "kind", op_rows[op->kind].name);
     json_add_ints(b, "in", op->in, op->n_in);
     json_add_int(b, "out", op->out);
-    json_add_item(b, "shape", chw_to_json(shapes[op->out]));
+    json_add_item(b, "shape", shape_to_json(shapes[op->out]));
     for (const struct op_field *f = op_rows[op->kind].fields; f->key; f++) {
         const void *member = (const char *)op + f->offset;
         switch (f->type) {
@@ -62,8 +63,8 @@ static void add_conv(struct json_builder *b, const struct conv *c, const struct 
         return;
     }
     json_open_object(b, c->name);
-    json_add_item(b, "input", chw_to_json(r->in));
-    json_add_item(b, "output", chw_to_json(r->out));
+    json_add_item(b, "input", shape_to_json(r->in));
+    json_add_item(b, "output", shape_to_json(r->out));
     json_add_ints(b, "weight_shape", (int[]){c->cout, c->cin / c->groups, c->kh, c->kw}, 4);
     json_add_ints(b, "stride", c->stride, 2);
     json_add_ints(b, "padding", c->pad, 2);

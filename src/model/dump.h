@@ -11,7 +11,4 @@
  * size x size image. Caller deletes *out. */
 int graph_to_json(const struct graph *graph, int size, cJSON **out, struct err *err);
 
-/* [channels, height, width]; NULL when out of memory. Caller deletes it. */
-cJSON *chw_to_json(struct chw shape);
-
 #endif

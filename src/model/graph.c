@@ -6,10 +6,6 @@
 #include <stdlib.h>
 #include <string.h>
 
-size_t conv_numel(const struct conv *c) {
-    return (size_t)c->cout * (size_t)(c->cin / c->groups) * (size_t)c->kh * (size_t)c->kw;
-}
-
 void graph_free(struct graph **graph) {
     struct graph *g = *graph;
     if (!g)

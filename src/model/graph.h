@@ -101,6 +101,8 @@ int graph_build(const struct pt_value *root, struct graph **out, struct err *err
 void graph_free(struct graph **g);
 
 /* Number of elements of a convolution's weight. */
-size_t conv_numel(const struct conv *c);
+static inline size_t conv_numel(const struct conv *c) {
+    return (size_t)c->cout * (size_t)(c->cin / c->groups) * (size_t)c->kh * (size_t)c->kw;
+}
 
 #endif

@@ -5,10 +5,6 @@
 #include <stdbool.h>
 #include <stdlib.h>
 
-int64_t conv_macs(const struct conv *c, int64_t h, int64_t w) {
-    return (int64_t)conv_numel(c) * h * w;
-}
-
 int64_t shape_windows(int64_t in, int kernel, int stride, int pad, int dilation) {
     int64_t span = in + 2 * (int64_t)pad - (int64_t)dilation * (kernel - 1) - 1;
     return span < 0 ? 0 : span / stride + 1;

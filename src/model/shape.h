@@ -24,6 +24,13 @@ int graph_shapes(const struct graph *graph, int size, struct chw **out, struct e
 int64_t shape_windows(int64_t in, int kernel, int stride, int pad, int dilation);
 
 /* Multiply-accumulates of convolution c for an output of h x w. */
-int64_t conv_macs(const struct conv *c, int64_t h, int64_t w);
+static inline int64_t conv_macs(const struct conv *c, int64_t h, int64_t w) {
+    return (int64_t)conv_numel(c) * h * w;
+}
+
+/* Numbers of one image's value. */
+static inline size_t shape_numel(struct chw s) {
+    return (size_t)(s.c * s.h * s.w);
+}
 
 #endif

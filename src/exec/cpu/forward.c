@@ -18,7 +18,7 @@ struct fused {
 struct forward_net {
     const struct graph *graph;
     struct forward_plan plan;
-    struct fused *fused; /* of each step; empty for other operations */
+    struct fused *fused; /* of each stage; empty for other operations */
 };
 
 struct forward {
@@ -41,15 +41,15 @@ static size_t plane(const struct forward *f, int v) {
 }
 
 static const float *value(const struct forward *f, int v) {
-    const struct place *p = &f->net->plan.places[v];
-    return p->root == 0 ? f->image + p->channel * plane(f, 0) : f->arena + p->offset;
+    const struct forward_value *p = &f->net->plan.values[v];
+    return p->home.root == 0 ? f->image + p->home.channel * plane(f, 0) : f->arena + p->offset;
 }
 
 static float *target(struct forward *f, int v) {
-    return f->arena + f->net->plan.places[v].offset;
+    return f->arena + f->net->plan.values[v].offset;
 }
 
-static int fuse(const struct graph *g, const struct step *s, struct fused *out, struct err *err) {
+static int fuse(const struct graph *g, const struct stage *s, struct fused *out, struct err *err) {
     const struct conv *c = &g->convs[s->op->conv];
     size_t n = (size_t)c->cout;
     out->scale = malloc(n * sizeof *out->scale);
@@ -73,12 +73,12 @@ int forward_net_new(const struct graph *graph, int size, struct forward_net **ou
     net->graph = graph;
     if (forward_plan_make(graph, size, &net->plan, err))
         goto fail;
-    if (!(net->fused = calloc(net->plan.n_steps + 1, sizeof *net->fused))) {
+    if (!(net->fused = calloc(net->plan.n_stages + 1, sizeof *net->fused))) {
         err_nomem(err);
         goto fail;
     }
-    for (size_t i = 0; i < net->plan.n_steps; i++)
-        if (net->plan.steps[i].op->kind == OP_CONV && fuse(graph, &net->plan.steps[i], &net->fused[i], err))
+    for (size_t i = 0; i < net->plan.n_stages; i++)
+        if (net->plan.stages[i].op->kind == OP_CONV && fuse(graph, &net->plan.stages[i], &net->fused[i], err))
             goto fail;
     *out = net;
     return 0;
@@ -91,7 +91,7 @@ void forward_net_free(struct forward_net **forward_net) {
     struct forward_net *net = *forward_net;
     if (!net)
         return;
-    for (size_t i = 0; net->fused && i < net->plan.n_steps; i++) {
+    for (size_t i = 0; net->fused && i < net->plan.n_stages; i++) {
         conv_weight_free(&net->fused[i].weight);
         free(net->fused[i].scale);
         free(net->fused[i].shift);
@@ -104,8 +104,8 @@ void forward_net_free(struct forward_net **forward_net) {
 
 size_t forward_bytes(const struct forward_net *net) {
     size_t largest = 0;
-    for (size_t i = 0; i < net->plan.n_steps; i++) {
-        size_t room = value_room(net->plan.shapes[net->plan.steps[i].op->in[0]], 1);
+    for (size_t i = 0; i < net->plan.n_stages; i++) {
+        size_t room = spans_room(shape_numel(net->plan.shapes[net->plan.stages[i].op->in[0]]));
         largest = room > largest ? room : largest;
     }
     return (net->plan.arena + largest) * sizeof(float);
@@ -126,15 +126,15 @@ int forward_new(const struct forward_net *net, struct pool *pool, struct forward
     if (conv_scratch_new(pool, &f->scratch.conv, err))
         goto fail;
     for (int v = 0; v < net->graph->n_values; v++)
-        if (net->plan.places[v].made && net->plan.places[v].root == v &&
+        if (net->plan.values[v].made && net->plan.values[v].home.root == v &&
             !(f->amax[v] = calloc((size_t)shape(f, v).c, sizeof(float)))) {
             err_nomem(err);
             goto fail;
         }
     for (int v = 0; v < net->graph->n_values; v++) {
-        const struct place *p = &net->plan.places[v];
-        if (p->made && p->root != v)
-            f->amax[v] = f->amax[p->root] + p->channel;
+        const struct forward_value *p = &net->plan.values[v];
+        if (p->made && p->home.root != v)
+            f->amax[v] = f->amax[p->home.root] + p->home.channel;
     }
     *out = f;
     return 0;
@@ -148,7 +148,7 @@ void forward_free(struct forward **forward) {
     if (!f)
         return;
     for (int v = 0; f->amax && v < f->net->graph->n_values; v++)
-        if (f->net->plan.places[v].root == v)
+        if (f->net->plan.values[v].home.root == v)
             free(f->amax[v]);
     conv_scratch_free(&f->scratch.conv);
     free(f->arena);
@@ -159,7 +159,7 @@ void forward_free(struct forward **forward) {
     *forward = NULL;
 }
 
-/* What the tasks of one step share. */
+/* What the tasks of one stage share. */
 struct task {
     struct forward *f;
     const struct op_kernels *kernels;
@@ -191,7 +191,7 @@ static void copy_amax(const struct task *t) {
 }
 
 static int run_conv(struct forward *f, size_t i, struct err *err) {
-    const struct step *s = &f->net->plan.steps[i];
+    const struct stage *s = &f->net->plan.stages[i];
     const struct conv *c = &f->net->graph->convs[s->op->conv];
     struct chw in = shape(f, s->op->in[0]);
     const struct conv_input x = {value(f, s->op->in[0]), 1, (int)in.h, (int)in.w};
@@ -200,8 +200,8 @@ static int run_conv(struct forward *f, size_t i, struct err *err) {
                         f->net->fused[i].scale, f->net->fused[i].shift, &act, target(f, s->out), err);
 }
 
-static int run_step(struct forward *f, size_t i, struct err *err) {
-    const struct step *s = &f->net->plan.steps[i];
+static int run_stage(struct forward *f, size_t i, struct err *err) {
+    const struct stage *s = &f->net->plan.stages[i];
     const struct op *op = s->op;
     const struct op_kernels *k = op_kernels(op->kind);
     struct task t = {.f = f,
@@ -231,11 +231,11 @@ int forward_run(struct forward *f, const float *image, forward_input_fn *see, vo
     f->image = image;
     for (int c = 0; c < 3; c++)
         f->amax[0][c] = fakequant_amax(image + (size_t)c * plane(f, 0), plane(f, 0));
-    for (size_t i = 0; i < f->net->plan.n_steps; i++) {
-        const struct step *s = &f->net->plan.steps[i];
+    for (size_t i = 0; i < f->net->plan.n_stages; i++) {
+        const struct stage *s = &f->net->plan.stages[i];
         if (s->op->kind == OP_CONV && see(ctx, (size_t)s->op->conv, f->amax[s->op->in[0]], err))
             return -1;
-        if (f->net->plan.places[s->out].made && run_step(f, i, err))
+        if (f->net->plan.values[s->out].made && run_stage(f, i, err))
             return -1;
     }
     return 0;

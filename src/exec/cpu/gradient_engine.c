@@ -5,91 +5,72 @@
 #include <string.h>
 #include <sys/mman.h>
 
-size_t plane_of(const struct gradient *e, int v) {
-    return (size_t)(e->net->plan.shapes[v].h * e->net->plan.shapes[v].w);
+/* Value v where `home` says, its root being at `root`. */
+static struct op_value lying(const struct gradient *e, float *root, struct home home, int v) {
+    struct chw shape = e->net->plan.shapes[v];
+    return (struct op_value){root + home.channel * (size_t)(shape.h * shape.w),
+                             shape_numel(e->net->plan.shapes[home.root]), shape};
 }
 
-static size_t numel(const struct gradient *e, int v) {
-    return (size_t)e->net->plan.shapes[v].c * plane_of(e, v);
+struct op_value gradient_value(const struct gradient *e, int v) {
+    struct home home = e->net->plan.values[v];
+    return lying(e,
+                 home.root == 0 ? (float *)e->images : e->arena + gradient_plan_value(&e->net->plan, v)->at,
+                 home, v);
 }
 
-size_t image_stride(const struct gradient *e, int v) {
-    return numel(e, e->net->plan.values[v].root);
+struct op_value gradient_of(const struct gradient *e, int v) {
+    return lying(e, e->arena + gradient_plan_gradient(&e->net->plan, v)->at, e->net->plan.gradients[v], v);
 }
 
-size_t gradient_stride(const struct gradient *e, int v) {
-    return numel(e, e->net->plan.gradients[v].root);
+float *gradient_memory(const struct gradient *e, size_t stage, int kind) {
+    return e->arena + gradient_plan_memory(&e->net->plan, stage, kind)->at;
 }
 
-const float *value_of(const struct gradient *e, int v, size_t image) {
-    const struct part *p = &e->net->plan.values[v];
-    const float *root = p->root == 0 ? e->images : e->arena + value_span(&e->net->plan, v)->at;
-    return root + image * image_stride(e, v) + p->channel * plane_of(e, v);
+/* A value of the stage's own, in the shape of its output. */
+static struct op_value own(const struct gradient *e, size_t stage, int kind) {
+    struct chw shape = e->net->plan.shapes[e->net->plan.stages[stage].out];
+    return (struct op_value){gradient_memory(e, stage, kind), shape_numel(shape), shape};
 }
 
-float *target_of(const struct gradient *e, int v, size_t image) {
-    return e->arena + value_span(&e->net->plan, v)->at + image * image_stride(e, v) +
-           e->net->plan.values[v].channel * plane_of(e, v);
+struct op_value gradient_output(const struct gradient *e, size_t stage) {
+    const struct stage *s = &e->net->plan.stages[stage];
+    return stage_is_fused(s) ? own(e, stage, SPAN_OUTPUT) : gradient_value(e, s->out);
 }
 
-float *gradient_of(const struct gradient *e, int v, size_t image) {
-    return e->arena + gradient_span(&e->net->plan, v)->at + image * gradient_stride(e, v) +
-           e->net->plan.gradients[v].channel * plane_of(e, v);
+struct op_value gradient_of_output(const struct gradient *e, size_t stage) {
+    const struct stage *s = &e->net->plan.stages[stage];
+    return stage_is_fused(s) ? own(e, stage, SPAN_GRADIENT) : gradient_of(e, s->out);
 }
 
-float *memory_of(const struct gradient *e, size_t step, int kind) {
-    return e->arena + step_span(&e->net->plan, step, kind)->at;
-}
-
-size_t output_stride(const struct gradient *e, size_t step) {
-    const struct step *s = &e->net->plan.steps[step];
-    return is_fused(s) ? numel(e, s->out) : image_stride(e, s->out);
-}
-
-float *output_of(const struct gradient *e, size_t step, size_t image) {
-    const struct step *s = &e->net->plan.steps[step];
-    return is_fused(s) ? memory_of(e, step, SPAN_OUTPUT) + image * numel(e, s->out)
-                       : target_of(e, s->out, image);
-}
-
-size_t output_gradient_stride(const struct gradient *e, size_t step) {
-    const struct step *s = &e->net->plan.steps[step];
-    return is_fused(s) ? numel(e, s->out) : gradient_stride(e, s->out);
-}
-
-float *output_gradient_of(const struct gradient *e, size_t step, size_t image) {
-    const struct step *s = &e->net->plan.steps[step];
-    return is_fused(s) ? memory_of(e, step, SPAN_GRADIENT) + image * numel(e, s->out)
-                       : gradient_of(e, s->out, image);
-}
-
-struct op_task gradient_task(struct gradient *e, size_t step, bool backward) {
-    const struct step *s = &e->net->plan.steps[step];
-    const enum flow *flows = &e->net->plan.flows[step * OP_INPUTS_MAX];
-    struct op_task t = {
-        .graph = e->net->graph,
-        .op = s->op,
-        .scratch = &e->scratch,
-        .out = {target_of(e, s->out, 0), image_stride(e, s->out), e->net->plan.shapes[s->out]},
-        .kept = memory_of(e, step, SPAN_KEPT),
-        .work = memory_of(e, step, SPAN_WORK)};
+struct gradient_task gradient_task_of(struct gradient *e, size_t stage, bool backward) {
+    const struct stage *s = &e->net->plan.stages[stage];
+    const enum flow *flows = &e->net->plan.flows[stage * OP_INPUTS_MAX];
+    struct gradient_task t = {.e = e, .stage = stage, .kernels = op_kernels(s->op->kind)};
+    if (s->act)
+        t.act = s->act->act;
+    t.op = (struct op_task){.graph = e->net->graph,
+                            .op = s->op,
+                            .scratch = &e->scratch,
+                            .out = gradient_value(e, s->out),
+                            .kept = gradient_memory(e, stage, SPAN_KEPT),
+                            .work = gradient_memory(e, stage, SPAN_WORK)};
     if (backward)
-        t.d_out = (struct op_value){gradient_of(e, s->out, 0), gradient_stride(e, s->out), t.out.shape};
+        t.op.d_out = gradient_of(e, s->out);
     for (int k = 0; k < s->op->n_in; k++) {
-        int v = s->op->in[k];
-        struct chw shape = e->net->plan.shapes[v];
-        t.in[k] = (struct op_value){(float *)value_of(e, v, 0), image_stride(e, v), shape};
+        t.op.in[k] = gradient_value(e, s->op->in[k]);
         if (backward && flows[k] != FLOW_NONE)
-            t.d_in[k] = (struct op_value){gradient_of(e, v, 0), gradient_stride(e, v), shape};
-        t.add[k] = flows[k] == FLOW_ADD;
+            t.op.d_in[k] = gradient_of(e, s->op->in[k]);
+        t.op.add[k] = flows[k] == FLOW_ADD;
     }
     return t;
 }
 
-void for_planes(const struct gradient *e, int v, pool_fn *fn, void *ctx) {
+void gradient_for_planes(const struct gradient *e, int v, pool_fn *fn, void *ctx) {
     enum { WORTH_A_START = 1 << 14 /* floats */ };
-    size_t planes = e->n * (size_t)e->net->plan.shapes[v].c;
-    if (planes * plane_of(e, v) >= WORTH_A_START) {
+    struct chw shape = e->net->plan.shapes[v];
+    size_t planes = e->n * (size_t)shape.c;
+    if (e->n * shape_numel(shape) >= WORTH_A_START) {
         pool_run(e->scratch.pool, planes, fn, ctx);
         return;
     }
@@ -168,7 +149,7 @@ int gradient_run(struct gradient *e, const float *images, int n, gradient_see_fn
                  struct err *err) {
     e->images = images;
     e->n = (size_t)n;
-    return run_forward(e, err) || run_backward(e, see, ctx, err) ? -1 : 0;
+    return gradient_forward(e, err) || gradient_backward(e, see, ctx, err) ? -1 : 0;
 }
 
 void gradient_watch(struct gradient *e, gradient_watch_fn *watch, void *ctx) {
@@ -176,7 +157,7 @@ void gradient_watch(struct gradient *e, gradient_watch_fn *watch, void *ctx) {
     e->watch_ctx = ctx;
 }
 
-void tell_watch(const struct gradient *e, size_t conv, bool backward) {
+void gradient_tell(const struct gradient *e, size_t conv, bool backward) {
     if (e->watch)
         e->watch(e->watch_ctx, conv, backward);
 }

@@ -6,7 +6,7 @@
 #include "exec/gradient_plan.h"
 #include "op/op.h"
 
-/* The BatchNorm of a step as scale and shift of each channel; 1 and 0 without one. */
+/* The BatchNorm of a stage as scale and shift of each channel; 1 and 0 without one. */
 struct affine {
     float *scale, *shift;
 };
@@ -23,7 +23,7 @@ struct gradient_net {
     struct conv_weight **weights; /* of each convolution */
     float **biases;               /* of each convolution; zeros where it has none */
     float *ones;                  /* as many as any convolution has outputs */
-    struct affine *affines;       /* of each step that has one */
+    struct affine *affines;       /* of each stage that has one */
 };
 
 struct gradient {
@@ -42,38 +42,37 @@ struct gradient {
     void *watch_ctx;
 };
 
-/* Pixels of a channel of value v, and floats from one image of it to the next. */
-size_t plane_of(const struct gradient *e, int v);
-size_t image_stride(const struct gradient *e, int v);
-size_t gradient_stride(const struct gradient *e, int v);
+/* Value v of all images, and its gradient. */
+struct op_value gradient_value(const struct gradient *e, int v);
+struct op_value gradient_of(const struct gradient *e, int v);
 
-/* Value v of an image, its gradient, and a step's own memory, of SPAN_OUTPUT and SPAN_GRADIENT one image's.
- */
-const float *value_of(const struct gradient *e, int v, size_t image);
-float *target_of(const struct gradient *e, int v, size_t image);
-float *gradient_of(const struct gradient *e, int v, size_t image);
-float *memory_of(const struct gradient *e, size_t step, int kind);
-float *output_of(const struct gradient *e, size_t step, size_t image);
-/* d loss / d output of a convolution's step, of an image. */
-float *output_gradient_of(const struct gradient *e, size_t step, size_t image);
-/* Floats from one image's output to the next, and of the gradient. */
-size_t output_stride(const struct gradient *e, size_t step);
-size_t output_gradient_stride(const struct gradient *e, size_t step);
+/* A convolution's own output, before BatchNorm and activation, and its gradient. */
+struct op_value gradient_output(const struct gradient *e, size_t stage);
+struct op_value gradient_of_output(const struct gradient *e, size_t stage);
 
-/* A step's operation at work, with its gradients for a backward pass. */
-struct op_task gradient_task(struct gradient *e, size_t step, bool backward);
+/* A stage's own memory of one kind, SPAN_OUTPUT and so on. */
+float *gradient_memory(const struct gradient *e, size_t stage, int kind);
 
-/* A loop over the planes of a value of all images, fn(ctx, image * channels + channel, worker), on all
- * threads where it is worth their start. */
-void for_planes(const struct gradient *e, int v, pool_fn *fn, void *ctx);
+/* A stage at work, with its gradients if it goes backward: what the tasks of one stage share. */
+struct gradient_task {
+    const struct gradient *e;
+    size_t stage;
+    struct act act; /* a convolution's */
+    const struct op_kernels *kernels;
+    struct op_task op;
+    int k; /* of the inputs, whose gradient is made */
+};
+struct gradient_task gradient_task_of(struct gradient *e, size_t stage, bool backward);
+
+/* A loop over the planes of a value of all images, fn(ctx, image * channels + channel, worker), on all threads where it
+ * is worth their start. */
+void gradient_for_planes(const struct gradient *e, int v, pool_fn *fn, void *ctx);
 
 /* Tells who watches. */
-void tell_watch(const struct gradient *e, size_t conv, bool backward);
+void gradient_tell(const struct gradient *e, size_t conv, bool backward);
 
-/* All values from the images. */
-int run_forward(struct gradient *e, struct err *err);
-
-/* The loss and, from the leaves, all gradients. */
-int run_backward(struct gradient *e, gradient_see_fn *see, void *ctx, struct err *err);
+/* All values from the images; then the loss and, from the leaves, all gradients. */
+int gradient_forward(struct gradient *e, struct err *err);
+int gradient_backward(struct gradient *e, gradient_see_fn *see, void *ctx, struct err *err);
 
 #endif

@@ -23,9 +23,9 @@ static int make_convs(struct gradient_net *n, struct err *err) {
     return 0;
 }
 
-static int make_affine(struct gradient_net *n, size_t step, struct err *err) {
-    const struct step *s = &n->plan.steps[step];
-    struct affine *a = &n->affines[step];
+static int make_affine(struct gradient_net *n, size_t stage, struct err *err) {
+    const struct stage *s = &n->plan.stages[stage];
+    struct affine *a = &n->affines[stage];
     size_t channels = (size_t)n->plan.shapes[s->out].c;
     a->scale = malloc(channels * sizeof *a->scale);
     a->shift = malloc(channels * sizeof *a->shift);
@@ -51,15 +51,15 @@ int gradient_net_new(const struct graph *graph, int size, int batch, int threads
         goto fail;
     n->weights = calloc(graph->n_convs + 1, sizeof(struct conv_weight *));
     n->biases = calloc(graph->n_convs + 1, sizeof(float *));
-    n->affines = calloc(n->plan.n_steps + 1, sizeof *n->affines);
+    n->affines = calloc(n->plan.n_stages + 1, sizeof *n->affines);
     if (!n->weights || !n->biases || !n->affines) {
         err_nomem(err);
         goto fail;
     }
     if (make_convs(n, err))
         goto fail;
-    for (size_t i = 0; i < n->plan.n_steps; i++)
-        if (is_fused(&n->plan.steps[i]) && make_affine(n, i, err))
+    for (size_t i = 0; i < n->plan.n_stages; i++)
+        if (stage_is_fused(&n->plan.stages[i]) && make_affine(n, i, err))
             goto fail;
     *out = n;
     return 0;
@@ -76,7 +76,7 @@ void gradient_net_free(struct gradient_net **net) {
         conv_weight_free(&n->weights[i]);
     for (size_t i = 0; n->biases && i < n->graph->n_convs; i++)
         free(n->biases[i]);
-    for (size_t i = 0; n->affines && i < n->plan.n_steps; i++) {
+    for (size_t i = 0; n->affines && i < n->plan.n_stages; i++) {
         free(n->affines[i].scale);
         free(n->affines[i].shift);
     }

@@ -19,22 +19,18 @@ struct card_calibration {
     size_t *amax_at;
 };
 
-static size_t numel(struct chw s) {
-    return (size_t)(s.c * s.h * s.w);
-}
-
 static struct view view_of(const struct card_calibration *c, int v, int n) {
-    const struct place *p = &c->plan.places[v];
-    struct chw s = c->plan.shapes[v], whole = c->plan.shapes[p->root];
-    float *root = p->root == 0 ? c->images : c->arena + c->plan.places[p->root].offset * (size_t)c->batch;
-    return (struct view){root + p->channel, n, (int)s.h, (int)s.w, (int)s.c, (int)whole.c};
+    struct home home = c->plan.values[v].home;
+    struct chw s = c->plan.shapes[v], whole = c->plan.shapes[home.root];
+    float *root = home.root == 0 ? c->images : c->arena + c->plan.values[home.root].offset * (size_t)c->batch;
+    return (struct view){root + home.channel, n, (int)s.h, (int)s.w, (int)s.c, (int)whole.c};
 }
 
 /* The most that any operation keeps of an image, for a backward pass that is none here. */
 static size_t kept_room(const struct card_calibration *c) {
     size_t room = 0;
-    for (size_t i = 0; i < c->plan.n_steps; i++) {
-        const struct op *op = c->plan.steps[i].op;
+    for (size_t i = 0; i < c->plan.n_stages; i++) {
+        const struct op *op = c->plan.stages[i].op;
         size_t kept = op_room(op_kernels(op->kind)->kept, op, c->plan.shapes);
         room = kept > room ? kept : room;
     }
@@ -43,7 +39,7 @@ static size_t kept_room(const struct card_calibration *c) {
 
 /* Memory for as many images at once as there is room for. */
 static int make_room(struct card_calibration *c, const struct calib_set *images, int count, struct err *err) {
-    size_t pixels = numel(c->plan.shapes[0]), kept = kept_room(c);
+    size_t pixels = shape_numel(c->plan.shapes[0]), kept = kept_room(c);
     size_t each = (c->plan.arena + pixels + kept) * sizeof(float) + UPLOAD_SIDES * images->image_bytes;
     int wanted = count < BATCH ? count : BATCH;
     for (c->batch = wanted; c->batch > 1 && (size_t)c->batch * each > device_room();)
@@ -69,8 +65,8 @@ static int make_amax(struct card_calibration *c, struct err *err) {
     return slab_upload(&c->amax, c->net.cuda, err);
 }
 
-static void run_step(struct card_calibration *c, size_t i, int n, int n_awq) {
-    const struct step *s = &c->plan.steps[i];
+static void run_stage(struct card_calibration *c, size_t i, int n, int n_awq) {
+    const struct stage *s = &c->plan.stages[i];
     const struct op *op = s->op;
     cudaStream_t stream = c->net.cuda->stream;
     struct cuda_task t = net_task(&c->net, i, op);
@@ -85,12 +81,12 @@ static void run_step(struct card_calibration *c, size_t i, int n, int n_awq) {
         float *all = c->amax.device + c->amax_at[op->conv];
         cuda_trace_begin(c->net.cuda->trace, stream, PHASE_CALIBRATION, (size_t)op->conv);
         cuda_amax(stream, in[0], 1, all, n_awq, all + in[0].c);
-        if (c->plan.places[s->out].made)
+        if (c->plan.values[s->out].made)
             cuda_conv_f32(stream, &g, in[0], c->net.packed + c->net.packed_at[op->conv],
                           net_scale(&c->net, i), net_shift(&c->net, i), activation_of(s->act), false,
                           view_of(c, s->out, n));
         cuda_trace_end(c->net.cuda->trace, stream);
-    } else if (c->plan.places[s->out].made)
+    } else if (c->plan.values[s->out].made)
         cuda_op(op->kind)->forward(&t);
 }
 
@@ -119,7 +115,7 @@ int cuda_calibrate(struct backend *backend, struct calibration *to, struct err *
     struct card_calibration c = {0};
     int ret = -1;
     if (device_enter(cuda, err) || forward_plan_make(graph, images->size, &c.plan, err) ||
-        net_new(cuda, graph, c.plan.shapes, c.plan.steps, c.plan.n_steps, true, false, &c.net, err) ||
+        net_new(cuda, graph, c.plan.shapes, c.plan.stages, c.plan.n_stages, true, false, &c.net, err) ||
         make_room(&c, images, amax->images, err) || make_amax(&c, err))
         goto out;
     struct chw s = c.plan.shapes[0];
@@ -129,8 +125,8 @@ int cuda_calibrate(struct backend *backend, struct calibration *to, struct err *
         struct view to = {c.images, n, (int)s.h, (int)s.w, (int)s.c, (int)s.c};
         if (upload_images(&c.upload, images, first, n, to, err))
             goto out;
-        for (size_t i = 0; i < c.plan.n_steps; i++)
-            run_step(&c, i, n, awq);
+        for (size_t i = 0; i < c.plan.n_stages; i++)
+            run_stage(&c, i, n, awq);
     }
     ret = collect(&c, to, err);
 out:

@@ -4,7 +4,7 @@
 
 #include <stdlib.h>
 
-static struct view view_at(const struct device_gradient *e, float *root, const struct part *part, int v,
+static struct view view_at(const struct device_gradient *e, float *root, const struct home *part, int v,
                            int n) {
     struct chw s = e->plan.shapes[v];
     return (struct view){
@@ -12,41 +12,45 @@ static struct view view_at(const struct device_gradient *e, float *root, const s
 }
 
 static struct view value_of(const struct device_gradient *e, int v, int n) {
-    const struct part *p = &e->plan.values[v];
-    return view_at(e, p->root == 0 ? e->images : e->arena + value_span(&e->plan, v)->at, p, v, n);
+    const struct home *p = &e->plan.values[v];
+    return view_at(e, p->root == 0 ? e->images : e->arena + gradient_plan_value(&e->plan, v)->at, p, v, n);
 }
 
 static struct view gradient_of(const struct device_gradient *e, int v, int n) {
-    return view_at(e, e->arena + gradient_span(&e->plan, v)->at, &e->plan.gradients[v], v, n);
+    return view_at(e, e->arena + gradient_plan_gradient(&e->plan, v)->at, &e->plan.gradients[v], v, n);
 }
 
-/* Memory of a step that has a value's shape. */
-static struct view dense_of(const struct device_gradient *e, size_t step, int kind, int n) {
-    struct chw s = e->plan.shapes[e->plan.steps[step].out];
-    return (struct view){
-        e->arena + step_span(&e->plan, step, kind)->at, n, (int)s.h, (int)s.w, (int)s.c, (int)s.c};
+/* Memory of a stage that has a value's shape. */
+static struct view dense_of(const struct device_gradient *e, size_t stage, int kind, int n) {
+    struct chw s = e->plan.shapes[e->plan.stages[stage].out];
+    return (struct view){e->arena + gradient_plan_memory(&e->plan, stage, kind)->at,
+                         n,
+                         (int)s.h,
+                         (int)s.w,
+                         (int)s.c,
+                         (int)s.c};
 }
 
-static struct view output_of(const struct device_gradient *e, size_t step, int n) {
-    return is_fused(&e->plan.steps[step]) ? dense_of(e, step, SPAN_OUTPUT, n)
-                                          : value_of(e, e->plan.steps[step].out, n);
+static struct view output_of(const struct device_gradient *e, size_t stage, int n) {
+    return stage_is_fused(&e->plan.stages[stage]) ? dense_of(e, stage, SPAN_OUTPUT, n)
+                                                  : value_of(e, e->plan.stages[stage].out, n);
 }
 
-static struct view output_gradient_of(const struct device_gradient *e, size_t step, int n) {
-    return is_fused(&e->plan.steps[step]) ? dense_of(e, step, SPAN_GRADIENT, n)
-                                          : gradient_of(e, e->plan.steps[step].out, n);
+static struct view output_gradient_of(const struct device_gradient *e, size_t stage, int n) {
+    return stage_is_fused(&e->plan.stages[stage]) ? dense_of(e, stage, SPAN_GRADIENT, n)
+                                                  : gradient_of(e, e->plan.stages[stage].out, n);
 }
 
-/* Floats that a step keeps from an image's forward for its backward. */
-static size_t kept_of(const struct device_gradient *e, size_t step) {
-    const struct op *op = e->plan.steps[step].op;
+/* Floats that a stage keeps from an image's forward for its backward. */
+static size_t kept_of(const struct device_gradient *e, size_t stage) {
+    const struct op *op = e->plan.stages[stage].op;
     return op_room(op_kernels(op->kind)->kept, op, e->plan.shapes);
 }
 
 /* What backward works in beside it, of all images: as much as is kept. */
 static size_t work_floats(const struct device_gradient *e) {
     size_t room = 0;
-    for (size_t i = 0; i < e->plan.n_steps; i++)
+    for (size_t i = 0; i < e->plan.n_stages; i++)
         room = kept_of(e, i) > room ? kept_of(e, i) : room;
     return room * (size_t)e->batch;
 }
@@ -73,7 +77,7 @@ int device_gradient_new(struct cuda *cuda, const struct graph *graph, int size, 
     if (!(e.calls = calloc((size_t)most, sizeof *e.calls)))
         err_nomem(err);
     else if ((ret = make_room(&e, cuda, size, err)) == 0)
-        ret = net_new(cuda, graph, e.plan.shapes, e.plan.steps, e.plan.n_steps, false, true, &e.net, err);
+        ret = net_new(cuda, graph, e.plan.shapes, e.plan.stages, e.plan.n_stages, false, true, &e.net, err);
     if (ret)
         device_gradient_free(&e);
     else
@@ -93,13 +97,13 @@ void device_gradient_free(struct device_gradient *e) {
     *e = (struct device_gradient){0};
 }
 
-/* A step's operation on n images, with its gradients for a backward pass. */
+/* A stage's operation on n images, with its gradients for a backward pass. */
 static struct cuda_task task_of(const struct device_gradient *e, size_t i, int n, bool backward) {
-    const struct step *s = &e->plan.steps[i];
+    const struct stage *s = &e->plan.stages[i];
     const enum flow *flows = &e->plan.flows[i * OP_INPUTS_MAX];
     struct cuda_task t = net_task(&e->net, i, s->op);
     t.out = value_of(e, s->out, n);
-    t.kept = e->arena + step_span(&e->plan, i, SPAN_KEPT)->at;
+    t.kept = e->arena + gradient_plan_memory(&e->plan, i, SPAN_KEPT)->at;
     t.work = e->work;
     t.room = kept_of(e, i);
     if (backward)
@@ -113,8 +117,8 @@ static struct cuda_task task_of(const struct device_gradient *e, size_t i, int n
     return t;
 }
 
-static void conv_forward_step(struct device_gradient *e, size_t i, int n) {
-    const struct step *s = &e->plan.steps[i];
+static void forward_conv(struct device_gradient *e, size_t i, int n) {
+    const struct stage *s = &e->plan.stages[i];
     const struct act none = {0};
     size_t conv = (size_t)s->op->conv;
     cudaStream_t stream = e->net.cuda->stream;
@@ -123,26 +127,26 @@ static void conv_forward_step(struct device_gradient *e, size_t i, int n) {
     cuda_trace_begin(e->net.cuda->trace, stream, PHASE_FORWARD, conv);
     cuda_conv_f32(stream, &g, value_of(e, s->op->in[0], n), e->net.packed + e->net.packed_at[conv], NULL,
                   net_bias(&e->net, conv), none, false, y);
-    if (is_fused(s))
+    if (stage_is_fused(s))
         cuda_affine(stream, y, net_scale(&e->net, i), net_shift(&e->net, i), activation_of(s->act),
                     value_of(e, s->out, n));
     cuda_trace_end(e->net.cuda->trace, stream);
 }
 
-static void forward_step(struct device_gradient *e, size_t i, int n) {
-    const struct op *op = e->plan.steps[i].op;
+static void forward_stage(struct device_gradient *e, size_t i, int n) {
+    const struct op *op = e->plan.stages[i].op;
     const struct cuda_task t = task_of(e, i, n, false);
     if (op->kind == OP_CONV)
-        conv_forward_step(e, i, n);
+        forward_conv(e, i, n);
     else
         cuda_op(op->kind)->forward(&t);
 }
 
-static void conv_back(struct device_gradient *e, size_t i, enum flow flow, int n) {
-    const struct step *s = &e->plan.steps[i];
+static void backward_conv(struct device_gradient *e, size_t i, enum flow flow, int n) {
+    const struct stage *s = &e->plan.stages[i];
     const struct act none = {0};
     struct conv_geometry g = conv_geometry_back(&e->net.graph->convs[s->op->conv]);
-    if (is_fused(s))
+    if (stage_is_fused(s))
         cuda_affine_grad(e->net.cuda->stream, output_of(e, i, n), gradient_of(e, s->out, n),
                          net_scale(&e->net, i), net_shift(&e->net, i), activation_of(s->act), false,
                          output_gradient_of(e, i, n));
@@ -152,11 +156,11 @@ static void conv_back(struct device_gradient *e, size_t i, enum flow flow, int n
                       gradient_of(e, s->op->in[0], n));
 }
 
-/* All calls of the convolution whose first one is step i. */
+/* All calls of the convolution whose first one is stage i. */
 static void show(struct device_gradient *e, size_t i, int n, device_see_fn *see, void *ctx) {
-    int conv = e->plan.steps[i].op->conv, calls = 0;
-    for (size_t k = i; k < e->plan.n_steps; k++) {
-        const struct op *op = e->plan.steps[k].op;
+    int conv = e->plan.stages[i].op->conv, calls = 0;
+    for (size_t k = i; k < e->plan.n_stages; k++) {
+        const struct op *op = e->plan.stages[k].op;
         if (op->kind == OP_CONV && op->conv == conv)
             e->calls[calls++] = (struct device_call){value_of(e, op->in[0], n), output_of(e, k, n),
                                                      output_gradient_of(e, k, n)};
@@ -164,16 +168,16 @@ static void show(struct device_gradient *e, size_t i, int n, device_see_fn *see,
     see(ctx, (size_t)conv, e->calls, calls);
 }
 
-static void backward_step(struct device_gradient *e, size_t i, int n, device_see_fn *see, void *ctx) {
-    const struct op *op = e->plan.steps[i].op;
+static void backward_stage(struct device_gradient *e, size_t i, int n, device_see_fn *see, void *ctx) {
+    const struct op *op = e->plan.stages[i].op;
     const enum flow *flows = &e->plan.flows[i * OP_INPUTS_MAX];
     const struct cuda_task t = task_of(e, i, n, true);
     bool wanted = false;
     if (op->kind == OP_CONV) {
         cuda_trace_begin(e->net.cuda->trace, t.stream, PHASE_BACKWARD, (size_t)op->conv);
-        conv_back(e, i, flows[0], n);
+        backward_conv(e, i, flows[0], n);
         cuda_trace_end(e->net.cuda->trace, t.stream);
-        if (e->plan.first_step[op->conv] == (int)i)
+        if (e->plan.first_stage[op->conv] == (int)i)
             show(e, i, n, see, ctx);
         return;
     }
@@ -183,7 +187,7 @@ static void backward_step(struct device_gradient *e, size_t i, int n, device_see
         cuda_op(op->kind)->back(&t);
 }
 
-/* d mean over leaves of mean(leaf^2) / d leaf, of a step's images. */
+/* d mean over leaves of mean(leaf^2) / d leaf, of a score step's images. */
 static void start_at_leaves(struct device_gradient *e, int n, int step_images) {
     const struct graph *g = e->net.graph;
     for (size_t i = 0; i < g->n_leaves; i++) {
@@ -200,17 +204,17 @@ int device_gradient_run(struct device_gradient *e, const struct calib_set *image
     const struct graph *g = e->net.graph;
     if (upload_images(&e->upload, images, first, n, value_of(e, 0, n), err))
         return -1;
-    for (size_t i = 0; i < e->plan.n_steps; i++)
-        forward_step(e, i, n);
+    for (size_t i = 0; i < e->plan.n_stages; i++)
+        forward_stage(e, i, n);
     for (int v = 0; v < g->n_values; v++)
         if (e->plan.zeroed[v] && e->plan.gradients[v].root == v) {
             struct chw s = e->plan.shapes[v];
-            cudaMemsetAsync(e->arena + gradient_span(&e->plan, v)->at, 0,
+            cudaMemsetAsync(e->arena + gradient_plan_gradient(&e->plan, v)->at, 0,
                             (size_t)n * (size_t)(s.c * s.h * s.w) * sizeof(float), e->net.cuda->stream);
         }
     start_at_leaves(e, n, step_images);
-    for (size_t i = e->plan.n_steps; i-- > 0;)
-        if (e->plan.wanted[e->plan.steps[i].out])
-            backward_step(e, i, n, see, ctx);
+    for (size_t i = e->plan.n_stages; i-- > 0;)
+        if (e->plan.wanted[e->plan.stages[i].out])
+            backward_stage(e, i, n, see, ctx);
     return 0;
 }

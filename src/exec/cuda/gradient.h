@@ -1,4 +1,4 @@
-/* The scoring pass's gradients on the device (gradient/gradient.h has what they are), of as many images at
+/* The scoring pass's gradients on the device (exec/cpu/gradient.h has what they are), of as many images at
  * once as there is room for. Private to src/exec/cuda. */
 #ifndef YS_EXEC_CUDA_GRADIENT_H
 #define YS_EXEC_CUDA_GRADIENT_H

@@ -93,7 +93,7 @@ void cuda_box_softmax(cudaStream_t s, struct view level, int bins, int first, st
 void cuda_box_softmax_grad(cudaStream_t s, struct view made, struct view d, int bins, int first,
                            struct view level);
 /* to (n, 4 + classes, 1, cells); distances (n, 1, 4, cells), or p NULL: the level's first four channels
- * (ops/box.h has the formulas). bins: 1 then. */
+ * (op/box.h has the formulas). bins: 1 then. */
 void cuda_box_decode(cudaStream_t s, struct view level, struct view distances, int bins, float stride,
                      int first, struct view to);
 /* level's gradient and the distances' += backward; a p of NULL is not wanted. */

@@ -53,8 +53,8 @@ static void widen(size_t *a, size_t b) {
 static struct needs needs_of(const struct device_layers *l, const struct gradient_plan *p, int images) {
     struct needs n = {0};
     size_t pairs = (size_t)l->plan->n_pairs, batch = (size_t)images;
-    for (size_t i = 0; i < p->n_steps; i++) {
-        const struct step *s = &p->steps[i];
+    for (size_t i = 0; i < p->n_stages; i++) {
+        const struct stage *s = &p->stages[i];
         if (s->op->kind != OP_CONV)
             continue;
         const struct conv *c = &l->net->graph->convs[s->op->conv];

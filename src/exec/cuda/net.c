@@ -17,25 +17,25 @@ static int put_convs(struct net *net, struct err *err) {
     return 0;
 }
 
-/* The BatchNorm (or its like) of a step as scale and shift, after its convolution's bias if that is not added before. */
-static int put_affine(struct net *net, const struct step *s, size_t step, size_t channels, bool fused,
+/* The BatchNorm (or its like) of a stage as scale and shift, after its convolution's bias if that is not added before. */
+static int put_affine(struct net *net, const struct stage *s, size_t stage, size_t channels, bool fused,
                       struct err *err) {
     const struct graph *g = net->graph;
     const struct op *affine = op_kernels(s->op->kind)->affine ? s->op : s->bn;
     const struct conv *c = s->op->kind == OP_CONV ? &g->convs[s->op->conv] : NULL;
     const float *bias = fused && c ? c->bias : NULL;
-    net->scales[step] = net->shifts[step] = SIZE_MAX;
+    net->scales[stage] = net->shifts[stage] = SIZE_MAX;
     if (!affine && !bias)
         return 0;
-    if (slab_put(&net->slab, NULL, channels, &net->scales[step], err) ||
-        slab_put(&net->slab, NULL, channels, &net->shifts[step], err))
+    if (slab_put(&net->slab, NULL, channels, &net->scales[stage], err) ||
+        slab_put(&net->slab, NULL, channels, &net->shifts[stage], err))
         return -1;
     for (size_t i = 0; i < channels; i++) {
         double scale = 1, shift = bias ? bias[i] : 0;
         if (affine)
             op_kernels(affine->kind)->affine(g, affine, i, &scale, &shift);
-        net->slab.host[net->scales[step] + i] = (float)scale;
-        net->slab.host[net->shifts[step] + i] = (float)shift;
+        net->slab.host[net->scales[stage] + i] = (float)scale;
+        net->slab.host[net->shifts[stage] + i] = (float)shift;
     }
     return 0;
 }
@@ -57,22 +57,23 @@ static int pack(struct net *net, bool backward, float **out, struct err *err) {
     return 0;
 }
 
-int net_new(struct cuda *cuda, const struct graph *graph, const struct chw *shapes, const struct step *steps,
-            size_t n_steps, bool fused, bool backward, struct net *out, struct err *err) {
+int net_new(struct cuda *cuda, const struct graph *graph, const struct chw *shapes,
+            const struct stage *stages, size_t n_stages, bool fused, bool backward, struct net *out,
+            struct err *err) {
     struct net net = {.cuda = cuda, .graph = graph};
     net.weights = calloc(graph->n_convs + 1, sizeof *net.weights);
     net.biases = calloc(graph->n_convs + 1, sizeof *net.biases);
     net.packed_at = calloc(graph->n_convs + 1, sizeof *net.packed_at);
-    net.scales = calloc(n_steps + 1, sizeof *net.scales);
-    net.shifts = calloc(n_steps + 1, sizeof *net.shifts);
+    net.scales = calloc(n_stages + 1, sizeof *net.scales);
+    net.shifts = calloc(n_stages + 1, sizeof *net.shifts);
     if (!net.weights || !net.biases || !net.packed_at || !net.scales || !net.shifts) {
         err_nomem(err);
         goto fail;
     }
     if (put_convs(&net, err))
         goto fail;
-    for (size_t i = 0; i < n_steps; i++)
-        if (put_affine(&net, &steps[i], i, (size_t)shapes[steps[i].out].c, fused, err))
+    for (size_t i = 0; i < n_stages; i++)
+        if (put_affine(&net, &stages[i], i, (size_t)shapes[stages[i].out].c, fused, err))
             goto fail;
     if (slab_upload(&net.slab, cuda, err) || pack(&net, false, &net.packed, err) ||
         (backward && pack(&net, true, &net.packed_back, err)))
@@ -108,12 +109,12 @@ const float *net_bias(const struct net *net, size_t conv) {
     return in_slab(net, net->biases[conv]);
 }
 
-const float *net_scale(const struct net *net, size_t step) {
-    return in_slab(net, net->scales[step]);
+const float *net_scale(const struct net *net, size_t stage) {
+    return in_slab(net, net->scales[stage]);
 }
 
-const float *net_shift(const struct net *net, size_t step) {
-    return in_slab(net, net->shifts[step]);
+const float *net_shift(const struct net *net, size_t stage) {
+    return in_slab(net, net->shifts[stage]);
 }
 
 struct conv_geometry conv_geometry(const struct conv *c) {
@@ -157,10 +158,10 @@ const struct cuda_op *cuda_op(enum op_kind kind) {
     return all[kind];
 }
 
-struct cuda_task net_task(const struct net *net, size_t step, const struct op *op) {
+struct cuda_task net_task(const struct net *net, size_t stage, const struct op *op) {
     return (struct cuda_task){.stream = net->cuda->stream,
                               .graph = net->graph,
                               .op = op,
-                              .scale = net_scale(net, step),
-                              .shift = net_shift(net, step)};
+                              .scale = net_scale(net, stage),
+                              .shift = net_shift(net, stage)};
 }

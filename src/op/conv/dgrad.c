@@ -1,5 +1,6 @@
 #include "op/conv/dgrad.h"
 
+#include "model/shape.h"
 #include "op/vec/vec.h"
 
 #include <stdlib.h>
@@ -73,11 +74,6 @@ static int pack(const struct conv *c, struct phase *p, struct err *err) {
     return ret;
 }
 
-static int out_size(const struct conv *c, int k, int n) {
-    int kernel = k ? c->kw : c->kh;
-    return (n + 2 * c->pad[k] - c->dilation[k] * (kernel - 1) - 1) / c->stride[k] + 1;
-}
-
 int dgrad_new(const struct conv *c, int h, int w, struct dgrad **out, struct err *err) {
     const int *s = c->stride;
     struct dgrad *d = NULL;
@@ -92,8 +88,8 @@ int dgrad_new(const struct conv *c, int h, int w, struct dgrad **out, struct err
     *d = (struct dgrad){.channels = c->cin,
                         .h = h,
                         .w = w,
-                        .oh = out_size(c, 0, h),
-                        .ow = out_size(c, 1, w),
+                        .oh = (int)shape_windows(h, c->kh, s[0], c->pad[0], c->dilation[0]),
+                        .ow = (int)shape_windows(w, c->kw, s[1], c->pad[1], c->dilation[1]),
                         .stride = {s[0], s[1]},
                         .phases = calloc((size_t)(s[0] * s[1]), sizeof *d->phases),
                         .n_phases = (size_t)(s[0] * s[1]),

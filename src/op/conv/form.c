@@ -45,7 +45,7 @@ enum conv_mode conv_mode_for(const struct conv *c, bool integers) {
 }
 
 int form_of(const struct conv *c, enum conv_mode mode) {
-    if (is_depthwise(c))
+    if (conv_is_depthwise(c))
         return FORM_DEPTHWISE;
     if (mode != CONV_F32 && mode != CONV_FINE)
         return (int)mode;
@@ -54,30 +54,30 @@ int form_of(const struct conv *c, enum conv_mode mode) {
     return FORM_WINOGRAD + (mode == CONV_FINE ? WINOGRAD_2 : WINOGRAD_4);
 }
 
-int output_form(int form) {
+int form_of_output(int form) {
     return form < CONV_MODES ? CONV_F32 : form;
 }
 
-size_t side_of(int form) {
+size_t form_side(int form) {
     return form == FORM_WINOGRAD + WINOGRAD_2 ? 2 : form == FORM_WINOGRAD + WINOGRAD_4 ? 4 : 0;
 }
 
-size_t products_of(int form, size_t taps) {
-    size_t side = side_of(form);
+size_t form_products(int form, size_t taps) {
+    size_t side = form_side(form);
     return side ? (side + 2) * (side + 2) : taps;
 }
 
-size_t pack_of(int form) {
+size_t form_pack(int form) {
     return form == CONV_I8 ? 4 : form == CONV_BF16 || form == CONV_I16 ? 2 : 1;
 }
 
-struct layout input_layout(const struct conv *c, int form, size_t h, size_t w) {
-    return side_of(form) ? layout_winograd_input(c, side_of(form), h, w) : layout_direct(c, h, w);
+struct layout form_input_layout(const struct conv *c, int form, size_t h, size_t w) {
+    return form_side(form) ? layout_winograd_input(c, form_side(form), h, w) : layout_direct(c, h, w);
 }
 
-struct layout output_layout(const struct conv *c, int form, size_t h, size_t w) {
-    struct geometry g = geometry_of(c, h, w);
-    if (side_of(form))
-        return layout_winograd_output(side_of(form), g.oh, g.ow);
+struct layout form_output_layout(const struct conv *c, int form, size_t h, size_t w) {
+    struct geometry g = conv_geometry_of(c, h, w);
+    if (form_side(form))
+        return layout_winograd_output(form_side(form), g.oh, g.ow);
     return layout_output(g.oh, g.ow, form == FORM_DEPTHWISE ? g.ow : layout_direct(c, h, w).cols);
 }

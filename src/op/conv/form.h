@@ -8,29 +8,30 @@
 #include "op/conv/layout.h"
 #include "op/conv/rooms.h"
 
-/* The first CONV_MODES are the modes, convolved directly; then Winograd's, by the size of a tile. */
+/* Forms 0 .. CONV_MODES-1 are the enum conv_mode of the same number, convolved directly (CONV_FINE has none of its own).
+ * Float32 has more forms: FORM_WINOGRAD + i by Winograd's tiles of enum winograd i, and FORM_DEPTHWISE. */
 enum form { FORM_WINOGRAD = CONV_MODES, FORM_DEPTHWISE = FORM_WINOGRAD + WINOGRADS, FORMS };
 
 /* The form that the present level convolves a layer's operands of a mode in. */
 int form_of(const struct conv *conv, enum conv_mode mode);
 
-/* The first form that lays outputs out as `form` does. */
-int output_form(int form);
+/* The form whose layout of outputs `form` shares: all that convolve directly share CONV_F32's. */
+int form_of_output(int form);
 
 /* Outputs of a Winograd form's tile in a row; 0 for other forms. */
-size_t side_of(int form);
+size_t form_side(int form);
 
 /* Products of an output, or by Winograd of a tile of outputs, for each input channel. */
-size_t products_of(int form, size_t taps);
+size_t form_products(int form, size_t taps);
 
 /* Input channels in one 32-bit element. */
-size_t pack_of(int form);
+size_t form_pack(int form);
 
 /* How a form lays out an input (h, w). */
-struct layout input_layout(const struct conv *conv, int form, size_t h, size_t w);
+struct layout form_input_layout(const struct conv *conv, int form, size_t h, size_t w);
 
 /* How a form lays out an output of an input (h, w). */
-struct layout output_layout(const struct conv *conv, int form, size_t h, size_t w);
+struct layout form_output_layout(const struct conv *conv, int form, size_t h, size_t w);
 
 struct conv_weight {
     const struct conv_kernels *kernels;
@@ -58,7 +59,7 @@ struct conv_planes {
     struct rooms rows; /* what tasks work in */
 };
 
-/* Outputs: y and g2, (image, cout, layout), by output_form. */
+/* Outputs: y and g2, (image, cout, layout), by form_of_output. */
 struct conv_target {
     struct laid y[FORMS], g2[FORMS];
     struct rooms rows;

@@ -1,5 +1,6 @@
 #include "op/conv/layout.h"
 
+#include "model/shape.h"
 #include "op/conv/kernels.h"
 
 #include <string.h>
@@ -7,7 +8,7 @@
 /* What a kernel may read past the last position it uses: a vector, and the taps of the last row. */
 enum { SLACK = 2 * LANES_MAX, LINE = 16, PAGE = 1024 /* floats */ };
 
-bool is_depthwise(const struct conv *c) {
+bool conv_is_depthwise(const struct conv *c) {
     return c->groups > 1 && c->groups == c->cin && c->groups == c->cout;
 }
 
@@ -15,14 +16,14 @@ static size_t span(const struct conv *c, int axis) {
     return (size_t)(c->dilation[axis] * ((axis ? c->kw : c->kh) - 1));
 }
 
-struct geometry geometry_of(const struct conv *c, size_t h, size_t w) {
+struct geometry conv_geometry_of(const struct conv *c, size_t h, size_t w) {
     struct geometry g = {.cin = (size_t)(c->cin / c->groups),
                          .cout = (size_t)(c->cout / c->groups),
                          .groups = (size_t)c->groups,
                          .taps = (size_t)(c->kh * c->kw)};
     g.k = g.cin * g.taps;
-    g.oh = (h + 2 * (size_t)c->pad[0] - span(c, 0) - 1) / (size_t)c->stride[0] + 1;
-    g.ow = (w + 2 * (size_t)c->pad[1] - span(c, 1) - 1) / (size_t)c->stride[1] + 1;
+    g.oh = (size_t)shape_windows((int64_t)h, c->kh, c->stride[0], c->pad[0], c->dilation[0]);
+    g.ow = (size_t)shape_windows((int64_t)w, c->kw, c->stride[1], c->pad[1], c->dilation[1]);
     return g;
 }
 
@@ -46,7 +47,7 @@ static void finish(struct layout *l, size_t reach) {
 }
 
 struct layout layout_direct(const struct conv *c, size_t h, size_t w) {
-    struct geometry g = geometry_of(c, h, w);
+    struct geometry g = conv_geometry_of(c, h, w);
     struct layout l = {.h = h,
                        .w = w,
                        .sh = (size_t)c->stride[0],
@@ -59,7 +60,7 @@ struct layout layout_direct(const struct conv *c, size_t h, size_t w) {
     return l;
 }
 
-size_t tap_offset(const struct conv *c, const struct layout *l, size_t tap) {
+size_t layout_tap(const struct conv *c, const struct layout *l, size_t tap) {
     size_t y = tap / (size_t)c->kw * (size_t)c->dilation[0], x = tap % (size_t)c->kw * (size_t)c->dilation[1];
     return (y % l->sh * l->sw + x % l->sw) * l->plane + y / l->sh * l->cols + x / l->sw;
 }
@@ -75,7 +76,7 @@ static size_t tiles(size_t outputs, size_t side) {
 }
 
 struct layout layout_winograd_input(const struct conv *c, size_t side, size_t h, size_t w) {
-    struct geometry g = geometry_of(c, h, w);
+    struct geometry g = conv_geometry_of(c, h, w);
     struct layout l = {.h = h,
                        .w = w,
                        .sh = side,
@@ -95,7 +96,7 @@ struct layout layout_winograd_output(size_t side, size_t oh, size_t ow) {
     return l;
 }
 
-size_t positions_of(const struct layout *l, size_t rows, size_t cols) {
+size_t layout_positions(const struct layout *l, size_t rows, size_t cols) {
     return (rows - 1) * l->cols + cols;
 }
 
@@ -112,8 +113,8 @@ static void zero_outside(const struct layout *l, const struct run *r, float *to)
     zero_few(to, r->first + r->n, l->cols);
 }
 
-void lay_row(const struct conv_kernels *k, const struct layout *l, const float *from, float *to,
-             size_t apart) {
+void layout_put_row(const struct conv_kernels *k, const struct layout *l, const float *from, float *to,
+                    size_t apart) {
     if (l->sw == 2 || l->sw == RUNS) {
         float *ways[RUNS];
         size_t counts[RUNS];
@@ -138,21 +139,21 @@ void lay_row(const struct conv_kernels *k, const struct layout *l, const float *
     }
 }
 
-size_t row_offset(const struct layout *l, size_t y) {
+size_t layout_row_offset(const struct layout *l, size_t y) {
     size_t padded = y + l->ph, row = padded / l->sh;
     return row < l->rows ? padded % l->sh * l->sw * l->plane + row * l->cols : SIZE_MAX;
 }
 
-void lay_rows(const struct conv_kernels *k, const struct layout *l, size_t first, size_t rows,
-              const float *from, float *to) {
+void layout_put_rows(const struct conv_kernels *k, const struct layout *l, size_t first, size_t rows,
+                     const float *from, float *to) {
     if (l->dense) {
         memcpy(to + first * l->w, from, rows * l->w * sizeof *to);
         return;
     }
     for (size_t y = first; y < first + rows; y++, from += l->w) {
-        size_t at = row_offset(l, y);
+        size_t at = layout_row_offset(l, y);
         if (at != SIZE_MAX)
-            lay_row(k, l, from, to + at, l->plane);
+            layout_put_row(k, l, from, to + at, l->plane);
     }
 }
 
@@ -161,7 +162,7 @@ static void fill(uint32_t *to, size_t n, uint32_t element) {
         to[i] = element;
 }
 
-void lay_borders(const struct layout *l, uint32_t element, void *channel) {
+void layout_put_borders(const struct layout *l, uint32_t element, void *channel) {
     uint32_t *to = channel;
     for (size_t padded = 0; padded < l->rows * l->sh; padded++) {
         if (padded >= l->ph && padded < l->ph + l->h)

@@ -33,18 +33,19 @@ struct layout {
 
 /* Geometry of a convolution of an input (h, w). */
 struct geometry {
-    size_t cin, cout, groups; /* of one group; groups */
-    size_t taps, k;           /* k = cin * taps */
+    size_t cin, cout; /* of one group */
+    size_t groups;
+    size_t taps, k; /* k = cin * taps */
     size_t oh, ow;
 };
 
-struct geometry geometry_of(const struct conv *conv, size_t h, size_t w);
+struct geometry conv_geometry_of(const struct conv *conv, size_t h, size_t w);
 
-bool is_depthwise(const struct conv *conv);
+bool conv_is_depthwise(const struct conv *conv);
 
-/* For convolving directly: tap t of position p is element p + tap_offset(...) of the channel. */
+/* For convolving directly: tap t of position p is element p + layout_tap(...) of the channel. */
 struct layout layout_direct(const struct conv *conv, size_t h, size_t w);
-size_t tap_offset(const struct conv *conv, const struct layout *l, size_t tap);
+size_t layout_tap(const struct conv *conv, const struct layout *l, size_t tap);
 
 /* An output (oh, ow) with `cols` positions a row, the position a direct convolution gives it. */
 struct layout layout_output(size_t oh, size_t ow, size_t cols);
@@ -56,24 +57,24 @@ struct layout layout_winograd_input(const struct conv *conv, size_t side, size_t
 struct layout layout_winograd_output(size_t side, size_t oh, size_t ow);
 
 /* Positions of a phase plane up to the last one that is used. */
-size_t positions_of(const struct layout *l, size_t rows, size_t cols);
+size_t layout_positions(const struct layout *l, size_t rows, size_t cols);
 
 struct conv_kernels;
 
 /* Writes source rows first .. first + rows - 1 of a channel to their places; `from` is the first of them,
  * `to` the channel's start. */
-void lay_rows(const struct conv_kernels *kernels, const struct layout *l, size_t first, size_t rows,
-              const float *from, float *to);
+void layout_put_rows(const struct conv_kernels *kernels, const struct layout *l, size_t first, size_t rows,
+                     const float *from, float *to);
 
 /* One source row into sw rows of `cols` elements, one for each phase, `apart` elements apart. */
-void lay_row(const struct conv_kernels *kernels, const struct layout *l, const float *from, float *to,
-             size_t apart);
+void layout_put_row(const struct conv_kernels *kernels, const struct layout *l, const float *from, float *to,
+                    size_t apart);
 
 /* Where the first phase of source row y lies in its channel; SIZE_MAX where no tap reads it. */
-size_t row_offset(const struct layout *l, size_t y);
+size_t layout_row_offset(const struct layout *l, size_t y);
 
 /* Fills the rows of a channel that no source row lies in, and what kernels read after the planes, with a
  * 32-bit element. */
-void lay_borders(const struct layout *l, uint32_t element, void *to);
+void layout_put_borders(const struct layout *l, uint32_t element, void *to);
 
 #endif

@@ -32,24 +32,26 @@ void conv_planes_free(struct conv_planes **planes) {
     *planes = NULL;
 }
 
-/* What the tasks of one fill share. */
+/* What the tasks of one fill share. A task takes a band of rows of a chunk of channels of one image, and lays it out in
+ * every form that is wanted. */
 struct job {
     const struct conv_kernels *kernels;
     struct conv_planes *planes;
     const struct conv_source *source;
     size_t cin;
-    size_t step, steps; /* channels that a task takes; such steps of an image */
-    size_t band, bands; /* rows that a task takes; such bands of a channel */
-    bool lay[FORMS];    /* wanted, and not the caller's own array */
-    bool straight; /* the source fills rows of CONV_F32 itself, and the other forms are made from there */
-    size_t line;   /* floats of a row with its phases */
+    size_t chunk, chunks; /* channels of a chunk; chunks of an image */
+    size_t band, bands;   /* rows of a band; bands of a channel */
+    bool lay[FORMS];      /* forms to be laid out: wanted, and not the caller's own array as it is */
+    bool straight; /* the source writes CONV_F32's planes itself, and other forms are made from these */
+    size_t
+        line; /* floats of the longest row that any form makes of one source row, all its phases together */
 };
 
 /* Rows of `count` channels as elements of a form with pack channels each. from[k]: rows of channel k. */
 static void lay_codes(const struct job *j, int form, const float *const *from, size_t count, size_t first,
                       size_t rows, float *lines, float *to) {
     const struct layout *l = &j->planes->forms[form].layout;
-    size_t pack = pack_of(form);
+    size_t pack = form_pack(form);
     float per_unit = 1 / j->source->unit;
     for (size_t c = 0; c < count; c += pack, to += l->channel) {
         size_t n = count - c < pack ? count - c : pack;
@@ -61,11 +63,11 @@ static void lay_codes(const struct job *j, int form, const float *const *from, s
             continue;
         }
         for (size_t y = 0; y < rows; y++) {
-            size_t at = row_offset(l, first + y);
+            size_t at = layout_row_offset(l, first + y);
             if (at == SIZE_MAX)
                 continue;
             for (size_t k = 0; k < n; k++)
-                lay_row(j->kernels, l, from[c + k] + y * l->w, lines + k * j->line, l->cols);
+                layout_put_row(j->kernels, l, from[c + k] + y * l->w, lines + k * j->line, l->cols);
             for (size_t phase = 0; phase < l->sw; phase++) {
                 for (size_t k = 0; k < n; k++)
                     v[k] = lines + k * j->line + phase * l->cols;
@@ -76,16 +78,16 @@ static void lay_codes(const struct job *j, int form, const float *const *from, s
     }
 }
 
-/* Task i: a band of rows of a step of channels of an image, in every form. */
+/* Task i: a band of rows of a chunk of channels of an image, in every form. */
 static void fill_task(void *ctx, size_t i, int worker) {
     const struct job *j = ctx;
     const struct conv_source *s = j->source;
     struct conv_planes *p = j->planes;
     size_t h = (size_t)s->h, w = (size_t)s->w, band = i % j->bands;
-    size_t image = i / j->bands / j->steps, channel = i / j->bands % j->steps * j->step;
+    size_t image = i / j->bands / j->chunks, channel = i / j->bands % j->chunks * j->chunk;
     size_t first = band * j->band, rows = h - first < j->band ? h - first : j->band;
-    size_t count = j->cin - channel < j->step ? j->cin - channel : j->step;
-    float *made = p->rows.of[worker], *lines = made + (s->x || j->straight ? 0 : j->step * j->band * w);
+    size_t count = j->cin - channel < j->chunk ? j->cin - channel : j->chunk;
+    float *made = p->rows.of[worker], *lines = made + (s->x || j->straight ? 0 : j->chunk * j->band * w);
     const struct laid *dense = &p->forms[CONV_F32];
     float *straight =
         j->straight ? dense->room + (image * dense->channels + channel) * dense->layout.channel : NULL;
@@ -104,17 +106,18 @@ static void fill_task(void *ctx, size_t i, int worker) {
             struct laid *laid = &p->forms[form];
             if (!j->lay[form])
                 continue;
-            size_t pack = pack_of(form);
+            size_t pack = form_pack(form);
             float *to = laid->room + (image * laid->channels + (channel + c) / pack) * laid->layout.channel;
             if (band == 0)
                 for (size_t k = 0; k < n; k += pack)
-                    lay_borders(&laid->layout, form == CONV_I8 ? 0x80808080u : 0,
-                                to + k / pack * laid->layout.channel);
+                    layout_put_borders(&laid->layout, form == CONV_I8 ? 0x80808080u : 0,
+                                       to + k / pack * laid->layout.channel);
             if (pack > 1)
                 lay_codes(j, form, from, n, first, rows, lines, to);
             else if (form != CONV_F32 || !straight)
                 for (size_t k = 0; k < n; k++)
-                    lay_rows(j->kernels, &laid->layout, first, rows, from[k], to + k * laid->layout.channel);
+                    layout_put_rows(j->kernels, &laid->layout, first, rows, from[k],
+                                    to + k * laid->layout.channel);
         }
     }
 }
@@ -123,10 +126,10 @@ static void fill_task(void *ctx, size_t i, int worker) {
 static int prepare(struct job *j, const struct conv *conv, int form, struct err *err) {
     struct conv_planes *p = j->planes;
     struct laid *laid = &p->forms[form];
-    struct layout l = input_layout(conv, form, p->h, p->w);
+    struct layout l = form_input_layout(conv, form, p->h, p->w);
     laid->layout = l;
-    laid->channels = (j->cin + pack_of(form) - 1) / pack_of(form);
-    if (l.dense && j->source->x && pack_of(form) == 1 && form != FORM_DEPTHWISE) {
+    laid->channels = (j->cin + form_pack(form) - 1) / form_pack(form);
+    if (l.dense && j->source->x && form_pack(form) == 1 && form != FORM_DEPTHWISE) {
         laid->layout.channel = l.plane;
         laid->data = j->source->x;
         return 0;
@@ -158,14 +161,14 @@ int conv_planes_fill(struct conv_planes *p, struct pool *pool, const struct conv
     if (!any)
         return 0;
     j.straight = !source->x && source->group == 1 && j.lay[CONV_F32] && p->forms[CONV_F32].layout.dense;
-    j.step = source->x || source->group < PACK_MAX ? PACK_MAX : source->group;
-    j.steps = (j.cin + j.step - 1) / j.step;
-    j.band = BAND_FLOATS / (j.step * p->w);
+    j.chunk = source->x || source->group < PACK_MAX ? PACK_MAX : source->group;
+    j.chunks = (j.cin + j.chunk - 1) / j.chunk;
+    j.band = BAND_FLOATS / (j.chunk * p->w);
     j.band = j.band < 1 ? 1 : j.band > p->h ? p->h : j.band;
     j.bands = (p->h + j.band - 1) / j.band;
-    size_t need = j.step * j.band * p->w + PACK_MAX * j.line + LANES_MAX;
+    size_t need = j.chunk * j.band * p->w + PACK_MAX * j.line + LANES_MAX;
     if (rooms_grow(&p->rows, need, err))
         return -1;
-    pool_run(pool, p->n * j.steps * j.bands, fill_task, &j);
+    pool_run(pool, p->n * j.chunks * j.bands, fill_task, &j);
     return 0;
 }

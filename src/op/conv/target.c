@@ -49,12 +49,12 @@ static void fill_channel(void *ctx, size_t i, int worker) {
             continue;
         const struct layout *l = &t->g2[f].layout;
         float *g2 = t->g2[f].room + i * l->channel, *y = t->y[f].room + i * l->channel;
-        lay_borders(l, 0, g2);
-        lay_rows(j->kernels, l, 0, l->h, squares, g2);
+        layout_put_borders(l, 0, g2);
+        layout_put_rows(j->kernels, l, 0, l->h, squares, g2);
         if (l->dense)
             continue;
-        lay_borders(l, 0, y);
-        lay_rows(j->kernels, l, 0, l->h, o->y + i * j->positions, y);
+        layout_put_borders(l, 0, y);
+        layout_put_rows(j->kernels, l, 0, l->h, o->y + i * j->positions, y);
     }
 }
 
@@ -62,15 +62,15 @@ int conv_target_fill(struct conv_target *t, struct pool *pool, const struct conv
                      const struct conv_output *output, unsigned modes, struct err *err) {
     struct job j = {.kernels = conv_kernels(), .target = t, .output = output};
     size_t h = (size_t)output->h, w = (size_t)output->w, n = (size_t)output->n * (size_t)conv->cout;
-    struct geometry g = geometry_of(conv, h, w);
+    struct geometry g = conv_geometry_of(conv, h, w);
     j.positions = g.oh * g.ow;
     for (int m = 0; m < CONV_MODES; m++) {
         if (!(modes & 1u << m))
             continue;
-        int f = output_form(form_of(conv, (enum conv_mode)m));
+        int f = form_of_output(form_of(conv, (enum conv_mode)m));
         if (j.wanted[f])
             continue;
-        struct layout l = output_layout(conv, f, h, w);
+        struct layout l = form_output_layout(conv, f, h, w);
         struct laid *y = &t->y[f], *g2 = &t->g2[f];
         y->layout = g2->layout = l;
         y->channels = g2->channels = (size_t)conv->cout;

@@ -11,7 +11,7 @@ static size_t round_up(size_t n, size_t to) {
 /* Values of output channel o of a group, its input channels in elements of `pack` codes. */
 static void pack_row(const struct conv_weight *w, const struct geometry *g, const float *values,
                      float per_unit, size_t stride, uint32_t *to, int32_t *offset) {
-    size_t pack = pack_of(w->form);
+    size_t pack = form_pack(w->form);
     for (size_t c = 0; c < g->cin; c++)
         for (size_t t = 0; t < g->taps; t++) {
             float v = values[c * g->taps + t];
@@ -56,10 +56,11 @@ static void transform(size_t side, const float *g, float *to, size_t stride) {
 
 static int pack(const struct conv *conv, const float *values, const float *units, struct conv_weight *w,
                 struct err *err) {
-    struct geometry g =
-        geometry_of(conv, (size_t)(conv->kh * conv->dilation[0]), (size_t)(conv->kw * conv->dilation[1]));
-    size_t rows = (size_t)w->kernels->tile_rows, padded = round_up(g.cout, rows), pack = pack_of(w->form);
-    size_t channels = (g.cin + pack - 1) / pack, taps = products_of(w->form, g.taps), side = side_of(w->form);
+    struct geometry g = conv_geometry_of(conv, (size_t)(conv->kh * conv->dilation[0]),
+                                         (size_t)(conv->kw * conv->dilation[1]));
+    size_t rows = (size_t)w->kernels->tile_rows, padded = round_up(g.cout, rows), pack = form_pack(w->form);
+    size_t channels = (g.cin + pack - 1) / pack, taps = form_products(w->form, g.taps),
+           side = form_side(w->form);
     size_t n = w->form == FORM_DEPTHWISE ? conv_numel(conv) : g.groups * padded * channels * taps;
     if (!(w->values = calloc(n, sizeof(uint32_t))))
         return err_nomem(err);

@@ -1,10 +1,4 @@
-#include "exec/steps.h"
-
-#include "model/op.h"
-
-bool is_part(const struct op *op) {
-    return op_rows[op->kind].place != OP_MAKES;
-}
+#include "exec/stages.h"
 
 /* The only reader of value v if it is the next operation and of this kind. */
 static const struct op *follower(const struct graph *g, size_t i, int v, enum op_kind kind,
@@ -15,13 +9,13 @@ static const struct op *follower(const struct graph *g, size_t i, int v, enum op
     return next->kind == kind && next->in[0] == v && readers[v] == 1 && needed[next->out] ? next : NULL;
 }
 
-size_t steps_make(const struct graph *g, const bool *needed, const int *readers, struct step *steps) {
+size_t stages_make(const struct graph *g, const bool *needed, const int *readers, struct stage *stages) {
     size_t n = 0;
     for (size_t i = 0; i < g->n_ops; i++) {
         const struct op *op = &g->ops[i];
-        if (is_part(op) || (op->kind != OP_CONV && !needed[op->out]))
+        if (stage_is_part(op) || (op->kind != OP_CONV && !needed[op->out]))
             continue;
-        struct step s = {.op = op, .out = op->out};
+        struct stage s = {.op = op, .out = op->out};
         if (op->kind == OP_CONV && (s.bn = follower(g, i, s.out, OP_BN, needed, readers))) {
             s.out = s.bn->out;
             i++;
@@ -30,7 +24,7 @@ size_t steps_make(const struct graph *g, const bool *needed, const int *readers,
             s.out = s.act->out;
             i++;
         }
-        steps[n++] = s;
+        stages[n++] = s;
     }
     return n;
 }
