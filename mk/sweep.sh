@@ -71,9 +71,23 @@ summary() {
     printf '%d ok, %d unsupported, %d failed: %s\n' "$@" "$RUN/sweep_index.json"
 }
 
+# The run of these settings: its folder and the kind of its device, or with --find, JSON.
+choose() { # [--find]
+    [ "$NEW" != 1 ] || set -- "$@" --new
+    "$BIN/grid-run" "$@" --list "$IMAGE_LIST" --count "$CALIB_IMAGES" --score-size "$SCORE_SIZE" --size "$IMGSZ" \
+        --batch-size "$BATCH_SIZE" ${EFFECTIVE_BITS:+--effective-bits "$EFFECTIVE_BITS"} --fp4-preset "$FP4_PRESET" \
+        --int4-preset "$INT4_PRESET" --block-dim "$BLOCK_DIM" --device "$DEVICE" ${TIMESTAMP:+--name "$TIMESTAMP"} \
+        "tmp/$SUBDIR"
+}
+
+found() {
+    found=$(choose --find) || exit 2
+    printf '%s\n' "$found" | jq -r '.run // empty'
+}
+
 do_plan() {
+    RUN=$(found) || exit 2
     scratch=$(mktemp -d) || exit 1
-    RUN=$(mk/run.sh find) || exit 2
     mk/plan.sh "$RUN" "$scratch" || exit 2
     awk -F '\t' '{
         say = $3
@@ -87,7 +101,7 @@ do_index() {
     if [ -n "$TIMESTAMP" ]; then
         RUN=tmp/$SUBDIR/$TIMESTAMP
     elif [ -n "$BY_IDENTITY" ]; then
-        RUN=$(mk/run.sh find) || exit 2
+        RUN=$(found) || exit 2
         [ -n "$RUN" ] || die 2 "tmp/$SUBDIR: no run has these settings; make sweep starts one"
     else
         RUN=tmp/$SUBDIR/$(readlink "tmp/$SUBDIR/latest") || die 2 "tmp/$SUBDIR: no run yet; make sweep starts one"
@@ -101,9 +115,11 @@ do_index() {
 }
 
 do_sweep() {
-    chosen=$(mk/run.sh make) || exit 2
+    [ -x "$BIN/grid-run" ] || die 2 "$BIN/grid-run: not built; make build"
+    chosen=$(choose) || exit 2
     RUN=${chosen% *} KIND=${chosen##* }
     export RUN
+    mkdir -p "$RUN/outputs" "$RUN/logs" "$RUN/work" || die 1 "$RUN: cannot be written"
     lock
     use_device
     # What a killed sweep was writing. In the run's own folder an index may be writing beside us.

@@ -50,21 +50,13 @@ echo half >$run/.sweep_index.json.77
 mk sweep MODELS=a WEIGHT_DTYPES=int8 ACT_DTYPES='int8 fp8' TIMESTAMP=it
 equal "what a killed process was writing is cleared away" "$(temporaries $run)" 0
 
-# A signal to all of them just when the folder is there in which a run is chosen.
-mkdir signals
-cat >signals/mkdir <<'END'
-#!/bin/sh
-/bin/mkdir "$@" || exit 1
-case $* in *.choosing) kill -s $SIGNAL 0 && sleep 5 ;; esac
-END
-chmod +x signals/mkdir
+# A signal to all of them while a run is chosen.
 hidden() {
     find tmp -name '.?*' ! -name .choice
 }
 for SIGNAL in INT TERM; do
-    export SIGNAL
     rm -rf tmp
-    PATH=$sandbox/signals:$PATH env --default-signal=INT setsid -w make BIN=tests/grid/fake-bin IMAGE_LIST=lists/list.txt CALIB_IMAGES=12 MODELS=a sweep \
+    FAKE_SIGNAL=$SIGNAL env --default-signal=INT setsid -w make BIN=tests/grid/fake-bin IMAGE_LIST=lists/list.txt CALIB_IMAGES=12 MODELS=a sweep \
         >out 2>err
     ok "SIG$SIGNAL while a run is chosen stops the sweep" [ $? -ne 0 -a ! -e $run ]
     # A subshell may outlive the script by a moment.

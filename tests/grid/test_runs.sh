@@ -17,11 +17,11 @@ equal "the first settings find their run again" "$(readlink $run)" "$first"
 before=$(runs)
 one sweep IMGSZ=320 THREADS=3 TOP_K=3 CELLS_PER_PROCESS=1 DEVICE=cpu
 equal "what numbers do not depend on starts none" "$(runs)" "$before"
-FAKE_REVISION='fake 2'
-export FAKE_REVISION
 one sweep
-ok "another scoring revision does" grep -q 'the scoring revision (fake 1 there, fake 2 now)' err
-unset FAKE_REVISION
+sed -i 's/"scoring_revision": "[0-9]*"/"scoring_revision": "1"/' tmp/yolo10_layer_sensitivity_sweep/2*/run.json
+one sweep
+ok "another scoring revision does" grep -q 'the scoring revision (1 there, [0-9]* now)' err
+first=$(readlink $run)
 
 cp -R lists moved
 one sweep IMAGE_LIST=moved/list.txt
@@ -38,6 +38,18 @@ equal "paths relative to the current folder, CRLF" "$(readlink $run)" "$first"
 one sweep CALIB_IMAGES=40
 ok "a shorter list is used whole, and said" grep -q 'has 12 images, CALIB_IMAGES=40: all 12 are used' err
 
+# More images to score on than there are.
+one sweep SCORE_SIZE=12 CALIB_IMAGES=11
+same=$(readlink $run)
+one sweep SCORE_SIZE=11 CALIB_IMAGES=11
+equal "SCORE_SIZE above the images is said" "$(readlink $run) $(grep -c 'SCORE_SIZE=12: all 11 are scored on' err)" "$same 0"
+one sweep SCORE_SIZE=13 CALIB_IMAGES=11
+equal "and is the run of as many as there are" "$(readlink $run) $(grep -c '11 images are used, SCORE_SIZE=13: all 11 are scored on' err)" "$same 1"
+jq '.score_size = 12' $run/run.json >run.json && cp run.json $run/run.json
+one sweep SCORE_SIZE=13 CALIB_IMAGES=11
+equal "which holds for runs of the version before" "$(readlink $run)" "$same"
+one sweep
+
 before=$(runs)
 one sweep NEW=1
 equal "NEW=1 is a new run" "$(runs)" $((before + 1))
@@ -52,18 +64,40 @@ one sweep TIMESTAMP=mine IMGSZ=320
 equal "but not for other settings: status" "$status" 2
 ok "and says why" grep -q 'TIMESTAMP=mine: this run has other settings: IMGSZ (640 there, 320 now)' err
 one sweep SUBDIR=other/place
+# What is there and is no run is left alone.
+mkdir -p tmp/yolo10_layer_sensitivity_sweep/theirs/deep
+echo precious | tee tmp/yolo10_layer_sensitivity_sweep/theirs/.env >tmp/yolo10_layer_sensitivity_sweep/theirs/deep/.keep
+one sweep TIMESTAMP=theirs
+equal "a folder that is no run is refused, as it was" "$status $(grep -c 'theirs: there is something there that is no run; choose another TIMESTAMP' err) \
+$(find tmp/yolo10_layer_sensitivity_sweep/theirs -type f | wc -l)" "2 1 2"
+one plan TIMESTAMP=theirs
+equal "by plan too" "$status" 2
+mkdir tmp/yolo10_layer_sensitivity_sweep/empty
+echo half >tmp/yolo10_layer_sensitivity_sweep/empty/.run.json.Ab12Cd
+one sweep TIMESTAMP=empty
+equal "one that is empty, but for what a killed sweep left, is taken" "$status" 0
+one sweep SUBDIR=yolo10_layer_sensitivity_sweep/mine
+equal "a run is no folder of runs" "$status $(grep -c 'mine: is a run itself; choose another SUBDIR' err)" "2 1"
+one sweep SUBDIR=linked
+ln -s "$(readlink tmp/linked/latest)" tmp/linked/named
+one sweep SUBDIR=linked TIMESTAMP=named
+equal "a run by a symbolic link" "$status" 0
+one sweep SUBDIR=other/place
 ok "SUBDIR" [ -f tmp/other/place/latest/sweep_index.json ]
 
-# A name that is taken gets a number. Time stands still for this one.
-mkdir stopped && printf '#!/bin/sh\ncase "$1" in +%%s*) exec /bin/date "$@" ;; *) echo 2026-01-02_03-04-05 ;; esac\n' >stopped/date && chmod +x stopped/date
-PATH=$sandbox/stopped:$PATH
-for want in 2026-01-02_03-04-05 2026-01-02_03-04-05-2 2026-01-02_03-04-05-3; do
-    one sweep NEW=1 SUBDIR=taken
-    equal "a run's name" "$(readlink tmp/taken/latest)" "$want"
+# A name that is taken gets a number: that of each of the next seconds is taken.
+mkdir -p tmp/taken
+now=$(date +%s)
+for after in 0 1 2 3 4 5 6 7 8 9 10 11 12 13 14 15; do
+    mkdir "tmp/taken/$(date -d @$((now + after)) +%Y-%m-%d_%H-%M-%S)"
 done
+one sweep SUBDIR=taken
+ok "a run's name that is taken gets a number" expr "$(readlink tmp/taken/latest)" : '[0-9_-]*-2$' >/dev/null
+first=$(readlink tmp/taken/latest)
+one sweep NEW=1 SUBDIR=taken
 
 # A damaged run.json is left alone.
-echo '{' >tmp/taken/2026-01-02_03-04-05-3/run.json
+echo '{' >"tmp/taken/$(readlink tmp/taken/latest)/run.json"
 one sweep SUBDIR=taken
-equal "a damaged run.json takes nothing with it" "$status $(readlink tmp/taken/latest)" "0 2026-01-02_03-04-05-2"
+equal "a damaged run.json takes nothing with it" "$status $(readlink tmp/taken/latest)" "0 $first"
 exit $failed

@@ -119,14 +119,14 @@ mkfifo lists/images/pipe.jpg
 { cat lists/list.txt; echo images/pipe.jpg; } >lists/pipe.txt
 mk plan MODELS=a IMAGE_LIST=lists/pipe.txt CALIB_IMAGES=13
 equal "a list that names a pipe is refused, and does not hang" "$status $(head -n 1 err)" \
-    "2 yolosens: lists/pipe.txt:13: images/pipe.jpg: a pipe or device, not a file of an image"
+    "2 grid-run: lists/pipe.txt:13: images/pipe.jpg: a pipe or device, not a file of an image"
 rm lists/images/pipe.jpg
 
 mk test-cuda
 ok "test-cuda of a build without CUDA says how to make one, status 2" [ "$status" -eq 2 -a -n "$(grep 'make build DEVICE=cuda' err)" ]
 rm -rf tmp
 mk sweep MODELS=a DEVICE=cuda:1
-ok "a device that is not there: status 2, its reason, no run" [ "$status" -eq 2 -a "$(head -n 1 err)" = "sens-score: the fake has no GPU" -a ! -e tmp ]
+ok "a device that is not there: status 2, its reason, no run" [ "$status" -eq 2 -a -n "$(grep "^grid-run: .*cuda:1" err)" -a ! -e tmp ]
 MODELS=b TORCH_HOME=/nowhere THREADS=many A=5 V=7 CUDA_HOME='/opt/my cuda'
 export MODELS TORCH_HOME THREADS A V CUDA_HOME
 mk plan MODELS=a WEIGHT_DTYPES=int8 ACT_DTYPES=int8 GRANULARITIES=per_layer

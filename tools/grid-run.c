@@ -1,0 +1,97 @@
+/* grid-run: the run that settings belong to. */
+#include "base/json.h"
+#include "cell/qcfg.h"
+#include "cli/opt.h"
+#include "grid/identity.h"
+
+#include <math.h>
+#include <stdio.h>
+#include <stdlib.h>
+
+struct request {
+    struct identity_settings settings;
+    struct identity_place place;
+};
+
+static void say(const char *message) {
+    fprintf(stderr, "%s\n", message);
+}
+
+/* The settings as JSON, with the run's folder. */
+static int print_found(cJSON **json, const char *folder, struct err *err) {
+    struct json_builder b = json_builder();
+    json_add_string(&b, "run", folder);
+    json_add_item(&b, "settings", *json);
+    *json = NULL;
+    return json_built_write(&b, "-", err);
+}
+
+static int run(void *ctx, const struct operands *operands, struct err *err) {
+    struct request *r = ctx;
+    cJSON *json = NULL;
+    char *folder = NULL;
+    r->place.runs = operands->word[0];
+    if (isnan(r->settings.effective_bits))
+        r->settings.effective_bits = 0;
+    if (r->place.name && !*r->place.name)
+        r->place.name = NULL;
+    int ret =
+        identity_of(&r->settings, say, &json, err) || identity_choose(&r->place, json, say, &folder, err);
+    if (!ret && r->place.find)
+        ret = print_found(&json, folder, err);
+    else if (!ret)
+        printf("%s %s\n", folder, cJSON_GetStringValue(cJSON_GetObjectItem(json, "device")));
+    cJSON_Delete(json);
+    free(folder);
+    return ret ? -1 : 0;
+}
+
+int main(int argc, char **argv) {
+    struct request r = {.settings = {.calib_images = 100,
+                                     .score_size = 16,
+                                     .imgsz = 640,
+                                     .batch_size = 1,
+                                     .effective_bits = NAN,
+                                     .fp4_preset = "nvfp4",
+                                     .int4_preset = "blockwise",
+                                     .block_dim = "modelopt",
+                                     .device = "auto"}};
+    struct identity_settings *s = &r.settings;
+    struct opt rows[] = {
+        {"list", 'l', OPT_STRING, &s->image_list, "FILE", "image list, one path a line, or a folder",
+         .required = true},
+        {"count", 'n', OPT_INT, &s->calib_images, "N", "images calibrated on, the first ones",
+         OPT_LIMITS(CALIB_IMAGES)},
+        {"score-size", 0, OPT_INT, &s->score_size, "N", "images scored on", OPT_LIMITS(SCORE_SIZE)},
+        {"size", 'S', OPT_INT, &s->imgsz, "N", "side of the square input", OPT_LIMITS(IMGSZ)},
+        {"batch-size", 'b', OPT_INT, &s->batch_size, "N", "images in a forward pass", OPT_LIMITS(BATCH_SIZE)},
+        {"effective-bits", 'e', OPT_REAL, &s->effective_bits, "BITS", "the solver's limit",
+         OPT_LIMITS(EFFECTIVE_BITS), .by_default = "by weight type"},
+        {"fp4-preset", 0, OPT_CHOICE, &s->fp4_preset, NULL, "what fp4 means", .choices = qcfg_fp4_presets},
+        {"int4-preset", 0, OPT_CHOICE, &s->int4_preset, NULL, "what int4 weights mean",
+         .choices = qcfg_int4_presets},
+        {"block-dim", 0, OPT_CHOICE, &s->block_dim, NULL, "what blocks run along",
+         .choices = qcfg_block_dims},
+        {"device", 'd', OPT_STRING, &s->device, "NAME", "auto, cpu, cuda or cuda:N"},
+        {"name", 0, OPT_STRING, &r.place.name, "NAME", "the run of this name"},
+        {"new", 0, OPT_FLAG, &r.place.fresh, .help = "a new run, whatever there is"},
+        {"find", 0, OPT_FLAG, &r.place.find,
+         .help = "make none; print the run, or null, and the settings as JSON"},
+        OPT_END,
+    };
+    struct opt_tool tool = {
+        .name = "grid-run",
+        .purpose = "find the run of the grid that settings belong to, or start one",
+        .synopsis = "--list FILE [OPTION]... RUNS",
+        .notes = "RUNS is a folder of runs. Prints the run's folder and the kind of its device. A run "
+                 "belongs to the\n"
+                 "settings that its numbers depend on: the images by their bytes, counts, sizes, presets, "
+                 "the kind of\n"
+                 "device, and the revision of the code that scores. A folder that holds something else is "
+                 "left alone.",
+        .examples = "grid-run --list quant100.txt --find tmp/yolo10_layer_sensitivity_sweep | jq .run\n",
+        .rows = rows,
+        .arity = {1, 1, "name one folder of runs"},
+    };
+    return opt_main(&tool, argc, argv, run, &r);
+}
