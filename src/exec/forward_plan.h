@@ -8,19 +8,14 @@
 
 #include <stdbool.h>
 
-/* A value. A slice and a detached value lie in another value, and so does what a concatenation joins, where it can. */
-struct forward_value {
-    struct home home;
-    size_t offset; /* floats from the arena's start */
-    bool made;     /* some stage computes it, or it is the image */
-};
-
 struct forward_plan {
     struct stage *stages;
     size_t n_stages;
-    struct chw *shapes;           /* of each value */
-    struct forward_value *values; /* of each value */
-    size_t arena;                 /* floats, of one image */
+    struct chw *shapes;  /* of each value */
+    struct home *values; /* of each value */
+    size_t *offsets;     /* of each value: floats from the arena's start */
+    bool *made;          /* of each value: some stage computes it, or it is the image */
+    size_t arena;        /* floats, of one image */
 };
 
 /* For an image of size x size. Errors: shapes that do not fit, memory. */

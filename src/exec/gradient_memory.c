@@ -4,28 +4,16 @@
 
 #include <stdlib.h>
 
-static struct span *span_of_value(const struct gradient_plan *p, int v) {
+struct span *gradient_plan_value(const struct gradient_plan *p, int v) {
     return &p->spans[p->values[v].root];
 }
 
-static struct span *span_of_gradient(const struct gradient_plan *p, int v) {
+struct span *gradient_plan_gradient(const struct gradient_plan *p, int v) {
     return &p->spans[p->graph->n_values + p->gradients[v].root];
 }
 
-static struct span *span_of_stage(const struct gradient_plan *p, size_t stage, int kind) {
+struct span *gradient_plan_memory(const struct gradient_plan *p, size_t stage, int kind) {
     return &p->spans[2 * (size_t)p->graph->n_values + stage * SPANS_OF_STAGE + (size_t)kind];
-}
-
-const struct span *gradient_plan_value(const struct gradient_plan *p, int v) {
-    return span_of_value(p, v);
-}
-
-const struct span *gradient_plan_gradient(const struct gradient_plan *p, int v) {
-    return span_of_gradient(p, v);
-}
-
-const struct span *gradient_plan_memory(const struct gradient_plan *p, size_t stage, int kind) {
-    return span_of_stage(p, stage, kind);
 }
 
 static void touch(struct span *s, size_t size, int time) {
@@ -38,12 +26,13 @@ static void touch(struct span *s, size_t size, int time) {
 
 static void touch_value(struct gradient_plan *p, int v, size_t batch, int time) {
     if (p->values[v].root != 0)
-        touch(span_of_value(p, v), spans_room(batch * shape_numel(p->shapes[p->values[v].root])), time);
+        touch(gradient_plan_value(p, v), spans_room(batch * shape_numel(p->shapes[p->values[v].root])), time);
 }
 
 static void touch_gradient(struct gradient_plan *p, int v, size_t batch, int time) {
     if (p->wanted[v])
-        touch(span_of_gradient(p, v), spans_room(batch * shape_numel(p->shapes[p->gradients[v].root])), time);
+        touch(gradient_plan_gradient(p, v), spans_room(batch * shape_numel(p->shapes[p->gradients[v].root])),
+              time);
 }
 
 static void touch_conv(struct gradient_plan *p, size_t i, size_t batch, int time) {
@@ -55,15 +44,17 @@ static void touch_conv(struct gradient_plan *p, size_t i, size_t batch, int time
     for (int t = time; t <= seen; t += seen > time ? seen - time : 1) {
         touch_value(p, s->op->in[0], batch, t);
         if (stage_is_fused(s)) {
-            touch(span_of_stage(p, i, SPAN_OUTPUT), spans_room(batch * shape_numel(p->shapes[s->out])), t);
-            touch(span_of_stage(p, i, SPAN_GRADIENT), spans_room(batch * shape_numel(p->shapes[s->out])), t);
+            touch(gradient_plan_memory(p, i, SPAN_OUTPUT), spans_room(batch * shape_numel(p->shapes[s->out])),
+                  t);
+            touch(gradient_plan_memory(p, i, SPAN_GRADIENT),
+                  spans_room(batch * shape_numel(p->shapes[s->out])), t);
         } else {
             touch_value(p, s->out, batch, t);
             touch_gradient(p, s->out, batch, t);
         }
     }
     if (d && flow != FLOW_NONE && dgrad_room(d, flow == FLOW_ADD))
-        touch(span_of_stage(p, i, SPAN_WORK), dgrad_room(d, flow == FLOW_ADD), time);
+        touch(gradient_plan_memory(p, i, SPAN_WORK), dgrad_room(d, flow == FLOW_ADD), time);
 }
 
 /* What stage i's backward works with. */
@@ -85,9 +76,9 @@ static void touch_backward(struct gradient_plan *p, size_t i, size_t batch, int 
     if (kernels->back_reads_out)
         touch_value(p, s->out, batch, time);
     for (int t = (int)i; kept && t <= time; t += time - (int)i)
-        touch(span_of_stage(p, i, SPAN_KEPT), kept * batch, t);
+        touch(gradient_plan_memory(p, i, SPAN_KEPT), kept * batch, t);
     if (work && threads > 0)
-        touch(span_of_stage(p, i, SPAN_WORK), spans_room(work * (size_t)threads), time);
+        touch(gradient_plan_memory(p, i, SPAN_WORK), spans_room(work * (size_t)threads), time);
 }
 
 int gradient_plan_place(struct gradient_plan *p, size_t batch, int threads, struct err *err) {
@@ -102,7 +93,7 @@ int gradient_plan_place(struct gradient_plan *p, size_t batch, int threads, stru
             touch_value(p, s->op->in[k], batch, (int)i);
         touch_value(p, s->out, batch, (int)i);
         if (s->op->kind == OP_CONV && stage_is_fused(s))
-            touch(span_of_stage(p, i, SPAN_OUTPUT), spans_room(batch * shape_numel(p->shapes[s->out])),
+            touch(gradient_plan_memory(p, i, SPAN_OUTPUT), spans_room(batch * shape_numel(p->shapes[s->out])),
                   (int)i);
         if (p->wanted[s->out])
             touch_backward(p, i, batch, threads);

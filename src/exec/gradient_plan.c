@@ -34,66 +34,6 @@ static int mark(struct gradient_plan *p, struct err *err) {
     return ret;
 }
 
-/* The root of v so far, and where in it v begins; *cut: v is detached on the way. */
-static int top_of(const struct home *parent, const bool *detached, int v, size_t *channel, bool *cut) {
-    *channel = 0;
-    *cut = false;
-    for (; parent[v].root != v; v = parent[v].root) {
-        *channel += parent[v].channel;
-        *cut = *cut || detached[v];
-    }
-    return v;
-}
-
-/* Inputs k .. end-1 of a concatenation that are all of one root, in order; 0 where there is no such root. */
-static int whole_root(const struct gradient_plan *p, const struct home *parent, const bool *detached,
-                      const struct op *op, int k) {
-    size_t channel, next = 0;
-    bool cut;
-    int root = top_of(parent, detached, op->in[k], &channel, &cut);
-    for (; k < op->n_in; k++) {
-        if (top_of(parent, detached, op->in[k], &channel, &cut) != root || cut || channel != next)
-            return 0;
-        next += (size_t)p->shapes[op->in[k]].c;
-        if (next == (size_t)p->shapes[root].c)
-            return root == op->out ? 0 : root;
-    }
-    return 0;
-}
-
-static int find_homes(struct gradient_plan *p, struct err *err) {
-    const struct graph *g = p->graph;
-    struct home *parent = calloc((size_t)g->n_values, sizeof *parent);
-    bool *detached = calloc((size_t)g->n_values, sizeof *detached), cut;
-    if (!parent || !detached) {
-        free(parent);
-        free(detached);
-        return err_nomem(err);
-    }
-    for (int v = 0; v < g->n_values; v++)
-        parent[v].root = v;
-    for (size_t i = 0; i < g->n_ops; i++) {
-        const struct op *op = &g->ops[i];
-        if (stage_is_part(op))
-            parent[op->out] = (struct home){op->in[0], (size_t)op->from};
-        detached[op->out] = op_rows[op->kind].place == OP_CUT;
-        size_t channel = 0;
-        for (int k = 0; op->kind == OP_CONCAT && k < op->n_in; k++) {
-            int root = whole_root(p, parent, detached, op, k);
-            if (root)
-                parent[root] = (struct home){op->out, channel};
-            channel += (size_t)p->shapes[op->in[k]].c;
-        }
-    }
-    for (int v = 0; v < g->n_values; v++) {
-        p->values[v].root = top_of(parent, detached, v, &p->values[v].channel, &cut);
-        p->gradients[v] = p->values[v];
-    }
-    free(parent);
-    free(detached);
-    return 0;
-}
-
 /* Whether other values lie in v. */
 static bool has_parts(const struct gradient_plan *p, int v) {
     for (int part = 0; part < p->graph->n_values; part++)
@@ -263,8 +203,10 @@ int gradient_plan_make(const struct graph *g, int size, size_t batch, int thread
     memset(needed, true, n * sizeof *needed);
     count_readers(g, readers);
     p.n_stages = stages_make(g, needed, readers, p.stages);
-    if (graph_shapes(g, size, &p.shapes, err) || mark(&p, err) || find_homes(&p, err))
+    if (graph_shapes(g, size, &p.shapes, err) || mark(&p, err) ||
+        stages_find_homes(g, p.shapes, needed, true, p.values, err))
         goto out;
+    memcpy(p.gradients, p.values, n * sizeof *p.values);
     share_sums(&p, readers);
     if (find_flows(&p, err) || find_calls(&p, threads, err) || gradient_plan_place(&p, batch, threads, err))
         goto out;

@@ -52,8 +52,8 @@ void gradient_plan_free(struct gradient_plan *plan);
 int gradient_plan_place(struct gradient_plan *plan, size_t batch, int threads, struct err *err);
 
 /* Spans of a value, of its gradient, and of a stage's own memory. */
-const struct span *gradient_plan_value(const struct gradient_plan *p, int v);
-const struct span *gradient_plan_gradient(const struct gradient_plan *p, int v);
-const struct span *gradient_plan_memory(const struct gradient_plan *p, size_t stage, int kind);
+struct span *gradient_plan_value(const struct gradient_plan *p, int v);
+struct span *gradient_plan_gradient(const struct gradient_plan *p, int v);
+struct span *gradient_plan_memory(const struct gradient_plan *p, size_t stage, int kind);
 
 #endif

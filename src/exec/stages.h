@@ -3,6 +3,7 @@
 #ifndef YS_EXEC_STAGES_H
 #define YS_EXEC_STAGES_H
 
+#include "base/err.h"
 #include "model/op.h"
 
 struct stage {
@@ -32,5 +33,12 @@ static inline bool stage_is_fused(const struct stage *s) {
  * always run, other operations if their value is needed. readers[v]: how many read it; what has more than one is not fused
  * away. */
 size_t stages_make(const struct graph *graph, const bool *needed, const int *readers, struct stage *stages);
+
+/* The home of each value into homes. A part lies in its input. Inputs of a concatenation are made where it wants them, so
+ * that it has nothing to copy: roots whose channels are all there, in order (C2f's two slices side by side), and that no
+ * other concatenation has. keep_cut: not what is detached, whose gradient is another than the concatenation's. Errors:
+ * memory. */
+int stages_find_homes(const struct graph *graph, const struct chw *shapes, const bool *needed, bool keep_cut,
+                      struct home *homes, struct err *err);
 
 #endif

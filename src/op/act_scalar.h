@@ -1,5 +1,5 @@
-/* The activations and their slopes as plain C, which defines them: act_of(u, act), slope_of(u, act). A NaN stays
- * one, as in torch; so are the slopes at bends torch's. */
+/* The activations and their slopes as plain C, for the CPU and for CUDA's compiler, which defines them: act_of(u, act),
+ * slope_of(u, act). A NaN stays one, and the slopes at bends are torch's. */
 #ifndef YS_OP_ACT_SCALAR_H
 #define YS_OP_ACT_SCALAR_H
 
@@ -7,32 +7,38 @@
 
 #include <math.h>
 
-static inline float sigmoid_of(float u) {
+#ifdef __CUDACC__
+#define ACT_FUNCTION static __device__ __forceinline__
+#else
+#define ACT_FUNCTION static inline
+#endif
+
+ACT_FUNCTION float sigmoid_of(float u) {
     return 1 / (1 + expf(-u));
 }
 
 /* The normal distribution's share below u. */
-static inline float normal_below(float u) {
+ACT_FUNCTION float normal_below(float u) {
     return 0.5f * erfcf(-0.707106781f * u);
 }
 
 /* tanh(log(1 + e^u)) = n / (n + 2) with n = e^u (e^u + 2); 1 in float32 from u = 20 on. */
-static inline float mish_tanh(float u) {
+ACT_FUNCTION float mish_tanh(float u) {
     float e = expf(u < 20 ? u : 20), n = e * (e + 2);
     return u < 20 ? n / (n + 2) : u > 0 ? 1 : u;
 }
 
-static inline float mish_slope(float u) {
+ACT_FUNCTION float mish_slope(float u) {
     float t = mish_tanh(u);
     return t + (u < 20 ? u * (1 - t * t) * sigmoid_of(u) : 0);
 }
 
 #define FORM(name, value, slope)                                                                             \
-    static inline float act_##name(float u, const float *p) {                                                \
+    ACT_FUNCTION float act_##name(float u, const float *p) {                                                 \
         (void)p;                                                                                             \
         return value;                                                                                        \
     }                                                                                                        \
-    static inline float slope_##name(float u, const float *p) {                                              \
+    ACT_FUNCTION float slope_##name(float u, const float *p) {                                               \
         (void)p;                                                                                             \
         return slope;                                                                                        \
     }
@@ -40,7 +46,7 @@ static inline float mish_slope(float u) {
 FORM(silu, u / (1 + expf(-u)), sigmoid_of(u) * (1 + u * (1 - sigmoid_of(u))))
 FORM(relu, u <= 0 ? 0 : u, u > 0)
 FORM(leaky_relu, u > 0 ? u : p[0] * u, u > 0 ? 1 : p[0])
-FORM(hardswish, (fminf(fmaxf(u + 3, 0), 6) / 6) * u, u < -3 ? 0 : u <= 3 ? u / 3 + 0.5f : 1)
+FORM(hardswish, fminf(fmaxf(u + 3, 0), 6) * u / 6, u < -3 ? 0 : u <= 3 ? u / 3 + 0.5f : 1)
 FORM(relu6, u <= 0 ? 0 : u >= 6 ? 6 : u, u > 0 && u < 6)
 FORM(hardtanh, u <= p[0] ? p[0] : u >= p[1] ? p[1] : u, u > p[0] && u < p[1])
 FORM(hardsigmoid, u <= -3 ? 0 : u >= 3 ? 1 : (u + 3) / 6, u > -3 && u < 3 ? 1 / 6.0f : 0)
@@ -51,7 +57,7 @@ FORM(gelu, normal_below(u) * u, normal_below(u) + u * 0.398942280f * expf(-0.5f 
 FORM(mish, mish_tanh(u) * u, mish_slope(u))
 #undef FORM
 
-static inline float act_of(float u, const struct act *act) {
+ACT_FUNCTION float act_of(float u, const struct act *act) {
     switch (act->kind) {
     case ACT_NONE:
         break;
@@ -63,7 +69,7 @@ static inline float act_of(float u, const struct act *act) {
     return u;
 }
 
-static inline float slope_of(float u, const struct act *act) {
+ACT_FUNCTION float slope_of(float u, const struct act *act) {
     switch (act->kind) {
     case ACT_NONE:
         break;

@@ -8,8 +8,8 @@ struct chw op_shape_add(const struct graph *g, const struct op *op, const struct
 }
 
 static void forward(const struct op_task *t, size_t image, size_t channel) {
-    vec_add(op_channel(&t->in[0], image, channel), op_channel(&t->in[1], image, channel), 1,
-            op_plane(&t->out), op_channel(&t->out, image, channel));
+    vec()->add(op_channel(&t->in[0], image, channel), op_channel(&t->in[1], image, channel), 1,
+               op_plane(&t->out), op_channel(&t->out, image, channel));
 }
 
 static void back(const struct op_task *t, int k, size_t image, size_t channel, int worker) {

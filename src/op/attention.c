@@ -65,7 +65,7 @@ int attention_mix(struct op_scratch *a, const struct op *op, const float *qkv, s
         transpose(qkv + kd * n, kd, n, a->memory);
         if (multiply(a, a->memory, n, kd, qkv, n, factor_of(op), s, err))
             return -1;
-        vec_softmax(s, n, n, n, s, n);
+        vec()->softmax(s, n, n, n, s, n);
         if (multiply(a, qkv + 2 * kd * n, hd, n, s, n, 1, out, err))
             return -1;
     }
@@ -84,10 +84,10 @@ int attention_mix_grad(struct op_scratch *a, const struct op *op, const float *q
         transpose(v, hd, n, turned);
         if (multiply(a, turned, n, hd, d, n, 1, da, err))
             return -1;
-        vec_softmax_grad(s, n, da, n, n, n, da, n);
+        vec()->softmax_grad(s, n, da, n, n, n, da, n);
         if (multiply(a, k, kd, n, da, n, factor_of(op), product, err))
             return -1;
-        vec_add(dq, product, 1, kd * n, dq);
+        vec()->add(dq, product, 1, kd * n, dq);
         transpose(q, kd, n, turned);
         if (multiply(a, da, n, n, turned, kd, factor_of(op), product, err))
             return -1;
@@ -110,7 +110,7 @@ void attention_values_grad(const struct op *op, const float *d, size_t n, float 
     size_t kd = (size_t)op->key_dim, hd = (size_t)op->head_dim;
     for (int head = 0; head < op->heads; head++, d += hd * n) {
         float *dv = dqkv + ((size_t)head * (2 * kd + hd) + 2 * kd) * n;
-        vec_add(dv, d, 1, hd * n, dv);
+        vec()->add(dv, d, 1, hd * n, dv);
     }
 }
 

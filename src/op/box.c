@@ -12,8 +12,8 @@ void box_softmax(const struct graph *g, const struct box_levels *l, float *out) 
     for (int level = 0; level < l->n; level++) {
         size_t n = positions(l, level);
         for (size_t side = 0; side < 4; side++)
-            vec_softmax(l->maps[level] + side * bins * n, n, bins, n, out + side * l->cells + first,
-                        4 * l->cells);
+            vec()->softmax(l->maps[level] + side * bins * n, n, bins, n, out + side * l->cells + first,
+                           4 * l->cells);
         first += n;
     }
 }
@@ -25,9 +25,9 @@ void box_softmax_grad(const struct graph *g, const struct box_levels *l, const f
         for (size_t side = 0; side < 4 && l->grads[level]; side++) {
             size_t at = side * l->cells + first;
             float *to = l->grads[level] + side * bins * n;
-            vec_softmax_grad(s + at, 4 * l->cells, d + at, 4 * l->cells, bins, n, d + at, 4 * l->cells);
+            vec()->softmax_grad(s + at, 4 * l->cells, d + at, 4 * l->cells, bins, n, d + at, 4 * l->cells);
             for (size_t bin = 0; bin < bins; bin++, to += n)
-                vec_add(to, d + at + bin * 4 * l->cells, 1, n, to);
+                vec()->add(to, d + at + bin * 4 * l->cells, 1, n, to);
         }
         first += n;
     }
@@ -58,7 +58,7 @@ static void decode_channel(void *ctx, size_t c, int worker) {
         float stride = t->graph->strides[level], *out = t->out + c * t->levels->cells + first;
         if (c >= 4) {
             size_t channel = 4 * (size_t)t->graph->reg_max + c - 4;
-            vec_sigmoid(t->levels->maps[level] + channel * n, n, out);
+            vec()->sigmoid(t->levels->maps[level] + channel * n, n, out);
         } else {
             const float *near = distances_to(t, level, first, c % 2),
                         *far = distances_to(t, level, first, c % 2 + 2);
@@ -87,7 +87,7 @@ static void decode_channel_grad(void *ctx, size_t c, int worker) {
         float stride = t->graph->strides[level], *grad = t->levels->grads[level];
         if (c >= 4 && grad) {
             size_t channel = 4 * (size_t)t->graph->reg_max + c - 4, at = c * cells + first;
-            vec_sigmoid_grad(t->made + at, t->d + at, n, grad + channel * n);
+            vec()->sigmoid_grad(t->made + at, t->d + at, n, grad + channel * n);
         } else if (c < 4) { /* side c: left, top, right, bottom */
             const float *centre = t->d + c % 2 * cells + first, *size = centre + 2 * cells;
             float *to = t->d_distances ? t->d_distances + c * cells + first : grad ? grad + c * n : NULL;

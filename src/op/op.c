@@ -30,17 +30,17 @@ void op_pass_back(const struct op_task *t, int k, size_t image, size_t channel, 
     float *to = op_channel(&t->d_in[k], image, channel);
     size_t n = op_plane(&t->d_in[k]);
     if (t->add[k])
-        vec_add(to, d, factor, n, to);
+        vec()->add(to, d, factor, n, to);
     else
-        vec_act(d, n, factor, 0, &none, to);
+        vec()->act(d, n, factor, 0, &none, to);
 }
 
 void op_affine(const struct op_task *t, size_t image, size_t channel) {
     const struct act none = {0};
     double scale, shift = 0;
     op_kernels(t->op->kind)->affine(t->graph, t->op, channel, &scale, &shift);
-    vec_act(op_channel(&t->in[0], image, channel), op_plane(&t->out), (float)scale, (float)shift, &none,
-            op_channel(&t->out, image, channel));
+    vec()->act(op_channel(&t->in[0], image, channel), op_plane(&t->out), (float)scale, (float)shift, &none,
+               op_channel(&t->out, image, channel));
 }
 
 void op_affine_back(const struct op_task *t, int k, size_t image, size_t channel, int worker) {

@@ -24,18 +24,18 @@ static void test_activations(const char *level) {
                 want[i] = d[i] * slow_slope((double)v[i] * scale + shift, act) * scale;
                 want_value[i] = slow_act((double)v[i] * scale + shift, act);
             }
-            vec_act(v, n, scale, shift, act, out);
+            vec()->act(v, n, scale, shift, act, out);
             value = fmax(value, out[n] == guard ? error_of(out, want_value, n) : INFINITY);
-            vec_act_grad(v, d, n, scale, shift, act, out);
+            vec()->act_grad(v, d, n, scale, shift, act, out);
             slope = fmax(slope, out[n] == guard ? error_of(out, want, n) : INFINITY);
-            vec_act_grad(v, d, n, scale, shift, act, d);
+            vec()->act_grad(v, d, n, scale, shift, act, d);
             slope = fmax(slope, memcmp(d, out, n * sizeof *d) ? INFINITY : 0);
             for (size_t i = 0; i < n;
                  i++) { /* small numbers by themselves: nothing is lost to cancellation */
                 v[i] *= 1e-3f;
                 want_value[i] = slow_act(v[i], act);
             }
-            vec_act(v, n, 1, 0, act, v);
+            vec()->act(v, n, 1, 0, act, v);
             near_zero = fmax(near_zero, error_of(v, want_value, n));
             free(v);
             free(d);
@@ -59,8 +59,8 @@ static void test_extremes(const char *level) {
         float ones[N], value[N], slope[N];
         for (int i = 0; i < N; i++)
             ones[i] = 1;
-        vec_act(far, N, 1, 0, &slow_acts[a], value);
-        vec_act_grad(far, ones, N, 1, 0, &slow_acts[a], slope);
+        vec()->act(far, N, 1, 0, &slow_acts[a], value);
+        vec()->act_grad(far, ones, N, 1, 0, &slow_acts[a], slope);
         for (int i = 0; i < N; i++) {
             double v = slow_act(far[i], &slow_acts[a]), s = slow_slope(far[i], &slow_acts[a]);
             wrong += !(fabs(value[i] - v) <= 1e-6 * fmax(1, fabs(v))) || !(fabs(slope[i] - s) <= 1e-6);
@@ -78,7 +78,7 @@ static void test_nan(const char *level) {
         for (int at = 0; at < N; at++) {
             for (int i = 0; i < N; i++)
                 v[i] = i == at ? NAN : uniform();
-            vec_act(v, N, 2, 1, &slow_acts[k], out);
+            vec()->act(v, N, 2, 1, &slow_acts[k], out);
             for (int i = 0; i < N; i++)
                 lost += (isnan(out[i]) != 0) != (i == at);
         }
@@ -93,28 +93,28 @@ static void test_rest(const char *level) {
         double *want = calloc(2 * n, sizeof *want), sum = 0;
         for (size_t i = 0; i < n; i++)
             want[i] = a[i] + b[i] * 0.3;
-        vec_add(a, b, 0.3f, n, out);
+        vec()->add(a, b, 0.3f, n, out);
         add = fmax(add, error_of(out, want, n));
         for (size_t i = 0; i < n; i++) {
             sum += (double)a[i] * a[i];
             a[i] *= 20;
             want[i] = slow_sigmoid(a[i]);
         }
-        vec_sigmoid(a, n, out);
+        vec()->sigmoid(a, n, out);
         sigmoid = fmax(sigmoid, error_of(out, want, n));
         for (size_t i = 0; i < n; i++) {
             a[i] /= 20;
             want[i] = out[i] + b[i] * ((double)a[i] * (1 - (double)a[i]));
         }
-        vec_sigmoid_grad(a, b, n, out);
+        vec()->sigmoid_grad(a, b, n, out);
         sigmoid_grad = fmax(sigmoid_grad, error_of(out, want, n));
-        squares = fmax(squares, fabs(vec_sum_squares(a, n) - sum) / sum);
+        squares = fmax(squares, fabs(vec()->sum_squares(a, n) - sum) / sum);
         for (int adds = 0; adds < 2; adds++) {
             for (size_t i = 0; i < n; i++) {
                 want[2 * i] = (adds ? out[2 * i] : 0) + a[i];
                 want[2 * i + 1] = (adds ? out[2 * i + 1] : 0) + b[i];
             }
-            vec_interleave(a, b, n, adds, out);
+            vec()->interleave(a, b, n, adds, out);
             weave = fmax(weave, out[2 * n] == guard ? error_of(out, want, 2 * n) : INFINITY);
         }
         free(a);
@@ -145,7 +145,7 @@ static void test_softmax(const char *level) {
             for (size_t r = 0; r < ROWS; r++)
                 want[r * cols + c] = s[r * LD_S + c] * (d[r * LD_D + c] - sum);
         }
-        vec_softmax_grad(s, LD_S, d, LD_D, ROWS, cols, out, LD_OUT);
+        vec()->softmax_grad(s, LD_S, d, LD_D, ROWS, cols, out, LD_OUT);
         for (size_t i = 0; i < ROWS * cols; i++)
             got[i] = out[i / cols * LD_OUT + i % cols];
         worst = fmax(worst, out[cols] == beyond ? error_of(got, want, ROWS * cols) : INFINITY);
@@ -164,7 +164,7 @@ static void test_softmax_forward(const char *level) {
     double worst = 0;
     for (size_t i = 0; i < ROWS * LD; i++)
         v[i] *= 30;
-    vec_softmax(v, LD, ROWS, COLS, out, COLS);
+    vec()->softmax(v, LD, ROWS, COLS, out, COLS);
     for (int c = 0; c < COLS; c++) {
         double top = -INFINITY, sum = 0;
         for (int r = 0; r < ROWS; r++)

@@ -41,12 +41,12 @@ static size_t plane(const struct forward *f, int v) {
 }
 
 static const float *value(const struct forward *f, int v) {
-    const struct forward_value *p = &f->net->plan.values[v];
-    return p->home.root == 0 ? f->image + p->home.channel * plane(f, 0) : f->arena + p->offset;
+    struct home home = f->net->plan.values[v];
+    return home.root == 0 ? f->image + home.channel * plane(f, 0) : f->arena + f->net->plan.offsets[v];
 }
 
 static float *target(struct forward *f, int v) {
-    return f->arena + f->net->plan.values[v].offset;
+    return f->arena + f->net->plan.offsets[v];
 }
 
 static int fuse(const struct graph *g, const struct stage *s, struct fused *out, struct err *err) {
@@ -126,15 +126,15 @@ int forward_new(const struct forward_net *net, struct pool *pool, struct forward
     if (conv_scratch_new(pool, &f->scratch.conv, err))
         goto fail;
     for (int v = 0; v < net->graph->n_values; v++)
-        if (net->plan.values[v].made && net->plan.values[v].home.root == v &&
+        if (net->plan.made[v] && net->plan.values[v].root == v &&
             !(f->amax[v] = calloc((size_t)shape(f, v).c, sizeof(float)))) {
             err_nomem(err);
             goto fail;
         }
     for (int v = 0; v < net->graph->n_values; v++) {
-        const struct forward_value *p = &net->plan.values[v];
-        if (p->made && p->home.root != v)
-            f->amax[v] = f->amax[p->home.root] + p->home.channel;
+        struct home home = net->plan.values[v];
+        if (net->plan.made[v] && home.root != v)
+            f->amax[v] = f->amax[home.root] + home.channel;
     }
     *out = f;
     return 0;
@@ -148,7 +148,7 @@ void forward_free(struct forward **forward) {
     if (!f)
         return;
     for (int v = 0; f->amax && v < f->net->graph->n_values; v++)
-        if (f->net->plan.values[v].home.root == v)
+        if (f->net->plan.values[v].root == v)
             free(f->amax[v]);
     conv_scratch_free(&f->scratch.conv);
     free(f->arena);
@@ -235,7 +235,7 @@ int forward_run(struct forward *f, const float *image, forward_input_fn *see, vo
         const struct stage *s = &f->net->plan.stages[i];
         if (s->op->kind == OP_CONV && see(ctx, (size_t)s->op->conv, f->amax[s->op->in[0]], err))
             return -1;
-        if (f->net->plan.values[s->out].made && run_stage(f, i, err))
+        if (f->net->plan.made[s->out] && run_stage(f, i, err))
             return -1;
     }
     return 0;

@@ -12,8 +12,8 @@ static void normalize_plane(void *ctx, size_t i, int worker) {
     const struct affine *a = &t->e->net->affines[t->stage];
     const struct op_value v = gradient_output(t->e, t->stage), d = gradient_of_output(t->e, t->stage);
     size_t channels = (size_t)v.shape.c, image = i / channels, c = i % channels;
-    vec_act_grad(op_channel(&v, image, c), op_channel(&t->op.d_out, image, c), op_plane(&v), a->scale[c],
-                 a->shift[c], &t->act, op_channel(&d, image, c));
+    vec()->act_grad(op_channel(&v, image, c), op_channel(&t->op.d_out, image, c), op_plane(&v), a->scale[c],
+                    a->shift[c], &t->act, op_channel(&d, image, c));
 }
 
 /* Plane i of an input's gradient. */
@@ -35,7 +35,7 @@ static void leaf_plane(void *ctx, size_t i, int worker) {
     const struct leaf *t = ctx;
     size_t channels = (size_t)t->op.in[0].shape.c, image = i / channels, c = i % channels;
     const float *v = op_channel(&t->op.in[0], image, c);
-    t->e->squares[i] = vec_sum_squares(v, op_plane(&t->op.in[0]));
+    t->e->squares[i] = vec()->sum_squares(v, op_plane(&t->op.in[0]));
     if (t->op.d_in[0].v)
         op_pass_back(&t->op, 0, image, c, v, t->factor);
 }

@@ -8,8 +8,8 @@ static void normalize_plane(void *ctx, size_t i, int worker) {
     const struct affine *a = &t->e->net->affines[t->stage];
     const struct op_value from = gradient_output(t->e, t->stage);
     size_t channels = (size_t)from.shape.c, image = i / channels, c = i % channels;
-    vec_act(op_channel(&from, image, c), op_plane(&from), a->scale[c], a->shift[c], &t->act,
-            op_channel(&t->op.out, image, c));
+    vec()->act(op_channel(&from, image, c), op_plane(&from), a->scale[c], a->shift[c], &t->act,
+               op_channel(&t->op.out, image, c));
 }
 
 static void make_plane(void *ctx, size_t i, int worker) {

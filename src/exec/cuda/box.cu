@@ -1,7 +1,7 @@
 /* The head's decoding (op/box.h), one thread an element. */
-#include "exec/cuda/act.cuh"
 #include "exec/cuda/each.cuh"
 #include "exec/cuda/op.h"
+#include "op/act_scalar.h"
 
 /* Pixel of a level's map that cell `cell` of image `image` stands for, and of the cells' values. */
 static __device__ unsigned map_pixel(struct view level, unsigned image, unsigned cell) {

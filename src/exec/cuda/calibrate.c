@@ -20,9 +20,9 @@ struct card_calibration {
 };
 
 static struct view view_of(const struct card_calibration *c, int v, int n) {
-    struct home home = c->plan.values[v].home;
+    struct home home = c->plan.values[v];
     struct chw s = c->plan.shapes[v], whole = c->plan.shapes[home.root];
-    float *root = home.root == 0 ? c->images : c->arena + c->plan.values[home.root].offset * (size_t)c->batch;
+    float *root = home.root == 0 ? c->images : c->arena + c->plan.offsets[home.root] * (size_t)c->batch;
     return (struct view){root + home.channel, n, (int)s.h, (int)s.w, (int)s.c, (int)whole.c};
 }
 
@@ -81,12 +81,12 @@ static void run_stage(struct card_calibration *c, size_t i, int n, int n_awq) {
         float *all = c->amax.device + c->amax_at[op->conv];
         cuda_trace_begin(c->net.cuda->trace, stream, PHASE_CALIBRATION, (size_t)op->conv);
         cuda_amax(stream, in[0], 1, all, n_awq, all + in[0].c);
-        if (c->plan.values[s->out].made)
+        if (c->plan.made[s->out])
             cuda_conv_f32(stream, &g, in[0], c->net.packed + c->net.packed_at[op->conv],
                           net_scale(&c->net, i), net_shift(&c->net, i), activation_of(s->act), false,
                           view_of(c, s->out, n));
         cuda_trace_end(c->net.cuda->trace, stream);
-    } else if (c->plan.values[s->out].made)
+    } else if (c->plan.made[s->out])
         cuda_op(op->kind)->forward(&t);
 }
 

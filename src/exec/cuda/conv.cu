@@ -1,7 +1,7 @@
 /* Convolutions in float32 on the ordinary multipliers, as implicit products: pixels of all images by output
  * channels. Tensor cores' float32 would be tf32, which is not what the reference computes. */
-#include "exec/cuda/act.cuh"
 #include "exec/cuda/each.cuh"
+#include "op/act_scalar.h"
 
 void cuda_pack_f32(cudaStream_t s, const float *w, int cout, int cin, int groups, int taps, bool backward,
                    float *packed) {
@@ -53,7 +53,7 @@ static __device__ __forceinline__ void finish(float *to, float v, int o, const s
         v *= e.scale[o];
     if (e.shift)
         v += e.shift[o];
-    v = act_of(v, e.act);
+    v = act_of(v, &e.act);
     *to = e.add ? *to + v : v;
 }
 

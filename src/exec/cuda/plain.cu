@@ -1,8 +1,8 @@
 /* Everything that is neither a product nor a quantizer, one thread an element: memory's bandwidth is the
  * limit. */
-#include "exec/cuda/act.cuh"
 #include "exec/cuda/each.cuh"
 #include "exec/cuda/op.h"
+#include "op/act_scalar.h"
 
 #include <math_constants.h>
 
@@ -22,7 +22,7 @@ void cuda_affine(cudaStream_t s, struct view from, const float *scale, const flo
         float u = *at(from, pixel, c);
         if (scale)
             u = u * scale[c] + shift[c];
-        *at(to, pixel, c) = act_of(u, act);
+        *at(to, pixel, c) = act_of(u, &act);
     });
 }
 
@@ -38,7 +38,7 @@ void cuda_affine_grad(cudaStream_t s, struct view from, struct view d, const flo
         float a = scale ? scale[c] : 1, u = act.kind == ACT_NONE ? 0 : *at(from, pixel, c);
         if (scale)
             u = u * a + shift[c];
-        put(at(to, pixel, c), *at(d, pixel, c) * slope_of(u, act) * a, add);
+        put(at(to, pixel, c), *at(d, pixel, c) * slope_of(u, &act) * a, add);
     });
 }
 

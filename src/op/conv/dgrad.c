@@ -182,7 +182,7 @@ static void weave_channel(void *ctx, size_t c, int worker) {
         int q = y / d->stride[0];
         const float *even = row_of(t, p, c, q), *odd = d->stride[1] == 2 ? row_of(t, p + 1, c, q) : NULL;
         if (even && odd && d->w % 2 == 0) {
-            vec_interleave(even, odd, (size_t)d->w / 2, t->add, row);
+            vec()->interleave(even, odd, (size_t)d->w / 2, t->add, row);
             continue;
         }
         for (int x = 0; x < d->stride[1]; x++)
@@ -194,7 +194,7 @@ static void add_channel(void *ctx, size_t c, int worker) {
     (void)worker;
     const struct weave *t = ctx;
     size_t n = (size_t)(t->d->h * t->d->w);
-    vec_add(t->dx + c * n, t->work + c * n, 1, n, t->dx + c * n);
+    vec()->add(t->dx + c * n, t->work + c * n, 1, n, t->dx + c * n);
 }
 
 int dgrad_run(const struct dgrad *d, struct conv_scratch *scratch, struct pool *pool, const float *g,

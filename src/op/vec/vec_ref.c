@@ -1,6 +1,6 @@
 /* The definition: plain C, baseline x86-64, also the kernels of a processor without AVX2. */
 #include "op/act_scalar.h"
-#include "op/vec/kernels.h"
+#include "op/vec/vec.h"
 
 static void act(const float *v, size_t n, float scale, float shift, const struct act *act, float *out) {
     for (size_t i = 0; i < n; i++)

@@ -1,7 +1,7 @@
 /* The kernels' bodies over vectors (simd/lanes.h), included once by each instruction set's file, which defines
  * KERNELS. */
 #include "op/act_vector.h"
-#include "op/vec/kernels.h"
+#include "op/vec/vec.h"
 
 /* What act and act_grad do for one activation: `value` of u = v scale + shift. */
 #define EACH(value)                                                                                          \
