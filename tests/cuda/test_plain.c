@@ -2,6 +2,7 @@
  */
 #include "device_test.h"
 #include "op/max_pool.h"
+#include "op/slow_act.h"
 #include "op/upsample.h"
 
 #include <string.h>
@@ -77,6 +78,35 @@ static void test_upsample(void) {
     map_free(&dx);
 }
 
+/* Every activation and its slope against the formulas in double, on both sides of their bends. */
+static void test_activations(void) {
+    size_t n = (size_t)N * C * H * W;
+    float *v = random_floats(n);
+    for (size_t i = 0; i < n; i++)
+        v[i] *= 8;
+    struct map x = map_new(v, N, C, H, W, 1, 9), d = random_map(N, C, H, W, 0, C),
+               y = map_new(NULL, N, C, H, W, 0, C);
+    float *value = malloc(n * sizeof *value), *slope = malloc(n * sizeof *slope);
+    for (size_t a = 0; a < SLOW_ACTS; a++) {
+        char what[64];
+        for (size_t i = 0; i < n; i++) {
+            value[i] = (float)slow_act(x.host[i], &slow_acts[a]);
+            slope[i] = (float)(d.host[i] * slow_slope(x.host[i], &slow_acts[a]));
+        }
+        snprintf(what, sizeof what, "activation %s", a ? act_rows[slow_acts[a].kind].name : "none");
+        cuda_affine(NULL, x.view, NULL, NULL, slow_acts[a], y.view);
+        check_planes(&y, value, what);
+        snprintf(what, sizeof what, "%s, backward", a ? act_rows[slow_acts[a].kind].name : "none");
+        cuda_affine_grad(NULL, x.view, d.view, NULL, NULL, slow_acts[a], false, y.view);
+        check_planes(&y, slope, what);
+    }
+    free(value);
+    free(slope);
+    map_free(&x);
+    map_free(&d);
+    map_free(&y);
+}
+
 static void test_amax(void) {
     struct map x = random_map(3, 40, 30, 30, 2, 44);
     float *all = to_device(NULL, 3 * 40 * sizeof *all), *first = to_device(NULL, 40 * sizeof *first),
@@ -143,6 +173,7 @@ int main(void) {
     test_pool(5, 1, 2);
     test_pool(3, 2, 1);
     test_upsample();
+    test_activations();
     test_amax();
     test_attention();
     return test_end();

@@ -37,8 +37,9 @@ struct conv_weight {
     const struct conv_kernels *kernels;
     enum conv_mode mode;
     int form;
-    void *values;    /* [group][tile][channel][tap][tile_rows], with [product] for [tap] before [channel] by
-                        Winograd,    (cout, taps) depthwise */
+    void *
+        values; /* [group][tile][channel][tap][tile_rows]; by Winograd [group][tile][product][channel][tile_rows];
+                        depthwise (cout, taps) */
     float *units;    /* of each output channel, or NULL */
     int32_t *offset; /* CONV_I8: 128 times the sum of each output channel's codes */
 };
