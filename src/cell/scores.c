@@ -173,7 +173,8 @@ static int read_origin(struct scores *s, struct err *err) {
                    sealed_string(j, "device", &s->device, err) ||
                    sealed_string(digests, "checkpoint", &s->checkpoint_digest, err) ||
                    sealed_string(digests, "calib", &s->calib_digest, err) ||
-                   sealed_string(digests, "qcfg", &s->qcfg_digest, err)
+                   sealed_string(digests, "qcfg", &s->qcfg_digest, err) ||
+                   sealed_string(digests, "amax", &s->amax_digest, err)
                ? -1
                : 0;
 }
@@ -250,6 +251,7 @@ int scores_write(const char *path, const struct scores *s, struct err *err) {
     json_add_string(&b, "checkpoint", s->checkpoint_digest);
     json_add_string(&b, "calib", s->calib_digest);
     json_add_string(&b, "qcfg", s->qcfg_digest);
+    json_add_string(&b, "amax", s->amax_digest);
     json_close(&b);
     json_add_item(&b, "qcfg", qcfg_to_json(q));
     json_open_object(&b, "layers");

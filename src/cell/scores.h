@@ -63,7 +63,7 @@ struct scores {
     bool demonstration;      /* it is the bundled one, not the official weights */
     const char *computed_on; /* in words: "CPU, float32" */
     const char *device;      /* the kind of device that run.json names: "cpu", "cuda" */
-    const char *checkpoint_digest, *calib_digest, *qcfg_digest;
+    const char *checkpoint_digest, *calib_digest, *qcfg_digest, *amax_digest;
 
     cJSON *json;        /* what was read, sealed; NULL in scores that are to be written */
     const char *digest; /* of what was read */

@@ -1,6 +1,7 @@
 #include "exec/amax.h"
 
 #include "base/json.h"
+#include "exec/score.h"
 #include "format/fakequant.h"
 
 #include <float.h>
@@ -9,7 +10,7 @@
 #include <stdlib.h>
 #include <string.h>
 
-static const char format_name[] = "yolosens-amax 1";
+static const char format_name[] = "yolosens-amax 2";
 
 /* Space for the ranges, and the shape of a calibration in batches. */
 static int allocate(const struct graph *graph, struct amax *a, struct err *err) {
@@ -27,11 +28,14 @@ static int allocate(const struct graph *graph, struct amax *a, struct err *err) 
     return 0;
 }
 
+/* AWQ's images: those of the first max(1, batches / 4) batches. */
+static int awq_images_of(int images, int batch_size) {
+    int batches = (images + batch_size - 1) / batch_size, awq = batches / 4 > 1 ? batches / 4 : 1;
+    return awq * batch_size < images ? awq * batch_size : images;
+}
+
 int amax_new(const struct graph *graph, int images, int batch_size, struct amax *out, struct err *err) {
-    struct amax a = {.images = images};
-    int batches = (images + batch_size - 1) / batch_size;
-    int awq_batches = batches / 4 > 1 ? batches / 4 : 1;
-    a.awq_images = awq_batches * batch_size < images ? awq_batches * batch_size : images;
+    struct amax a = {.images = images, .awq_images = awq_images_of(images, batch_size)};
     if (allocate(graph, &a, err)) {
         amax_free(&a);
         return -1;
@@ -91,6 +95,7 @@ static void add_range(struct json_builder *b, const char *key, const struct amax
 int amax_to_json(const struct amax *a, const struct graph *graph, cJSON **out, struct err *err) {
     struct json_builder b = json_builder();
     json_add_string(&b, "format", format_name);
+    json_add_int(&b, "revision", SCORE_REVISION);
     json_add_string(&b, "checkpoint", a->checkpoint);
     json_add_string(&b, "calib", a->calib);
     json_add_int(&b, "images", a->images);
@@ -114,6 +119,24 @@ int amax_write(const struct amax *a, const struct graph *graph, const char *path
     int ret = amax_to_json(a, graph, &o, err) || json_write_sealed(path, o, true, err) ? -1 : 0;
     cJSON_Delete(o);
     return ret;
+}
+
+static void digest_range(struct digest *d, const struct amax_range *r, int n) {
+    digest_add(d, &r->tensor, sizeof r->tensor);
+    digest_add(d, r->channel, (size_t)n * sizeof *r->channel);
+}
+
+int amax_finish(struct amax *a, const struct graph *graph, struct err *err) {
+    struct digest *d = digest_new();
+    if (!d)
+        return err_nomem(err);
+    for (size_t i = 0; i < a->n_layers; i++) {
+        for (int set = 0; set < AMAX_SETS; set++)
+            digest_range(d, &a->layers[i].input[set], graph->convs[i].cin);
+        digest_range(d, &a->layers[i].weight, graph->convs[i].cout);
+    }
+    digest_finish(&d, a->digest);
+    return 0;
 }
 
 /* A largest magnitude that calibration can have found: a float of 0 or more, no NaN, no infinity. */
@@ -152,24 +175,34 @@ static int same_digest(const cJSON *o, const char *key, const char *want, const 
     return 0;
 }
 
-static int from_json(const cJSON *o, const struct graph *graph, const char *checkpoint, const char *calib,
+static int from_json(const cJSON *o, const struct graph *graph, const struct amax_origin *origin,
                      struct amax *a, struct err *err) {
     const char *format;
     const cJSON *layers, *one;
-    long images, awq, done;
+    long images, awq, done, revision;
     if (json_get_string(o, "format", &format, err))
         return -1;
     if (strcmp(format, format_name) != 0)
         return err_set(err, ERR_FAILED,
                        "not a file of calib-stats, or of another version; run calib-stats again");
-    if (json_check_seal(o, err) ||
-        same_digest(o, "checkpoint", checkpoint, "another checkpoint", a->checkpoint, err) ||
-        same_digest(o, "calib", calib, "other calibration images", a->calib, err) ||
+    if (json_check_seal(o, err) || json_get_int(o, "revision", 1, 1 << 30, &revision, err) ||
+        same_digest(o, "checkpoint", origin->checkpoint, "another checkpoint", a->checkpoint, err) ||
+        same_digest(o, "calib", origin->calib, "other calibration images", a->calib, err) ||
         json_get_int(o, "images", 1, 1 << 30, &images, err) ||
         json_get_int(o, "awq_images", 1, images, &awq, err) ||
         json_get_int(o, "done", 0, images, &done, err) || json_get_object(o, "layers", &layers, err) ||
         allocate(graph, a, err))
         return -1;
+    if (revision != SCORE_REVISION)
+        return err_set(err, ERR_FAILED,
+                       "it was made by revision %ld of the code, this is %d; run calib-stats again", revision,
+                       SCORE_REVISION);
+    if (awq != awq_images_of((int)images, origin->batch_size))
+        return err_set(
+            err, ERR_FAILED,
+            "it was made for another batch size, whose AWQ images are %ld; run calib-stats again with "
+            "batches of %d",
+            awq, origin->batch_size);
     a->images = (int)images;
     a->awq_images = (int)awq;
     a->done = (int)done;
@@ -188,13 +221,13 @@ static int from_json(const cJSON *o, const struct graph *graph, const char *chec
     return 0;
 }
 
-int amax_read(const char *path, const struct graph *graph, const char *checkpoint, const char *calib,
-              struct amax *out, struct err *err) {
+int amax_read(const char *path, const struct graph *graph, const struct amax_origin *origin, struct amax *out,
+              struct err *err) {
     cJSON *o = NULL;
     struct amax a = {0};
     if (json_read(path, &o, err))
         return -1;
-    int ret = from_json(o, graph, checkpoint, calib, &a, err);
+    int ret = from_json(o, graph, origin, &a, err) || amax_finish(&a, graph, err) ? -1 : 0;
     cJSON_Delete(o);
     if (ret) {
         amax_free(&a);

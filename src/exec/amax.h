@@ -35,6 +35,7 @@ struct amax {
     int images, awq_images; /* in the two sets */
     int done;               /* images seen so far; a finished calibration has done == images */
     char checkpoint[DIGEST_HEX], calib[DIGEST_HEX]; /* what it was made from */
+    char digest[DIGEST_HEX]; /* of all ranges, from amax_finish on: what scores made with them depend on */
 };
 
 /* All zeros for a graph, with the weights' ranges filled in. images: how many will be calibrated on, in
@@ -54,10 +55,19 @@ int amax_to_json(const struct amax *amax, const struct graph *graph, cJSON **out
 /* The same into a file, sealed with a digest, with fsync. */
 int amax_write(const struct amax *amax, const struct graph *graph, const char *path, struct err *err);
 
-/* Reads sealed JSON ("-": stdin) and checks that it fits the graph's layers, that no bit has
- * changed, and that it was made from this checkpoint and these calibration images: a stale file is an error
- * that says which differs. done may be below images. */
-int amax_read(const char *path, const struct graph *graph, const char *checkpoint, const char *calib,
-              struct amax *out, struct err *err);
+/* Sets amax->digest: no range changes any more. Errors: memory. */
+int amax_finish(struct amax *amax, const struct graph *graph, struct err *err);
+
+/* What an amax file must have been made from. */
+struct amax_origin {
+    const char *checkpoint, *calib; /* digests */
+    int batch_size;                 /* decides which images are AWQ's */
+};
+
+/* Reads sealed JSON ("-": stdin) and checks that it fits the graph's layers, that no bit has changed, and that
+ * it was made from these inputs, by this revision of the code (score.h): a stale file is an error that says
+ * which differs. done may be below images. */
+int amax_read(const char *path, const struct graph *graph, const struct amax_origin *origin, struct amax *out,
+              struct err *err);
 
 #endif

@@ -41,13 +41,14 @@ int calibrate_done(struct calibration *c, int done, struct err *err) {
 }
 
 /* An earlier pass's progress, if there is one of the very same pass. */
-static bool take_up(const char *state, const struct graph *graph, const struct calib_set *images,
-                    const struct amax *fresh, struct amax *out) {
+static bool take_up(const struct calibrate_options *options, const struct graph *graph,
+                    const struct calib_set *images, struct amax *out) {
+    const struct amax_origin origin = {options->checkpoint, images->digest, options->batch_size};
     struct amax kept = {0};
-    if (!state || access(state, R_OK) || calib_wait_all(images, NULL) ||
-        amax_read(state, graph, fresh->checkpoint, images->digest, &kept, NULL))
+    if (!options->state || access(options->state, R_OK) || calib_wait_all(images, NULL) ||
+        amax_read(options->state, graph, &origin, &kept, NULL))
         return false;
-    if (kept.images != fresh->images || kept.awq_images != fresh->awq_images) {
+    if (kept.images != options->count) {
         amax_free(&kept);
         return false;
     }
@@ -68,7 +69,7 @@ int calibrate(struct backend *backend, const struct graph *graph, const struct c
     if (amax_new(graph, options->count, options->batch_size, &amax, err))
         goto out;
     memcpy(amax.checkpoint, options->checkpoint, DIGEST_HEX);
-    if (take_up(options->state, graph, images, &amax, &kept)) {
+    if (take_up(options, graph, images, &kept)) {
         amax_free(&amax);
         amax = kept;
     }
@@ -77,7 +78,7 @@ int calibrate(struct backend *backend, const struct graph *graph, const struct c
     ret = backend->kind->calibrate(backend, &c, err) || calib_wait_all(images, err) ? -1 : 0;
     if (c.progress)
         c.progress(NULL, 0, 0, NULL);
-    if (ret)
+    if (ret || (ret = amax_finish(&amax, graph, err)))
         goto out;
     memcpy(amax.calib, images->digest, DIGEST_HEX);
     if (options->state)

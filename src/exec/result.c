@@ -63,6 +63,7 @@ int result_write(const struct score_job *job, const struct score_cell *cell, con
         .checkpoint_digest = job->checkpoint,
         .calib_digest = job->images->digest,
         .qcfg_digest = cell->qcfg_digest,
+        .amax_digest = job->amax->digest,
     };
     int ret = s.layers
                   ? cell_name_set(&s.name, about->model, q->weight_dtype, q->act_dtype, q->granularity, err)

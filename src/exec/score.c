@@ -26,9 +26,9 @@ void score_cell_free(struct score_cell *cell) {
 static void identity_of(const struct backend *backend, const struct score_job *job,
                         const struct score_cell *cell, char hex[DIGEST_HEX]) {
     char text[1024];
-    int n = snprintf(text, sizeof text, "%d %s %s %s %d %d %d %d %s", SCORE_REVISION, job->checkpoint,
-                     job->images->digest, cell->qcfg_digest, job->amax->images, job->amax->awq_images,
-                     job->batch_size, job->steps, backend->kind->name(backend));
+    int n = snprintf(text, sizeof text, "%d %s %s %s %s %d %d %s", SCORE_REVISION, job->checkpoint,
+                     job->images->digest, cell->qcfg_digest, job->amax->digest, job->batch_size, job->steps,
+                     backend->kind->name(backend));
     digest_bytes(text, (size_t)n, hex);
 }
 

@@ -15,7 +15,7 @@ static void read_amax(const char *path, struct err *err) {
                             {.name = (char[]){"b.c"}, .cin = 2, .cout = 1, .groups = 1, .kh = 1, .kw = 1}};
     const struct graph graph = {.convs = convs, .n_convs = 2};
     struct amax amax = {0};
-    fuzz_judge(amax_read(path, &graph, zeros, zeros, &amax, err), err);
+    fuzz_judge(amax_read(path, &graph, &(struct amax_origin){zeros, zeros, 1}, &amax, err), err);
     amax_free(&amax);
 }
 

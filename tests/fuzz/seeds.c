@@ -4,6 +4,7 @@
 
 #include "base/json.h"
 #include "cell/qcfg.h"
+#include "exec/score.h"
 #include "fuzz/network.h"
 #include "image/calib.h"
 #include "solve/recipe.h"
@@ -237,14 +238,16 @@ static void jsons(void) {
     qcfgs("fp4", "int8", "per_channel", "nvfp4", "blockwise");
     snprintf(
         text, sizeof text,
-        "{\"format\": \"yolosens-amax 1\", \"checkpoint\": \"%064d\", \"calib\": \"%064d\", \"images\": 15, "
+        "{\"format\": \"yolosens-amax 2\", \"revision\": %d, \"checkpoint\": \"%064d\", \"calib\": "
+        "\"%064d\", "
+        "\"images\": 15, "
         "\"awq_images\": 3, "
         "\"done\": 15, \"layers\": {\"a\": {\"input\": {\"amax\": 1.5, \"channels\": [1.5]}, \"input_awq\": "
         "{\"amax\": 1.0, \"channels\": [1.0]}, \"weight\": {\"amax\": 2.0, \"channels\": [1, 2.0]}}, "
         "\"b.c\": "
         "{\"input\": {\"amax\": 1.5, \"channels\": [1.5, 0.5]}, \"input_awq\": {\"amax\": 1.0, \"channels\": "
         "[1.0, 0.5]}, \"weight\": {\"amax\": 2.0, \"channels\": [2.0]}}}}",
-        0, 0);
+        SCORE_REVISION, 0, 0);
     json("amax", 1, text);
     snprintf(
         text, sizeof text,
