@@ -1,5 +1,5 @@
 # What make sweep says last, from sweep_index.json: a line a scored cell with its five most sensitive layers (fewer if TOP_K is
-# less), and a line for each reason why cells are unsupported. $plan: plan.sh's, whose cells these are.
+# less), and a line for each reason why cells are unsupported. $plan: grid-plan's table, whose cells these are.
 def plain: gsub("[\u0000-\u001f\u007f-\u009f]"; "?");
 def padded($n): . + " " * ([$n - length, 0] | max);
 

@@ -69,10 +69,6 @@ remove() { # PATH...
     done
 }
 
-sha256_of() {
-    sha256sum <"$1" | cut -c1-64
-}
-
 # Runs COMMAND; its status. A signal that comes meanwhile is passed on to it, and ends this script as soon as it has ended:
 # a shell that simply waited would go on until then, and a shell that simply died would leave it running.
 interruptible() { # COMMAND...

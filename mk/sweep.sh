@@ -5,9 +5,8 @@
 . mk/lib.sh
 
 TOP=$PWD
-STEP=$TOP/mk/step
 CORES=$(nproc)
-export TOP STEP CORES LAUNCHER
+export TOP CORES LAUNCHER
 
 # Make's jobs share the cores. MAKEFLAGS holds -jN before " -- " and the variables.
 if [ -z "$THREADS" ]; then
@@ -85,16 +84,43 @@ found() {
     printf '%s\n' "$found" | jq -r '.run // empty'
 }
 
+# How the cells stand that the filters select.
+plan() { # [OPTION]... RUN
+    "$BIN/grid-plan" --models "$MODELS" --model-dir "$MODEL_DIR" --weights "$WEIGHT_DTYPES" --acts "$ACT_DTYPES" \
+        --granularities "$GRANULARITIES" ${MAX_RUNS:+--max-runs "$MAX_RUNS"} "$@"
+}
+
 do_plan() {
-    RUN=$(found) || exit 2
-    scratch=$(mktemp -d) || exit 1
-    mk/plan.sh "$RUN" "$scratch" || exit 2
-    awk -F '\t' '{
-        say = $3
-        if ($3 == "todo" || $3 == "stale") say = "to do"
-        if ($3 == "nomodel") say = "failed"
-        printf "%-36s %s%s\n", $1 "/" $2, say, $6 == "" ? "" : " (" $6 ")"
-    }' "$scratch/plan"
+    found=$(choose --find) && printf '%s\n' "$found" | plan - || exit 2
+}
+
+# What a killed sweep was writing, by the names of what is ours. An index may be writing beside us.
+clear_temporaries() {
+    set -f
+    # shellcheck disable=SC2046
+    find "$RUN" -type f \( -path "$RUN/work/*" -name '.?*' \
+        $(temporary run.json grid.mk scores.json recipe.json status.json '*.log' $("$BIN/report-gen" --list | sed 's/^_/*_/')) \) -delete
+    # shellcheck disable=SC2046
+    flock -n -x "$RUN" find "$RUN" -maxdepth 1 -type f \( -false $(temporary sweep_index.json sweep_index.csv failures.json index.html) \) -delete
+    set +f
+}
+
+temporary() { # NAME...
+    printf ' -o -name .%s.??????' "$@"
+}
+
+# Which of what is not remade by name was cut or altered: that is made anew. Amax goes with the images that it is of.
+check_inputs() {
+    set --
+    for file in "$RUN/work/calib.bin" "$RUN"/work/amax/*.json; do
+        [ ! -e "$file" ] || set -- "$@" "$file"
+    done
+    [ $# -eq 0 ] || "$BIN/seal-check" "$@" 2>/dev/null | while read -r file; do
+        note "$file: was cut or altered; it is made anew"
+        rm -f "$file"
+    done
+    rm -f "$RUN/work/calib.err"
+    [ -s "$RUN/work/calib.bin" ] || rm -f "$RUN"/work/amax/*.json
 }
 
 do_index() {
@@ -122,42 +148,36 @@ do_sweep() {
     mkdir -p "$RUN/outputs" "$RUN/logs" "$RUN/work" || die 1 "$RUN: cannot be written"
     lock
     use_device
-    # What a killed sweep was writing. In the run's own folder an index may be writing beside us.
-    find "$RUN" -mindepth 2 -name '.?*' -type f -delete
-    flock -n -x "$RUN" find "$RUN" -maxdepth 1 -name '.?*' -type f -delete
+    clear_temporaries
     # Temporary files of all that follows: on the disk of the results, and cleared away by the next sweep whatever happens.
     scratch=$RUN/work/scratch TMPDIR=$TOP/$RUN/work/scratch
     export TMPDIR
     rm -rf "$scratch" && mkdir -p "$scratch" 2>/dev/null && room "$scratch" || full "$RUN"
-    mk/plan.sh "$RUN" "$scratch" || exit 2
+    plan --table --prepare mk/cells.mk "$RUN" >"$scratch/plan" || exit 2
     point_latest
-
-    # What needs no computing: unsupported cells, and those of checkpoints that are not there.
-    awk -F '\t' '$3 == "nomodel" && !seen[$1]++ { print $1 ": " $6 }' "$scratch/plan" >&2
-    awk -F '\t' -v OFS='\t' '$3 == "unsupported" && $7 == "new" { print "outputs/" $1 "/" $2, "skipped", $4, $6 }
-        $3 == "nomodel" { print "outputs/" $1 "/" $2, "failed", $4, $6 }' "$scratch/plan" | mk/step/record.sh - || exit 1
+    awk -F '\t' '$3 == "nomodel" && !seen[$1]++ { print $1 ": " $4 }' "$scratch/plan" >&2
 
     count
     if [ "$todo" -gt 0 ]; then
-        mk/grid.sh "$RUN" "$scratch/plan" || exit 1
+        check_inputs
         open_board
         # MAKEFLAGS hands -j and its job server on; -k: what fails takes nothing else with it. This shell must not hold the board's
         # pipe by 1 or 2, or it would wait for itself.
         # shellcheck disable=SC2016
         running=1
-        interruptible sh -c 'exec "$@" >&8 2>&8 8>&-' sh "$MAKE" $side_by_side -s -k --no-print-directory -C "$RUN" -f grid.mk all || interrupted=1
+        interruptible sh -c 'exec "$@" >&8 2>&8 8>&-' sh env LOCKED=1 "$MAKE" $side_by_side -s -k --no-print-directory -C "$RUN" -f grid.mk all || interrupted=1
         running=
         close_board
         room "$scratch" || full "$RUN"
         find "$RUN/work/state" "$RUN/work/failed" -mindepth 1 -type d -empty -delete
-        mk/plan.sh "$RUN" "$scratch" || exit 2
+        plan --table "$RUN" >"$scratch/plan" || exit 2
         count
     fi
     mk/index.sh "$RUN" || exit 1
     if [ -n "$interrupted" ]; then
         die 2 "$RUN: not finished; make sweep goes on where it was"
     fi
-    awk -F '\t' '$3 ~ /^(failed|stale|todo)$/ && !n[$6]++ { why[++k] = $6; first[k] = $1 "/" $2 }
+    awk -F '\t' '$3 ~ /^(failed|stale|todo)$/ && !n[$4]++ { why[++k] = $4; first[k] = $1 "/" $2 }
         END { for (i = 1; i <= k; i++) print first[i] (n[why[i]] > 1 ? " and " n[why[i]] - 1 " more" : "") ": " (why[i] ? why[i] : "not made") }' "$scratch/plan" >&2
     jq -r -f mk/closing.jq --rawfile plan "$scratch/plan" "$RUN/sweep_index.json" >&2
     summary "$done" "$unsupported" "$((todo + nomodel))"

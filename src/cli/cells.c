@@ -42,15 +42,10 @@ static int read_cell(const struct request *r, const char *state, const char *mod
     digest_bytes(text, strlen(text), cell->qcfg_digest);
     free(text);
     struct cell_name name;
-    char word[CELL_NAME_MAX];
     if (cell_name_set(&name, model, cell->qcfg.weight_dtype, cell->qcfg.act_dtype, cell->qcfg.granularity,
                       err))
         return -1;
-    if (state && asprintf(&cell->state, "%s/%s.json", state, cell_name_print(&name, CELL_WORD, word)) < 0) {
-        cell->state = NULL;
-        return err_nomem(err);
-    }
-    return 0;
+    return state && !(cell->state = score_state_path(state, &name)) ? err_nomem(err) : 0;
 }
 
 int cells_score(struct session *session, const struct cells_options *options, struct err *err) {

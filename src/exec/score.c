@@ -1,3 +1,4 @@
+#define _GNU_SOURCE
 #include "exec/score.h"
 
 #include "exec/pairs.h"
@@ -13,6 +14,11 @@ int score_steps(int score_size, int batch_size, int images) {
     int steps = score_size / batch_size > 1 ? score_size / batch_size : 1;
     int batches = (images + batch_size - 1) / batch_size;
     return steps < batches ? steps : batches;
+}
+
+char *score_state_path(const char *folder, const struct cell_name *name) {
+    char word[CELL_NAME_MAX], *path = NULL;
+    return asprintf(&path, "%s/%s.json", folder, cell_name_print(name, CELL_WORD, word)) < 0 ? NULL : path;
 }
 
 void score_cell_free(struct score_cell *cell) {

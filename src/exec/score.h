@@ -12,6 +12,7 @@
 
 #include "base/digest.h"
 #include "base/progress.h"
+#include "cell/name.h"
 #include "cell/qcfg.h"
 #include "exec/amax.h"
 #include "exec/backend.h"
@@ -29,6 +30,9 @@ struct score_cell {
     double *sums; /* one for each convolution; allocated by score_run, freed by score_cell_free */
 };
 void score_cell_free(struct score_cell *cell);
+
+/* The state file of a cell in a folder for them. Caller frees; NULL when out of memory. */
+char *score_state_path(const char *folder, const struct cell_name *name);
 
 struct score_job {
     const struct graph *graph;

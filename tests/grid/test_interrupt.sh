@@ -46,13 +46,19 @@ mk sweep MODELS=a WEIGHT_DTYPES=int8 ACT_DTYPES='int8 fp8' TIMESTAMP=it
 equal "the next sweep ends it" "$status $(last_line)" "0 4 ok, 0 unsupported, 0 failed: sweep_index.json"
 ok "without the cells that were there" [ "$(grep '^sens-score' "$FAKE_LOG" | grep -o '=tmp' | wc -l)" -lt 4 ]
 echo half >$run/outputs/a/.scores.json.Xy12Zz
-echo half >$run/.sweep_index.json.77
+echo theirs | tee $run/outputs/a/.env $run/.git $run/outputs/a/int8-int8/per_layer/notes.txt >$run/outputs/a/int8-int8/per_layer/.scores.json.bak
+rm $run/outputs/a/int8-int8/per_layer/recipe.json
+echo half >$run/.sweep_index.json.7xY12z
 mk sweep MODELS=a WEIGHT_DTYPES=int8 ACT_DTYPES='int8 fp8' TIMESTAMP=it
-equal "what a killed process was writing is cleared away" "$(temporaries $run)" 0
+equal "what a killed process was writing is cleared away" "$(find $run -name '.*.??????')" ""
+equal "and nothing that is not ours by name" \
+    "$(cat $run/outputs/a/.env $run/.git $run/outputs/a/int8-int8/per_layer/notes.txt $run/outputs/a/int8-int8/per_layer/.scores.json.bak | tr '\n' ' ')" \
+    "theirs theirs theirs theirs "
+equal "nor does a record name a user's file" "$(grep -c notes.txt $run/outputs/a/int8-int8/per_layer/status.json)" 0
 
 # A signal to all of them while a run is chosen.
 hidden() {
-    find tmp -name '.?*' ! -name .choice
+    find tmp -name '.?*' ! -name .choice 2>/dev/null
 }
 for SIGNAL in INT TERM; do
     rm -rf tmp

@@ -32,15 +32,33 @@ equal "log of a cell" "$(sed 's/in [0-9.]*s/in T/' $run/logs/a/int8-fp8/per_laye
 [INFO] checkpoint=models/a.pt
 [INFO] weight_dtype=int8 act_dtype=fp8 granularity=per_layer
 [INFO] base_format=INT8_DEFAULT_CFG
-[INFO] quant_cfg_overrides={\"*weight_quantizer\": {\"axis\": null}}
-[INFO] effective_quant_cfg_summary={\"*weight_quantizer\": {\"num_bits\": [4, 3], \"axis\": null, \"enable\": true}, \"default\": {\"enable\": false}}
+[INFO] quant_cfg_overrides={\"*weight_quantizer\": {\"axis\": null}, \"*input_quantizer\": {\"axis\": null}}
+[INFO] effective_quant_cfg_summary={\"*weight_quantizer\": {\"num_bits\": 8, \"axis\": null, \"enable\": true}, \"*input_quantizer\": {\"num_bits\": [4, 3], \"axis\": null, \"enable\": true}, \"default\": {\"enable\": false}}
 [INFO] effective_bits=8.0
 [INFO] completed in T
 [INFO] out_dir=outputs/a/int8-fp8/per_layer
 [INFO] manifest=outputs/a/int8-fp8/per_layer/a_wint8_afp8_per_layer_quant_manifest.json
 [INFO] report=outputs/a/int8-fp8/per_layer/layer-sensitivity-report.md"
 ok "an unsupported cell has a log with the reason" grep -q 'reason=per_channel requires' $run/logs/a/fp4-fp8/per_channel.log
-equal "every cell is a target of grid.mk" "$(grep -c '^outputs/a/[^/]*/[^/]*: ' $run/grid.mk)" 6
+equal "every cell is a line of grid.mk" "$(grep -c '^    [a-z0-9]*-[a-z0-9]*/per_[a-z]*=[0-9a-f]* *.*$' $run/grid.mk)" 6
+equal "which shows by itself that nothing is to be made" "$(make -n -C $run -f grid.mk 2>&1 | grep -vc 'Nothing to be done\|directory')" 0
+
+# By hand in the run's folder.
+rm $run/outputs/a/int8-int8/per_layer/scores.json $run/outputs/a/int8-int8/per_layer/status.json
+forget
+make -n -C $run -f grid.mk >shown 2>&1
+equal "make -n shows the steps of what is missing" "$(grep -o 'mk/step/[a-z]*.sh a.*' shown)" "mk/step/score.sh a int8-int8/per_layer
+mk/step/solve.sh a int8-int8/per_layer
+mk/step/report.sh a int8-int8/per_layer
+mk/step/record.sh a/int8-int8/per_layer"
+ok "and runs none" [ ! -s "$FAKE_LOG" ]
+make -C $run -f grid.mk BIN=tests/grid/fake-bin outputs/a/int8-int8/per_layer >out 2>err
+equal "a cell by hand" "$? $(calls sens-score) $(jq -r .status $run/outputs/a/int8-int8/per_layer/status.json)" "0 1 ok"
+make -C $run -f grid.mk BIN=tests/grid/fake-bin >out 2>err
+equal "all by hand: nothing is left" "$? $(calls sens-score)" "0 1"
+(flock 9 && { make -C $run -f grid.mk BIN=tests/grid/fake-bin 9>&- >out 2>err; echo $? >ended; }) 9>>$run/lock
+equal "one at a time" "$(cat ended) $(grep -c 'in use by the sweep of process' err)" "2 1"
+small sweep
 equal "no temporary files" "$(temporaries $run)" 0
 
 # The index, against the reference's form.

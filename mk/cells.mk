@@ -1,0 +1,73 @@
+# The rules of every grid.mk, which begins with the run's settings and cells (src/grid/prepare.c). cells_MODEL holds a model's
+# cells, each with the digest of what its scores are made from; work/made/MODEL/CELL, what they were made from.
+#
+# Whether a file is out of date is judged by digests, by this and by grid-plan: behind a | time stamps remake nothing. No recipe
+# fails, except when it is interrupted: what cannot be made leaves its reason in work/failed/MODEL/CELL, which is recorded, and the
+# steps after it find nothing to do.
+MAKEFLAGS += --no-builtin-rules
+export BIN ?= build/bin
+export DEVICE ?= $(KIND)
+export CORES ?= $(shell nproc)
+export THREADS ?= $(CORES)
+export TMPDIR ?= $(RUN)/work/scratch
+CELLS_PER_PROCESS ?= all
+
+cell = $(firstword $(subst =, ,$1))
+folders := $(foreach m,$(models),$(foreach c,$(cells_$m),outputs/$m/$(call cell,$c)))
+.PHONY: all FORCE $(folders)
+
+ifeq ($(LOCKED)$(findstring n,$(filter-out --%,$(firstword -$(MAKEFLAGS)))),)
+# By hand: one at a time in a run.
+all $(folders):
+	+@mkdir -p work/scratch && flock -n -E 3 lock env LOCKED=1 $(MAKE) --no-print-directory -f grid.mk $@ || \
+	    { status=$$?; [ $$status -ne 3 ] || echo "in use by $$(cat lock)" >&2; exit $$status; }
+else
+all: $(folders)
+
+# $(call scored,MODEL,CELL=DIGEST): not empty where the scores are there, made from what they would be made from now.
+scored = $(and $(wildcard outputs/$1/$(call cell,$2)/scores.json),$(filter %=$(file <work/made/$1/$(call cell,$2)),$2))
+finished = $(and $(call scored,$1,$2),$(wildcard outputs/$1/$(call cell,$2)/status.json))
+artifacts = $(foreach a,$(ARTIFACTS),outputs/$1/$2/$(if $(filter _%,$a),$1_w$(subst -,_a,$(subst /,_,$2)))$a)
+
+# $(call by,HOW MANY,FUNCTION,MODEL,CELLS): calls FUNCTION for so many cells at a time, or all.
+by = $(if $(strip $4),$(call $2,$3,$(strip $(if $(filter all,$1),$4,$(wordlist 1,$1,$4))))$(if $(filter all,$1),,$(call by,$1,$2,$3,$(wordlist $(words x $(wordlist 1,$1,$4)),$(words $4),$4))))
+
+# The rules of cells that are not finished: all that comes after scores is made anew.
+define score_rule
+.PRECIOUS: $(2:%=outputs/$1/%/scores.json)
+$(2:%=outputs/$1/%/scores.json) &: FORCE | work/model/$1 $(if $(filter cpu,$(KIND)),work/amax/$1.json work/calib.bin)
+	@exec "$$$$TOP"/mk/step/score.sh $1 $2
+endef
+define finish_rules
+.PRECIOUS: $(foreach c,$2,outputs/$1/$c/recipe.json outputs/$1/$c/status.json $(call artifacts,$1,$c))
+$(2:%=outputs/$1/%/recipe.json) &: FORCE $(2:%=outputs/$1/%/scores.json)
+	@exec "$$$$TOP"/mk/step/solve.sh $1 $2
+$(foreach c,$2,$(call artifacts,$1,$c)) &: FORCE $(2:%=outputs/$1/%/recipe.json)
+	@exec "$$$$TOP"/mk/step/report.sh $1 $2
+$(2:%=outputs/$1/%/status.json) &: FORCE $(foreach c,$2,$(call artifacts,$1,$c))
+	@exec "$$$$TOP"/mk/step/record.sh $(2:%=$1/%)
+endef
+finish = $(eval $(call finish_rules,$1,$2))
+# A GPU leaves the processors free: what comes after the scores is shared among them.
+score = $(eval $(call score_rule,$1,$2))$(call by,$(if $(filter cpu,$(KIND)),all,6),finish,$1,$2)
+
+$(foreach m,$(models),\
+    $(eval todo_$m := $(foreach c,$(cells_$m),$(if $(call scored,$m,$c),,$(call cell,$c))))\
+    $(eval again_$m := $(foreach c,$(cells_$m),$(if $(call scored,$m,$c),$(if $(call finished,$m,$c),,$(call cell,$c)))))\
+    $(call by,$(CELLS_PER_PROCESS),score,$m,$(todo_$m))$(call by,all,finish,$m,$(again_$m)))
+$(folders): outputs/%: outputs/%/status.json
+
+# Where one thing is done at a time, the images are decoded while the first model that needs them is calibrated; side by side, others
+# would wait for that model too.
+FIRST := $(firstword $(foreach m,$(models),$(if $(todo_$m),$m)))
+ifneq ($(and $(FIRST),$(if $(given_jobs),,1)),)
+work/calib.bin work/amax/$(FIRST).json &: | work/model/$(FIRST)
+	@exec "$$TOP"/mk/step/amax.sh $(FIRST)
+else
+work/calib.bin:
+	@exec "$$TOP"/mk/step/calib.sh
+FIRST :=
+endif
+$(patsubst %,work/amax/%.json,$(filter-out $(FIRST),$(models))): work/amax/%.json: | work/model/% work/calib.bin
+	@exec "$$TOP"/mk/step/amax.sh $*
+endif

@@ -1,0 +1,143 @@
+#define _GNU_SOURCE
+#include "grid/grid.h"
+
+#include "base/json.h"
+#include "base/outfile.h"
+#include "cell/sealed.h"
+#include "report/report.h"
+
+#include <stdarg.h>
+#include <stdlib.h>
+#include <string.h>
+
+const char *const grid_state_words[] = {"done", "todo", "stale", "failed", "nomodel", "unsupported"};
+
+int grid_path(const struct grid *grid, char **path, struct err *err, const char *fmt, ...) {
+    char *rest = NULL;
+    va_list ap;
+    va_start(ap, fmt);
+    int n = vasprintf(&rest, fmt, ap);
+    va_end(ap);
+    if (n < 0 || asprintf(path, "%s/%s", grid->folder, rest) < 0)
+        *path = NULL;
+    if (n >= 0)
+        free(rest);
+    return *path ? 0 : err_nomem(err);
+}
+
+int grid_open(struct grid *grid, const char *folder, cJSON *settings, struct err *err) {
+    char *path = NULL;
+    *grid = (struct grid){.folder = folder, .json = settings};
+    if (folder && (grid_path(grid, &path, err, "run.json") || json_read(path, &grid->json, err))) {
+        free(path);
+        return -1;
+    }
+    double bits = 0;
+    const cJSON *wanted = cJSON_GetObjectItemCaseSensitive(grid->json, "effective_bits");
+    int ret = run_settings_read(grid->json, &grid->settings, err);
+    if (!ret && wanted && !cJSON_IsNull(wanted))
+        ret = json_get_real(grid->json, "effective_bits", &bits, err);
+    if (!ret && (!grid->settings.fp4_preset || !grid->settings.int4_preset || !grid->settings.block_dim ||
+                 !grid->settings.device || !grid->settings.image_list))
+        ret = err_set(err, ERR_FAILED, "a setting is missing");
+    if (ret)
+        err_wrap(err, "%s", path ? path : "the settings");
+    grid->effective_bits = bits;
+    free(path);
+    return ret;
+}
+
+void grid_close(struct grid *grid) {
+    for (size_t i = 0; i < grid->n_models; i++)
+        free(grid->models[i].path);
+    for (size_t i = 0; i < grid->n_cells; i++)
+        free(grid->cells[i].reason);
+    free(grid->models);
+    free(grid->cells);
+    cJSON_Delete(grid->json);
+    *grid = (struct grid){0};
+}
+
+/* Everything but the checkpoint and the configuration that scores depend on. */
+static void add_settings(struct digest *d, const struct grid *grid) {
+    const struct run_settings *s = &grid->settings;
+    const char *images = cJSON_GetStringValue(cJSON_GetObjectItemCaseSensitive(grid->json, "images_sha256"));
+    char text[256];
+    int n = snprintf(text, sizeof text, "\n%ld %ld %ld %s %s %s\n", s->imgsz, s->batch_size, s->score_size,
+                     s->device, s->revision ? s->revision : "", images ? images : "");
+    digest_add(d, text, (size_t)n < sizeof text ? (size_t)n : sizeof text - 1);
+}
+
+static int set_inputs(const struct grid *grid, struct grid_cell *cell, struct err *err) {
+    char hex[DIGEST_HEX];
+    cJSON *json = qcfg_to_json(&cell->qcfg);
+    char *line = json ? json_line(json) : NULL;
+    struct digest *d = line ? digest_new() : NULL;
+    cJSON_Delete(json);
+    if (d) {
+        digest_add(d, cell->model->digest, strlen(cell->model->digest));
+        digest_add(d, line, strlen(line));
+        add_settings(d, grid);
+        digest_finish(&d, hex);
+        memcpy(cell->inputs, hex, GRID_INPUTS);
+        cell->inputs[GRID_INPUTS] = '\0';
+        free(line);
+        return 0;
+    }
+    free(line);
+    return err_nomem(err);
+}
+
+int grid_configure(const struct grid *grid, struct grid_cell *cell, struct err *err) {
+    const struct run_settings *s = &grid->settings;
+    const struct qcfg_choice choice = {.weight = cell->name.weight,
+                                       .act = cell->name.act,
+                                       .granularity = cell->name.granularity,
+                                       .fp4_preset = s->fp4_preset,
+                                       .int4_preset = s->int4_preset,
+                                       .block_dim = s->block_dim,
+                                       .effective_bits = grid->effective_bits};
+    struct err why = {0};
+    if (qcfg_build(&cell->qcfg, &choice, &why) == 0)
+        return set_inputs(grid, cell, err);
+    if (why.code != ERR_UNSUPPORTED) {
+        *err = why;
+        return -1;
+    }
+    cell->state = GRID_UNSUPPORTED;
+    return (cell->reason = strdup(why.msg)) ? 0 : err_nomem(err);
+}
+
+int grid_each_file(const struct cell_name *name, grid_file_fn *one, void *ctx, struct err *err) {
+    char file[REPORT_FILE_MAX];
+    int ret = one(ctx, "scores.json", err);
+    if (!ret)
+        ret = one(ctx, "recipe.json", err);
+    for (int i = 0; !ret && i < REPORT_ARTIFACTS; i++)
+        ret = one(ctx, report_file(i, name, file), err);
+    return ret;
+}
+
+int grid_put(const struct grid *grid, const char *bytes, size_t n, struct err *err, const char *folder,
+             const char *name) {
+    char *path = NULL;
+    struct outfile *out = NULL;
+    if (grid_path(grid, &path, err, "%s/%s", folder, name))
+        return -1;
+    char *slash = strrchr(path, '/');
+    *slash = '\0';
+    int ret = outfile_make_folder(path, err);
+    *slash = '/';
+    if (!ret)
+        ret = outfile_prepare(&out, path, bytes, n, err);
+    if (!ret && out)
+        ret = outfile_commit(&out, err);
+    free(path);
+    return ret;
+}
+
+int grid_note_inputs(const struct grid *grid, const struct grid_cell *cell, struct err *err) {
+    char name[CELL_NAME_MAX];
+    return grid_put(grid, cell->inputs, strlen(cell->inputs), err, "work/made",
+                    cell_name_print(&cell->name, CELL_PATH, name));
+}

@@ -1,0 +1,396 @@
+/* Which cells are wanted, and how each stands. */
+#define _GNU_SOURCE
+#include "grid/grid.h"
+
+#include "base/json.h"
+#include "base/pool.h"
+
+#include <stdlib.h>
+#include <string.h>
+#include <sys/stat.h>
+#include <unistd.h>
+
+/* ---- Words ---- */
+
+/* The words of a text, each once, in order; they point into *copy. */
+struct words {
+    char *copy, **word;
+    size_t n;
+};
+
+static void words_free(struct words *w) {
+    free(w->copy);
+    free(w->word);
+}
+
+static int split(struct words *w, const char *text, struct err *err) {
+    *w = (struct words){.copy = strdup(text), .word = calloc(strlen(text) / 2 + 1, sizeof(char *))};
+    if (!w->copy || !w->word)
+        return err_nomem(err);
+    char *rest = w->copy, *word;
+    while ((word = strsep(&rest, " "))) {
+        bool known = !*word;
+        for (size_t i = 0; i < w->n && !known; i++)
+            known = strcmp(w->word[i], word) == 0;
+        if (!known)
+            w->word[w->n++] = word;
+    }
+    return 0;
+}
+
+/* ---- Models ---- */
+
+/* The length of a checkpoint's path without its suffix, or 0 for a model's name. */
+static size_t stem_length(const char *word) {
+    size_t n = strlen(word);
+    return n > 3 && strcmp(word + n - 3, ".pt") == 0    ? n - 3
+           : n > 4 && strcmp(word + n - 4, ".pth") == 0 ? n - 4
+                                                        : 0;
+}
+
+/* Where a model's checkpoint is. */
+static char *locate(const char *word, const char *dir) {
+    char *path = NULL;
+    if (stem_length(word))
+        return strdup(word);
+    if (asprintf(&path, "%s/%s.pt", dir, word) < 0)
+        return NULL;
+    char *bundled = NULL;
+    if (access(path, F_OK) && asprintf(&bundled, "calib/models/%s.pt", word) >= 0 &&
+        access(bundled, F_OK) == 0) {
+        free(path);
+        return bundled;
+    }
+    free(bundled);
+    return path;
+}
+
+/* Whether the run holds results under a name that are another file's: neither this digest's nor this path's. */
+static int is_taken(const struct grid *grid, const char *name, const struct grid_model *model, bool *taken,
+                    struct err *err) {
+    char *path = NULL, *line = NULL, digest[DIGEST_HEX] = "";
+    size_t room = 0;
+    *taken = false;
+    if (!grid->folder)
+        return 0;
+    if (grid_path(grid, &path, err, "work/model/%s", name))
+        return -1;
+    FILE *f = fopen(path, "r");
+    free(path);
+    if (f && getline(&line, &room, f) > DIGEST_HEX) {
+        line[strcspn(line, "\n")] = '\0';
+        memcpy(digest, line, DIGEST_HEX - 1);
+        *taken = strcmp(digest, model->digest) != 0 && strcmp(line + DIGEST_HEX, model->path) != 0;
+    }
+    if (f)
+        fclose(f);
+    free(line);
+    if (f)
+        return 0;
+    /* work/ may have been deleted: any of its scores says whose they are. */
+    for (const char *const *w = qcfg_weight_dtypes; *w; w++)
+        for (const char *const *a = qcfg_act_dtypes; *a; a++)
+            for (const char *const *g = qcfg_granularities; *g; g++) {
+                struct scores scores;
+                if (grid_path(grid, &path, err, "outputs/%s/%s-%s/%s/scores.json", name, *w, *a, *g))
+                    return -1;
+                bool read = access(path, F_OK) == 0 && scores_read(path, &scores, &(struct err){0}) == 0;
+                free(path);
+                if (!read)
+                    continue;
+                *taken = scores.checkpoint_digest && scores.checkpoint &&
+                         strcmp(scores.checkpoint_digest, model->digest) != 0 &&
+                         strcmp(scores.checkpoint, model->path) != 0;
+                scores_free(&scores);
+                return 0;
+            }
+    return 0;
+}
+
+static bool is_among(const struct grid *grid, const struct words *asked, const char *name) {
+    for (size_t i = 0; i < asked->n; i++)
+        if (!stem_length(asked->word[i]) && strcmp(asked->word[i], name) == 0)
+            return true;
+    for (size_t i = 0; i < grid->n_models; i++)
+        if (strcmp(grid->models[i].name, name) == 0)
+            return true;
+    return false;
+}
+
+/* A name for the model of a path. */
+static int name_model(const struct grid *grid, const struct words *asked, struct grid_model *m,
+                      struct err *err) {
+    const char *base = strrchr(m->path, '/') ? strrchr(m->path, '/') + 1 : m->path;
+    const size_t n = stem_length(m->path) - (size_t)(base - m->path);
+    char whole[CELL_MODEL_MAX] = "", *to = whole;
+    if (stem_length(m->path) + 10 > sizeof whole)
+        return err_set(err, ERR_FAILED, "%s: a path of %zu bytes is too long", m->path, strlen(m->path));
+    /* The whole path, each / and the dots after it a _. */
+    for (const char *c = m->path + strspn(m->path, "./"), *end = m->path + stem_length(m->path); c < end;
+         c++) {
+        *to++ = *c == '/' ? '_' : *c;
+        if (*c == '/')
+            c += strspn(c, "./") - 1;
+    }
+    for (int attempt = 0; attempt < 3; attempt++) {
+        bool taken;
+        if (attempt == 0)
+            snprintf(m->name, sizeof m->name, "%.*s", (int)n, base);
+        else if (attempt == 1)
+            memcpy(m->name, whole, sizeof whole);
+        else
+            snprintf(m->name, sizeof m->name, "%.240s-%.8s", whole, m->digest);
+        if (attempt < 2 && is_among(grid, asked, m->name))
+            continue;
+        if (is_taken(grid, m->name, m, &taken, err))
+            return -1;
+        if (!taken)
+            break;
+    }
+    return 0;
+}
+
+/* Whether a path is a file that another of those asked for is already: a name, or a path before it. */
+static bool is_again(const struct words *asked, const char *dir, size_t i) {
+    struct stat st, other;
+    if (!stem_length(asked->word[i]) || stat(asked->word[i], &st))
+        return false;
+    for (size_t k = 0; k < asked->n; k++) {
+        if (k == i || (k > i && stem_length(asked->word[k])))
+            continue;
+        char *path = locate(asked->word[k], dir);
+        bool same = path && stat(path, &other) == 0 && st.st_dev == other.st_dev && st.st_ino == other.st_ino;
+        free(path);
+        if (same)
+            return true;
+    }
+    return false;
+}
+
+static void digest_model(void *ctx, size_t i, int worker) {
+    struct grid_model *m = &((struct grid *)ctx)->models[i];
+    (void)worker;
+    if (digest_file(m->path, m->digest, &(struct err){0}))
+        m->digest[0] = '\0';
+}
+
+static int find_models(struct grid *grid, const struct grid_filters *f, struct err *err) {
+    struct words asked;
+    int ret = split(&asked, f->models, err);
+    size_t n = 0;
+    if (!ret && !(grid->models = calloc(asked.n + 1, sizeof *grid->models)))
+        ret = err_nomem(err);
+    for (size_t i = 0; !ret && i < asked.n; i++) {
+        if (is_again(&asked, f->model_dir, i))
+            continue;
+        struct grid_model *m = &grid->models[n++];
+        grid->n_models = n;
+        if (!(m->path = locate(asked.word[i], f->model_dir)))
+            ret = err_nomem(err);
+        else if (!stem_length(asked.word[i]) &&
+                 snprintf(m->name, sizeof m->name, "%s", asked.word[i]) >= CELL_MODEL_MAX)
+            ret = err_set(err, ERR_FAILED, "%s: too long for a model's name", asked.word[i]);
+    }
+    if (!ret && n)
+        ret = pool_each(n, digest_model, grid, err);
+    for (size_t i = 0; !ret && i < n; i++) {
+        grid->n_models = i; /* those that have their names */
+        if (!grid->models[i].name[0])
+            ret = name_model(grid, &asked, &grid->models[i], err);
+    }
+    grid->n_models = n;
+    words_free(&asked);
+    return ret;
+}
+
+/* ---- How a cell stands ---- */
+
+static int set_state(struct grid_cell *c, enum grid_state state, const char *reason) {
+    struct err one = {0};
+    err_set(&one, ERR_OK, "%s", reason);
+    c->state = state;
+    return (c->reason = strdup(one.msg)) ? 0 : -1;
+}
+
+/* Whether scores are whole, made from this cell's inputs; why not, in err. */
+static int check_scores(const struct grid *grid, const struct grid_cell *c, const char *path,
+                        struct err *err) {
+    struct scores s;
+    int ret = scores_read(path, &s, err);
+    if (ret)
+        return -1;
+    if (s.checkpoint_digest && strcmp(s.checkpoint_digest, c->model->digest) != 0)
+        ret = err_set(err, ERR_FAILED, "another checkpoint");
+    else if (s.name.weight != c->name.weight || s.name.act != c->name.act ||
+             s.name.granularity != c->name.granularity || strcmp(s.name.model, c->name.model) != 0)
+        ret = err_set(err, ERR_FAILED, "scores of another cell");
+    else if (s.effective_bits > 0 && s.effective_bits != c->qcfg.effective_bits)
+        ret = err_set(err, ERR_FAILED, "scores of other effective bits");
+    else if (run_settings_fit(&grid->settings, &s, err))
+        ret = err_wrap(err, "scores of other settings");
+    scores_free(&s);
+    return ret;
+}
+
+/* What a cell's files are held against. */
+struct recorded_files {
+    const char *folder;
+    const cJSON *files; /* of status.json */
+};
+
+static int check_file(void *ctx, const char *file, struct err *err) {
+    const struct recorded_files *r = ctx;
+    const char *wanted = cJSON_GetStringValue(cJSON_GetObjectItemCaseSensitive(r->files, file));
+    char *path = NULL, hex[DIGEST_HEX];
+    if (asprintf(&path, "%s/%s", r->folder, file) < 0)
+        return err_nomem(err);
+    int ret = digest_file(path, hex, err) || digest_match(hex, wanted ? wanted : "", err);
+    free(path);
+    return ret ? -1 : 0;
+}
+
+struct judging {
+    struct grid *grid;
+    struct err *why; /* of each cell: what its record suffers from; one whose code is ERR_USAGE ends it all */
+};
+
+static void judge_recorded(const struct grid *grid, struct grid_cell *c, const cJSON *status,
+                           const char *folder, struct err *fatal) {
+    const struct recorded_files files = {folder, cJSON_GetObjectItemCaseSensitive(status, "files")};
+    const char *word = cJSON_GetStringValue(cJSON_GetObjectItemCaseSensitive(status, "status"));
+    const char *checkpoint =
+        cJSON_GetStringValue(cJSON_GetObjectItemCaseSensitive(status, "checkpoint_sha256"));
+    const char *error = cJSON_GetStringValue(cJSON_GetObjectItemCaseSensitive(status, "error"));
+    const char *digest = c->model->digest;
+    const bool ok = word && strcmp(word, "ok") == 0;
+    struct err why = {0};
+    char *scores = NULL;
+    int ret = 0;
+    if (asprintf(&scores, "%s/scores.json", folder) < 0) {
+        fatal->code = ERR_USAGE;
+        err_nomem(fatal);
+        return;
+    }
+    bool whole = !ok || check_file((void *)&files, "scores.json", &why) == 0;
+    c->scored = *digest && whole && access(scores, F_OK) == 0 && check_scores(grid, c, scores, &why) == 0;
+    if (ok && !*digest) {
+        c->state = GRID_DONE;
+    } else if (ok && (!checkpoint || strcmp(checkpoint, digest) != 0)) {
+        c->scored = false;
+        ret = set_state(c, GRID_STALE, "another checkpoint");
+    } else if (ok && whole && !c->scored) {
+        ret = set_state(c, GRID_STALE, why.msg);
+    } else if (ok && (!whole || grid_each_file(&c->name, check_file, (void *)&files, &why))) {
+        ret = set_state(c, GRID_STALE, "files that were altered or are gone");
+    } else if (ok) {
+        c->state = GRID_DONE;
+    } else if (!*digest) {
+        char *text = NULL;
+        ret = asprintf(&text, "%s: no such checkpoint here, or none that can be read", c->model->path) < 0
+                  ? -1
+                  : set_state(c, GRID_NOMODEL, text);
+        free(text);
+    } else if (word && strcmp(word, "failed") == 0) {
+        ret = set_state(c, GRID_FAILED, error ? error : "unknown");
+    } else {
+        c->state = GRID_TODO;
+    }
+    if (ret) {
+        err_nomem(fatal);
+        fatal->code = ERR_USAGE;
+    }
+    free(scores);
+}
+
+static void judge(void *ctx, size_t i, int worker) {
+    struct judging *j = ctx;
+    struct grid *grid = j->grid;
+    struct grid_cell *c = &grid->cells[i];
+    char text[CELL_NAME_MAX], *folder = NULL, *path = NULL, *log = NULL;
+    cJSON *status = NULL;
+    struct err fatal = {0};
+    (void)worker;
+    cell_name_print(&c->name, CELL_PATH, text);
+    if (grid_configure(grid, c, &fatal))
+        goto out;
+    if (grid->folder) {
+        if (grid_path(grid, &folder, &fatal, "outputs/%s", text) ||
+            grid_path(grid, &log, &fatal, "logs/%s.log", text) ||
+            grid_path(grid, &path, &fatal, "outputs/%s/status.json", text))
+            goto out;
+        struct stat st;
+        if (stat(path, &st) == 0 && st.st_size > 0) {
+            if (json_read(path, &status, &j->why[i]) == 0 && !cJSON_IsObject(status))
+                err_set(&j->why[i], ERR_FAILED, "%s: not an object", path);
+            c->recorded = j->why[i].code == 0;
+        }
+        c->logged = access(log, F_OK) == 0;
+    }
+    if (c->state != GRID_UNSUPPORTED)
+        judge_recorded(grid, c, c->recorded ? status : NULL, folder ? folder : "", &fatal);
+out:
+    if (fatal.code) {
+        j->why[i] = fatal;
+        j->why[i].code = ERR_USAGE;
+    }
+    cJSON_Delete(status);
+    free(folder);
+    free(path);
+    free(log);
+}
+
+static int add_cells(struct grid *grid, const struct grid_filters *f, struct err *err) {
+    struct words w = {0}, a = {0}, g = {0};
+    int ret = split(&w, f->weights, err) || split(&a, f->acts, err) || split(&g, f->granularities, err);
+    if (!ret && !(grid->cells = calloc(grid->n_models * w.n * a.n * g.n + 1, sizeof *grid->cells)))
+        ret = err_nomem(err);
+    for (size_t m = 0; m < grid->n_models; m++)
+        for (size_t i = 0; i < w.n; i++)
+            for (size_t j = 0; j < a.n; j++)
+                for (size_t k = 0; !ret && k < g.n; k++) {
+                    struct grid_cell *c = &grid->cells[grid->n_cells++];
+                    c->model = &grid->models[m];
+                    c->state = GRID_TODO;
+                    ret = cell_name_set(&c->name, c->model->name, w.word[i], a.word[j], g.word[k], err);
+                }
+    words_free(&w);
+    words_free(&a);
+    words_free(&g);
+    return ret ? -1 : 0;
+}
+
+/* The grid ends with the last of so many cells that can be scored. */
+static void cut(struct grid *grid, int max_runs) {
+    size_t n = 0;
+    for (size_t i = 0; max_runs > 0 && i < grid->n_cells; i++)
+        if (grid->cells[i].state != GRID_UNSUPPORTED && ++n == (size_t)max_runs) {
+            for (size_t k = i + 1; k < grid->n_cells; k++)
+                free(grid->cells[k].reason);
+            grid->n_cells = i + 1;
+        }
+}
+
+int grid_plan(struct grid *grid, const struct grid_filters *f, grid_say_fn *say, struct err *err) {
+    struct judging j = {grid, NULL};
+    if (find_models(grid, f, err) || add_cells(grid, f, err))
+        return -1;
+    if (!(j.why = calloc(grid->n_cells + 1, sizeof *j.why)))
+        return err_nomem(err);
+    int ret = grid->n_cells ? pool_each(grid->n_cells, judge, &j, err) : 0;
+    for (size_t i = 0; !ret && i < grid->n_cells; i++) {
+        if (j.why[i].code == ERR_USAGE) {
+            *err = j.why[i];
+            err->code = ERR_FAILED;
+            ret = -1;
+        } else if (j.why[i].code) {
+            struct err line = j.why[i];
+            err_wrap(&line, "yolosens");
+            size_t n = strlen(line.msg);
+            snprintf(line.msg + n, sizeof line.msg - n, "; the cell is taken as not recorded");
+            say(line.msg);
+        }
+    }
+    cut(grid, f->max_runs);
+    free(j.why);
+    return ret;
+}

@@ -1,0 +1,225 @@
+/* What a sweep changes in its run before Make goes on, and grid.mk. */
+#define _GNU_SOURCE
+#include "grid/grid.h"
+
+#include "base/json.h"
+#include "base/outfile.h"
+#include "exec/score.h"
+#include "report/report.h"
+
+#include <errno.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/stat.h>
+#include <unistd.h>
+
+static int remove_path(const struct grid *grid, const char *folder, const char *name, const char *file,
+                       struct err *err) {
+    char *path = NULL;
+    if (grid_path(grid, &path, err, "%s/%s%s", folder, name, file))
+        return -1;
+    int ret = unlink(path) && errno != ENOENT && errno != ENOTDIR
+                  ? err_errno(err, "%s: cannot be removed", path)
+                  : 0;
+    free(path);
+    return ret;
+}
+
+static int make_folder(const struct grid *grid, const char *folder, const char *name, struct err *err) {
+    char *path = NULL;
+    if (grid_path(grid, &path, err, "%s/%s", folder, name))
+        return -1;
+    int ret = outfile_make_folder(path, err);
+    free(path);
+    return ret;
+}
+
+struct clearing {
+    const struct grid *grid;
+    const struct grid_cell *cell;
+    char path[CELL_NAME_MAX + 1];
+};
+
+static int clear_file(void *ctx, const char *file, struct err *err) {
+    const struct clearing *c = ctx;
+    return c->cell->scored && strcmp(file, "scores.json") == 0
+               ? 0
+               : remove_path(c->grid, "outputs", c->path, file, err);
+}
+
+static int forget_sums(const struct grid *grid, const struct grid_cell *cell, struct err *err) {
+    char *folder = NULL;
+    if (grid_path(grid, &folder, err, "work/state/%s", cell->name.model))
+        return -1;
+    char *path = score_state_path(folder, &cell->name);
+    free(folder);
+    if (!path)
+        return err_nomem(err);
+    unlink(path);
+    free(path);
+    return 0;
+}
+
+/* What is made of scores takes no time, and carries no digest before the cell is finished: it is all made anew. Scores
+ * that are there are kept; the sums for them have done their duty. */
+static int clear_cell(const struct grid *grid, const struct grid_cell *cell, struct err *err) {
+    struct clearing c = {grid, cell, ""};
+    char path[CELL_NAME_MAX];
+    cell_name_print(&cell->name, CELL_PATH, path);
+    snprintf(c.path, sizeof c.path, "%s/", path);
+    if (make_folder(grid, "outputs", path, err) || remove_path(grid, "outputs", c.path, "status.json", err) ||
+        grid_each_file(&cell->name, clear_file, &c, err) || remove_path(grid, "work/failed", path, "", err))
+        return -1;
+    return cell->scored ? forget_sums(grid, cell, err) || grid_note_inputs(grid, cell, err) ? -1 : 0
+                        : remove_path(grid, "work/made", path, "", err);
+}
+
+/* Digest and path of a checkpoint. What was calibrated or summed for another one goes. */
+static int note_model(const struct grid *grid, const struct grid_model *m, struct err *err) {
+    char *text = NULL, *path = NULL, old[DIGEST_HEX] = "";
+    if (grid_path(grid, &path, err, "work/model/%s", m->name))
+        return -1;
+    FILE *f = fopen(path, "r");
+    free(path);
+    bool same = f && fgets(old, sizeof old, f) && strcmp(old, m->digest) == 0;
+    if (f)
+        fclose(f);
+    if (!same) {
+        char amax[CELL_MODEL_MAX + 8];
+        snprintf(amax, sizeof amax, "%s.json", m->name);
+        if (remove_path(grid, "work/amax", amax, "", err))
+            return -1;
+    }
+    if (asprintf(&text, "%s %s\n", m->digest, m->path) < 0)
+        return err_nomem(err);
+    int ret = grid_put(grid, text, strlen(text), err, "work/model", m->name);
+    free(text);
+    return ret;
+}
+
+static int put_qcfg(const struct grid *grid, const struct grid_cell *c, struct err *err) {
+    struct cell_name formats = c->name;
+    char word[CELL_NAME_MAX], *path = NULL;
+    formats.model[0] = '\0';
+    if (grid_path(grid, &path, err, "work/qcfg/%s.json", cell_name_print(&formats, CELL_WORD, word)))
+        return -1;
+    cJSON *json = qcfg_to_json(&c->qcfg);
+    int ret = json ? json_put(path, json, err) : err_nomem(err);
+    cJSON_Delete(json);
+    free(path);
+    return ret;
+}
+
+static int prepare_cell(const struct grid *grid, const struct grid_cell *c, struct err *err) {
+    if (c->state == GRID_NOMODEL || (c->state == GRID_UNSUPPORTED && (!c->recorded || !c->logged)))
+        return grid_record_refusal(grid, c, err);
+    if (c->state == GRID_UNSUPPORTED)
+        return 0;
+    if (c->state == GRID_DONE)
+        return (c->logged ? 0 : grid_record_log(grid, c, err)) ||
+                       (c->scored && grid_note_inputs(grid, c, err))
+                   ? -1
+                   : 0;
+    return put_qcfg(grid, c, err) || clear_cell(grid, c, err) ? -1 : 0;
+}
+
+int grid_prepare(struct grid *grid, struct err *err) {
+    static const char *const folders[] = {"model", "amax", "state", "failed", "qcfg", "made"};
+    for (size_t i = 0; i < sizeof folders / sizeof *folders; i++)
+        if (make_folder(grid, "work", folders[i], err))
+            return -1;
+    for (size_t i = 0; i < grid->n_models; i++)
+        if (grid->models[i].digest[0] && note_model(grid, &grid->models[i], err))
+            return -1;
+    for (size_t i = 0; i < grid->n_cells; i++)
+        if (prepare_cell(grid, &grid->cells[i], err))
+            return -1;
+    return 0;
+}
+
+/* ---- grid.mk ---- */
+
+/* A value as make reads it back, on one line. */
+static int print_value(FILE *f, const char *name, const char *value, struct err *err) {
+    if (strpbrk(value, "\n\r\\"))
+        return err_set(err, ERR_FAILED, "%s=%s: make cannot carry this", name, value);
+    fprintf(f, "export %s ?= ", name);
+    for (; *value; value++)
+        fprintf(f, *value == '$' ? "$$" : *value == '#' ? "\\#" : "%c", *value);
+    fputc('\n', f);
+    return 0;
+}
+
+static int print_settings(FILE *f, const struct grid *grid, struct err *err) {
+    const struct run_settings *s = &grid->settings;
+    fputs("# The grid of this run, written by make sweep, which also runs it. By hand, in this folder:\n"
+          "#     make -n -f grid.mk     what is still to be made\n"
+          "#     make -j2 -f grid.mk    makes it; make index shows it then\n\nexport TOP ?= ..",
+          f);
+    for (const char *c = grid->folder; *c; c++)
+        fputs(*c == '/' ? "/.." : "", f);
+    fputc('\n', f);
+    fprintf(f,
+            "export CALIB_IMAGES ?= %ld\nexport SCORE_SIZE ?= %ld\nexport IMGSZ ?= %ld\nexport BATCH_SIZE ?= "
+            "%ld\n",
+            s->calib_images, s->score_size, s->imgsz, s->batch_size);
+    return print_value(f, "RUN", grid->folder, err) || print_value(f, "IMAGE_LIST", s->image_list, err) ||
+                   print_value(f, "KIND", s->device, err)
+               ? -1
+               : 0;
+}
+
+static void print_cells(FILE *f, const struct grid *grid) {
+    const struct grid_model *last = NULL;
+    for (size_t i = 0; i < grid->n_cells; i++) {
+        const struct grid_cell *c = &grid->cells[i];
+        char text[CELL_NAME_MAX];
+        struct cell_name formats = c->name;
+        if (c->state == GRID_UNSUPPORTED || !c->model->digest[0])
+            continue;
+        formats.model[0] = '\0';
+        if (c->model != last)
+            fprintf(f, "\n\n# %s\nmodels += %s\ncells_%s :=", c->model->path, c->name.model, c->name.model);
+        fprintf(f, " \\\n    %s=%s", cell_name_print(&formats, CELL_PATH, text), c->inputs);
+        last = c->model;
+    }
+    fputs("\n\n", f);
+}
+
+static int print_rules(FILE *f, const char *path, struct err *err) {
+    char buffer[4096];
+    size_t n;
+    FILE *in = fopen(path, "r");
+    if (!in)
+        return err_errno(err, "%s", path);
+    fputs("ARTIFACTS :=", f);
+    for (int i = 0; i < REPORT_ARTIFACTS; i++) {
+        char file[REPORT_FILE_MAX];
+        fprintf(f, " %s", report_file(i, NULL, file));
+    }
+    fputs("\n\n", f);
+    while ((n = fread(buffer, 1, sizeof buffer, in)) > 0)
+        fwrite(buffer, 1, n, f);
+    int ret = ferror(in) ? err_errno(err, "%s", path) : 0;
+    fclose(in);
+    return ret;
+}
+
+int grid_write_makefile(const struct grid *grid, const char *rules, struct err *err) {
+    char *text = NULL;
+    size_t n = 0;
+    FILE *f = open_memstream(&text, &n);
+    if (!f)
+        return err_nomem(err);
+    int ret = print_settings(f, grid, err);
+    if (!ret) {
+        print_cells(f, grid);
+        ret = print_rules(f, rules, err);
+    }
+    if (fclose(f) && !ret)
+        ret = err_nomem(err);
+    if (!ret)
+        ret = grid_put(grid, text, n, err, ".", "grid.mk");
+    free(text);
+    return ret;
+}

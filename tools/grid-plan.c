@@ -1,0 +1,99 @@
+/* grid-plan: the cells that are wanted of a run, and how each stands. */
+#include "base/json.h"
+#include "cli/opt.h"
+#include "grid/grid.h"
+
+#include <stdio.h>
+#include <string.h>
+
+struct request {
+    struct grid_filters filters;
+    const char *rules;
+    bool table;
+};
+
+static void say(const char *message) {
+    fprintf(stderr, "%s\n", message);
+}
+
+static void print_line(const struct grid_cell *c) {
+    static const char *const shown[] = {
+        [GRID_DONE] = "done",     [GRID_TODO] = "to do",     [GRID_STALE] = "to do",
+        [GRID_FAILED] = "failed", [GRID_NOMODEL] = "failed", [GRID_UNSUPPORTED] = "unsupported"};
+    char text[CELL_NAME_MAX];
+    printf("%-36s %s", cell_name_print(&c->name, CELL_PATH, text), shown[c->state]);
+    printf(c->reason ? " (%s)\n" : "\n", c->reason);
+}
+
+/* For scripts: model, formats, state, reason. */
+static void print_row(const struct grid_cell *c) {
+    char text[CELL_NAME_MAX];
+    struct cell_name formats = c->name;
+    formats.model[0] = '\0';
+    printf("%s\t%s\t%s\t%s\n", c->name.model, cell_name_print(&formats, CELL_PATH, text),
+           grid_state_words[c->state], c->reason ? c->reason : "");
+}
+
+/* "-": what grid-run --find printed. */
+static int open_run(struct grid *grid, const char *operand, cJSON **found, struct err *err) {
+    if (strcmp(operand, "-") != 0)
+        return grid_open(grid, operand, NULL, err);
+    const cJSON *settings;
+    if (json_read("-", found, err) || json_get_object(*found, "settings", &settings, err))
+        return -1;
+    const char *folder = cJSON_GetStringValue(cJSON_GetObjectItem(*found, "run"));
+    return grid_open(grid, folder, folder ? NULL : cJSON_DetachItemFromObject(*found, "settings"), err);
+}
+
+static int run(void *ctx, const struct operands *operands, struct err *err) {
+    struct request *r = ctx;
+    struct grid grid = {0};
+    cJSON *found = NULL;
+    int ret = open_run(&grid, operands->word[0], &found, err) || grid_plan(&grid, &r->filters, say, err);
+    if (!ret && r->rules && !grid.folder)
+        ret = err_set(err, ERR_USAGE, "--prepare: name a run");
+    if (!ret && r->rules)
+        ret = grid_prepare(&grid, err) || grid_write_makefile(&grid, r->rules, err);
+    for (size_t i = 0; !ret && i < grid.n_cells; i++)
+        if (r->table)
+            print_row(&grid.cells[i]);
+        else
+            print_line(&grid.cells[i]);
+    grid_close(&grid);
+    cJSON_Delete(found);
+    return ret ? -1 : 0;
+}
+
+int main(int argc, char **argv) {
+    struct request r = {.filters = {.model_dir = "models"}};
+    struct grid_filters *f = &r.filters;
+    struct opt rows[] = {
+        {"models", 'm', OPT_STRING, &f->models, "WORDS", "names, or paths of .pt and .pth files",
+         .required = true},
+        {"model-dir", 0, OPT_STRING, &f->model_dir, "DIR", "where NAME.pt is; else in calib/models"},
+        {"weights", 'w', OPT_STRING, &f->weights, "WORDS", "weight types", .required = true},
+        {"acts", 'a', OPT_STRING, &f->acts, "WORDS", "activation types", .required = true},
+        {"granularities", 'g', OPT_STRING, &f->granularities, "WORDS", "of the scales", .required = true},
+        {"max-runs", 0, OPT_INT, &f->max_runs, "N", "only the first so many cells that can be scored",
+         OPT_LIMITS(MAX_RUNS), .by_default = "all"},
+        {"table", 0, OPT_FLAG, &r.table, .help = "model, formats, state and reason with tabs between"},
+        {"prepare", 0, OPT_STRING, &r.rules, "RULES",
+         "bring the run to where Make goes on, and write its grid.mk, which ends in RULES"},
+        OPT_END,
+    };
+    struct opt_tool tool = {
+        .name = "grid-plan",
+        .purpose = "tell how the cells of a run stand, and write the Makefile that makes the rest",
+        .synopsis = "[OPTION]... --models WORDS --weights WORDS --acts WORDS --granularities WORDS RUN | -",
+        .notes = "RUN is a run's folder; -, what grid-run --find prints, is read from standard input. A cell "
+                 "is done when\n"
+                 "its files are those that its status.json names, made from this checkpoint with the run's "
+                 "settings.\n"
+                 "Without --prepare nothing is written.",
+        .examples = "grid-plan -m yolov10n -w int8 -a 'int8 fp8' -g per_layer "
+                    "tmp/yolo10_layer_sensitivity_sweep/latest\n",
+        .rows = rows,
+        .arity = {1, 1, "name one run"},
+    };
+    return opt_main(&tool, argc, argv, run, &r);
+}
