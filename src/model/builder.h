@@ -36,8 +36,10 @@ const struct head *builder_head_of(const struct module *m);
 int builder_head(struct builder *b, const struct head *head, const struct module *m, const int *levels,
                  int n_levels, struct err *err);
 
-/* Whether m is ultralytics' class `name`, or torch.nn's. */
-bool is_ultralytics(const struct module *m, const char *name);
-bool is_torch(const struct module *m, const char *name);
+/* Whether m's class is `cls`: the whole path of one of torch's, or the file and class in nn/modules of ultralytics and of
+ * its forks, whatever their package: "conv.Conv" is ultralytics.nn.modules.conv.Conv. */
+bool kind_is(const struct module *m, const char *cls);
+
+#define KIND_CONV2D "torch.nn.modules.conv.Conv2d"
 
 #endif

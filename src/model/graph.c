@@ -106,7 +106,9 @@ static int visit(struct walk *w, const struct module *m, int depth, struct err *
         return err_set(err, ERR_FAILED, "%s: the module tree is too deep or too large", m->path);
     *slot = m->v;
     w->n_seen++;
-    if (is_torch(m, "Conv2d")) {
+    if (module_check_forward(m, err))
+        return -1;
+    if (kind_is(m, KIND_CONV2D)) {
         struct graph *g = w->b->g;
         struct conv *convs = realloc(g->convs, (g->n_convs + 1) * sizeof *convs);
         if (!convs)

@@ -27,7 +27,7 @@ static int decode_boxes(struct builder *b, const struct module *head, const int 
                         struct err *err);
 
 static const struct head heads[] = {
-    {"v10Detect",
+    {"head.v10Detect",
      {{"cv2", "cv3", false, false}, {"one2one_cv2", "one2one_cv3", true, true}},
      2,
      decode_boxes},
@@ -35,7 +35,7 @@ static const struct head heads[] = {
 
 const struct head *builder_head_of(const struct module *m) {
     for (size_t i = 0; i < sizeof heads / sizeof *heads; i++)
-        if (is_ultralytics(m, heads[i].cls))
+        if (kind_is(m, heads[i].cls))
             return &heads[i];
     return NULL;
 }
@@ -104,7 +104,7 @@ int builder_head(struct builder *b, const struct head *head, const struct module
     if (module_int(m, "nc", 1, 1 << 16, &g->classes, err) ||
         module_int(m, "reg_max", 1, 1 << 10, &g->reg_max, err) ||
         module_int(m, "nl", 1, OP_INPUTS_MAX / 4, &g->levels, err) ||
-        module_floats(m, "stride", &n, 1, &g->strides, err))
+        module_attribute_floats(m, "stride", &n, 1, &g->strides, err))
         return -1;
     if (n_levels != g->levels)
         return err_set(err, ERR_UNSUPPORTED, "%s: %d inputs for %d levels", m->path, n_levels, g->levels);

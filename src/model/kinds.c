@@ -77,7 +77,7 @@ static int activation(struct builder *b, const struct module *m, const int *in, 
     (void)n_in;
     struct act act = {ACT_NONE + 1};
     double v;
-    while (!is_torch(m, act_rows[act.kind].torch_class))
+    while (strcmp(pt_class_name(m->v), act_rows[act.kind].torch_class) != 0)
         act.kind++;
     if (!module_is_none(m, "approximate") && !module_is_word(m, "approximate", "none"))
         return err_set(err, ERR_UNSUPPORTED, "%s: only the exact %s is supported, without approximate",
@@ -294,43 +294,66 @@ static int psa(struct builder *b, const struct module *m, const int *in, int n_i
 }
 
 static const struct kind {
-    bool ultralytics; /* else torch.nn */
-    const char *name;
+    const char *cls; /* as kind_is takes it */
     kind_fn *build;
+    const char *children; /* the only ones that it may have, in words; NULL: any */
 } kinds[] = {
-    {true, "Conv", conv},
-    {true, "DWConv", conv},
-    {true, "Bottleneck", bottleneck},
-    {true, "C2f", c2f},
-    {true, "C2fCIB", c2f},
-    {true, "CIB", cib},
-    {true, "RepVGGDW", rep_vgg_dw},
-    {true, "SCDown", sc_down},
-    {true, "SPPF", sppf},
-    {true, "PSA", psa},
-    {true, "Attention", attention},
-    {true, "Concat", concat},
-    {false, "Conv2d", conv2d},
-    {false, "BatchNorm2d", batch_norm},
-#define ACT(word, name, torch_class, ...) {false, torch_class, activation},
+    {"conv.Conv", conv, "conv bn act"},
+    {"conv.DWConv", conv, "conv bn act"},
+    {"conv.Concat", concat, ""},
+    {"block.Bottleneck", bottleneck, "cv1 cv2"},
+    {"block.C2f", c2f, "cv1 cv2 m"},
+    {"block.C2fCIB", c2f, "cv1 cv2 m"},
+    {"block.CIB", cib, "cv1"},
+    {"block.RepVGGDW", rep_vgg_dw, "conv conv1 act"},
+    {"block.SCDown", sc_down, "cv1 cv2"},
+    {"block.SPPF", sppf, "cv1 cv2 m"},
+    {"block.PSA", psa, "cv1 cv2 attn ffn"},
+    {"block.Attention", attention, "qkv proj pe"},
+    {KIND_CONV2D, conv2d, ""},
+    {"torch.nn.modules.batchnorm.BatchNorm2d", batch_norm, ""},
+    {"torch.nn.modules.batchnorm.SyncBatchNorm", batch_norm, ""}, /* the same in eval mode */
+#define ACT(word, name, torch_class, ...) {"torch.nn.modules.activation." torch_class, activation, ""},
 #include "model/acts.def"
-    {false, "Identity", identity},
-    {false, "Sequential", sequential},
-    {false, "MaxPool2d", max_pool},
-    {false, "Upsample", upsample},
+    {"torch.nn.modules.linear.Identity", identity, NULL},
+    {"torch.nn.modules.container.Sequential", sequential, NULL},
+    {"torch.nn.modules.pooling.MaxPool2d", max_pool, ""},
+    {"torch.nn.modules.upsampling.Upsample", upsample, ""},
 };
 
-static bool is_class(const struct module *m, const char *package, const char *name) {
-    const char *dot = strrchr(m->cls, '.');
-    return strncmp(m->cls, package, strlen(package)) == 0 && dot && strcmp(dot + 1, name) == 0;
+bool kind_is(const struct module *m, const char *cls) {
+    static const char folder[] = ".nn.modules.";
+    if (strncmp(cls, "torch.", 6) == 0)
+        return strcmp(m->cls, cls) == 0;
+    const char *at = strstr(m->cls, folder), *name = strchr(cls, '.') + 1;
+    if (!at || at == m->cls)
+        return false;
+    at += sizeof folder - 1;
+    return strcmp(at, cls) == 0 || strcmp(at, name) == 0; /* old releases have one file, modules.py */
 }
 
-bool is_ultralytics(const struct module *m, const char *name) {
-    return is_class(m, "ultralytics.nn.", name);
+/* Whether `name` is one of `words`, which single spaces part. */
+static bool is_among(const char *words, const char *name) {
+    const size_t n = strlen(name);
+    for (const char *at = words; (at = strstr(at, name)); at++)
+        if ((at == words || at[-1] == ' ') && (at[n] == ' ' || !at[n]))
+            return true;
+    return false;
 }
 
-bool is_torch(const struct module *m, const char *name) {
-    return is_class(m, "torch.nn.", name);
+/* A class of the right name that was changed, or another fork's, has parts that would be left out in silence. */
+static int check_contents(const struct module *m, const struct kind *k, struct err *err) {
+    const char *name;
+    for (size_t i = 0; k->children && i < pt_children(m->v); i++)
+        if (pt_child_at(m->v, i, &name) && !is_among(k->children, name))
+            return err_set(err, ERR_UNSUPPORTED, "%s: this %s has a submodule %s, which YOLOv10's has not",
+                           m->path, m->cls, name);
+    for (size_t i = 0; strncmp(k->cls, "torch.", 6) != 0 && i < pt_params(m->v); i++)
+        if (pt_param_at(m->v, i, &name))
+            return err_set(err, ERR_UNSUPPORTED,
+                           "%s: this %s has a parameter %s of its own, which YOLOv10's has not", m->path,
+                           m->cls, name);
+    return 0;
 }
 
 int builder_module(struct builder *b, const struct module *m, const int *in, int n_in, int *out,
@@ -340,11 +363,13 @@ int builder_module(struct builder *b, const struct module *m, const int *in, int
                        BUILDS_MAX);
     for (size_t i = 0; i < sizeof kinds / sizeof *kinds; i++) {
         const struct kind *k = &kinds[i];
-        if (!(k->ultralytics ? is_ultralytics(m, k->name) : is_torch(m, k->name)))
+        if (!kind_is(m, k->cls))
             continue;
+        if (check_contents(m, k, err))
+            return -1;
         if (n_in != 1 && k->build != concat)
-            return err_set(err, ERR_UNSUPPORTED, "%s: %s of %d inputs is not supported", m->path, k->name,
-                           n_in);
+            return err_set(err, ERR_UNSUPPORTED, "%s: %s of %d inputs is not supported", m->path,
+                           pt_class_name(m->v), n_in);
         return k->build(b, m, in, n_in, out, err);
     }
     return err_set(err, ERR_UNSUPPORTED,

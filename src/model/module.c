@@ -111,7 +111,7 @@ bool module_is_word(const struct module *m, const char *name, const char *word) 
 
 int module_int_list(const struct module *m, const char *name, int room, int *v, int *n_all, struct err *err) {
     const struct pt_value *a = pt_attr(m->v, name);
-    bool one = pt_kind(a) == PT_INT;
+    bool one = pt_kind(a) != PT_LIST && pt_kind(a) != PT_TUPLE;
     size_t n = one ? 1 : pt_len(a);
     if (n == 0 || n > (size_t)room)
         return err_set(err, ERR_FAILED, "%s: its attribute %s is not an integer or a short list", m->path,
@@ -126,9 +126,9 @@ int module_int_list(const struct module *m, const char *name, int room, int *v, 
     return 0;
 }
 
-int module_floats(const struct module *m, const char *name, int *dims, int ndim, float **out,
-                  struct err *err) {
-    const struct pt_value *v = find(m, name);
+/* module_floats of v. */
+static int read_floats(const struct module *m, const char *name, const struct pt_value *v, int *dims,
+                       int ndim, float **out, struct err *err) {
     const struct pt_tensor *t = pt_tensor(v);
     int64_t size[PT_DIMS];
     if (!t)
@@ -149,5 +149,62 @@ int module_floats(const struct module *m, const char *name, int *dims, int ndim,
                            m->path, name, nan ? "NaN" : "an infinity");
         }
     *out = values;
+    return 0;
+}
+
+int module_floats(const struct module *m, const char *name, int *dims, int ndim, float **out,
+                  struct err *err) {
+    if (pt_attr(m->v, name))
+        return err_set(err, ERR_UNSUPPORTED,
+                       "%s.%s: it is no parameter or buffer, but was computed from others; before saving, "
+                       "call what makes "
+                       "it one again, as torch.nn.utils.prune.remove does",
+                       m->path, name);
+    return read_floats(m, name, find(m, name), dims, ndim, out, err);
+}
+
+int module_attribute_floats(const struct module *m, const char *name, int *dims, int ndim, float **out,
+                            struct err *err) {
+    return read_floats(m, name, find(m, name), dims, ndim, out, err);
+}
+
+/* What undoes a hook of this class or function. */
+static const char *undone_by(const char *hook) {
+    static const char *const remedies[][2] = {
+        {"torch.nn.utils.prune.", "torch.nn.utils.prune.remove(module, name)"},
+        {"torch.nn.utils.weight_norm.", "torch.nn.utils.remove_weight_norm(module)"},
+        {"torch.nn.utils.spectral_norm.", "torch.nn.utils.remove_spectral_norm(module)"}};
+    for (size_t i = 0; i < sizeof remedies / sizeof *remedies; i++)
+        if (strncmp(hook, remedies[i][0], strlen(remedies[i][0])) == 0)
+            return remedies[i][1];
+    return "remove() of the handle that registering it returned";
+}
+
+int module_check_forward(const struct module *m, struct err *err) {
+    static const char *const hooks[] = {"_forward_pre_hooks", "_forward_hooks", "_backward_pre_hooks",
+                                        "_backward_hooks"};
+    const char *path = *m->path ? m->path : "the model";
+    for (size_t i = 0; i < sizeof hooks / sizeof *hooks; i++) {
+        const struct pt_value *dict = pt_attr(m->v, hooks[i]);
+        if (!pt_dict_len(dict))
+            continue;
+        const char *hook = pt_describe(pt_dict_value(dict, 0));
+        return err_set(err, ERR_UNSUPPORTED,
+                       "%s: a hook, %s, may change what it computes, and hooks are not run; call %s before "
+                       "saving the model",
+                       path, hook, undone_by(hook));
+    }
+    if (module_has(m, "parametrizations"))
+        return err_set(
+            err, ERR_UNSUPPORTED,
+            "%s: its parameters are computed from others; call "
+            "torch.nn.utils.parametrize.remove_parametrizations(module, name) before saving the model",
+            path);
+    const struct pt_value *forward = pt_attr(m->v, "forward");
+    const char *method = pt_str(pt_item(pt_args(forward), 1));
+    if (forward)
+        return err_set(err, ERR_UNSUPPORTED,
+                       "%s: its forward method was replaced by %s; score the checkpoint that training saved",
+                       path, method ? method : pt_describe(forward));
     return 0;
 }

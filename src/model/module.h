@@ -50,10 +50,18 @@ bool module_is_word(const struct module *m, const char *name, const char *word);
 /* The int, or the n-th int of a list (a layer's `f`); *n_all is how many there are. */
 int module_int_list(const struct module *m, const char *name, int room, int *v, int *n_all, struct err *err);
 
-/* The parameter, buffer or plain tensor attribute `name` as float32, of exactly this shape (dims[0 ..
- * ndim-1], a -1 takes any size and is replaced by it). Values that are not finite are an error. *out is the
- * caller's. */
+/* The parameter or buffer `name` as float32, of exactly this shape (dims[0 .. ndim-1], a -1 takes any size and is
+ * replaced by it). Values that are not finite are an error; a plain attribute of that name, which goes before
+ * parameters in Python and is made of others by hooks, is ERR_UNSUPPORTED. *out is the caller's. */
 int module_floats(const struct module *m, const char *name, int *dims, int ndim, float **out,
                   struct err *err);
+
+/* The same, where torch's own code keeps the tensor in a plain attribute, a head's strides. */
+int module_attribute_floats(const struct module *m, const char *name, int *dims, int ndim, float **out,
+                            struct err *err);
+
+/* Whether the module computes what its class says: ERR_UNSUPPORTED for hooks, parametrizations and a replaced forward
+ * method, saying what to call before saving. */
+int module_check_forward(const struct module *m, struct err *err);
 
 #endif

@@ -35,6 +35,13 @@ int graph_shapes(const struct graph *g, int size, struct chw **out, struct err *
         struct chw in[OP_INPUTS_MAX], s;
         for (int k = 0; k < op->n_in; k++)
             in[k] = v[op->in[k]];
+        if (op->kind == OP_CONV && op->in[0] == 0 && g->convs[op->conv].cin != 3) {
+            free(v);
+            return err_set(err, ERR_UNSUPPORTED,
+                           "%s: the network takes images of %d channel%s; only those of 3, RGB, are scored",
+                           g->convs[op->conv].name, g->convs[op->conv].cin,
+                           g->convs[op->conv].cin == 1 ? "" : "s");
+        }
         s = op_rows[op->kind].shape(g, op, in);
         bool fits = s.c > 0 && s.h > 0 && s.w > 0;
         if (!fits || !is_sane(s, op->kind == OP_CONV ? &g->convs[op->conv] : NULL)) {

@@ -3,6 +3,7 @@
 #include "base/utf8.h"
 #include "pt/build.h"
 
+#include <stdio.h>
 #include <string.h>
 
 struct call {
@@ -156,102 +157,42 @@ static int make_from_type(const struct call *c, struct pt_value **out, struct er
 
 /* Modules whose classes act on the machine when they are instantiated. Their names in a pickle are the mark
  * of an attack; the test of the case of a name would let subprocess.Popen pass as data. */
-static const char *const refused[] = {"_io",
-                                      "_pickle",
-                                      "_posixsubprocess",
-                                      "asyncio",
-                                      "bdb",
-                                      "builtins",
-                                      "cProfile",
-                                      "code",
-                                      "codeop",
-                                      "commands",
-                                      "concurrent",
-                                      "copyreg",
-                                      "ctypes",
-                                      "dbm",
-                                      "dill",
-                                      "cloudpickle",
-                                      "distutils",
-                                      "doctest",
-                                      "ftplib",
-                                      "http",
-                                      "idlelib",
-                                      "importlib",
-                                      "io",
-                                      "joblib",
-                                      "lib2to3",
-                                      "marshal",
-                                      "mmap",
-                                      "multiprocessing",
-                                      "nt",
-                                      "ntpath",
-                                      "operator",
-                                      "os",
-                                      "pdb",
-                                      "pickle",
-                                      "pip",
-                                      "pkgutil",
-                                      "posix",
-                                      "posixpath",
-                                      "profile",
-                                      "pty",
-                                      "pydoc",
-                                      "requests",
-                                      "runpy",
-                                      "setuptools",
-                                      "shelve",
-                                      "shutil",
-                                      "signal",
-                                      "site",
-                                      "smtplib",
-                                      "socket",
-                                      "socketserver",
-                                      "sqlite3",
-                                      "ssl",
-                                      "subprocess",
-                                      "sys",
-                                      "tarfile",
-                                      "telnetlib",
-                                      "tempfile",
-                                      "threading",
-                                      "timeit",
-                                      "tkinter",
-                                      "trace",
-                                      "types",
-                                      "unittest",
-                                      "urllib",
-                                      "venv",
-                                      "webbrowser",
-                                      "wsgiref",
-                                      "xmlrpc",
-                                      "zipfile",
-                                      "zipimport",
-                                      "torch.hub",
-                                      "torch.jit",
-                                      "torch.package",
-                                      "torch.multiprocessing",
-                                      "torch.utils.cpp_extension",
-                                      "torch.distributed",
-                                      "torch.fx",
-                                      "torch._inductor",
-                                      "torch._dynamo"};
+static const char refused[] =
+    "_io _pickle _posixsubprocess asyncio bdb builtins cProfile code codeop commands concurrent "
+    "copyreg ctypes dbm dill cloudpickle distutils doctest ftplib http idlelib importlib io joblib "
+    "lib2to3 marshal mmap multiprocessing nt ntpath operator os pdb pickle pip pkgutil posix "
+    "posixpath profile pty pydoc requests runpy setuptools shelve shutil signal site smtplib socket "
+    "socketserver sqlite3 ssl subprocess sys tarfile telnetlib tempfile threading timeit tkinter "
+    "trace types unittest urllib venv webbrowser wsgiref xmlrpc zipfile zipimport torch.hub "
+    "torch.jit torch.package torch.multiprocessing torch.utils.cpp_extension torch.distributed "
+    "torch.fx torch._inductor torch._dynamo";
 
 /* Whether a class may stand for data: not from a refused module. Two of their classes only hold data. */
 static bool is_harmless(const char *name) {
     if (strcmp(name, "types.SimpleNamespace") == 0 || strcmp(name, "builtins.object") == 0)
         return true;
-    for (size_t i = 0; i < sizeof refused / sizeof *refused; i++) {
-        if (*name != *refused[i])
-            continue;
-        size_t n = strlen(refused[i]);
-        if (strncmp(name, refused[i], n) == 0 && name[n] == '.')
+    for (const char *word = refused; *word; word += strspn(word, " ")) {
+        size_t n = strcspn(word, " ");
+        if (strncmp(name, word, n) == 0 && name[n] == '.')
             return false;
+        word += n;
     }
     return true;
 }
 
+/* Instances that trainers leave around a model: torch.compile's and DistributedDataParallel's. They are made without a
+ * call, and are data like any other. */
+static bool is_wrapping(const char *name) {
+    return strncmp(name, "torch._dynamo.", 14) == 0 || strncmp(name, "torch.distributed.", 18) == 0;
+}
+
 static int refuse(const char *name, struct err *err) {
+    if (strncmp(name, "dill.", 5) == 0)
+        return err_set(
+            err, ERR_FAILED,
+            "it calls %s: dill was loaded when it was saved and put code into it, a lambda or a class of the "
+            "script; save it where dill is not imported; nothing was run",
+            name);
     return err_set(err, ERR_FAILED, "it calls %s, which no model needs; nothing was run", name);
 }
 
@@ -268,6 +209,32 @@ static int make_method(const struct call *c, struct pt_value **out, struct err *
 static int make_partial(const struct call *c, struct pt_value **out, struct err *err) {
     const char *function = pt_class(arg(c, 0));
     return function && !is_harmless(function) ? refuse(function, err) : record(c, out, err);
+}
+
+/* dill._dill._load_type("set"): how dill names the class builtins.set. Other types than plain data's are not given. */
+static int make_dill_type(const struct call *c, struct pt_value **out, struct err *err) {
+    static const char *const types[] = {"set",       "frozenset", "dict", "list",  "tuple", "bytes",
+                                        "bytearray", "int",       "bool", "float", "str",   "complex"};
+    const char *name = pt_str(arg(c, 0));
+    for (size_t i = 0; name && c->args->seq.n == 1 && i < sizeof types / sizeof *types; i++) {
+        if (strcmp(name, types[i]) != 0)
+            continue;
+        size_t n = strlen("builtins.") + strlen(name);
+        char *full = arena_alloc(c->arena, n + 1, err);
+        if (!full || pt_new(c->arena, PT_GLOBAL, out, err))
+            return -1;
+        snprintf(full, n + 1, "builtins.%s", name);
+        (*out)->text = (struct pt_text){full, n};
+        return 0;
+    }
+    return refuse(c->name, err);
+}
+
+/* numpy's scalar(dtype, bytes): the number, if it is one. */
+static int make_scalar(const struct call *c, struct pt_value **out, struct err *err) {
+    if (pt_new(c->arena, PT_NONE, out, err))
+        return -1;
+    return pt_numpy_number(arg(c, 0), arg(c, 1), *out) ? 0 : record(c, out, err);
 }
 
 /* The callables that are known. Those that `record` are functions, or classes with a lower-case name, whose
@@ -309,18 +276,21 @@ static const struct {
     {"datetime.time", record},
     {"datetime.timedelta", record},
     {"datetime.timezone", record},
+    {"dill._dill._load_type", make_dill_type},
     {"functools.partial", make_partial},
     {"logging.getLogger", record},
     {"numpy.dtype", record},
     {"numpy.ndarray", record},
     {"numpy.core.multiarray._reconstruct", record},
-    {"numpy.core.multiarray.scalar", record},
+    {"numpy.core.multiarray.scalar", make_scalar},
     {"numpy._core.multiarray._reconstruct", record},
-    {"numpy._core.multiarray.scalar", record},
+    {"numpy._core.multiarray.scalar", make_scalar},
     {"numpy.core.numeric._frombuffer", record},
     {"numpy._core.numeric._frombuffer", record},
     {"re._compile", record},
     {"torch.device", record},
+    {"torch._dynamo.eval_frame.OptimizeContext", record},
+    {"torch._dynamo.eval_frame.OptimizedModule", record},
     {"torch.serialization._get_layout", record},
     {"torch._utils._rebuild_*", record},
 };
@@ -349,7 +319,7 @@ int pt_call(struct arena *arena, struct pt_value *callable, struct pt_value *arg
         for (size_t i = 0; i < sizeof known / sizeof *known; i++)
             if (matches(known[i].name, c.name))
                 return known[i].make(&c, out, err);
-    if (!is_harmless(c.name) || !(instance || is_class_like(c.name)))
+    if (!(is_harmless(c.name) || (instance && is_wrapping(c.name))) || !(instance || is_class_like(c.name)))
         return refuse(c.name, err);
     return record(&c, out, err);
 }

@@ -45,13 +45,23 @@ static int no_model(const struct pt_value *v, struct err *err) {
                    pt_describe(v));
 }
 
-/* A saved YOLO object wraps its model; the model of that name inside a detector is a Sequential, with no more
- * of them in it. */
-static const struct pt_value *unwrap(const struct pt_value *v) {
+static bool is_of(const struct pt_value *v, const char *package) {
+    const char *class = pt_class(v);
+    return class && strncmp(class, package, strlen(package)) == 0;
+}
+
+/* The module that v wraps, or NULL: of DataParallel, DistributedDataParallel and AveragedModel, of torch.compile in its
+ * two ways of saving, and of a saved YOLO object. The `model` inside a detector is a Sequential, with no more of them in
+ * it. */
+static const struct pt_value *wrapped(const struct pt_value *v) {
+    if (is_of(v, "torch.nn.parallel.") || is_of(v, "torch.optim.swa_utils."))
+        return pt_child(v, "module");
+    if (is_of(v, "torch._dynamo."))
+        return pt_is_module(v) ? pt_child(v, "_orig_mod") : pt_item(pt_args(v), 0);
     const struct pt_value *inner = pt_child(v, "model");
     if (!inner)
         inner = pt_attr(v, "model");
-    return pt_is_module(inner) && pt_child(inner, "model") ? inner : v;
+    return pt_is_module(inner) && (pt_child(inner, "model") || pt_child(inner, "module")) ? inner : NULL;
 }
 
 static int find_root(struct checkpoint *c, struct err *err) {
@@ -68,7 +78,9 @@ static int find_root(struct checkpoint *c, struct err *err) {
     }
     if (pt_kind(v) == PT_NONE)
         return no_model(whole, err);
-    v = unwrap(v);
+    /* Saved one in the other at the most: YOLO, compiled, parallel. */
+    for (int layers = 0; layers < 4 && wrapped(v); layers++)
+        v = wrapped(v);
     if (!pt_is_module(v))
         return no_model(v, err);
     c->root = v;
@@ -180,10 +192,6 @@ const struct pt_value *checkpoint_root(const struct checkpoint *ckpt) {
 
 const char *checkpoint_entry(const struct checkpoint *ckpt) {
     return ckpt->entry;
-}
-
-const struct pt_value *checkpoint_value(const struct checkpoint *ckpt) {
-    return pickle_root(ckpt->pickle);
 }
 
 const char *checkpoint_digest(const struct checkpoint *ckpt) {

@@ -156,6 +156,36 @@ int pt_tensor_ints(const struct pt_value *v, int64_t **out, struct err *err) {
     return 0;
 }
 
+void pt_make_number(enum pt_dtype dtype, const void *bytes, struct pt_value *out) {
+    float single = 0;
+    int64_t n = 0;
+    if (dtype == PT_FLOAT64) {
+        out->kind = PT_FLOAT;
+        memcpy(&out->real, bytes, sizeof out->real);
+    } else if (dtype < PT_FLOAT64) {
+        floats_of_row(dtype, bytes, 0, 1, &single);
+        out->kind = PT_FLOAT;
+        out->real = (double)single;
+    } else {
+        ints_of_row(dtype, bytes, 0, 1, &n);
+        out->kind = dtype == PT_BOOL8 ? PT_BOOL : dtype == PT_UINT64 && n < 0 ? PT_BIGINT : PT_INT;
+        if (dtype == PT_BOOL8)
+            out->truth = n != 0;
+        else
+            out->number = n;
+    }
+}
+
+bool pt_tensor_number(const struct pt_value *v, struct pt_value *out) {
+    const struct pt_tensor *t = pt_tensor(v);
+    const void *bytes;
+    if (!t || t->dims || t->dtype == PT_OTHER ||
+        archive_load(v->tensor->storage->archive, v->tensor->storage->entry, &bytes, NULL))
+        return false;
+    pt_make_number(t->dtype, (const char *)bytes + (size_t)t->offset * pt_dtype_size(t->dtype), out);
+    return true;
+}
+
 /* "(16, 3, 3, 3)" */
 static const char *shape_text(int dims, const int64_t *size, char text[200]) {
     size_t n = (size_t)snprintf(text, 200, "(");

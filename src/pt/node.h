@@ -69,6 +69,15 @@ struct pt_value {
 /* Bytes of an element; 0 for PT_OTHER. */
 size_t pt_dtype_size(enum pt_dtype dtype);
 
+/* Makes *out the bool, int or float of a dtype that is not PT_OTHER, from the bytes of one element. */
+void pt_make_number(enum pt_dtype dtype, const void *bytes, struct pt_value *out);
+
+/* The number that numpy's scalar(dtype, bytes) is; false if it is none. */
+bool pt_numpy_number(const struct pt_value *dtype, const struct pt_value *bytes, struct pt_value *out);
+
+/* The number that a tensor without dimensions is; false for other values, or if it cannot be read. */
+bool pt_tensor_number(const struct pt_value *v, struct pt_value *out);
+
 /* A tensor of a storage as torch._utils._rebuild_tensor_v2 (dtype NULL: the storage's) and _v3 describe it.
  * Errors: ERR_FAILED for arguments of other types, and for a shape that leaves its storage. */
 int pt_make_tensor(struct arena *arena, const struct pt_value *storage, const struct pt_value *offset,

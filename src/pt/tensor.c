@@ -8,15 +8,23 @@
 static const struct {
     const char *name;    /* torch's dtype */
     const char *storage; /* the class of its storages */
+    const char *numpy;   /* numpy's code */
     int size;            /* bytes; 0: unknown */
 } dtypes[] = {
-    [PT_FLOAT16] = {"float16", "HalfStorage", 2},  [PT_BFLOAT16] = {"bfloat16", "BFloat16Storage", 2},
-    [PT_FLOAT32] = {"float32", "FloatStorage", 4}, [PT_FLOAT64] = {"float64", "DoubleStorage", 8},
-    [PT_UINT8] = {"uint8", "ByteStorage", 1},      [PT_INT8] = {"int8", "CharStorage", 1},
-    [PT_UINT16] = {"uint16", "UInt16Storage", 2},  [PT_INT16] = {"int16", "ShortStorage", 2},
-    [PT_UINT32] = {"uint32", "UInt32Storage", 4},  [PT_INT32] = {"int32", "IntStorage", 4},
-    [PT_UINT64] = {"uint64", "UInt64Storage", 8},  [PT_INT64] = {"int64", "LongStorage", 8},
-    [PT_BOOL8] = {"bool", "BoolStorage", 1},       [PT_OTHER] = {"", "", 0},
+    [PT_FLOAT16] = {"float16", "HalfStorage", "f2", 2},
+    [PT_BFLOAT16] = {"bfloat16", "BFloat16Storage", "", 2},
+    [PT_FLOAT32] = {"float32", "FloatStorage", "f4", 4},
+    [PT_FLOAT64] = {"float64", "DoubleStorage", "f8", 8},
+    [PT_UINT8] = {"uint8", "ByteStorage", "u1", 1},
+    [PT_INT8] = {"int8", "CharStorage", "i1", 1},
+    [PT_UINT16] = {"uint16", "UInt16Storage", "u2", 2},
+    [PT_INT16] = {"int16", "ShortStorage", "i2", 2},
+    [PT_UINT32] = {"uint32", "UInt32Storage", "u4", 4},
+    [PT_INT32] = {"int32", "IntStorage", "i4", 4},
+    [PT_UINT64] = {"uint64", "UInt64Storage", "u8", 8},
+    [PT_INT64] = {"int64", "LongStorage", "i8", 8},
+    [PT_BOOL8] = {"bool", "BoolStorage", "b1", 1},
+    [PT_OTHER] = {"", "", "", 0},
 };
 
 size_t pt_dtype_size(enum pt_dtype dtype) {
@@ -25,6 +33,20 @@ size_t pt_dtype_size(enum pt_dtype dtype) {
 
 const struct pt_tensor *pt_tensor(const struct pt_value *v) {
     return pt_kind(v) == PT_TENSOR ? &v->tensor->shape : NULL;
+}
+
+bool pt_numpy_number(const struct pt_value *dtype, const struct pt_value *bytes, struct pt_value *out) {
+    const char *class = pt_class(dtype), *code = pt_str(pt_item(pt_args(dtype), 0)),
+               *order = pt_str(pt_item(pt_state(dtype), 1));
+    if (!class || strcmp(class, "numpy.dtype") != 0 || !code || !order || strcmp(order, ">") == 0 ||
+        pt_kind(bytes) != PT_BYTES)
+        return false;
+    for (int d = 0; d < PT_OTHER; d++)
+        if (strcmp(code, dtypes[d].numpy) == 0 && bytes->text.n == (size_t)dtypes[d].size) {
+            pt_make_number((enum pt_dtype)d, bytes->text.bytes, out);
+            return true;
+        }
+    return false;
 }
 
 int pt_make_storage(struct arena *arena, struct archive *archive, const struct pt_value *id,

@@ -21,14 +21,21 @@ const char *pt_describe(const struct pt_value *v) {
     return class ? class : names[pt_kind(v)];
 }
 
+/* v, or the number in a tensor without dimensions, in *scratch. */
+static const struct pt_value *number_of(const struct pt_value *v, struct pt_value *scratch) {
+    return pt_tensor_number(v, scratch) ? scratch : v;
+}
+
 int pt_int(const struct pt_value *v, int64_t min, int64_t max, int64_t *out, struct err *err) {
+    struct pt_value scratch;
+    const struct pt_value *a = number_of(v, &scratch);
     int64_t n;
-    switch (pt_kind(v)) {
+    switch (pt_kind(a)) {
     case PT_INT:
-        n = v->number;
+        n = a->number;
         break;
     case PT_BOOL:
-        n = v->truth;
+        n = a->truth;
         break;
     default:
         return err_set(err, ERR_FAILED, "%s is not an integer between %lld and %lld", pt_describe(v),
@@ -42,13 +49,15 @@ int pt_int(const struct pt_value *v, int64_t min, int64_t max, int64_t *out, str
 }
 
 int pt_real(const struct pt_value *v, double *out, struct err *err) {
+    struct pt_value scratch;
+    const struct pt_value *a = number_of(v, &scratch);
     double x;
-    switch (pt_kind(v)) {
+    switch (pt_kind(a)) {
     case PT_FLOAT:
-        x = v->real;
+        x = a->real;
         break;
     case PT_INT:
-        x = (double)v->number;
+        x = (double)a->number;
         break;
     default:
         return err_set(err, ERR_FAILED, "%s is not a number", pt_describe(v));
@@ -206,14 +215,4 @@ int pt_attr_real(const struct pt_value *v, const char *name, double *out, struct
 int pt_attr_bool(const struct pt_value *v, const char *name, bool *out, struct err *err) {
     const struct pt_value *a;
     return need(v, name, &a, err) ? -1 : said(v, name, pt_bool(a, out, err), err);
-}
-
-int pt_attr_str(const struct pt_value *v, const char *name, const char **out, struct err *err) {
-    const struct pt_value *a;
-    if (need(v, name, &a, err))
-        return -1;
-    if (!(*out = pt_str(a)))
-        return err_set(err, ERR_FAILED, "%s's attribute \"%s\": %s is not a text", pt_class_name(v), name,
-                       pt_describe(a));
-    return 0;
 }

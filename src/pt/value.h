@@ -46,9 +46,9 @@ const char *pt_describe(const struct pt_value *v);
 
 /* -- Scalars. Errors: ERR_FAILED "a str is not an integer between 1 and 64". -- */
 
-/* An int or a bool between min and max; a float or a tensor is refused. */
+/* An int or a bool between min and max, or a tensor without dimensions that holds one; a float is refused. */
 int pt_int(const struct pt_value *v, int64_t min, int64_t max, int64_t *out, struct err *err);
-/* A finite float or int. */
+/* A finite float or int, or a tensor without dimensions that holds one. */
 int pt_real(const struct pt_value *v, double *out, struct err *err);
 /* A float's value, NaN and infinities included; 0 if v is something else. */
 double pt_float(const struct pt_value *v);
@@ -100,6 +100,5 @@ int pt_attr_ints(const struct pt_value *v, const char *name, size_t n, int64_t m
                  struct err *err);
 int pt_attr_real(const struct pt_value *v, const char *name, double *out, struct err *err);
 int pt_attr_bool(const struct pt_value *v, const char *name, bool *out, struct err *err);
-int pt_attr_str(const struct pt_value *v, const char *name, const char **out, struct err *err);
 
 #endif

@@ -42,8 +42,72 @@ static void refused(struct buf *b, const char *words) {
     checkpoint_free(&c);
 }
 
+/* A Conv that holds a submodule of this class, under this name, and a hook. */
+static void conv(struct buf *b, const char *child, const char *hook) {
+    begin(b);
+    pk_str(b, "0");
+    pk_module(b, "fork.nn.modules.conv", "Conv");
+    layer(b, child, "torch.nn.modules.batchnorm", "BatchNorm2d");
+    pk_dict_end(b);
+    pk_str(b, "f");
+    pk_int(b, -1);
+    if (hook) {
+        pk_dict(b, "_forward_pre_hooks");
+        pk_int(b, 0);
+        pk_object(b, "torch.nn.utils.weight_norm", hook);
+        pk_object_end(b);
+        pk_dict_end(b);
+    }
+    pk_object_end(b);
+}
+
 int main(void) {
     struct buf b = {0};
+    conv(&b, "bn", NULL);
+    refused(&b,
+            "model.0: fork.nn.modules.conv.Conv has no submodule conv; only YOLOv10 detectors are scored");
+    conv(&b, "attention", NULL);
+    refused(&b, "model.0: this fork.nn.modules.conv.Conv has a submodule attention, which YOLOv10's has not");
+    conv(&b, "bn", "WeightNorm");
+    refused(&b, "model.0: a hook, torch.nn.utils.weight_norm.WeightNorm, may change what it computes, and "
+                "hooks are not "
+                "run; call torch.nn.utils.remove_weight_norm(module) before saving the model");
+    conv(&b, "parametrizations", NULL);
+    refused(&b, "model.0: its parameters are computed from others; call "
+                "torch.nn.utils.parametrize.remove_parametrizations(module, name) before saving the model");
+    begin(&b);
+    pk_str(&b, "0");
+    pk_module(&b, "ultralytics.nn.modules.conv", "Conv");
+    pk_dict_end(&b);
+    pk_str(&b, "forward");
+    pk_global(&b, "mine", "forward");
+    pk_object_end(&b);
+    refused(
+        &b,
+        "model.0: its forward method was replaced by mine.forward; score the checkpoint that training saved");
+    begin(&b);
+    layer(&b, "0", "mine.layers", "Conv");
+    refused(
+        &b,
+        "model.0: module kind mine.layers.Conv is not one of YOLOv10's; only YOLOv10 detectors are scored");
+    begin(&b);
+    layer(&b, "0", "torch.nn.quantized.modules.batchnorm", "BatchNorm2d");
+    refused(
+        &b,
+        "model.0: module kind torch.nn.quantized.modules.batchnorm.BatchNorm2d is not one of YOLOv10's; only "
+        "YOLOv10 detectors are scored");
+    begin(&b); /* what forward passes leave where a buffer was */
+    pk_str(&b, "0");
+    pk_module(&b, "torch.nn.modules.batchnorm", "BatchNorm2d");
+    pk_dict_end(&b);
+    pk_str(&b, "running_mean");
+    pk_int(&b, 0);
+    pk_str(&b, "f");
+    pk_int(&b, -1);
+    pk_object_end(&b);
+    refused(&b, "model.0.running_mean: it is no parameter or buffer, but was computed from others; before "
+                "saving, call "
+                "what makes it one again, as torch.nn.utils.prune.remove does");
     begin(&b);
     layer(&b, "0", "ultralytics.nn.modules.conv", "Conv");
     refused(&b, "model.0: it is fused, its BatchNorm is part of the convolution; score the checkpoint that "

@@ -174,6 +174,60 @@ static void test_chains(void) {
     }
 }
 
+/* What stands beside that which dill, torch.compile and DistributedDataParallel leave in honest files. */
+static void test_companions(void) {
+    static const struct {
+        const char *module, *name, *argument, *why;
+    } calls[] = {
+        {"dill._dill", "_load_type", "CodeType", "it calls dill._dill._load_type: dill was loaded"},
+        {"dill._dill", "_load_type", "sets", "dill._dill._load_type"},
+        {"dill._dill", "_import_module", "os", "it calls dill._dill._import_module: dill was loaded"},
+        {"dill._dill", "_create_function", "x", "it calls dill._dill._create_function: dill was loaded"},
+        {"torch.distributed", "FileStore", "x", "it calls torch.distributed.FileStore"},
+        {"torch._dynamo.utils", "Lazy", "x", "it calls torch._dynamo.utils.Lazy"},
+        {"torch._dynamo.eval_frame", "optimize", "x", "it calls torch._dynamo.eval_frame.optimize"}};
+    struct buf b = {0};
+    for (size_t i = 0; i < sizeof calls / sizeof *calls; i++) {
+        pk_begin(&b, 2);
+        pk_global(&b, calls[i].module, calls[i].name);
+        pk_str(&b, calls[i].argument);
+        op(&b, OP_TUPLE1);
+        op(&b, OP_REDUCE);
+        expect(calls[i].name, zipped(&b, NULL), calls[i].why);
+    }
+    pk_begin(&b, 2); /* a type is named, and called */
+    pk_global(&b, "dill._dill", "_load_type");
+    pk_str(&b, "int");
+    op(&b, OP_TUPLE1);
+    op(&b, OP_REDUCE);
+    pk_str(&b, command);
+    op(&b, OP_TUPLE1);
+    op(&b, OP_REDUCE);
+    expect("dill's int", zipped(&b, NULL), "it calls builtins.int");
+    pk_begin(&b, 2); /* a module wrapped in what is none */
+    pk_global(&b, "torch._dynamo.eval_frame", "OptimizedModule");
+    pk_str(&b, command);
+    op(&b, OP_TUPLE1);
+    op(&b, OP_REDUCE);
+    expect("a compiled text", zipped(&b, NULL), "no torch.nn.Module");
+    pk_begin(&b, 2); /* one that wraps itself */
+    pk_global(&b, "torch.nn.parallel.data_parallel", "DataParallel");
+    op(&b, OP_EMPTY_TUPLE);
+    op(&b, OP_NEWOBJ);
+    pk_put(&b, 1);
+    op(&b, OP_EMPTY_DICT);
+    op(&b, OP_MARK);
+    pk_dict(&b, "_parameters");
+    pk_dict_end(&b);
+    pk_dict(&b, "_buffers");
+    pk_dict_end(&b);
+    pk_dict(&b, "_modules");
+    pk_str(&b, "module");
+    pk_get(&b, 1);
+    pk_module_end(&b);
+    expect("a wrapper around itself", zipped(&b, NULL), "this module contains itself");
+}
+
 /* A pickle in the pickle, in an entry, in a storage: bytes, that nobody opens. */
 static void test_nested(void) {
     struct buf inner = {0}, b = {0};
@@ -665,6 +719,7 @@ int main(int argc, char **argv) {
     test_injected();
     test_inside();
     test_chains();
+    test_companions();
     test_nested();
     test_memory();
     test_tensors();

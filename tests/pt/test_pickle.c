@@ -233,6 +233,57 @@ static void test_objects(void) {
     pickle_free(&p);
 }
 
+/* numpy's scalar(dtype(code), bytes), with the byte order in the dtype's state. */
+static void numpy_scalar(struct buf *b, const char *code, const char *order, const void *bytes, size_t n) {
+    pk_global(b, "numpy.core.multiarray", "scalar");
+    pk_global(b, "numpy", "dtype");
+    pk_str(b, code);
+    op(b, OP_TUPLE1);
+    op(b, OP_REDUCE);
+    op(b, OP_MARK);
+    pk_int(b, 3);
+    pk_str(b, order);
+    op(b, OP_TUPLE);
+    op(b, OP_BUILD);
+    op(b, OP_BINBYTES);
+    put_number(b, n, 4);
+    put(b, bytes, n);
+    op(b, OP_TUPLE2);
+    op(b, OP_REDUCE);
+}
+
+static void test_numpy(void) {
+    struct buf b = {0};
+    double x = 0;
+    int64_t n = 0;
+    bool truth = false;
+    pk_begin(&b, 3);
+    op(&b, OP_MARK);
+    numpy_scalar(&b, "i8", "<", "\xfe\xff\xff\xff\xff\xff\xff\xff", 8);
+    numpy_scalar(&b, "u1", "|", "\xc8", 1);
+    numpy_scalar(&b, "f8", "<", "\x9a\x99\x99\x99\x99\x99\xb9\x3f", 8);
+    numpy_scalar(&b, "f2", "<", "\x00\x3e", 2);
+    numpy_scalar(&b, "b1", "|", "\x01", 1);
+    numpy_scalar(&b, "u8", "<", "\xff\xff\xff\xff\xff\xff\xff\xff", 8);
+    numpy_scalar(&b, "i8", ">", "\0\0\0\0\0\0\0\1", 8);
+    numpy_scalar(&b, "i8", "<", "\1\0\0\0", 4);
+    numpy_scalar(&b, "O8", "|", "\1\0\0\0\0\0\0\0", 8);
+    op(&b, OP_TUPLE);
+    struct pickle *p = read_pickle(&b);
+    const struct pt_value *v = p ? pickle_root(p) : NULL;
+    CHECK(pt_int(pt_item(v, 0), -5, 5, &n, &err) == 0 && n == -2, "an int64 is -2, %lld %s", (long long)n,
+          err.msg);
+    CHECK(pt_int(pt_item(v, 1), 0, 255, &n, &err) == 0 && n == 200, "a uint8");
+    CHECK(pt_real(pt_item(v, 2), &x, &err) == 0 && x == 0.1, "a float64, exactly");
+    CHECK(pt_real(pt_item(v, 3), &x, &err) == 0 && x == 1.5, "a float16");
+    CHECK(pt_bool(pt_item(v, 4), &truth, &err) == 0 && truth, "a bool_");
+    CHECK(pt_kind(pt_item(v, 5)) == PT_BIGINT, "a uint64 that int64_t does not hold");
+    for (size_t i = 6; i < 9; i++)
+        CHECK(pt_kind(pt_item(v, i)) == PT_OBJECT && pt_int(pt_item(v, i), 0, 9, &n, &err) == -1,
+              "big-endian, cut or of objects: no number, %s", err.msg);
+    pickle_free(&p);
+}
+
 /* Every protocol that torch.save takes; and none of the others. */
 static void test_protocols(void) {
     for (int protocol = 0; protocol <= 6; protocol++) {
@@ -425,6 +476,7 @@ int main(void) {
     test_text();
     test_collections();
     test_objects();
+    test_numpy();
     test_protocols();
     test_refused_calls();
     test_malformed();

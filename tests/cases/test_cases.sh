@@ -1,0 +1,35 @@
+#!/bin/sh
+# The files of this folder, through the tools: read with the right scores, or refused in words of their own.
+bin=${BUILD:-build}/bin cases=tests/cases
+dir=$(mktemp -d) || exit 1
+trap 'rm -rf "$dir"' EXIT
+ok() { # WHAT COMMAND...
+    what=$1
+    shift
+    if "$@"; then echo "ok - $what"; else
+        echo "not ok - $what"
+        sed 's/^/#   /' "$dir/err"
+    fi
+}
+"$bin/calib-prep" --list calib/quant100.txt --count 10 --size 64 -o "$dir/calib" 2>"$dir/err" &&
+    "$bin/qcfg-build" -w int8 -a int8 -g per_layer -o "$dir/q" 2>>"$dir/err"
+ok "ten images and a cell" [ $? -eq 0 ]
+
+score() { # NAME: its layers in NAME.json
+    "$bin/sens-score" -m "$cases/$1.pt" -c "$dir/calib" -n 2 "$dir/q" >"$dir/scores" 2>"$dir/err" && jq .layers "$dir/scores" >"$dir/$1.json"
+}
+refused() { # NAME STATUS WORDS
+    score "$1"
+    ok "$1: $(cat "$dir/err")" [ "$?/$(cat "$dir/err")/$(wc -c <"$dir/scores")" = "$2/sens-score: $cases/$1.pt: $3/0" ]
+}
+score pickle
+ok "the plain one is scored: $(jq length "$dir/pickle.json") layers" [ "$(jq '[.[].score | select(. > 0)] | length' "$dir/pickle.json")" -ge 8 ]
+for name in dill dataparallel ddp compiled channels_numpy nc_tensor renamed sync_bn; do
+    score $name
+    ok "$name: the plain one's scores" cmp -s "$dir/$name.json" "$dir/pickle.json"
+done
+score ReLU6
+ok "ReLU6: scores of its own" [ "$(jq --slurpfile plain "$dir/pickle.json" '. != $plain[0] and (map(select(.score > 0)) | length >= 8)' "$dir/ReLU6.json")" = true ]
+refused prune_after_step 3 "model.0.conv: a hook, torch.nn.utils.prune.L1Unstructured, may change what it computes, and hooks are not run; call torch.nn.utils.prune.remove(module, name) before saving the model"
+refused qat 3 "model.0.conv: module kind torch.nn.qat.modules.conv.Conv2d is not one of YOLOv10's; only YOLOv10 detectors are scored"
+refused ch1 3 "model.0.conv: the network takes images of 1 channel; only those of 3, RGB, are scored"
