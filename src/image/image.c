@@ -1,5 +1,6 @@
 #include "image/image.h"
 #include "base/digest.h"
+#include "base/filetype.h"
 #include "image/jpeg.h"
 #include "image/png.h"
 
@@ -17,7 +18,7 @@ int image_alloc(struct image *im, int64_t width, int64_t height, struct err *err
     uint8_t *rgb = malloc((size_t)width * (size_t)height * 3);
     if (!rgb)
         return err_nomem(err);
-    *im = (struct image){(int)width, (int)height, rgb};
+    *im = (struct image){.width = (int)width, .height = (int)height, .rgb = rgb};
     return 0;
 }
 
@@ -35,7 +36,9 @@ int image_decode(const uint8_t *bytes, size_t n, struct image *im, struct err *e
         return jpeg_decode(bytes, n, im, err);
     if (n >= sizeof png && memcmp(bytes, png, sizeof png) == 0)
         return png_decode(bytes, n, im, err);
-    return err_set(err, ERR_FAILED, "neither a JPEG nor a PNG file; convert it to one of these");
+    const struct filetype *type = filetype_of(bytes, n);
+    return err_set(err, ERR_FAILED, "%s%sneither a JPEG nor a PNG file; %s", type ? type->what : "",
+                   type ? ", " : "", type && type->remedy ? type->remedy : "convert it to one of these");
 }
 
 /* Not sized by fstat: a path may be a pipe. */

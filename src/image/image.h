@@ -22,7 +22,8 @@
 
 struct image {
     int width, height;
-    uint8_t *rgb; /* height x width x 3 */
+    uint8_t *rgb;        /* height x width x 3 */
+    const char *warning; /* what is wrong with the file, though all pixels are there; NULL: nothing */
 };
 
 /* Decodes the file at path, upright (EXIF orientation applied). Its type is told by its first bytes, whatever

@@ -28,12 +28,15 @@ struct decoder {
     jmp_buf jump;
     struct err *err;
     int orientation;
-    int ret; /* here, not on the stack: setjmp keeps no locals */
+    bool ended; /* the file ended without the end marker, which libjpeg has added */
+    int ret;    /* here, not on the stack: setjmp keeps no locals */
 };
 
 static void fail(j_common_ptr cinfo) {
     struct decoder *d = cinfo->client_data;
     char text[JMSG_LENGTH_MAX];
+    if (d->ended)
+        cinfo->err->msg_code = JWRN_JPEG_EOF;
     cinfo->err->format_message(cinfo, text);
     err_set(d->err, ERR_FAILED, "damaged JPEG: %s", text);
     longjmp(d->jump, 1);
@@ -48,6 +51,9 @@ static void on_message(j_common_ptr cinfo, int level) {
     case JWRN_JFIF_MAJOR:
     case JWRN_ADOBE_XFORM:
     case JWRN_BOGUS_ICC:
+        return;
+    case JWRN_JPEG_EOF: /* whether the picture is whole will be seen */
+        ((struct decoder *)cinfo->client_data)->ended = true;
         return;
     default:
         fail(cinfo);
@@ -69,6 +75,22 @@ static int orientation_of(const struct jpeg_decompress_struct *cinfo) {
         if (m->data_length > EXIF_HEADER && memcmp(m->data, "Exif\0", EXIF_HEADER) == 0)
             orientation = exif_orientation(m->data + EXIF_HEADER, m->data_length - EXIF_HEADER);
     return orientation;
+}
+
+/* Whether all that the picture has came before the file's end. Within a scan libjpeg warns of what is missing; scans that
+ * are missing altogether show in the coefficients that have not all bits, or in a component that had none. Arithmetic
+ * coding does not tell. */
+static bool is_whole(const struct jpeg_decompress_struct *cinfo) {
+    if (cinfo->arith_code)
+        return false;
+    for (int c = 0; c < cinfo->num_components; c++) {
+        if (!cinfo->comp_info[c].quant_table)
+            return false;
+        for (int k = 0; cinfo->coef_bits && k < DCTSIZE2; k++)
+            if (cinfo->coef_bits[c][k])
+                return false;
+    }
+    return true;
 }
 
 static void inverted_cmyk_to_rgb(const uint8_t *cmyk, uint8_t *rgb, int width) {
@@ -104,7 +126,10 @@ static int decode(struct decoder *d, const uint8_t *bytes, size_t n, struct imag
         if (cmyk)
             inverted_cmyk_to_rgb(row[0], out, im->width);
     }
+    const bool whole = is_whole(cinfo);
     jpeg_finish_decompress(cinfo);
+    if (d->ended && !whole)
+        fail((j_common_ptr)cinfo);
     return 0;
 }
 
@@ -124,6 +149,7 @@ int jpeg_decode(const uint8_t *bytes, size_t n, struct image *im, struct err *er
         goto out;
     if (decode(d, bytes, n, im) || image_orient(im, d->orientation, err))
         goto out;
+    im->warning = d->ended ? "the JPEG file's end marker is missing; all pixels are there" : NULL;
     d->ret = 0;
 out:
     jpeg_destroy_decompress(&d->cinfo);

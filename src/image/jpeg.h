@@ -7,7 +7,7 @@
  *
  * Where OpenCV invents the pixels that a damaged file lacks, this refuses: every libjpeg warning that means
  * missing or unreadable picture data is an error. Harmless ones (stray bytes between segments, an odd JFIF
- * version) are not. */
+ * version) are not, and a file that lacks nothing but its end marker is read with im->warning. */
 #ifndef YS_IMAGE_JPEG_H
 #define YS_IMAGE_JPEG_H
 

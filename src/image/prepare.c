@@ -10,6 +10,7 @@ struct batch {
     int first, count; /* in the list */
     uint8_t *chw;     /* room for a full batch */
     struct err *errs; /* of each image, code ERR_OK if it is there */
+    const char **warnings;
 };
 
 struct job {
@@ -22,12 +23,13 @@ struct job {
     struct err err;
 };
 
-static int prepare(const struct job *job, int index, uint8_t *chw, struct err *err) {
+static int prepare(const struct job *job, int index, uint8_t *chw, const char **warning, struct err *err) {
     struct image im = {0};
     const struct image_list *list = job->list;
     int ret = image_read(list->paths[index], list->sha256 ? list->sha256[index] : NULL, &im, err);
     if (!ret && (ret = letterbox(&im, job->size, chw, err)))
         err_wrap(err, "%s", list->paths[index]);
+    *warning = im.warning;
     image_clear(&im);
     return ret;
 }
@@ -38,7 +40,8 @@ static void hand_over(struct job *job) {
         if (b->errs[i].code != ERR_OK)
             job->err = b->errs[i];
         else
-            job->sink(job->ctx, b->first + i, b->chw + (size_t)i * job->image_bytes, &job->err);
+            job->sink(job->ctx, b->first + i, b->chw + (size_t)i * job->image_bytes, b->warnings[i],
+                      &job->err);
     }
 }
 
@@ -52,7 +55,8 @@ static void step(void *ctx, size_t i, int worker) {
     }
     struct batch *b = job->next;
     b->errs[i - 1] = (struct err){0};
-    prepare(job, b->first + (int)i - 1, b->chw + (i - 1) * job->image_bytes, &b->errs[i - 1]);
+    prepare(job, b->first + (int)i - 1, b->chw + (i - 1) * job->image_bytes, &b->warnings[i - 1],
+            &b->errs[i - 1]);
 }
 
 int image_prepare(const struct image_list *list, int size, int threads, image_sink *sink, void *ctx,
@@ -71,7 +75,8 @@ int image_prepare(const struct image_list *list, int size, int threads, image_si
     for (int i = 0; i < 2; i++) {
         batches[i].chw = malloc((size_t)room * job.image_bytes);
         batches[i].errs = malloc((size_t)room * sizeof *batches[i].errs);
-        if (!batches[i].chw || !batches[i].errs) {
+        batches[i].warnings = malloc((size_t)room * sizeof *batches[i].warnings);
+        if (!batches[i].chw || !batches[i].errs || !batches[i].warnings) {
             err_nomem(err);
             goto out;
         }
@@ -99,6 +104,7 @@ out:
     for (int i = 0; i < 2; i++) {
         free(batches[i].chw);
         free(batches[i].errs);
+        free(batches[i].warnings);
     }
     return ret;
 }

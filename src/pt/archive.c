@@ -1,6 +1,7 @@
 #define _GNU_SOURCE
 #include "pt/archive.h"
 
+#include "base/filetype.h"
 #include "pt/tensor.h"
 
 #include <stdlib.h>
@@ -21,22 +22,14 @@ static int by_name(const void *a, const void *b) {
     return strcmp(((const struct archive_entry *)a)->name, ((const struct archive_entry *)b)->name);
 }
 
-static bool begins(const void *bytes, size_t n, const char *magic, size_t n_magic) {
-    return n >= n_magic && memcmp(bytes, magic, n_magic) == 0;
-}
-
 /* Says what a file is that is no zip file. */
 static int not_zip(const void *bytes, size_t n, struct err *err) {
-    /* The old format is a row of pickles; the first is the number 0x1950a86a20f9469cfc6c. A tar archive is
-     * older still. */
-    static const char magic[] = "\x8a\x0a\x6c\xfc\x9c\x46\xf9\x20\x6a\xa8\x50\x19";
-    bool old = (n > 2 && begins((const char *)bytes + 2, n - 2, magic, sizeof magic - 1)) ||
-               (n > 262 && begins((const char *)bytes + 257, n - 257, "ustar", 5));
-    if (old)
-        return err_set(
-            err, ERR_FAILED,
-            "it is in torch's old format; if you trust it, save it again with torch 1.6 or later: "
-            "torch.save(torch.load(\"old.pt\", map_location=\"cpu\", weights_only=False), \"new.pt\")");
+    const struct filetype *type = filetype_of(bytes, n);
+    if (!n)
+        return err_set(err, ERR_FAILED, "it is empty; copy or download it again");
+    if (type)
+        return err_set(err, ERR_FAILED, "it is %s; %s", type->what,
+                       type->remedy ? type->remedy : "name the checkpoint that training saved");
     return err_set(err, ERR_FAILED, "not a checkpoint: it is not a zip file, as torch.save writes");
 }
 
@@ -79,8 +72,8 @@ static bool is_plain(const char *name) {
 /* Checks one entry and adds what it takes in the file to *taken. */
 static int check_entry(struct archive *a, zip_uint64_t i, size_t stem, zip_stat_t *st, uint64_t *taken,
                        struct err *err) {
-    const zip_uint64_t need = ZIP_STAT_NAME | ZIP_STAT_SIZE | ZIP_STAT_COMP_SIZE | ZIP_STAT_COMP_METHOD |
-                              ZIP_STAT_ENCRYPTION_METHOD;
+    const zip_uint64_t need = ZIP_STAT_CRC | ZIP_STAT_NAME | ZIP_STAT_SIZE | ZIP_STAT_COMP_SIZE |
+                              ZIP_STAT_COMP_METHOD | ZIP_STAT_ENCRYPTION_METHOD;
     const char *first = zip_get_name(a->zip, 0, ZIP_FL_ENC_RAW);
     zip_stat_init(st);
     if (zip_stat_index(a->zip, i, 0, st) || (st->valid & need) != need)
@@ -127,7 +120,10 @@ static int list(struct archive *a, size_t n, struct err *err) {
                 "it unpacks to more than %d times its size; save it uncompressed, as torch.save does",
                 ARCHIVE_FACTOR);
         a->entries[a->n_entries++] =
-            (struct archive_entry){.name = st.name + stem + 1, .size = st.size, .index = i};
+            (struct archive_entry){.name = st.name + stem + 1,
+                                   .size = st.size,
+                                   .index = i,
+                                   .unchecked = st.crc == 0 && st.comp_method == ZIP_CM_STORE};
     }
     if (taken > n)
         return err_set(err, ERR_FAILED, "its entries overlap");
@@ -156,7 +152,7 @@ static int check_contents(struct archive *a, struct err *err) {
 }
 
 int archive_open(const void *bytes, size_t n, struct archive **out, struct err *err) {
-    if (!begins(bytes, n, "PK", 2))
+    if (n < 2 || memcmp(bytes, "PK", 2) != 0)
         return not_zip(bytes, n, err);
     struct archive *a = calloc(1, sizeof *a);
     if (!a)
@@ -208,7 +204,7 @@ int archive_load(struct archive *a, struct archive_entry *e, const void **bytes,
     /* libzip compares the CRC when it meets the end of the entry, one byte after its last. */
     got = zip_fread(file, buffer, e->size);
     if (got == (zip_int64_t)e->size)
-        more = zip_fread(file, &beyond, 1);
+        more = e->unchecked ? 0 : zip_fread(file, &beyond, 1);
     if (more != 0) {
         const char *why =
             got < 0 || more < 0 ? zip_error_strerror(zip_file_get_error(file)) : "its length is wrong";

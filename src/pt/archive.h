@@ -1,13 +1,14 @@
-/* The zip file that torch.save writes: one folder with data.pkl, byteorder and the storages data/0, data/1
- * ...
+/* The zip file that torch.save writes: one folder with data.pkl, byteorder and the storages data/0, data/1 and so on.
  *
  *     struct archive *a = NULL;
  *     const void *pickle;
  *     if (archive_open(bytes, n, &a, &err) || archive_load(a, archive_find(a, "data.pkl"), &pickle, &err))
- * ... archive_free(&a);
+ *         ...
+ *     archive_free(&a);
  *
- * Through libzip, which checks each entry's CRC. Refused: duplicate names, absolute ones and ones with "..",
- * entries outside of the folder, overlapping entries, encryption, methods other than stored and deflate,
+ * Through libzip, which checks each entry's CRC; an entry that is stored with the CRC 0 was written after
+ * torch.serialization.set_crc32_options(False), and has none to check. Refused: duplicate names, absolute ones and ones
+ * with "..", entries outside of the folder, overlapping entries, encryption, methods other than stored and deflate,
  * more than ARCHIVE_ENTRIES entries, ones that together unpack to more than ARCHIVE_FACTOR times the file,
  * big-endian storages, TorchScript. The archive borrows the file's bytes and owns its entries and their
  * contents. */
@@ -32,6 +33,7 @@ struct archive_entry {
     const char *name; /* without the folder */
     uint64_t size;    /* unpacked, bytes */
     uint64_t index;   /* libzip's */
+    bool unchecked;   /* it has no CRC */
     void *bytes;      /* NULL until loaded */
 };
 

@@ -9,14 +9,12 @@
  * NEWOBJ, BUILD, persistent ids) become data here, in this way:
  *
  *   - containers, bytes, and torch's tensors and storages become what they are, by a fixed table (pt/call.c);
- *   - an instance or a call of any other class becomes a PT_OBJECT: the class's name, the arguments, the
- * attributes;
- *   - so does a call of a few functions that are known to make plain data (numpy's, torch._utils._rebuild_*),
- * and getattr(object, "name"), which is how a bound method is saved: whoever needs the value finds a
- * PT_OBJECT, not a number;
- *   - any other call is refused with the name of what was to be called: os.system, builtins.eval,
- * subprocess.Popen, getattr of a module, the result of another call. No model needs them, so the file is not
- * what it seems;
+ *   - an instance or a call of any other class becomes a PT_OBJECT: the class's name, the arguments, the attributes;
+ *   - so does a call of a few functions that are known to make plain data (numpy's, torch._utils._rebuild_*), and
+ *     getattr(object, "name"), which is how a bound method is saved: whoever needs the value finds a PT_OBJECT, not a
+ *     number;
+ *   - any other call is refused with the name of what was to be called: os.system, builtins.eval, subprocess.Popen,
+ *     getattr of a module, the result of another call. No model needs them, so the file is not what it seems;
  *   - text opcodes of protocols 0 and 1, the extension registry and out-of-band buffers are refused.
  *
  * The items that an instance of a list or dict subclass holds are not kept. Memory: the values take at most

@@ -33,3 +33,15 @@ ok "ReLU6: scores of its own" [ "$(jq --slurpfile plain "$dir/pickle.json" '. !=
 refused prune_after_step 3 "model.0.conv: a hook, torch.nn.utils.prune.L1Unstructured, may change what it computes, and hooks are not run; call torch.nn.utils.prune.remove(module, name) before saving the model"
 refused qat 3 "model.0.conv: module kind torch.nn.qat.modules.conv.Conv2d is not one of YOLOv10's; only YOLOv10 detectors are scored"
 refused ch1 3 "model.0.conv: the network takes images of 1 channel; only those of 3, RGB, are scored"
+
+picture() { # NAME: ten of them as an array in NAME.npy
+    for _ in 1 2 3 4 5 6 7 8 9 10; do echo "$PWD/$cases/$1.jpg"; done >"$dir/list"
+    "$bin/calib-prep" --list "$dir/list" --count 10 --size 64 --npy -o "$dir/$1.npy" 2>"$dir/err"
+}
+picture plain
+ok "plain.jpg is read in silence" [ "$?/$(wc -c <"$dir/err")" = 0/0 ]
+picture no_eoi
+ok "no_eoi.jpg: $(head -n 1 "$dir/err")" [ "$?/$(sort -u "$dir/err")" = "0/calib-prep: $PWD/$cases/no_eoi.jpg: the JPEG file's end marker is missing; all pixels are there" ]
+ok "with the same pixels" cmp -s "$dir/plain.npy" "$dir/no_eoi.npy"
+picture webp_named
+ok "webp_named.jpg: $(cat "$dir/err")" [ "$?/$(cat "$dir/err")" = "1/calib-prep: $PWD/$cases/webp_named.jpg: a WebP picture, neither a JPEG nor a PNG file; convert it to one of these" ]

@@ -180,7 +180,7 @@ struct entry {
     const void *bytes; /* as they stand in the file */
     size_t n;
     const struct buf *unpacked; /* what the bytes are a deflate stream of; NULL: stored */
-    bool fixed_size, wrong_crc;
+    bool fixed_size, wrong_crc, no_crc;
     uint64_t size;          /* unpacked, if fixed_size */
     const char *local_name; /* NULL: name */
     int same_offset_as;     /* 1 + the entry whose local header this one claims; 0: its own */
@@ -227,7 +227,7 @@ static inline void zip_fields(struct buf *z, const struct entry *e, const char *
     put_number(z, e->unpacked ? 8 : 0, 2);
     put_number(z, 0, 2);
     put_number(z, 0x21, 2); /* 1980-01-01 */
-    put_number(z, e->wrong_crc ? ~crc : crc, 4);
+    put_number(z, e->no_crc ? 0 : e->wrong_crc ? ~crc : crc, 4);
     put_number(z, e->n, 4);
     put_number(z, e->fixed_size ? e->size : n, 4);
     put_number(z, strlen(name), 2);

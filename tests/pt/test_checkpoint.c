@@ -113,7 +113,23 @@ static void refused_bytes(const void *bytes, size_t n, const char *why) {
 }
 
 static void test_formats(void) {
-    refused_bytes("", 0, "not a zip file");
+    static const struct {
+        const char *bytes;
+        size_t n;
+        const char *words;
+    } others[] = {
+        {"", 0, "t.pt: it is empty; copy or download it again"},
+        {"version https://git-lfs.github.com/spec/v1\noid", 47,
+         "t.pt: it is a Git LFS pointer; fetch the file that it stands for: git lfs pull"},
+        {"\n<!DOCTYPE html>", 16,
+         "t.pt: it is an HTML page; download the file itself, not the page about it"},
+        {"\x10\1\0\0\0\0\0\0{\"a\":", 13, "t.pt: it is a safetensors file; it holds weights alone, and"},
+        {"\x08\x0a\x12\x07pytorch", 11, "t.pt: it is an ONNX model; the checkpoint that training saved"},
+        {"\x1f\x8b\x08\0", 4, "t.pt: it is a gzip file; unpack it first: gunzip"},
+        {"\x80\x04N.", 4, "t.pt: it is a bare pickle; the checkpoint that training saved"},
+        {"\xff\xd8\xff\xe0", 4, "t.pt: it is a JPEG picture; name the checkpoint"}};
+    for (size_t i = 0; i < sizeof others / sizeof *others; i++)
+        refused_bytes(others[i].bytes, others[i].n, others[i].words);
     refused_bytes("PK", 2, "broken or cut zip file");
     refused_bytes("hello, world", 12, "not a zip file");
     refused_bytes("\x80\x02\x8a\x0a\x6c\xfc\x9c\x46\xf9\x20\x6a\xa8\x50\x19.", 15, "torch's old format");
@@ -140,6 +156,34 @@ static void test_formats(void) {
     z = zip_build(other + 1, 1);
     refused_bytes(z.p, z.n, "without data.pkl");
     buf_free(&z);
+}
+
+/* Entries of torch.serialization.set_crc32_options(False). The CRC of what is compressed, which torch never does, is held
+ * against it whatever it is. */
+static void test_no_crc(void) {
+    struct buf b = {0}, packed;
+    struct checkpoint *c = NULL;
+    pk_begin(&b, 2);
+    detector(&b, "Unchecked", "0");
+    op(&b, OP_STOP);
+    struct entry e = {.name = "m/data.pkl", .bytes = b.p, .n = b.n, .no_crc = true};
+    struct buf z = zip_build(&e, 1);
+    err = (struct err){0};
+    CHECK(checkpoint_open_bytes("t.pt", z.p, z.n, &c, &err) == 0, "a file without CRCs is read %s", err.msg);
+    checkpoint_free(&c);
+    buf_free(&z);
+    packed = deflate(&b);
+    e = (struct entry){
+        .name = "m/data.pkl", .bytes = packed.p, .n = packed.n, .unpacked = &b, .no_crc = true};
+    z = zip_build(&e, 1);
+    refused_bytes(z.p, z.n, "entry data.pkl is damaged");
+    e = (struct entry){.name = "m/data.pkl", .bytes = b.p, .n = b.n, .wrong_crc = true};
+    buf_free(&z);
+    z = zip_build(&e, 1);
+    refused_bytes(z.p, z.n, "entry data.pkl is damaged");
+    buf_free(&z);
+    buf_free(&packed);
+    buf_free(&b);
 }
 
 /* The same model stored, and with deflated entries. */
@@ -365,6 +409,7 @@ int main(void) {
     test_root();
     test_no_model();
     test_formats();
+    test_no_crc();
     test_deflate();
     test_paths();
     test_tree();
