@@ -18,12 +18,12 @@ JOBS := $(if $(findstring n,$(LETTERS))$(findstring q,$(LETTERS))$(findstring t,
 sweep: $(GRID_TOOLS)
 	$(JOBS)@exec env $(settings) mk/sweep.sh sweep
 
-cell: $(GRID_TOOLS)
+# Of several goals in one call, each sees what the one before it left.
+cell: $(filter sweep,$(MAKECMDGOALS)) $(GRID_TOOLS)
 	$(JOBS)@exec env $(settings) MAX_RUNS= MODELS=$(call quote,$(MODEL)) WEIGHT_DTYPES=$W ACT_DTYPES=$A GRANULARITIES=$G mk/sweep.sh sweep
 
 plan: $(GRID_TOOLS)
 	@exec env $(settings) mk/sweep.sh plan
 
-# Of several goals in one call, each sees what the one before it left.
-index: $(if $(filter sweep,$(MAKECMDGOALS)),sweep) $(if $(filter cell,$(MAKECMDGOALS)),cell) $(GRID_TOOLS)
+index: $(filter sweep cell,$(MAKECMDGOALS)) $(GRID_TOOLS)
 	@exec env $(settings) mk/sweep.sh index

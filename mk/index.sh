@@ -1,42 +1,61 @@
 #!/bin/sh
 # index.sh RUN: sweep_index.json, sweep_index.csv, failures.json and index.html from the cells that the run holds. Files that would
-# hold the same bytes are left alone, and no cell is read when none of these, nor a cell, nor the page's source has changed since.
+# hold the same bytes are left alone, and no cell is read when these, the cells' records and the page's source are those of the last
+# time, by their digests.
 # Environment: TOP_K, DTYPES, and RUN again.
 . mk/lib.sh
 
 run=$1
 files='sweep_index.json sweep_index.csv failures.json index.html'
-statuses=$(find "$run/outputs" -mindepth 4 -maxdepth 4 -name status.json -size +0 | sort)
-stamp=$run/work/top_k
-if [ -f "$stamp" ] && [ "$(head -n 1 "$stamp")" = "$TOP_K" ] &&
-    tail -n +2 "$stamp" | (cd "$run" && sha256sum -c --status 2>/dev/null) &&
-    [ -z "$(find "$run/outputs" mk/page mk/*.jq mk/index.sh -newer "$stamp" -type f \( -path 'mk/*' -o -name status.json \))" ]; then
-    exit 0
-fi
+stamp=$run/work/index
+# One at a time in a run: the one that comes later reads what there is then. A sweep that begins takes no file of ours for that of a
+# killed one.
+exec 7<"$run"
+flock -x 7
 work=
 trap '[ -z "$work" ] || rm -rf "$work"' EXIT
 trap 'exit 130' INT
 trap 'exit 143' TERM HUP
+trap 'exit 141' PIPE
+
+# Folders may be symbolic links.
+statuses=$(find -L "$run/outputs" -mindepth 4 -maxdepth 4 -name status.json -size +0 | sort)
+made_from() {
+    echo "$TOP_K"
+    { printf '%s\n' "$statuses"; find mk/page mk/*.jq mk/index.sh -type f | sort; } | sed '/^$/d' | xargs sha256sum
+}
+made_from=$(made_from | sha256sum)
+made() { # all that there is of the files, and from what
+    echo "$made_from"
+    # shellcheck disable=SC2086
+    (cd "$run" && sha256sum $files 2>/dev/null)
+}
+[ ! -f "$stamp" ] || [ "$(made)" != "$(cat "$stamp")" ] || exit 0
 work=$(mktemp -d) || exit 1
 
-# A sweep that begins now is not to take our temporary files for those of a killed one.
-exec 7<"$run"
-flock -n -s 7
-
-touch "$work/began"
+# The records, a line each. One that is not as it should be is named, and left out.
+record='def text: type == "string"; select((.run | [.model, .weight_dtype, .act_dtype, .granularity] | all(text)) and
+    ([.status, .out_dir, .log_path, .base_format_name // "", .reason // .error // ""] | all(text)) and
+    (.status != "ok" or (.elapsed_s | type == "number")))'
+: >"$work/statuses"
+[ -z "$statuses" ] || printf '%s\n' "$statuses" | xargs env HOME=/dev/null jq -c "$record" >"$work/statuses" 2>/dev/null
+if [ "$(wc -l <"$work/statuses")" -ne "$(printf '%s\n' "$statuses" | grep -c .)" ]; then
+    printf '%s\n' "$statuses" | while read -r status; do
+        line=$(jq -c "$record" "$status" 2>/dev/null)
+        [ -n "$line" ] && printf '%s\n' "$line" || note "$status: cannot be read, and is left out; make sweep makes it anew"
+    done >"$work/statuses"
+fi
 printf '%s\n' "$statuses" | while read -r status; do
     [ -n "$status" ] || continue
     scores=${status%status.json}scores.json
     [ ! -s "$scores" ] || printf '%s\n' "$scores"
 done >"$work/scores"
-[ -z "$statuses" ] || printf '%s\n' "$statuses" | xargs cat >"$work/statuses"
-[ -n "$statuses" ] || : >"$work/statuses"
 
 # Most of an index's time is the reading of its scores: some at a time, side by side.
 split -l 12 "$work/scores" "$work/part."
 for part in "$work"/part.*; do
     [ -s "$part" ] || continue
-    { xargs jq -n -c --argjson k "$TOP_K" -f mk/index-scores.jq <"$part" >"$part.cells" || : >"$work/unread"; } &
+    { xargs env HOME=/dev/null jq -n -c --argjson k "$TOP_K" -f mk/index-scores.jq <"$part" >"$part.cells" || : >"$work/unread"; } &
 done
 wait
 [ ! -e "$work/unread" ] || die 1 "$run: a scores.json cannot be read; make sweep makes it anew"
@@ -46,12 +65,12 @@ jq -L mk -n -r -f mk/index.jq --slurpfile statuses "$work/statuses" --slurpfile 
     die 1 "$run: a status.json cannot be read; make sweep makes it anew"
 folder="$work" awk '/^\036/ { out = ENVIRON["folder"] "/" substr($0, 2); next } { print >out }' "$work/all" &&
     data="$work/data" awk -f mk/page/build.awk mk/page/page.html >"$work/index.html" || die 1 "$run: the page cannot be made"
-set --
+# Where they lie may hold a =.
+case $run in /*) at=$run ;; *) at=$PWD/$run ;; esac
+set -- "$(realpath "$BIN/file-put")"
 for file in $files; do
-    set -- "$@" "$work/$file=$run/$file"
+    set -- "$@" "$file=$at/$file"
 done
-"$BIN/file-put" "$@" || exit 1
-# shellcheck disable=SC2086
-{ echo "$TOP_K" && (cd "$run" && sha256sum $files); } >"$work/stamp" || die 1 "$run: cannot be read"
+(cd "$work" && exec "$@") || exit 1
+made >"$work/stamp" || die 1 "$run: cannot be read"
 put "$stamp" <"$work/stamp"
-touch -r "$work/began" "$stamp"

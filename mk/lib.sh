@@ -8,6 +8,11 @@ export LC_ALL
 umask 022
 tab=$(printf '\t')
 
+# A user's ~/.jq is not read: it may redefine what these programs call.
+jq() {
+    HOME=/dev/null command jq "$@"
+}
+
 die() { # STATUS MESSAGE...
     status=$1
     shift
@@ -69,14 +74,18 @@ remove() { # PATH...
     done
 }
 
-# Runs COMMAND; its status. A signal that comes meanwhile is passed on to it, and ends this script as soon as it has ended:
+# Runs COMMAND, which reads from descriptor 6 where a feeder writes to it; its status. A signal that comes meanwhile is passed on to it, and ends this script as soon as it has ended:
 # a shell that simply waited would go on until then, and a shell that simply died would leave it running.
 interruptible() { # COMMAND...
     child=
     trap 'stop 130' INT
     trap 'stop 143' TERM
     trap 'stop 129' HUP
-    "$@" &
+    if [ -n "$feeder" ]; then
+        "$@" <&6 6<&- &
+    else
+        "$@" &
+    fi
     child=$!
     wait "$child"
     child_status=$?

@@ -22,6 +22,7 @@ scratch=
 trap 'at_exit' EXIT
 trap 'exit 130' INT
 trap 'exit 143' TERM HUP
+trap 'exit 141' PIPE
 
 # One sweep at a time in a run. The kernel's lock of RUN/lock passes on to every process that the sweep starts, and falls with
 # the last of them, however they end; what the file says only tells others who that is.
@@ -67,7 +68,7 @@ count() {
 
 summary() {
     note "page: $RUN/index.html"
-    printf '%d ok, %d unsupported, %d failed: %s\n' "$@" "$RUN/sweep_index.json"
+    printf '%d ok, %d unsupported, %d failed: %s\n' "$@" "$RUN/sweep_index.json" || die 1 "standard output: cannot be written"
 }
 
 # The run of these settings: its folder and the kind of its device, or with --find, JSON.

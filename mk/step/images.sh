@@ -11,25 +11,27 @@ prepare_images() { # OUTPUT COMMAND...
         --threads "$CORES" $tee -o "$output"
 }
 
-# Images for the tool that run_tool runs next, which reads them from $feed as they are decoded. OUTPUT: a file that gets them too,
-# or - for none.
+# Images for the tool that run_tool runs next, which reads them from its standard input as they are decoded. OUTPUT: a file that
+# gets them too, or - for none.
 feed_images() { # OUTPUT
     feed=$TMPDIR/$$.images
-    mkfifo "$feed" || exit 1
+    # A pipe that no name leads to: 6 is its reader, 5 its writer, and each ends when the other does.
+    mkfifo "$feed" && exec 4<>"$feed" 6<"$feed" 5>"$feed" 4>&- || exit 1
+    rm -f "$feed"
     prepare_images "$1" start_feeder
+    exec 5>&-
     trap 'kill "$feeder" 2>/dev/null' EXIT
 }
 
 start_feeder() { # COMMAND...
     show "$@"
-    "$@" >"$feed" 2>"$feed.err" &
+    "$@" >&5 2>"$feed.err" 5>&- 6<&- &
     feeder=$!
 }
 
 # Whether all images were sent, or none was waiting to be; why not, in $feed.err.
 end_feed() {
-    # It waits for a reader where the tool never came to be one.
-    : <>"$feed"
+    exec 6<&-
     wait "$feeder"
     feed_status=$?
     trap - EXIT

@@ -4,7 +4,7 @@
 # make sweep says it, once.
 room "$TMPDIR" || exit 0
 
-# quiet=1: only the words of failures; feeder: images.sh's, whose process sends the tool its images by the pipe feed.
+# quiet=1: only the words of failures; feeder: images.sh's, whose process sends the tool its images.
 quiet='' feed='' feeder=''
 
 # Runs COMMAND, which makes RESULT, and shows its words (with quiet=1, only those of a failure); sweep.sh's board, if there is
@@ -28,7 +28,7 @@ run_tool() { # LABEL ERR RESULT COMMAND...
         status=$?
     fi
     # A tool whose images stopped coming cannot know why.
-    [ -z "$feeder" ] || interrupted || end_feed || ! grep -qF "$feed:" "$heard" || cat "$feed.err" >"$heard"
+    [ -z "$feeder" ] || interrupted || end_feed || ! grep -q 'standard input' "$heard" || cat "$feed.err" >"$heard"
     [ -n "$quiet" ] && [ "$status" -eq 0 ] || cat "$heard" >&2
     if interrupted; then
         rm -f "$heard"

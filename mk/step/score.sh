@@ -46,7 +46,7 @@ else
     # LAUNCHER and the cells are lists of words: names hold no spaces.
     # shellcheck disable=SC2086
     run_tool "$label" "$pass" /dev/null $LAUNCHER "$BIN/sens-score" --model "$checkpoint" --sha256 "$sum" --name "$model" \
-        --calib "${feed:-$calib}" ${amax:+--amax "$amax"} --score-size "$SCORE_SIZE" \
+        --calib "$([ -n "$feed" ] && echo - || echo "$calib")" ${amax:+--amax "$amax"} --score-size "$SCORE_SIZE" \
         --batch-size "$BATCH_SIZE" --device "$DEVICE" --threads "$THREADS" --state "$RUN/work/state/$model" $demonstration $cells
 fi
 

@@ -4,7 +4,7 @@
 . tests/sandbox.sh
 REAL_BIN=$here/${BUILD:-build}/bin
 export REAL_BIN
-unset FAKE_SLEEP FAKE_FAIL FAKE_DIE FAKE_UNSOLVABLE FAKE_FAIL_CALIB FAKE_SIGNAL
+unset FAKE_SLEEP FAKE_FAIL FAKE_DIE FAKE_UNSOLVABLE FAKE_FAIL_CALIB FAKE_SIGNAL FAKE_KILL
 mkdir -p models calib/models lists/images
 i=10
 while [ $i -lt 22 ]; do

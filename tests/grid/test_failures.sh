@@ -87,10 +87,94 @@ forget
 small sweep
 equal "without its intermediates a finished run stays finished" "$(calls sens-score) $(last_line)" "0 6 ok, 2 unsupported, 0 failed: sweep_index.json"
 
+# Cells that were copied in from a run of other settings are not this run's.
+small sweep TIMESTAMP=there IMGSZ=320
+runs=${run%/*}
+small sweep TIMESTAMP=here
+rm -r $runs/here/outputs/a/int8-int8/per_layer
+cp -a $runs/there/outputs/a/int8-int8/per_layer $runs/here/outputs/a/int8-int8/
+small plan TIMESTAMP=here
+equal "copied-in cells of another image size are to do" "$(grep '^a/int8-int8/per_layer ' out | tr -s ' ')" \
+    "a/int8-int8/per_layer to do (scores of other settings: its imgsz is 320, the run's is 640)"
+for change in batch_size=2 scoring_revision=3 device='"cuda"' model='"b"' 'digests={"checkpoint": "0"}'; do
+    jq -c ".${change%%=*} = ${change#*=}" $runs/there/outputs/a/int8-int8/per_layer/scores.json | jq 'del(.imgsz)' >altered.json
+    cp altered.json $runs/here/outputs/a/int8-int8/per_layer/scores.json
+    jq --arg sum "$(sha256sum <altered.json | cut -c1-64)" '.files["scores.json"] = $sum' $runs/there/outputs/a/int8-int8/per_layer/status.json \
+        >$runs/here/outputs/a/int8-int8/per_layer/status.json
+    small plan TIMESTAMP=here
+    ok "and those of another ${change%%=*}" grep -q '^a/int8-int8/per_layer *to do (scores of other settings: its \|^a/int8-int8/per_layer *to do (scores of another cell)\|^a/int8-int8/per_layer *to do (another checkpoint)' out
+done
+small sweep TIMESTAMP=here
+equal "they are made anew" "$(jq .imgsz $runs/here/outputs/a/int8-int8/per_layer/scores.json) $(last_line)" "640 6 ok, 2 unsupported, 0 failed: sweep_index.json"
+
+# Logs and grid.mk that are lost come again; a record that is broken is named, and the rest goes on.
+rm $runs/here/logs/a/int8-int8/per_layer.log $runs/here/logs/a/fp4-int8/per_channel.log $runs/here/grid.mk
+forget
+small sweep TIMESTAMP=here
+equal "lost logs and grid.mk are made again, and nothing else" "$(ls $runs/here/logs/a/int8-int8/per_layer.log $runs/here/logs/a/fp4-int8/per_channel.log $runs/here/grid.mk | wc -l) $(wc -l <"$FAKE_LOG")" "3 0"
+jq '.status = "failed" | .error = 7' $runs/here/outputs/a/int8-int8/per_layer/status.json >broken.json
+cp broken.json $runs/here/outputs/a/int8-int8/per_layer/status.json
+small index TIMESTAMP=here
+equal "a status.json whose error is a number is named, and left out of the index" \
+    "$status $(grep -c 'here/outputs/a/int8-int8/per_layer/status.json: cannot be read' err) $(last_line)" "0 1 5 ok, 2 unsupported, 0 failed: sweep_index.json"
+small sweep TIMESTAMP=here
+equal "and its cell is made anew" "$status $(last_line)" "0 6 ok, 2 unsupported, 0 failed: sweep_index.json"
+
+# The index goes by names and digests, through symbolic links.
+sums() { sha256sum <$runs/here/sweep_index.json; }
+sums >before
+mv $runs/here/outputs/a elsewhere-a && ln -s "$PWD/elsewhere-a" $runs/here/outputs/a
+small index TIMESTAMP=here
+equal "a symbolic link to a model's folder" "$status $(last_line)" "0 6 ok, 2 unsupported, 0 failed: sweep_index.json"
+mv elsewhere-a/int8-int8/per_layer lost
+small index TIMESTAMP=here
+equal "a cell that is gone" "$(last_line)" "5 ok, 2 unsupported, 0 failed: sweep_index.json"
+cp -a lost elsewhere-a/int8-int8/per_layer
+touch -d 2001-01-01 elsewhere-a/int8-int8/per_layer/status.json
+small index TIMESTAMP=here
+equal "one that is back, with an old time stamp" "$(last_line)$(sums | cmp - before)" "6 ok, 2 unsupported, 0 failed: sweep_index.json"
+(flock 9 && sleep 1) 9<$runs/here &
+began=$(date +%s%N)
+small index TIMESTAMP=here
+ok "one index at a time" [ $((($(date +%s%N) - began) / 1000000)) -gt 500 ]
+wait
+
+# A user's ~/.jq, and a standard output that takes no more.
+mkdir home && echo 'def tojson: "hacked"; def length: 7; def sort_by(f): reverse;' >home/.jq
+cp $runs/here/sweep_index.csv csv
+rm $runs/here/sweep_index.csv $runs/here/work/index
+HOME=$PWD/home make index BIN=tests/grid/fake-bin IMAGE_LIST=lists/list.txt CALIB_IMAGES=12 SCORE_SIZE=4 TIMESTAMP=here >out 2>err
+equal "no jq reads ~/.jq" "$? $(sums | cmp - before)$(cmp csv $runs/here/sweep_index.csv)" "0 "
+make sweep BIN=tests/grid/fake-bin IMAGE_LIST=lists/list.txt CALIB_IMAGES=12 SCORE_SIZE=4 TIMESTAMP=here MODELS=a WEIGHT_DTYPES=int8 ACT_DTYPES=int8 >/dev/full 2>err
+equal "make sweep >/dev/full fails" "$? $(grep -c 'standard output: cannot be written' err)" "2 1"
+# Two goals side by side; nobody reads.
+mk sweep cell -j2 TIMESTAMP=both MODELS=a MODEL=b W=int8 A=int8 G=per_layer
+grep -c 'is a variable of make cell\|in use' err >said
+equal "sweep and cell in one call with -j2" "$status $(cat said)" "0 0"
+mkdir temporary
+for goal in plan sweep; do
+    TMPDIR=$PWD/temporary make $goal BIN=tests/grid/fake-bin IMAGE_LIST=lists/list.txt CALIB_IMAGES=12 SCORE_SIZE=4 MODELS='a b' TIMESTAMP=unread 2>&1 | true
+    i=0
+    while [ $i -lt 50 ] && [ -e $runs/unread/work/scratch ]; do sleep 0.1; i=$((i + 1)); done
+    equal "make $goal 2>&1 | true leaves nothing" "$(ls temporary)$([ ! -e $runs/unread ] || find $runs/unread/work -name 'scratch*')" ""
+done
+
 FAKE_FAIL_CALIB=1
 export FAKE_FAIL_CALIB
 small sweep NEW=1
 equal "an image that cannot be decoded" "$status $(last_line)" "2 0 ok, 2 unsupported, 6 failed: sweep_index.json"
 equal "is said once" "$(grep -c '^calib-prep: a.jpg: truncated' err)" 1
 ok "and is each cell's reason" [ "$(grep -c '"error": "calib-prep: a.jpg: truncated"' $run/failures.json)" -eq 6 ]
+unset FAKE_FAIL_CALIB
+
+# Who sends the images, and who reads them, may be killed before either has begun.
+for FAKE_KILL in calib-prep calib-stats; do
+    export FAKE_KILL
+    timeout -k 1 30 make sweep BIN=tests/grid/fake-bin IMAGE_LIST=lists/list.txt CALIB_IMAGES=12 SCORE_SIZE=4 NEW=1 MODELS=a WEIGHT_DTYPES=int8 ACT_DTYPES=int8 >out 2>err
+    equal "$FAKE_KILL is killed at once: nothing hangs" "$? $(last_line)" "2 0 ok, 0 unsupported, 2 failed: sweep_index.json"
+    ok "which is the reason" grep -q "\"error\": \"$FAKE_KILL was killed by signal 9" $run/failures.json
+done
+unset FAKE_KILL
+mk sweep MODELS=a WEIGHT_DTYPES=int8 ACT_DTYPES=int8
+equal "and the next sweep goes on" "$status $(last_line)" "0 2 ok, 0 unsupported, 0 failed: sweep_index.json"
 exit $failed

@@ -155,13 +155,13 @@ mk plan MODELS=a WEIGHT_DTYPES=fp4 ACT_DTYPES=int8
 ok "in the plan neither" sh -c "! grep -q -e '$esc' -e '$csi' out && grep -q 'per_layer *failed (x' out"
 
 # --- folders: the repository's and that of temporary files
-odd="it's \$(touch canary) \"x\" \`touch canary\` \\n é #%&;|<b>"
-mkdir "$odd" "$odd/tmp files"
+odd="a=b it's \$(touch canary) \"x\" \`touch canary\` \\n é #%&;|<b>"
+mkdir "$odd" "$odd/tmp = files"
 ln -s "$here/Makefile" "$here/mk" "$here/src" "$here/tools" "$here/tests" "$sandbox/models" "$sandbox/lists" "$odd/"
-(cd "$odd" && TMPDIR="$PWD/tmp files" make sweep BIN=tests/grid/fake-bin IMAGE_LIST=lists/list.txt CALIB_IMAGES=12 MODELS=a WEIGHT_DTYPES='int8 fp4' \
+(cd "$odd" && TMPDIR="$PWD/tmp = files" make sweep BIN=tests/grid/fake-bin IMAGE_LIST=lists/list.txt CALIB_IMAGES=12 MODELS=a WEIGHT_DTYPES='int8 fp4' \
     ACT_DTYPES=int8) >out 2>err
 equal "in a folder of such a name, with such a TMPDIR" "$? $(last_line)" "0 3 ok, 1 unsupported, 0 failed: sweep_index.json"
-equal "nothing is left in TMPDIR" "$(ls -A "$odd/tmp files")" ""
+equal "nothing is left in TMPDIR" "$(ls -A "$odd/tmp = files")" ""
 ok "no canary" no_canary
 
 # --- names of layers, through the real tools to every artifact

@@ -44,6 +44,11 @@ ok "and the others their cells" of_its_file
 echo "checkpoint x/other" >x/other.pth
 own x/other.pth
 equal "a file of the other suffix is called alike" "$status $(held | tr ' ' '\n' | grep other)" "0 other=x/other.pth"
+run=tmp/yolo10_layer_sensitivity_sweep/spelled
+forget
+mk sweep TIMESTAMP=spelled MODELS='models/a.pt a ./models/a.pt x/../models/a.pt' WEIGHT_DTYPES=int8 ACT_DTYPES=int8 GRANULARITIES=per_layer
+equal "one checkpoint under several spellings is scored once" "$(calls sens-score) $(last_line) $(held)" \
+    "1 1 ok, 0 unsupported, 0 failed: sweep_index.json a=models/a.pt "
 own a x/a.pt
 equal "a file that is not there is one line, without advice on official models" "$(grep -c 'MODELS: x/a.pt: no such checkpoint; the nearest: x/best.pt' err)" 1
 exit $failed

@@ -7,6 +7,8 @@ export LC_ALL
 tool=${0##*/}
 
 log() {
+    # FAKE_KILL: a tool that is killed as soon as it begins.
+    if [ "$FAKE_KILL" = "$tool" ]; then kill -KILL $$; fi
     [ -z "$FAKE_LOG" ] || printf '%s %s\n' "$tool" "$*" >>"$FAKE_LOG"
 }
 
