@@ -203,8 +203,9 @@ int module_check_forward(const struct module *m, struct err *err) {
     const struct pt_value *forward = pt_attr(m->v, "forward");
     const char *method = pt_str(pt_item(pt_args(forward), 1));
     if (forward)
-        return err_set(err, ERR_UNSUPPORTED,
-                       "%s: its forward method was replaced by %s; score the checkpoint that training saved",
-                       path, method ? method : pt_describe(forward));
+        return err_set(err, ERR_UNSUPPORTED, "%s: %s %s; score the checkpoint that training saved", path,
+                       method && strcmp(method, "forward_fuse") == 0 ? "it is fused, its forward method is"
+                                                                     : "its forward method was replaced by",
+                       method ? method : pt_describe(forward));
     return 0;
 }

@@ -45,25 +45,6 @@ static int no_model(const struct pt_value *v, struct err *err) {
                    pt_describe(v));
 }
 
-static bool is_of(const struct pt_value *v, const char *package) {
-    const char *class = pt_class(v);
-    return class && strncmp(class, package, strlen(package)) == 0;
-}
-
-/* The module that v wraps, or NULL: of DataParallel, DistributedDataParallel and AveragedModel, of torch.compile in its
- * two ways of saving, and of a saved YOLO object. The `model` inside a detector is a Sequential, with no more of them in
- * it. */
-static const struct pt_value *wrapped(const struct pt_value *v) {
-    if (is_of(v, "torch.nn.parallel.") || is_of(v, "torch.optim.swa_utils."))
-        return pt_child(v, "module");
-    if (is_of(v, "torch._dynamo."))
-        return pt_is_module(v) ? pt_child(v, "_orig_mod") : pt_item(pt_args(v), 0);
-    const struct pt_value *inner = pt_child(v, "model");
-    if (!inner)
-        inner = pt_attr(v, "model");
-    return pt_is_module(inner) && (pt_child(inner, "model") || pt_child(inner, "module")) ? inner : NULL;
-}
-
 static int find_root(struct checkpoint *c, struct err *err) {
     const struct pt_value *whole = pickle_root(c->pickle), *v = NULL;
     static const char *const entries[] = {"ema", "model"};
@@ -78,9 +59,7 @@ static int find_root(struct checkpoint *c, struct err *err) {
     }
     if (pt_kind(v) == PT_NONE)
         return no_model(whole, err);
-    /* Saved one in the other at the most: YOLO, compiled, parallel. */
-    for (int layers = 0; layers < 4 && wrapped(v); layers++)
-        v = wrapped(v);
+    v = pt_module_unwrap(v);
     if (!pt_is_module(v))
         return no_model(v, err);
     c->root = v;

@@ -57,6 +57,32 @@ const struct pt_value *pt_buffer(const struct pt_value *m, const char *name) {
     return or_null(pt_dict_get(pt_attr(m, "_buffers"), name));
 }
 
+static bool is_of(const struct pt_value *v, const char *package) {
+    const char *class = pt_class(v);
+    return class && strncmp(class, package, strlen(package)) == 0;
+}
+
+/* The module that v wraps, or NULL: of DataParallel, DistributedDataParallel and AveragedModel, of torch.compile in its
+ * two ways of saving, and of a saved YOLO object. The `model` inside a detector is a Sequential, with no more of them in
+ * it. */
+static const struct pt_value *wrapped(const struct pt_value *v) {
+    if (is_of(v, "torch.nn.parallel.") || is_of(v, "torch.optim.swa_utils."))
+        return pt_child(v, "module");
+    if (is_of(v, "torch._dynamo."))
+        return pt_is_module(v) ? pt_child(v, "_orig_mod") : pt_item(pt_args(v), 0);
+    const struct pt_value *inner = pt_child(v, "model");
+    if (!inner)
+        inner = pt_attr(v, "model");
+    return pt_is_module(inner) && (pt_child(inner, "model") || pt_child(inner, "module")) ? inner : NULL;
+}
+
+const struct pt_value *pt_module_unwrap(const struct pt_value *v) {
+    const struct pt_value *inner;
+    for (int layers = 0; layers < PT_MODULE_WRAPS && (inner = wrapped(v)); layers++)
+        v = inner;
+    return v;
+}
+
 /* torch's rule, no empty name and no dot in it, and one line of readable text. */
 static bool is_name(const char *name) {
     if (!name || !*name || strlen(name) > 100)

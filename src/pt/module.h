@@ -20,10 +20,15 @@
 enum {
     PT_MODULE_DEPTH = 64,
     PT_MODULE_PATHS = 100000,
+    PT_MODULE_WRAPS = 4, /* a YOLO object, compiled, parallel, averaged */
 };
 
 /* Whether v is an object with nn.Module's _modules, _parameters and _buffers. */
 bool pt_is_module(const struct pt_value *v);
+
+/* The model in what wraps it, PT_MODULE_WRAPS deep at most: DataParallel, DistributedDataParallel, AveragedModel,
+ * torch.compile's OptimizedModule, a saved YOLO object; v itself, module or not, if it is none of these. */
+const struct pt_value *pt_module_unwrap(const struct pt_value *v);
 
 /* Number of children, those that are None included. */
 size_t pt_children(const struct pt_value *m);

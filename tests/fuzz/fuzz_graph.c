@@ -36,10 +36,8 @@ static cJSON *through_pickle(const uint8_t *edits, size_t n, bool write, struct 
     cJSON *json = NULL;
     fuzz_judge(pickle_read(bytes.p, bytes.n, archive, MEMORY, &pickle, err), err);
     buf_free(&bytes);
-    struct pt_value *root = pickle ? (struct pt_value *)pt_dict_get(pickle_root(pickle), "model") : NULL;
-    const struct pt_value *inner = pt_child(root, "model");
-    if (pt_is_module(inner) && pt_child(inner, "model"))
-        root = (struct pt_value *)inner;
+    const struct pt_value *model = pickle ? pt_dict_get(pickle_root(pickle), "model") : NULL;
+    struct pt_value *root = (struct pt_value *)pt_module_unwrap(model);
     if (pt_is_module(root)) {
         const int bad = pt_module_check(root, ENTRIES, err);
         fuzz_judge(bad, err);
