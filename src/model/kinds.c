@@ -233,6 +233,17 @@ static int c2f(struct builder *b, const struct module *m, const int *in, int n_i
     return builder_child(b, m, "cv2", v, out, err);
 }
 
+/* cv1 and m, beside cv2; both concatenated through cv3. */
+static int c3(struct builder *b, const struct module *m, const int *in, int n_in, int *out, struct err *err) {
+    (void)n_in;
+    int sides[2] = {in[0], in[0]}, v;
+    if (one_child(m, "cv1", b, &sides[0], err) || one_child(m, "m", b, &sides[0], err) ||
+        one_child(m, "cv2", b, &sides[1], err) ||
+        builder_add(b, (struct op){.kind = OP_CONCAT}, sides, 2, &v, err))
+        return -1;
+    return builder_child(b, m, "cv3", v, out, err);
+}
+
 static int sc_down(struct builder *b, const struct module *m, const int *in, int n_in, int *out,
                    struct err *err) {
     (void)n_in;
@@ -304,6 +315,7 @@ static const struct kind {
     {"block.Bottleneck", bottleneck, "cv1 cv2"},
     {"block.C2f", c2f, "cv1 cv2 m"},
     {"block.C2fCIB", c2f, "cv1 cv2 m"},
+    {"block.C3", c3, "cv1 cv2 cv3 m"},
     {"block.CIB", cib, "cv1"},
     {"block.RepVGGDW", rep_vgg_dw, "conv conv1 act"},
     {"block.SCDown", sc_down, "cv1 cv2"},

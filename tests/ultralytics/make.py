@@ -137,6 +137,10 @@ def own(folder):
     wide = yaml_model_load(os.path.join(MODELS, n))
     wide["scales"]["n"] = [0.67, 0.375, 512]
     keep(folder, "multiples", as_trained(model(wide, 3)))
+    c3 = yaml_model_load(os.path.join(MODELS, n))
+    for part in "backbone", "head":
+        c3[part] = [[at, times, "C3" if kind == "C2f" else kind, args] for at, times, kind, args in c3[part]]
+    keep(folder, "C3", as_trained(model(c3, 3)))
     fused = model(n, 3).eval()
     fused.fuse(verbose=False)
     keep(folder, "fused", as_trained(fused, "model"), refused="model.0: it is fused")
