@@ -70,40 +70,13 @@ static void floats_of_row(enum pt_dtype dtype, const unsigned char *p, int64_t s
     }
 }
 
-static void ints_of_row(enum pt_dtype dtype, const unsigned char *p, int64_t step, int64_t n, int64_t *out) {
-    switch (dtype) {
-    case PT_UINT8:
-        EACH(uint8_t, v);
-    case PT_INT8:
-        EACH(int8_t, v);
-    case PT_UINT16:
-        EACH(uint16_t, v);
-    case PT_INT16:
-        EACH(int16_t, v);
-    case PT_UINT32:
-        EACH(uint32_t, v);
-    case PT_INT32:
-        EACH(int32_t, v);
-    case PT_UINT64: /* above INT64_MAX: negative, which the caller refuses */
-    case PT_INT64:
-        EACH(int64_t, v);
-    case PT_BOOL8:
-        EACH(uint8_t, v != 0);
-    default:
-        break;
-    }
-}
-
-/* Converts all elements, row by row; one of floats and ints is NULL. bytes: the storage. */
-static void convert(const struct pt_tensor *t, const unsigned char *bytes, float *floats, int64_t *ints) {
+/* Converts all elements, row by row. bytes: the storage. */
+static void convert(const struct pt_tensor *t, const unsigned char *bytes, float *floats) {
     int64_t at[PT_DIMS] = {0}, first = t->offset;
     int64_t row = t->dims ? t->size[t->dims - 1] : 1, step = t->dims ? t->stride[t->dims - 1] : 1;
     int64_t unit = (int64_t)pt_dtype_size(t->dtype);
     for (int64_t done = 0; done < t->numel; done += row) {
-        if (floats)
-            floats_of_row(t->dtype, bytes + first * unit, step * unit, row, floats + done);
-        else
-            ints_of_row(t->dtype, bytes + first * unit, step * unit, row, ints + done);
+        floats_of_row(t->dtype, bytes + first * unit, step * unit, row, floats + done);
         for (int d = t->dims - 2; d >= 0; d--) {
             first += t->stride[d];
             if (++at[d] < t->size[d])
@@ -114,10 +87,9 @@ static void convert(const struct pt_tensor *t, const unsigned char *bytes, float
     }
 }
 
-static int read_elements(const struct pt_value *v, float **floats, int64_t **ints, struct err *err) {
+int pt_tensor_floats(const struct pt_value *v, float **out, struct err *err) {
     const struct pt_tensor *t = pt_tensor(v);
     const void *bytes;
-    void *out = NULL;
     if (!t)
         return err_set(err, ERR_FAILED, "%s is not a tensor that can be read", pt_describe(v));
     if (t->dtype == PT_OTHER)
@@ -126,39 +98,25 @@ static int read_elements(const struct pt_value *v, float **floats, int64_t **int
     if (archive_load(s->archive, s->entry, &bytes, err) ||
         archive_charge(s->archive, (uint64_t)t->numel, err))
         return -1;
-    if (!(out = calloc((size_t)t->numel + 1, floats ? sizeof **floats : sizeof **ints)))
+    float *floats = calloc((size_t)t->numel + 1, sizeof *floats);
+    if (!floats)
         return err_nomem(err);
-    convert(t, bytes, floats ? out : NULL, floats ? NULL : out);
-    if (floats)
-        *floats = out;
-    else
-        *ints = out;
+    convert(t, bytes, floats);
+    *out = floats;
     return 0;
 }
 
-int pt_tensor_floats(const struct pt_value *v, float **out, struct err *err) {
-    return read_elements(v, out, NULL, err);
-}
-
-int pt_tensor_ints(const struct pt_value *v, int64_t **out, struct err *err) {
-    const struct pt_tensor *t = pt_tensor(v);
-    int64_t *ints = NULL;
-    if (t && t->dtype <= PT_FLOAT64)
-        return err_set(err, ERR_FAILED, "a tensor of %s holds no integers", t->dtype_name);
-    if (read_elements(v, NULL, &ints, err))
-        return -1;
-    for (int64_t i = 0; t->dtype == PT_UINT64 && i < t->numel; i++)
-        if (ints[i] < 0) {
-            free(ints);
-            return err_set(err, ERR_FAILED, "a tensor of uint64 holds a number above 2^63 - 1");
-        }
-    *out = ints;
-    return 0;
+/* The integer of a dtype that is one, or a bool's 0 or 1; a uint64 above INT64_MAX is negative. */
+static int64_t integer(enum pt_dtype dtype, const void *bytes) {
+    const bool is_signed = dtype == PT_INT8 || dtype == PT_INT16 || dtype == PT_INT32;
+    const size_t size = pt_dtype_size(dtype), unused = 64 - 8 * size;
+    uint64_t bits = 0;
+    memcpy(&bits, bytes, size);
+    return is_signed ? (int64_t)(bits << unused) >> unused : (int64_t)bits;
 }
 
 void pt_make_number(enum pt_dtype dtype, const void *bytes, struct pt_value *out) {
     float single = 0;
-    int64_t n = 0;
     if (dtype == PT_FLOAT64) {
         out->kind = PT_FLOAT;
         memcpy(&out->real, bytes, sizeof out->real);
@@ -167,7 +125,7 @@ void pt_make_number(enum pt_dtype dtype, const void *bytes, struct pt_value *out
         out->kind = PT_FLOAT;
         out->real = (double)single;
     } else {
-        ints_of_row(dtype, bytes, 0, 1, &n);
+        int64_t n = integer(dtype, bytes);
         out->kind = dtype == PT_BOOL8 ? PT_BOOL : dtype == PT_UINT64 && n < 0 ? PT_BIGINT : PT_INT;
         if (dtype == PT_BOOL8)
             out->truth = n != 0;

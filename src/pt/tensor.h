@@ -1,4 +1,4 @@
-/* Tensors of a checkpoint: what they are, and their elements as float or int64_t in row-major order.
+/* Tensors of a checkpoint: what they are, and their elements as float in row-major order.
  *
  *     const struct pt_tensor *t = pt_tensor(pt_param(conv, "weight"));
  *     float *w = NULL;                                                  // t->numel floats
@@ -51,10 +51,6 @@ const struct pt_tensor *pt_tensor(const struct pt_value *v);
  * through this checkpoint exceed its file's size more than PT_READ_FACTOR times (expanded tensors in a
  * hostile file); ERR_UNSUPPORTED for PT_OTHER. */
 int pt_tensor_floats(const struct pt_value *v, float **out, struct err *err);
-
-/* The same as int64_t, for integer and bool dtypes; ERR_FAILED for others and for a uint64 above INT64_MAX.
- */
-int pt_tensor_ints(const struct pt_value *v, int64_t **out, struct err *err);
 
 /* pt_tensor_floats if the shape is exactly size[0..dims-1]; otherwise ERR_FAILED with both shapes. */
 int pt_tensor_shaped(const struct pt_value *v, int dims, const int64_t *size, float **out, struct err *err);

@@ -97,20 +97,42 @@ static void test_all_halves(void) {
     checkpoint_free(&c);
 }
 
-static void test_ints(void) {
-    static const int64_t longs[] = {INT64_MIN, INT64_MAX};
-    static const uint64_t ulongs[] = {UINT64_MAX, 3};
-    int64_t *got = NULL, two[] = {2};
-    struct checkpoint *c = one_tensor("LongStorage", longs, 16, 2, 0, 1, two, NULL);
-    CHECK(c && pt_tensor_ints(weight_of(c), &got, &err) == 0 && memcmp(got, longs, sizeof longs) == 0,
-          "int64 as integers");
-    free(got);
+/* A tensor without dimensions is the number in it; no other tensor is one. */
+static void test_number(void) {
+    static const int64_t longs[] = {7, -80};
+    static const double doubles[] = {0.1, NAN};
+    struct checkpoint *c = one_tensor("LongStorage", longs, 16, 2, 1, 0, NULL, NULL);
+    int64_t n = 0;
+    double x = 0;
+    bool truth = false;
+    CHECK(pt_int(weight_of(c), -80, 0, &n, &err) == 0 && n == -80, "an int64 at an offset %s", err.msg);
+    CHECK(pt_int(weight_of(c), 0, 80, &n, &err) == -1, "out of range: %s", err.msg);
     checkpoint_free(&c);
-    c = one_tensor("UInt64Storage", ulongs, 16, 2, 0, 1, two, NULL);
-    CHECK(c && pt_tensor_ints(weight_of(c), &got, &err) == -1, "%s", err.msg);
+    c = one_tensor("ShortStorage", "\xfe\xff", 2, 1, 0, 0, NULL, NULL);
+    CHECK(pt_int(weight_of(c), -2, 0, &n, &err) == 0 && n == -2, "an int16");
     checkpoint_free(&c);
-    c = one_tensor("FloatStorage", longs, 16, 4, 0, 1, two, NULL);
-    CHECK(c && pt_tensor_ints(weight_of(c), &got, &err) == -1, "%s", err.msg);
+    c = one_tensor("UInt16Storage", "\xfe\xff", 2, 1, 0, 0, NULL, NULL);
+    CHECK(pt_int(weight_of(c), 0, 65535, &n, &err) == 0 && n == 65534, "a uint16");
+    checkpoint_free(&c);
+    c = one_tensor("UInt64Storage", "\xfe\xff\xff\xff\xff\xff\xff\xff", 8, 1, 0, 0, NULL, NULL);
+    CHECK(pt_int(weight_of(c), INT64_MIN, INT64_MAX, &n, &err) == -1, "a uint64 above INT64_MAX: %s",
+          err.msg);
+    checkpoint_free(&c);
+    c = one_tensor("DoubleStorage", doubles, 16, 2, 0, 0, NULL, NULL);
+    CHECK(pt_real(weight_of(c), &x, &err) == 0 && x == 0.1, "a float64, exactly");
+    CHECK(pt_int(weight_of(c), 0, 1, &n, &err) == -1, "is no integer: %s", err.msg);
+    checkpoint_free(&c);
+    c = one_tensor("DoubleStorage", doubles, 16, 2, 1, 0, NULL, NULL);
+    CHECK(pt_real(weight_of(c), &x, &err) == -1, "NaN: %s", err.msg);
+    checkpoint_free(&c);
+    c = one_tensor("BoolStorage", "\1", 1, 1, 0, 0, NULL, NULL);
+    CHECK(pt_bool(weight_of(c), &truth, &err) == 0 && truth, "a bool");
+    checkpoint_free(&c);
+    c = one_tensor("LongStorage", longs, 16, 2, 0, 1, (int64_t[]){1}, NULL);
+    CHECK(pt_int(weight_of(c), 0, 80, &n, &err) == -1, "one dimension: %s", err.msg);
+    checkpoint_free(&c);
+    c = one_tensor("ComplexFloatStorage", longs, 16, 2, 0, 0, NULL, NULL);
+    CHECK(c && pt_real(weight_of(c), &x, &err) == -1, "complex: %s", err.msg);
     checkpoint_free(&c);
 }
 
@@ -297,7 +319,7 @@ static void test_ties(void) {
 int main(void) {
     test_dtypes();
     test_all_halves();
-    test_ints();
+    test_number();
     test_strides();
     test_out_of_bounds();
     test_budget();
