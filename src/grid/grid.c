@@ -68,24 +68,29 @@ static void add_settings(struct digest *d, const struct grid *grid) {
     digest_add(d, text, (size_t)n < sizeof text ? (size_t)n : sizeof text - 1);
 }
 
-static int set_inputs(const struct grid *grid, struct grid_cell *cell, struct err *err) {
+int grid_set_inputs(const struct grid *grid, struct grid_cell *cell, struct err *err) {
     char hex[DIGEST_HEX];
+    struct digest *d = digest_new();
+    if (!d)
+        return err_nomem(err);
+    digest_add(d, cell->model->digest, strlen(cell->model->digest));
+    digest_add(d, cell->qcfg_digest, DIGEST_HEX - 1);
+    add_settings(d, grid);
+    digest_finish(&d, hex);
+    memcpy(cell->inputs, hex, GRID_INPUTS);
+    cell->inputs[GRID_INPUTS] = '\0';
+    return 0;
+}
+
+static int digest_qcfg(struct grid_cell *cell, struct err *err) {
     cJSON *json = qcfg_to_json(&cell->qcfg);
     char *line = json ? json_line(json) : NULL;
-    struct digest *d = line ? digest_new() : NULL;
     cJSON_Delete(json);
-    if (d) {
-        digest_add(d, cell->model->digest, strlen(cell->model->digest));
-        digest_add(d, line, strlen(line));
-        add_settings(d, grid);
-        digest_finish(&d, hex);
-        memcpy(cell->inputs, hex, GRID_INPUTS);
-        cell->inputs[GRID_INPUTS] = '\0';
-        free(line);
-        return 0;
-    }
+    if (!line)
+        return err_nomem(err);
+    digest_bytes(line, strlen(line), cell->qcfg_digest);
     free(line);
-    return err_nomem(err);
+    return 0;
 }
 
 int grid_configure(const struct grid *grid, struct grid_cell *cell, struct err *err) {
@@ -99,7 +104,7 @@ int grid_configure(const struct grid *grid, struct grid_cell *cell, struct err *
                                        .effective_bits = grid->effective_bits};
     struct err why = {0};
     if (qcfg_build(&cell->qcfg, &choice, &why) == 0)
-        return set_inputs(grid, cell, err);
+        return digest_qcfg(cell, err);
     if (why.code != ERR_UNSUPPORTED) {
         *err = why;
         return -1;
@@ -137,7 +142,7 @@ int grid_put(const struct grid *grid, const char *bytes, size_t n, struct err *e
 }
 
 int grid_note_inputs(const struct grid *grid, const struct grid_cell *cell, struct err *err) {
-    char name[CELL_NAME_MAX];
-    return grid_put(grid, cell->inputs, strlen(cell->inputs), err, "work/made",
-                    cell_name_print(&cell->name, CELL_PATH, name));
+    char name[CELL_NAME_MAX], text[GRID_INPUTS + DIGEST_HEX + 2];
+    int n = snprintf(text, sizeof text, "%s %s\n", cell->inputs, cell->scores);
+    return grid_put(grid, text, (size_t)n, err, "work/made", cell_name_print(&cell->name, CELL_PATH, name));
 }

@@ -38,7 +38,9 @@ struct grid_cell {
     struct cell_name name;
     const struct grid_model *model;
     struct qcfg qcfg;
+    char qcfg_digest[DIGEST_HEX];
     char inputs[GRID_INPUTS + 1];
+    char scores[DIGEST_HEX]; /* of the run's scores.json; "": there is none */
     enum grid_state state;
     char *reason;          /* of a state that needs one, one line; or NULL */
     bool recorded, logged; /* the run holds its status.json, its log */
@@ -105,8 +107,11 @@ int grid_path(const struct grid *grid, char **path, struct err *err, const char 
 int grid_put(const struct grid *grid, const char *bytes, size_t n, struct err *err, const char *folder,
              const char *name);
 
-/* Sets the cell's configuration, or its reason and the state GRID_UNSUPPORTED, and its inputs. */
+/* Sets the cell's configuration and its digest, or its reason and the state GRID_UNSUPPORTED. */
 int grid_configure(const struct grid *grid, struct grid_cell *cell, struct err *err);
+
+/* Sets the inputs of a cell that has its configuration. */
+int grid_set_inputs(const struct grid *grid, struct grid_cell *cell, struct err *err);
 
 /* Calls one for every file of a cell that is ours, scores.json first, by its name in the cell's folder, until it
  * returns something else than 0. */
@@ -119,7 +124,7 @@ int grid_record_refusal(const struct grid *grid, const struct grid_cell *cell, s
 /* The log of a cell that was recorded as finished. */
 int grid_record_log(const struct grid *grid, const struct grid_cell *cell, struct err *err);
 
-/* Notes what a cell's scores were made from, for Make. */
+/* Notes what a cell's scores were made from, and their digest: work/made/CELL, "INPUTS DIGEST". */
 int grid_note_inputs(const struct grid *grid, const struct grid_cell *cell, struct err *err);
 
 #endif

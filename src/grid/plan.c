@@ -151,19 +151,11 @@ static int name_model(const struct grid *grid, const struct words *asked, struct
 }
 
 /* Whether a path is a file that another of those asked for is already: a name, or a path before it. */
-static bool is_again(const struct words *asked, const char *dir, size_t i) {
-    struct stat st, other;
-    if (!stem_length(asked->word[i]) || stat(asked->word[i], &st))
-        return false;
-    for (size_t k = 0; k < asked->n; k++) {
-        if (k == i || (k > i && stem_length(asked->word[k])))
-            continue;
-        char *path = locate(asked->word[k], dir);
-        bool same = path && stat(path, &other) == 0 && st.st_dev == other.st_dev && st.st_ino == other.st_ino;
-        free(path);
-        if (same)
+static bool is_again(const struct words *asked, const struct stat *files, size_t i) {
+    for (size_t k = 0; stem_length(asked->word[i]) && files[i].st_ino && k < asked->n; k++)
+        if (k != i && (k < i || !stem_length(asked->word[k])) && files[k].st_dev == files[i].st_dev &&
+            files[k].st_ino == files[i].st_ino)
             return true;
-    }
     return false;
 }
 
@@ -178,19 +170,30 @@ static int find_models(struct grid *grid, const struct grid_filters *f, struct e
     struct words asked;
     int ret = split(&asked, f->models, err);
     size_t n = 0;
-    if (!ret && !(grid->models = calloc(asked.n + 1, sizeof *grid->models)))
+    struct stat *files = ret ? NULL : calloc(asked.n + 1, sizeof *files);
+    char **paths = ret ? NULL : calloc(asked.n + 1, sizeof *paths);
+    if (!ret && (!files || !paths || !(grid->models = calloc(asked.n + 1, sizeof *grid->models))))
         ret = err_nomem(err);
+    for (size_t i = 0; !ret && i < asked.n; i++)
+        if (!(paths[i] = locate(asked.word[i], f->model_dir)))
+            ret = err_nomem(err);
+        else if (stat(paths[i], &files[i]))
+            files[i].st_ino = 0;
     for (size_t i = 0; !ret && i < asked.n; i++) {
-        if (is_again(&asked, f->model_dir, i))
+        if (is_again(&asked, files, i))
             continue;
         struct grid_model *m = &grid->models[n++];
         grid->n_models = n;
-        if (!(m->path = locate(asked.word[i], f->model_dir)))
-            ret = err_nomem(err);
-        else if (!stem_length(asked.word[i]) &&
-                 snprintf(m->name, sizeof m->name, "%s", asked.word[i]) >= CELL_MODEL_MAX)
+        m->path = paths[i];
+        paths[i] = NULL;
+        if (!stem_length(asked.word[i]) &&
+            snprintf(m->name, sizeof m->name, "%s", asked.word[i]) >= CELL_MODEL_MAX)
             ret = err_set(err, ERR_FAILED, "%s: too long for a model's name", asked.word[i]);
     }
+    for (size_t i = 0; paths && i < asked.n; i++)
+        free(paths[i]);
+    free(paths);
+    free(files);
     if (!ret && n)
         ret = pool_each(n, digest_model, grid, err);
     for (size_t i = 0; !ret && i < n; i++) {
@@ -212,10 +215,26 @@ static int set_state(struct grid_cell *c, enum grid_state state, const char *rea
     return (c->reason = strdup(one.msg)) ? 0 : -1;
 }
 
+/* Whether the run has noted that these very scores are made from this cell's inputs. */
+static bool is_noted(const struct grid *grid, const struct grid_cell *c) {
+    char name[CELL_NAME_MAX], *path = NULL, inputs[GRID_INPUTS + 1] = "", scores[DIGEST_HEX] = "";
+    if (grid_path(grid, &path, &(struct err){0}, "work/made/%s", cell_name_print(&c->name, CELL_PATH, name)))
+        return false;
+    FILE *f = fopen(path, "r");
+    free(path);
+    bool noted = f && fscanf(f, "%16s %64s", inputs, scores) == 2 && strcmp(inputs, c->inputs) == 0 &&
+                 strcmp(scores, c->scores) == 0;
+    if (f)
+        fclose(f);
+    return noted;
+}
+
 /* Whether scores are whole, made from this cell's inputs; why not, in err. */
 static int check_scores(const struct grid *grid, const struct grid_cell *c, const char *path,
                         struct err *err) {
     struct scores s;
+    if (is_noted(grid, c))
+        return 0;
     int ret = scores_read(path, &s, err);
     if (ret)
         return -1;
@@ -242,6 +261,8 @@ static int check_file(void *ctx, const char *file, struct err *err) {
     const struct recorded_files *r = ctx;
     const char *wanted = cJSON_GetStringValue(cJSON_GetObjectItemCaseSensitive(r->files, file));
     char *path = NULL, hex[DIGEST_HEX];
+    if (strcmp(file, "scores.json") == 0)
+        return 0; /* its digest is known already */
     if (asprintf(&path, "%s/%s", r->folder, file) < 0)
         return err_nomem(err);
     int ret = digest_file(path, hex, err) || digest_match(hex, wanted ? wanted : "", err);
@@ -271,8 +292,11 @@ static void judge_recorded(const struct grid *grid, struct grid_cell *c, const c
         err_nomem(fatal);
         return;
     }
-    bool whole = !ok || check_file((void *)&files, "scores.json", &why) == 0;
-    c->scored = *digest && whole && access(scores, F_OK) == 0 && check_scores(grid, c, scores, &why) == 0;
+    if (digest_file(scores, c->scores, &(struct err){0}))
+        c->scores[0] = '\0';
+    const char *wanted = cJSON_GetStringValue(cJSON_GetObjectItemCaseSensitive(files.files, "scores.json"));
+    bool whole = *c->scores && (!ok || (wanted && strcmp(wanted, c->scores) == 0));
+    c->scored = *digest && whole && check_scores(grid, c, scores, &why) == 0;
     if (ok && !*digest) {
         c->state = GRID_DONE;
     } else if (ok && (!checkpoint || strcmp(checkpoint, digest) != 0)) {
@@ -311,7 +335,7 @@ static void judge(void *ctx, size_t i, int worker) {
     struct err fatal = {0};
     (void)worker;
     cell_name_print(&c->name, CELL_PATH, text);
-    if (grid_configure(grid, c, &fatal))
+    if (c->state != GRID_UNSUPPORTED && grid_set_inputs(grid, c, &fatal))
         goto out;
     if (grid->folder) {
         if (grid_path(grid, &folder, &fatal, "outputs/%s", text) ||
@@ -353,6 +377,21 @@ static int add_cells(struct grid *grid, const struct grid_filters *f, struct err
                     c->state = GRID_TODO;
                     ret = cell_name_set(&c->name, c->model->name, w.word[i], a.word[j], g.word[k], err);
                 }
+    /* The formats are every model's. */
+    const size_t n = w.n * a.n * g.n;
+    for (size_t i = 0; !ret && i < grid->n_cells; i++) {
+        struct grid_cell *c = &grid->cells[i];
+        const struct grid_cell *first = &grid->cells[i % n];
+        if (c == first) {
+            ret = grid_configure(grid, c, err);
+            continue;
+        }
+        c->qcfg = first->qcfg;
+        c->state = first->state;
+        memcpy(c->qcfg_digest, first->qcfg_digest, DIGEST_HEX);
+        if (first->reason && !(c->reason = strdup(first->reason)))
+            ret = err_nomem(err);
+    }
     words_free(&w);
     words_free(&a);
     words_free(&g);

@@ -322,6 +322,14 @@ static int exists(void *ctx, const char *file, struct err *err) {
     return missing;
 }
 
+static int digest_scores(const struct record *r, char hex[DIGEST_HEX], struct err *err) {
+    char *path = NULL;
+    int ret =
+        grid_path(r->grid, &path, err, "outputs/%s/scores.json", r->path) || digest_file(path, hex, err);
+    free(path);
+    return ret ? -1 : 0;
+}
+
 int grid_record(struct grid *grid, const char *word, struct err *err) {
     struct grid_model model = {.path = NULL};
     struct grid_cell cell = {.model = &model};
@@ -336,12 +344,13 @@ int grid_record(struct grid *grid, const char *word, struct err *err) {
     memcpy(model.digest, stamp, DIGEST_HEX - 1);
     model.path = stamp + DIGEST_HEX;
     model.path[strcspn(model.path, "\n")] = '\0';
-    if ((ret = grid_configure(grid, &cell, err)) || (ret = read_text(grid, "work/failed", word, &why, err)))
+    if ((ret = grid_configure(grid, &cell, err)) || (ret = grid_set_inputs(grid, &cell, err)) ||
+        (ret = read_text(grid, "work/failed", word, &why, err)))
         goto out;
     r = (struct record){.grid = grid};
     cell_name_print(&cell.name, CELL_PATH, r.path);
     if (exists(&r, "scores.json", err) == 0)
-        ret = grid_note_inputs(grid, &cell, err);
+        ret = digest_scores(&r, cell.scores, err) || grid_note_inputs(grid, &cell, err) ? -1 : 0;
     if (!ret && why) {
         free(cell.reason);
         cell.reason = why;
