@@ -112,7 +112,7 @@ bool module_is_word(const struct module *m, const char *name, const char *word) 
 int module_int_list(const struct module *m, const char *name, int room, int *v, int *n_all, struct err *err) {
     const struct pt_value *a = pt_attr(m->v, name);
     bool one = pt_kind(a) != PT_LIST && pt_kind(a) != PT_TUPLE;
-    size_t n = one ? 1 : pt_len(a);
+    size_t n = one ? pt_kind(a) != PT_NONE : pt_len(a);
     if (n == 0 || n > (size_t)room)
         return err_set(err, ERR_FAILED, "%s: its attribute %s is not an integer or a short list", m->path,
                        name);
