@@ -2,15 +2,16 @@
  */
 #include "op/act_vector.h"
 
-/* v[i] = act(v[i]). One loop for each activation: the inner loops have no switch. */
-static void act_all(float *v, size_t n, const struct act *act) {
+/* v = act(v) for `rows` rows of n floats that lie ld apart. One loop for each activation: the inner loops have no switch. */
+static void act_rows_of(float *v, int rows, size_t ld, size_t n, const struct act *act) {
     switch (act->kind) {
     case ACT_NONE:
         break;
 #define ACT(word, name, ...)                                                                                 \
     case ACT_##word:                                                                                         \
-        for (size_t i = 0; i < n; i += LANES)                                                                \
-            store_some(v + i, n - i, act_##name(load_some(v + i, n - i), act->param));                       \
+        for (int r = 0; r < rows; r++, v += ld)                                                              \
+            for (size_t i = 0; i < n; i += LANES)                                                            \
+                store_some(v + i, n - i, act_##name(load_some(v + i, n - i), act->param));                   \
         break;
 #include "model/acts.def"
     }
@@ -51,8 +52,7 @@ static void tile_store(const struct tile_product *p, const struct store_target *
         store_panel(2, true, p, t);
     else
         store_panel(1, true, p, t);
-    for (int r = 0; r < p->rows; r++)
-        act_all(t->out + (size_t)r * t->ld, (size_t)p->positions, t->act);
+    act_rows_of(t->out, p->rows, t->ld, (size_t)p->positions, t->act);
 }
 
 /* The same for each of n weights, whatever n is. */
@@ -125,7 +125,7 @@ static void depthwise_store(const struct depthwise_product *p, const struct stor
                 even = fused(splat(p->w[0][i]), load(x + p->tap[i]), even);
             store_some(out + ox, (size_t)(p->ow - ox), fused(even + odd, scale, shift));
         }
-        act_all(out, (size_t)p->ow, t->act);
+        act_rows_of(out, 1, 0, (size_t)p->ow, t->act);
     }
 }
 

@@ -170,8 +170,7 @@ INLINE void winograd_store(int side, const struct winograd_product *p, const str
                 interleave_row(side, out[i], t->out + (size_t)(r * side + i) * t->ld + side * at);
             }
         }
-        for (int i = 0; i < side; i++)
-            act_all(t->out + (size_t)(r * side + i) * t->ld, (size_t)(side * p->positions), t->act);
+        act_rows_of(t->out + (size_t)(r * side) * t->ld, side, t->ld, (size_t)(side * p->positions), t->act);
     }
 }
 
