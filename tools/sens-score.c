@@ -12,7 +12,6 @@ struct request {
     struct session_options options;
     struct cells_options cells;
     const char *amax;
-    bool revision, probe;
 };
 
 static int score(struct request *r, struct err *err) {
@@ -29,17 +28,6 @@ out:
 
 static int run(void *ctx, const struct operands *operands, struct err *err) {
     struct request *r = ctx;
-    if (r->revision) {
-        printf("%d\n", SCORE_REVISION);
-        return 0;
-    }
-    if (r->probe) {
-        const struct backend_kind *kind;
-        if (backend_find(r->options.device, r->options.say, &kind, err))
-            return -1;
-        puts(kind->word);
-        return 0;
-    }
     if (!r->options.model || !r->options.calib)
         return err_set(err, ERR_USAGE, "--%s is required", r->options.model ? "calib" : "model");
     r->cells.operands = operands->word;
@@ -75,8 +63,6 @@ int main(int argc, char **argv) {
         {"state", 's', OPT_STRING, &r.options.state, "DIR",
          "keep the sums of a killed pass here and go on from them"},
         {"output", 'o', OPT_OUT, &r.cells.output, "FILE", "where the scores of a single cell go"},
-        {"revision", 0, OPT_FLAG, &r.revision, NULL, "print the revision of the scoring code and exit"},
-        {"probe", 0, OPT_FLAG, &r.probe, NULL, "print what --device stands for here, cpu or cuda, and exit"},
         OPT_END,
     };
     struct opt_tool tool = {

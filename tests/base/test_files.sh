@@ -1,5 +1,5 @@
 #!/bin/sh
-# The tools that scripts write and check files with: file-put, file-digest, and seal-check of a cell's record.
+# The tools that scripts write and check files with: file-put, and seal-check of a cell's record.
 bin=$(realpath "${BUILD:-build}")/bin
 dir=$(mktemp -d) || exit 1
 trap 'rm -rf "$dir"' EXIT
@@ -48,14 +48,6 @@ for args in '' '-o x from=one' '--stream . -o x' 'from=one two' 'from' 'from='; 
     equal "file-put $args: usage" "$? $(cat one)" "2 old"
 done
 equal "no temporary is left" "$(leftovers)" 0
-
-printf abc >abc
-: >empty
-"$bin/file-digest" abc empty abc >got
-equal "digests: status" $? 0
-equal "as sha256sum gives them, in order" "$(cat got)" "$(sha256sum abc empty abc)"
-"$bin/file-digest" abc none full empty >got 2>err
-equal "files that cannot be read: status, lines, the others" "$? $(wc -l <err) $(cut -c67- got | tr '\n' ' ')" "1 3 abc empty "
 
 mkdir cell
 echo 1 >cell/a

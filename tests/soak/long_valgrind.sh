@@ -63,8 +63,6 @@ memcheck "whole files" 0 seal-check calib amax s1 r1
 memcheck "a stream and JSON that are cut" 1 seal-check cut.json
 echo '{"status": "ok", "files": {"s1": "0", "none": "0"}}' >record
 memcheck "a cell's record" 1 seal-check record q1
-memcheck "digests" 0 file-digest calib s1 r1
-memcheck "digests of files that are not there" 1 file-digest s1 none .
 memcheck "files of a stream" 0 file-put --stream put <<EOT
 @a/one
  1
