@@ -20,7 +20,7 @@
 
 /* Changes whenever the scores that this code computes may change in any bit that matters to a user. Part of a
  * run's identity. */
-enum { SCORE_REVISION = 4 };
+enum { SCORE_REVISION = 5 };
 
 struct score_cell {
     struct qcfg qcfg;

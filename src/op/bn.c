@@ -7,10 +7,14 @@ struct chw op_shape_bn(const struct graph *g, const struct op *op, const struct 
     return in[0].c == g->bns[op->bn].channels ? in[0] : (struct chw){0};
 }
 
+/* In float32 step by step, as torch makes them: where a product in 8 bits lies on a tie, an ulp of every value of a
+ * channel decides. */
 static void affine(const struct graph *g, const struct op *op, size_t c, double *scale, double *shift) {
     const struct bn *b = &g->bns[op->bn];
-    *scale = (b->weight ? b->weight[c] : 1) / sqrt((double)b->var[c] + b->eps);
-    *shift = (*shift - b->mean[c]) * *scale + (b->bias ? b->bias[c] : 0);
+    float alpha = 1 / sqrtf(b->var[c] + (float)b->eps) * (b->weight ? b->weight[c] : 1);
+    float beta = (b->bias ? b->bias[c] : 0) - b->mean[c] * alpha;
+    *shift = *shift * (double)alpha + (double)beta;
+    *scale = (double)alpha;
 }
 
 const struct op_kernels op_kernels_bn = {

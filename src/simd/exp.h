@@ -4,13 +4,17 @@
 
 #include "simd/lanes.h"
 
-/* v log2, v taken into -87 .. 87 (NaN stays NaN), cut to n + r, n an integer and |r| <= 1/2. log2 is +-log2(e). An
- * addition whose last bit is worth 1 rounds to n and leaves it in the low bits of *low; r, which is returned, is
+/* What log2(e) = 1.44269504f + EXP_LOW rounds away. */
+#define EXP_LOW 1.925963033e-8f
+
+/* v log2(e) sign, v taken into -87 .. 87 (NaN stays NaN), cut to n + r, n an integer and |r| <= 1/2; sign is 1 or -1.
+ * An addition whose last bit is worth 1 rounds to n and leaves it in the low bits of *low; r, which is returned, is
  * the rest of the unrounded product. */
-INLINE vf exp_cut(vf v, float log2, vf *low) {
+INLINE vf exp_cut(vf v, float sign, vf *low) {
+    vf high = splat(sign * 1.44269504f);
     v = smaller(splat(87), larger(splat(-87), v));
-    *low = fused(v, splat(log2), splat(0x1.8p23f));
-    return fused(v, splat(log2), splat(0x1.8p23f) - *low);
+    *low = fused(v, high, splat(0x1.8p23f));
+    return fused(v, splat(sign * EXP_LOW), fused(v, high, splat(0x1.8p23f) - *low));
 }
 
 /* p of 2^r = 1 + r p: by the polynomial of degree 6 of the least relative error of 2^r, 1.6e-08. */
@@ -23,26 +27,25 @@ INLINE vf exp_rise(vf r) {
     return fused(p, r, splat(0.693147182f));
 }
 
-/* 2^(v log2). log2's own rounding adds 1.4e-08 |v| to the polynomial's relative error. */
-INLINE vf exp_from(vf v, float log2) {
-    vf low, r = exp_cut(v, log2, &low);
+/* e^v, or e^-v for a sign of -1, to about an ulp. */
+INLINE vf exp_from(vf v, float sign) {
+    vf low, r = exp_cut(v, sign, &low);
     return (vf)((vu)fused(exp_rise(r), r, splat(1)) + ((vu)low << 23));
 }
 
-/* e^v to about |v| / 4 + 1 units in the last place. */
 INLINE vf exp_of(vf v) {
-    return exp_from(v, 1.44269504f);
+    return exp_from(v, 1);
 }
 
 /* e^v - 1, near 0 too to a few units in the last place. */
 INLINE vf expm1_of(vf v) {
-    vf low, r = exp_cut(v, 1.44269504f, &low), two_n = (vf)((vu)splat(1) + ((vu)low << 23));
+    vf low, r = exp_cut(v, 1, &low), two_n = (vf)((vu)splat(1) + ((vu)low << 23));
     return fused(two_n, exp_rise(r) * r, two_n - 1);
 }
 
 /* x / (1 + e^-v), v and x often the same. */
 INLINE vf times_sigmoid(vf x, vf v) {
-    return x / (1 + exp_from(v, -1.44269504f));
+    return x / (1 + exp_from(v, -1));
 }
 
 /* 1 / (1 + e^-v). */

@@ -31,7 +31,7 @@ enum conv_mode {
     CONV_BF16, /* codes of at most 8 significant bits: bfloat16 products, float32 sums */
     CONV_I16,  /* codes -128 .. 127: exact in int32 */
     CONV_I8,   /* the same, by dot products of bytes */
-    CONV_FINE, /* as CONV_F32, but by F(2x2, 3x3): slower, with a third of the error (winograd.h) */
+    CONV_FINE, /* as CONV_F32, but never by Winograd: slower, with less error */
     CONV_MODES
 };
 

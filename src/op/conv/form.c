@@ -32,7 +32,7 @@ enum { WINOGRAD_CHANNELS = 12 };
 static bool in_tiles(const struct conv *c) {
     return c->kh == 3 && c->kw == 3 && c->stride[0] == 1 && c->stride[1] == 1 && c->dilation[0] == 1 &&
            c->dilation[1] == 1 && c->groups == 1 && c->cin >= WINOGRAD_CHANNELS &&
-           c->cout >= WINOGRAD_CHANNELS && conv_kernels()->winograd[0].input;
+           c->cout >= WINOGRAD_CHANNELS && conv_kernels()->winograd.input;
 }
 
 /* bfloat16 products are twice as many a second as float32's, Winograd's four times fewer. */
@@ -47,11 +47,9 @@ enum conv_mode conv_mode_for(const struct conv *c, bool integers) {
 int form_of(const struct conv *c, enum conv_mode mode) {
     if (conv_is_depthwise(c))
         return FORM_DEPTHWISE;
-    if (mode != CONV_F32 && mode != CONV_FINE)
-        return (int)mode;
-    if (!in_tiles(c))
+    if (mode == CONV_FINE)
         return CONV_F32;
-    return FORM_WINOGRAD + (mode == CONV_FINE ? WINOGRAD_2 : WINOGRAD_4);
+    return mode == CONV_F32 && in_tiles(c) ? FORM_WINOGRAD : (int)mode;
 }
 
 int form_of_output(int form) {
@@ -59,7 +57,7 @@ int form_of_output(int form) {
 }
 
 size_t form_side(int form) {
-    return form == FORM_WINOGRAD + WINOGRAD_2 ? 2 : form == FORM_WINOGRAD + WINOGRAD_4 ? 4 : 0;
+    return form == FORM_WINOGRAD ? WINOGRAD_SIDE : 0;
 }
 
 size_t form_products(int form, size_t taps) {

@@ -9,8 +9,8 @@
 #include "op/conv/rooms.h"
 
 /* Forms 0 .. CONV_MODES-1 are the enum conv_mode of the same number, convolved directly (CONV_FINE has none of its own).
- * Float32 has more forms: FORM_WINOGRAD + i by Winograd's tiles of enum winograd i, and FORM_DEPTHWISE. */
-enum form { FORM_WINOGRAD = CONV_MODES, FORM_DEPTHWISE = FORM_WINOGRAD + WINOGRADS, FORMS };
+ * Float32 has more forms: FORM_WINOGRAD and FORM_DEPTHWISE. */
+enum form { FORM_WINOGRAD = CONV_MODES, FORM_DEPTHWISE, FORMS };
 
 /* The form that the present level convolves a layer's operands of a mode in. */
 int form_of(const struct conv *conv, enum conv_mode mode);

@@ -63,13 +63,13 @@ enum { DEPTHWISE_WEIGHTS_MAX = 4, LANES_MAX = 16 };
 typedef void tile_score_fn(const struct tile_product *p, const struct score_target *t,
                            double lanes[LANES_MAX]);
 
-/* For tiles of one size (winograd.h), `side` outputs wide. */
+/* winograd.h */
 struct winograd_kernels {
     /* V = B^T d B for the tiles at positions 0 .. positions - 1 of the planes of an input channel, which are
      * `plane` apart: v[i * ld] receives element i, a panel each. */
     void (*input)(const float *x, size_t plane, size_t cols, int positions, float *v, size_t ld);
     void (*score)(const struct winograd_product *p, const struct score_target *t, double lanes[LANES_MAX]);
-    /* out receives [tile_rows][side][side * panel]: the output rows of each channel, as wide as the tiles. */
+    /* out receives [tile_rows][WINOGRAD_SIDE][WINOGRAD_SIDE * panel]: the output rows of each channel, as wide as the tiles. */
     void (*store)(const struct winograd_product *p, const struct store_target *t);
 };
 
@@ -80,7 +80,7 @@ struct conv_kernels {
      * end. NULL where the instruction set has no such product. */
     tile_score_fn *tile_score[CONV_MODES];
     void (*tile_store)(const struct tile_product *p, const struct store_target *t);
-    struct winograd_kernels winograd[WINOGRADS]; /* NULL: no Winograd */
+    struct winograd_kernels winograd; /* NULL: no Winograd */
     /* One channel of a depthwise convolution; scores for each weight: lanes[weight][]. */
     void (*depthwise_score)(const struct depthwise_product *p, const struct score_target *t,
                             double (*lanes)[LANES_MAX]);

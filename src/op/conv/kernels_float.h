@@ -2,6 +2,8 @@
  */
 #include "op/act_vector.h"
 
+#include <string.h>
+
 /* v = act(v) for `rows` rows of n floats that lie ld apart. One loop for each activation: the inner loops have no switch. */
 static void act_rows_of(float *v, int rows, size_t ld, size_t n, const struct act *act) {
     switch (act->kind) {
@@ -27,19 +29,38 @@ static void score_i16(const struct tile_product *p, const struct score_target *t
     score_tile(CONV_I16, p, t, lanes);
 }
 
-INLINE void store_panel(int vecs, bool partly, const struct tile_product *p, const struct store_target *t) {
-    vs acc[ROWS][VECS];
-    multiply(CONV_F32, vecs, partly, p, acc);
+/* Products that are summed by themselves before these sums are added up: the error grows with both numbers, not with
+ * all products. */
+enum { SUM_LENGTH = 32 };
+
+/* As multiply in float32, in such sums. */
+INLINE void multiply_in_sums(int vecs, bool partly, const struct tile_product *p,
+                             float total[ROWS][VECS][LANES]) {
+    int part = partly ? part_of(p->positions, vecs - 1) : LANES;
+    size_t each = (SUM_LENGTH + p->taps - 1) / p->taps;
+    const float *w = p->w, *row = p->x;
+    memset(total, 0, sizeof(float[ROWS][VECS][LANES]));
+    for (size_t c = 0; c < p->channels; c += each, w += each * p->taps * ROWS, row += each * p->stride) {
+        vs acc[ROWS][VECS];
+        multiply_part(CONV_F32, vecs, part, p, p->channels - c < each ? p->channels - c : each, w, row, acc);
 #pragma GCC unroll 16
-    for (int r = 0; r < ROWS; r++) {
-        if (r >= p->rows)
-            break;
+        for (int r = 0; r < ROWS; r++)
+#pragma GCC unroll 16
+            for (int v = 0; v < vecs; v++)
+                store(total[r][v], load(total[r][v]) + (vf)acc[r][v]);
+    }
+}
+
+INLINE void store_panel(int vecs, bool partly, const struct tile_product *p, const struct store_target *t) {
+    float total[ROWS][VECS][LANES];
+    multiply_in_sums(vecs, partly, p, total);
+    for (int r = 0; r < p->rows; r++) {
         float *out = t->out + (size_t)r * t->ld;
         vf scale = splat(t->scale[r]), shift = splat(t->shift[r]);
 #pragma GCC unroll 16
         for (int v = 0; v < vecs; v++)
             store_first(out + v * LANES, partly ? part_of(p->positions, v) : LANES,
-                        fused((vf)acc[r][v], scale, shift));
+                        fused(load(total[r][v]), scale, shift));
     }
 }
 
@@ -212,8 +233,7 @@ const struct conv_kernels KERNELS = {
     .panel = VECS * LANES,
     .tile_score = {[CONV_F32] = score_f32, [CONV_I16] = score_i16},
     .tile_store = tile_store,
-    .winograd = {{winograd_input_2, winograd_score_2, winograd_store_2},
-                 {winograd_input_4, winograd_score_4, winograd_store_4}},
+    .winograd = {winograd_input, winograd_score, winograd_store},
     .depthwise_score = depthwise_score,
     .depthwise_store = depthwise_store,
     .copy = copy,

@@ -42,14 +42,19 @@ INLINE void add_products(int mode, int vecs, int part, const float *w, const flo
     }
 }
 
+/* acc = the products of `channels` channels, whose weights begin at w and whose positions at row. */
+INLINE void multiply_part(int mode, int vecs, int part, const struct tile_product *p, size_t channels,
+                          const float *w, const float *row, vs acc[ROWS][VECS]) {
+    clear(vecs, acc);
+    for (size_t c = 0; c < channels; c++, row += p->stride)
+        for (size_t t = 0; t < p->taps; t++, w += ROWS)
+            add_products(mode, vecs, part, w, row + p->tap[t], acc);
+}
+
 /* acc = the product over `vecs` vectors of the panel; the last vector is read whole unless `partly`. */
 INLINE void multiply(int mode, int vecs, bool partly, const struct tile_product *p, vs acc[ROWS][VECS]) {
     int part = partly ? part_of(p->positions, vecs - 1) : LANES;
-    const float *w = p->w, *row = p->x;
-    clear(vecs, acc);
-    for (size_t c = 0; c < p->channels; c++, row += p->stride)
-        for (size_t t = 0; t < p->taps; t++, w += ROWS)
-            add_products(mode, vecs, part, w, row + p->tap[t], acc);
+    multiply_part(mode, vecs, part, p, p->channels, p->w, p->x, acc);
 }
 
 INLINE vf number_of(int mode, vs acc, const struct score_target *t, int r) {

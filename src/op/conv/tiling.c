@@ -44,7 +44,7 @@ int tiling_open(struct tiling *p, struct conv_scratch *scratch, const struct con
     p->x = &planes->forms[form];
     p->g = conv_geometry_of(conv, planes->h, planes->w);
     p->side = form_side(form);
-    p->winograd = p->side ? &p->kernels->winograd[form - FORM_WINOGRAD] : NULL;
+    p->winograd = p->side ? &p->kernels->winograd : NULL;
     p->products = form_products(form, p->g.taps);
     struct layout out = form_output_layout(conv, form, planes->h, planes->w);
     size_t pack = form_pack(form), rows = (size_t)p->kernels->tile_rows, panel = (size_t)p->kernels->panel;

@@ -33,23 +33,22 @@ static void pack_row(const struct conv_weight *w, const struct geometry *g, cons
 }
 
 /* G g of a column (winograd.h). */
-static void times_g(size_t side, double a, double b, double c, double out[WINOGRAD_TILE_MAX]) {
+static void times_g(double a, double b, double c, double out[WINOGRAD_TILE]) {
     const double p = WINOGRAD_A, q = WINOGRAD_B, pp = p * p, qq = q * q;
     const double even_p = (a + pp * c) / (2 * pp * (pp - qq)), odd_p = p * b / (2 * pp * (pp - qq));
     const double even_q = (a + qq * c) / (2 * qq * (qq - pp)), odd_q = q * b / (2 * qq * (qq - pp));
-    const double two[] = {a, (a + b + c) / 2, (a - b + c) / 2, c};
-    const double four[] = {a / (pp * qq), even_p + odd_p, even_p - odd_p, even_q + odd_q, even_q - odd_q, c};
-    memcpy(out, side == 2 ? two : four, (side + 2) * sizeof *out);
+    const double made[] = {a / (pp * qq), even_p + odd_p, even_p - odd_p, even_q + odd_q, even_q - odd_q, c};
+    memcpy(out, made, sizeof made);
 }
 
 /* u = G g G^T of one kernel, element i at to[i * stride]. */
-static void transform(size_t side, const float *g, float *to, size_t stride) {
-    double columns[3][WINOGRAD_TILE_MAX], row[WINOGRAD_TILE_MAX];
+static void transform(const float *g, float *to, size_t stride) {
+    double columns[3][WINOGRAD_TILE], row[WINOGRAD_TILE];
     for (int j = 0; j < 3; j++)
-        times_g(side, g[j], g[3 + j], g[6 + j], columns[j]);
-    for (size_t i = 0; i < side + 2; i++) {
-        times_g(side, columns[0][i], columns[1][i], columns[2][i], row);
-        for (size_t j = 0; j < side + 2; j++, to += stride)
+        times_g(g[j], g[3 + j], g[6 + j], columns[j]);
+    for (size_t i = 0; i < WINOGRAD_TILE; i++) {
+        times_g(columns[0][i], columns[1][i], columns[2][i], row);
+        for (size_t j = 0; j < WINOGRAD_TILE; j++, to += stride)
             *to = (float)row[j];
     }
 }
@@ -81,7 +80,7 @@ static int pack(const struct conv *conv, const float *values, const float *units
         uint32_t *to = (uint32_t *)w->values + row / rows * rows * channels * taps + row % rows;
         if (side)
             for (size_t c = 0; c < g.cin; c++)
-                transform(side, values + (o * g.cin + c) * g.taps, (float *)to + c * rows, g.cin * rows);
+                transform(values + (o * g.cin + c) * g.taps, (float *)to + c * rows, g.cin * rows);
         else
             pack_row(w, &g, values + o * g.k, units ? 1 / units[o] : 1, rows, to,
                      w->offset ? &w->offset[o] : NULL);
