@@ -3,8 +3,9 @@
 # another process looks at it.
 . tests/sandbox.sh
 rm src tools tests
-mkdir -p src/base src/exec/cuda tools slow
+mkdir -p src/base src/cell src/exec/cuda tools slow
 ln -s "$here/src/base/limits.def" src/base/
+ln -s "$here/src/cell/dtypes.def" src/cell/
 echo 'int answer(void); int answer(void) { return 42; }' >src/base/answer.c
 echo 'int none(void); int none(void) { return 0; }' >src/exec/cuda/none.c
 echo '#include <stdio.h>

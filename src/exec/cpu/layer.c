@@ -56,7 +56,7 @@ static int prepare_conv(struct layer_weights *l, size_t conv, struct err *err) {
     }
     for (int i = 0; i < plan->n_inputs && !ret; i++)
         if (!format_quantizes(&plan->inputs[i].q) && !l->plain[conv])
-            ret = conv_weight_new(c, c->weight, &l->plain[conv], err);
+            ret = conv_weight_new_codes(c, CONV_F32, c->weight, NULL, &l->plain[conv], err);
     free(values);
     return ret;
 }

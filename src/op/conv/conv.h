@@ -42,8 +42,9 @@ enum conv_mode conv_mode_for(const struct conv *conv, bool integers);
 /* Whether the present processor level has kernels for a mode. */
 bool conv_mode_runs(enum conv_mode mode);
 
-/* Values of a weight, (cout, cin / groups, kh, kw), laid out for the kernels of the present processor level.
- * Errors: memory. */
+/* Values of a weight, (cout, cin / groups, kh, kw), laid out for the kernels of the present processor level,
+ * for passes that store outputs: CONV_F32, with the products of direct convolutions summed a few at a time, which is
+ * more exact. Errors: memory. */
 struct conv_weight;
 int conv_weight_new(const struct conv *conv, const float *values, struct conv_weight **out, struct err *err);
 

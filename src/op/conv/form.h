@@ -36,6 +36,7 @@ struct layout form_output_layout(const struct conv *conv, int form, size_t h, si
 struct conv_weight {
     const struct conv_kernels *kernels;
     enum conv_mode mode;
+    bool in_sums; /* conv_weight_new's, or CONV_FINE */
     int form;
     void *
         values; /* [group][tile][channel][tap][tile_rows]; by Winograd [group][tile][product][channel][tile_rows];

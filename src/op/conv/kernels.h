@@ -5,6 +5,7 @@
 #include "op/conv/conv.h"
 #include "op/conv/winograd.h"
 
+#include <stdbool.h>
 #include <stddef.h>
 #include <stdint.h>
 
@@ -20,6 +21,7 @@ struct tile_product {
     size_t taps;
     int rows;      /* 1 .. tile_rows */
     int positions; /* 1 .. panel; no position beyond is read */
+    bool in_sums;  /* tile_store: as conv_weight_new has it */
 };
 
 /* One panel of Winograd tiles against `rows` output channels: a matrix product for each element of a tile. */

@@ -51,28 +51,44 @@ INLINE void multiply_in_sums(int vecs, bool partly, const struct tile_product *p
     }
 }
 
-INLINE void store_panel(int vecs, bool partly, const struct tile_product *p, const struct store_target *t) {
+/* in_sums is a constant: the compiler makes both. */
+INLINE void store_panel(bool in_sums, int vecs, bool partly, const struct tile_product *p,
+                        const struct store_target *t) {
     float total[ROWS][VECS][LANES];
-    multiply_in_sums(vecs, partly, p, total);
-    for (int r = 0; r < p->rows; r++) {
+    vs acc[ROWS][VECS];
+    if (in_sums)
+        multiply_in_sums(vecs, partly, p, total);
+    else
+        multiply(CONV_F32, vecs, partly, p, acc);
+#pragma GCC unroll 16
+    for (int r = 0; r < ROWS; r++) {
+        if (r >= p->rows)
+            break;
         float *out = t->out + (size_t)r * t->ld;
         vf scale = splat(t->scale[r]), shift = splat(t->shift[r]);
 #pragma GCC unroll 16
         for (int v = 0; v < vecs; v++)
             store_first(out + v * LANES, partly ? part_of(p->positions, v) : LANES,
-                        fused(load(total[r][v]), scale, shift));
+                        fused(in_sums ? load(total[r][v]) : (vf)acc[r][v], scale, shift));
     }
 }
 
-static void tile_store(const struct tile_product *p, const struct store_target *t) {
+INLINE void store_tile(bool in_sums, const struct tile_product *p, const struct store_target *t) {
     if (p->positions == 3 * LANES)
-        store_panel(3, false, p, t);
+        store_panel(in_sums, 3, false, p, t);
     else if (p->positions > 2 * LANES)
-        store_panel(3, true, p, t);
+        store_panel(in_sums, 3, true, p, t);
     else if (p->positions > LANES)
-        store_panel(2, true, p, t);
+        store_panel(in_sums, 2, true, p, t);
     else
-        store_panel(1, true, p, t);
+        store_panel(in_sums, 1, true, p, t);
+}
+
+static void tile_store(const struct tile_product *p, const struct store_target *t) {
+    if (p->in_sums)
+        store_tile(true, p, t);
+    else
+        store_tile(false, p, t);
     act_rows_of(t->out, p->rows, t->ld, (size_t)p->positions, t->act);
 }
 

@@ -135,6 +135,7 @@ struct tile_product tiling_product(const struct tiling *p, const struct block *b
         .taps = p->g.taps,
         .rows = tiling_rows(p, t),
         .positions = tiling_panel(p, b, at),
+        .in_sums = w->in_sums,
     };
 }
 

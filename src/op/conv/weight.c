@@ -95,6 +95,7 @@ int conv_weight_new_codes(const struct conv *conv, enum conv_mode mode, const fl
         return err_nomem(err);
     w->kernels = conv_kernels();
     w->mode = mode;
+    w->in_sums = mode == CONV_FINE;
     w->form = form_of(conv, mode);
     if (pack(conv, values, mode == CONV_F32 || mode == CONV_FINE ? NULL : units, w, err)) {
         conv_weight_free(&w);
@@ -105,7 +106,10 @@ int conv_weight_new_codes(const struct conv *conv, enum conv_mode mode, const fl
 }
 
 int conv_weight_new(const struct conv *conv, const float *values, struct conv_weight **out, struct err *err) {
-    return conv_weight_new_codes(conv, CONV_F32, values, NULL, out, err);
+    if (conv_weight_new_codes(conv, CONV_F32, values, NULL, out, err))
+        return -1;
+    (*out)->in_sums = true;
+    return 0;
 }
 
 void conv_weight_free(struct conv_weight **weight) {
