@@ -78,7 +78,7 @@ int main(int argc, char **argv) {
          OPT_LIMITS(MAX_RUNS), .by_default = "all"},
         {"table", 0, OPT_FLAG, &r.table, .help = "model, formats, state and reason with tabs between"},
         {"prepare", 0, OPT_STRING, &r.rules, "RULES",
-         "bring the run to where Make goes on, and write its grid.mk, which ends in RULES"},
+         "write the run's grid.mk, which ends in RULES, for Make to go on"},
         OPT_END,
     };
     struct opt_tool tool = {

@@ -23,10 +23,13 @@ broken() { # RUN
 lines() { # of the sweep and its tools; not of progress and results, nor make's own
     grep -v -e '^make' -e '^new run' -e '^a: ' -e '^unsupported: ' -e '^page: ' err
 }
+matches() { # TEXT PATTERN
+    expr "$1" : "$2" >/dev/null
+}
 refused() { # WHAT LAST-LINE LINES
     equal "$1: status" "$status" 2
     ok "$1: lines, $(lines | wc -l)" [ "$(lines | wc -l)" -le "$3" ]
-    ok "$1: the last one: $(lines | tail -n 1)" expr "$(lines | tail -n 1)" : "$2" >/dev/null
+    ok "$1: the last one: $(lines | tail -n 1)" matches "$(lines | tail -n 1)" "$2"
 }
 
 if [ -n "$OWN_MOUNTS" ]; then
@@ -38,7 +41,7 @@ if [ -n "$OWN_MOUNTS" ]; then
         rm -rf small/tmp/*
         mount -o remount,size=$size small
         sweep TIMESTAMP=small
-        refused "a disk of $size" 'yolosens: .*: the disk takes no more; make room, then make sweep goes on where it was$' 2
+        refused "a disk of $size" '\(yolosens: .*: the disk takes no more; make room, then make sweep goes on where it was\|a/.*: cannot write: No space left on device\)$' 2
         equal "nothing half-written" "$(broken $runs/small)" ""
         mount -o remount,size=64m small
         sweep TIMESTAMP=small
@@ -47,7 +50,7 @@ if [ -n "$OWN_MOUNTS" ]; then
     done
     mount -o remount,ro small
     sweep TIMESTAMP=small
-    refused "a read-only disk" 'yolosens: tmp/[^ ]*: cannot be written; ' 1
+    refused "a read-only disk" 'grid-run: tmp/[^ ]*: cannot be written; ' 1
     umount -l small
     rm tmp && mv kept tmp
 fi
@@ -67,12 +70,12 @@ refused "a read-only run" "yolosens: $runs/whole: cannot be written; TIMESTAMP= 
 chmod -R u+w $runs/whole
 chmod a-w tmp
 sweep SUBDIR=another
-refused "a read-only tmp" "yolosens: tmp/another: cannot be written; name a SUBDIR that can" 1
+refused "a read-only tmp" "grid-run: tmp/another: cannot be written; name a SUBDIR that can" 1
 chmod u+w tmp
 rm -r $runs/whole/outputs/a/int8-int8/*
 chmod a-w $runs/whole/outputs/a/int8-int8
 sweep TIMESTAMP=whole
-refused "a read-only folder of cells" 'yolosens: .*/outputs/a/int8-int8/per_channel: cannot be made' 1
+refused "a read-only folder of cells" 'grid-plan: .*/outputs/a/int8-int8/per_channel: cannot make the folder: Permission denied$' 1
 chmod u+w $runs/whole/outputs/a/int8-int8
 prefix=
 sweep TIMESTAMP=whole
