@@ -61,12 +61,6 @@ put() { # FILE
     "$BIN/file-put" -o "$1" || exit 1
 }
 
-# Many files at once: standard input is "@FILE" lines, each followed by that file's lines, which begin with a space.
-# All are written before the first one appears, in the order given. FILEs are relative to DIR.
-unpack() { # DIR
-    "$BIN/file-put" --stream "$1" || exit 1
-}
-
 # Without a process where there is nothing.
 remove() { # PATH...
     for remove_path in "$@"; do

@@ -68,61 +68,6 @@ out:
     return ret;
 }
 
-/* A file of the stream: its name in dir, and its bytes. */
-/* Whether a path stays in the folder that it begins in. */
-static bool stays(const char *name) {
-    if (*name == '/')
-        return false;
-    for (const char *p = name; *p; p += strcspn(p, "/"), p += *p == '/')
-        if (strcspn(p, "/") == 2 && strncmp(p, "..", 2) == 0)
-            return false;
-    return true;
-}
-
-static int add_named(struct batch *b, const char *dir, const char *name, const void *bytes, size_t n,
-                     struct err *err) {
-    char *path = NULL;
-    if (!stays(name))
-        return err_set(err, ERR_FAILED, "%s: leads out of %s", name, dir);
-    if (asprintf(&path, "%s/%s", dir, name) < 0)
-        return err_nomem(err);
-    char *slash = strrchr(path, '/');
-    *slash = '\0';
-    int ret = outfile_make_folder(path, err);
-    *slash = '/';
-    if (!ret)
-        ret = add(b, path, bytes, n, err);
-    free(path);
-    return ret;
-}
-
-static int add_stream(struct batch *b, const char *dir, struct err *err) {
-    char *text = NULL;
-    size_t n = 0;
-    int ret = read_all(stdin, "standard input", &text, &n, err);
-    const char *end = text ? text + n : NULL;
-    for (char *at = text; !ret && at < end;) {
-        char *line_end = memchr(at, '\n', (size_t)(end - at));
-        if (*at != '@' || !line_end || memchr(at, '\0', (size_t)(line_end - at)) || line_end == at + 1) {
-            ret = err_set(err, ERR_FAILED, "standard input, byte %td: not a line of @FILE", at - text);
-            break;
-        }
-        *line_end = '\0';
-        const char *name = at + 1;
-        /* The lines of the file move to where they stand without their spaces. */
-        char *bytes = line_end + 1, *to = bytes;
-        for (at = bytes; at < end && *at == ' '; at = line_end) {
-            line_end = memchr(at, '\n', (size_t)(end - at));
-            line_end = line_end ? line_end + 1 : text + n;
-            memmove(to, at + 1, (size_t)(line_end - at) - 1);
-            to += line_end - at - 1;
-        }
-        ret = add_named(b, dir, name, bytes, (size_t)(to - bytes), err);
-    }
-    free(text);
-    return ret;
-}
-
 static int add_stdin(struct batch *b, const char *path, struct err *err) {
     char *text = NULL;
     size_t n = 0;
@@ -134,19 +79,17 @@ static int add_stdin(struct batch *b, const char *path, struct err *err) {
 }
 
 struct request {
-    const char *output, *dir;
+    const char *output;
 };
 
 static int run(void *ctx, const struct operands *operands, struct err *err) {
     const struct request *r = ctx;
     struct batch b = {0};
     int ret = 0;
-    if (!!r->dir + !!r->output + !!operands->n != 1)
-        return err_set(err, ERR_USAGE, "one of --output, --stream and FROM=FILE says what goes where");
+    if (!r->output == !operands->n)
+        return err_set(err, ERR_USAGE, "either --output or FROM=FILE says what goes where");
     if (r->output)
         ret = add_stdin(&b, r->output, err);
-    if (r->dir)
-        ret = add_stream(&b, r->dir, err);
     for (int i = 0; !ret && i < operands->n; i++)
         ret = add_operand(&b, operands->word[i], err);
     for (size_t i = 0; !ret && i < b.n; i++)
@@ -161,21 +104,17 @@ int main(int argc, char **argv) {
     struct request r = {0};
     struct opt rows[] = {
         {"output", 'o', OPT_OUT, &r.output, "FILE", "standard input becomes FILE"},
-        {"stream", 's', OPT_STRING, &r.dir, "DIR", "standard input holds the files, which go into DIR"},
         OPT_END,
     };
     struct opt_tool tool = {
         .name = "file-put",
         .purpose = "put files in their places, each whole or not at all",
-        .synopsis = "--output FILE | --stream DIR | FROM=FILE...",
-        .notes =
-            "FILE gets the bytes of FROM. A stream has a line @FILE for each file, and after it the file's\n"
-            "lines, each behind a space; folders are made where they are missing. All is on the disk before\n"
-            "the first file appears, and they appear in the order given. A file that holds its bytes "
-            "already\n"
-            "is left alone.",
+        .synopsis = "--output FILE | FROM=FILE...",
+        .notes = "FILE gets the bytes of FROM. All is on the disk before the first file appears, and they "
+                 "appear in\n"
+                 "the order given. A file that holds its bytes already is left alone.",
         .examples = "jq .failures sweep_index.json | file-put -o failures.json\n"
-                    "printf '@a/1\\n one\\n@a/2\\n two\\n' | file-put --stream .\n",
+                    "file-put new/a=a new/b=b\n",
         .rows = rows,
         .arity = {.most = INT_MAX},
         .operands = OPERANDS_IN_OUT,

@@ -4,8 +4,9 @@
  *
  *     struct err err = {0};
  *     if (calib_read(path, &calib, &err))
- *         return err_wrap(&err, "calibration for %s", model);   // "calibration for yolov10n: a.bin:
- * truncated ..."
+ *         return err_wrap(&err, "calibration for %s", model);
+ *
+ * gives "calibration for yolov10n: a.bin: truncated ...".
  *
  * The struct belongs to the caller and owns nothing. Messages are one line: control characters that come in
  * through file names are replaced by '?'. */

@@ -15,17 +15,6 @@ leftovers() {
     find . -name '.?*' | wc -l
 }
 
-printf '@a/b/one\n 1\n  and a space\n@two\n@three\n no end' | "$bin/file-put" --stream out
-equal "a stream: status" $? 0
-equal "its files, in folders that are made" "$(cd out && find . -type f | sort | tr '\n' ' ')" "./a/b/one ./three ./two "
-equal "lines without the space before them" "$(cat out/a/b/one)" "$(printf '1\n and a space')"
-equal "a file without lines, one without an end" "$(cat out/two)$(wc -c <out/three)" 6
-for wrong in 'no name' '@' '@x' ' a line of no file'; do
-    [ "$wrong" = @x ] && end='' || end='\n'
-    printf "%s$end" "$wrong" | "$bin/file-put" --stream out 2>err
-    equal "a stream of '$wrong': status and lines" "$? $(wc -l <err)" "1 1"
-done
-
 echo new >from
 for f in one two; do echo old >$f; done
 inode=$(stat -c %i one)
@@ -42,7 +31,7 @@ equal "one that cannot be written: status, line, the others as they were" "$? $(
 equal "one that is not there: status and the others as they were" "$? $(cat one)" "1 old"
 "$bin/file-put" from=one full=two 2>err
 equal "a folder is no file" "$? $(cat one)" "1 old"
-for args in '' '-o x from=one' '--stream . -o x' 'from=one two' 'from' 'from='; do
+for args in '' '-o x from=one' 'from=one two' 'from' 'from='; do
     # shellcheck disable=SC2086
     "$bin/file-put" $args </dev/null 2>err
     equal "file-put $args: usage" "$? $(cat one)" "2 old"

@@ -37,3 +37,13 @@ in_turn() {
 in_turn 3 q.json qcfg-build -w int4 -a fp8 -g per_layer
 in_turn 3 r.json recipe-solve $cell/scores.json
 in_turn 13 report report-gen -s $cell/scores.json -r $cell/recipe.json --run $cell/run.json
+
+# The network's tools, over a network of few channels; a stride, since they make thousands of allocations. MEMORY_STEP=1: all.
+model=tests/ultralytics/tiny.pt step=${MEMORY_STEP:-97}
+"$build/bin/calib-prep" --list calib/quant100.txt --count 10 --size 32 -o "$dir/calib" &&
+    "$build/bin/calib-stats" -m $model -c "$dir/calib" -t 1 -o "$dir/amax" &&
+    "$build/bin/qcfg-build" -w int8 -a fp8 -g per_channel -o "$dir/q" || exit 1
+in_turn "$step" dump.json model-dump --size 32 $model
+in_turn "$step" amax calib-stats -m $model -c "$dir/calib" -t 1
+in_turn "$step" scores.json sens-score -m $model -c "$dir/calib" -a "$dir/amax" -n 2 -t 1 "$dir/q"
+in_turn 3 calib calib-prep --list calib/quant100.txt --count 10 --size 32 -t 1

@@ -1,4 +1,4 @@
-# A run of 96 cells for lib.sh's unpack: three models of 142, 112 and 108 layers. Scores cover eight decades. Names, reasons, paths
+# A run of 96 cells as test_page.sh takes it apart: three models of 142, 112 and 108 layers. Scores cover eight decades. Names, reasons, paths
 # and settings hold what HTML, a script or a URL could take for its own.
 def file($path): "@" + $path, " " + tojson;
 def hostile: "</script><img src=x onerror=pwned=1><!--&amp;\"'`\\\u001b[31m ";

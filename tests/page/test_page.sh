@@ -13,7 +13,9 @@ check() { # WHAT COMMAND...
 export DTYPES="int4 int8 fp4 fp8 fp16" RUN="$dir/run" TOP_K=5 BIN="${BUILD:-build}/bin"
 jq -n -r -f "$here/fixture.jq" >"$dir/stream" || exit 1
 mkdir -p "$RUN/work"
-unpack "$RUN" <"$dir/stream"
+# "@FILE" lines, each followed by that file's lines, which begin with a space.
+run=$RUN awk '/^@/ { out = ENVIRON["run"] "/" substr($0, 2); folder = out; sub("/[^/]*$", "", folder); system("mkdir -p " folder); next }
+    { print substr($0, 2) >out }' "$dir/stream"
 check "the page is made" mk/index.sh "$RUN"
 page=$RUN/index.html
 cp "$page" "$dir/before"

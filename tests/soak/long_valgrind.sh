@@ -63,11 +63,7 @@ memcheck "whole files" 0 seal-check calib amax s1 r1
 memcheck "a stream and JSON that are cut" 1 seal-check cut.json
 echo '{"status": "ok", "files": {"s1": "0", "none": "0"}}' >record
 memcheck "a cell's record" 1 seal-check record q1
-memcheck "files of a stream" 0 file-put --stream put <<EOT
-@a/one
- 1
-@two
-EOT
+memcheck "files in their places" 0 file-put s1=put1 r1=put2
 memcheck "files, one of them as it was" 0 file-put s1=put/two q1=q1
 memcheck "one that cannot be written" 1 file-put s1=put/two s1=put/none/x
 memcheck "words of two steps" 0 progress-board <<EOT

@@ -233,7 +233,7 @@ static int score_pairs(struct layer_scorer *s, size_t conv, const struct record 
         ret = fill_input(s, conv, r, i, modes, err);
         all |= modes;
     }
-    for (int p = 0; p < plan->n_pairs; p++) {
+    for (int p = 0; p < plan->n_pairs && !ret; p++) {
         const struct pair *pair = &plan->pairs[p];
         if (wanted[p] && (format_quantizes(&plan->inputs[pair->input].q)) == quantized)
             pairs[n++] =
