@@ -64,13 +64,13 @@ script -qec "sh command" /dev/null >sent 2>err </dev/null
 ok "nor does a pipe, though there is a terminal" [ -s piped -a "$(controls piped)" -eq 0 -a ! -s sent ]
 equal "nor do logs" "$(cat $run/logs/a/*/* >logs; controls logs)" 0
 
-# Ctrl-C.
-FAKE_SLEEP=5
+# Ctrl-C. On a busy machine it may take seconds until anything is seen.
+FAKE_SLEEP=20
 echo "stty cols 80 rows 24; make BIN=tests/grid/fake-bin IMAGE_LIST=lists/list.txt CALIB_IMAGES=12 SCORE_SIZE=4 \
     MODELS='a b' WEIGHT_DTYPES=int8 ACT_DTYPES=int8 TIMESTAMP=stopped sweep -j2" >"command"
 {
     tries=0
-    until grep -q preparing sent || [ $tries -ge 100 ]; do sleep 0.1; tries=$((tries + 1)); done
+    until grep -q preparing sent || [ $tries -ge 300 ]; do sleep 0.1; tries=$((tries + 1)); done
     printf '\003'
     sleep 1
 } | script -qec "sh command" /dev/null >sent 2>err
