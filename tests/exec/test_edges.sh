@@ -10,9 +10,9 @@ cd "$dir" || exit 1
 check() { # WHAT COMMAND...
     said=$1
     shift
-    if "$@" >out 2>&1; then echo "ok - $said"; else
+    if "$@" >"$dir/out" 2>&1; then echo "ok - $said"; else
         echo "not ok - $said: $*"
-        sed 's/^/#   /' out err 2>/dev/null | head -n 12
+        sed 's/^/#   /' "$dir/out" "$dir/err" 2>/dev/null | head -n 12
     fi
 }
 

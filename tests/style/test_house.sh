@@ -2,7 +2,7 @@
 # The house's rules, read from the #include lines and from what the object files define:
 #   - a folder of src includes only itself and folders below it; two of one level never each other; nor exec/cpu and exec/cuda
 #   - what leaves a file is named after that file or its folder: conv_forward.c and op/ define conv_..., op_...
-# BUILD: the build folder. `test_house.sh --debts` prints what breaks them now.
+# BUILD: the build folder.
 LC_ALL=C
 export LC_ALL
 build=${BUILD:-build}
@@ -59,15 +59,6 @@ names() {
     done
 }
 
-debts() {
-    includes
-    names
-}
-
-if [ "$1" = --debts ]; then
-    debts
-    exit
-fi
 scratch=$(mktemp -d) || exit 1
 trap 'rm -rf "$scratch"' EXIT
 failed=0
@@ -79,13 +70,8 @@ ok() { # WHAT FILE: a check that FILE is empty
     fi
 }
 command -v nm >/dev/null || { echo "# skip names: no nm here"; exit 0; }
-debts | sort >"$scratch/found"
-# What is not mended yet: lines go from this file, none may come. When it is empty, it goes.
-sort tests/style/house-debts 2>/dev/null >"$scratch/known"
-comm -23 "$scratch/found" "$scratch/known" >"$scratch/new"
-comm -13 "$scratch/found" "$scratch/known" >"$scratch/paid"
-ok "folders include those below them, and names say where they are from" "$scratch/new"
-ok "what tests/style/house-debts lists is so (tests/style/test_house.sh --debts writes it anew)" "$scratch/paid"
+{ includes; names; } >"$scratch/found"
+ok "folders include those below them, and names say where they are from" "$scratch/found"
 find "$build/obj/src/base" -name '*.o' | wc -l | awk '$1 < 5 { print "only " $1 " object files in src/base" }' >"$scratch/read"
 ok "object files were read" "$scratch/read"
 exit $failed
