@@ -11,7 +11,7 @@
 struct request {
     struct session_options options;
     struct cells_options cells;
-    const char *amax;
+    const char *amax, *objectives;
 };
 
 static int score(struct request *r, struct err *err) {
@@ -30,6 +30,11 @@ static int run(void *ctx, const struct operands *operands, struct err *err) {
     struct request *r = ctx;
     if (!r->options.model || !r->options.calib)
         return err_set(err, ERR_USAGE, "--%s is required", r->options.model ? "calib" : "model");
+    bool detection;
+    if (scores_parse_objectives(r->objectives, &detection, err))
+        return err_wrap(err, "--objectives");
+    if (!detection)
+        r->cells.probes = 0;
     r->cells.operands = operands->word;
     r->cells.n_operands = operands->n;
     return cells_check(&r->cells, err) ? -1 : score(r, err);
@@ -42,7 +47,8 @@ int main(int argc, char **argv) {
          .batch_size = 1,
          .say = opt_complain,
          .progress = progress_show},
-        {.score_size = 16, .output = "-", .complain = opt_complain},
+        {.score_size = 16, .probes = 1, .output = "-", .complain = opt_complain},
+        .objectives = "modelopt detection",
     };
     struct opt rows[] = {
         {"model", 'm', OPT_IN, &r.options.model, "FILE", "YOLOv10 checkpoint (required)"},
@@ -51,6 +57,10 @@ int main(int argc, char **argv) {
         {"amax", 'a', OPT_IN, &r.amax, "FILE", "amax file of calib-stats; without it, calibrate first"},
         {"score-size", 'n', OPT_INT, &r.cells.score_size, "N", "images to score on, the first of the stream",
          OPT_LIMITS(SCORE_SIZE)},
+        {"objectives", 0, OPT_STRING, &r.objectives, "WORDS",
+         "what to score: modelopt, or \"modelopt detection\", which adds class_score and box_score"},
+        {"probes", 0, OPT_INT, &r.cells.probes, "N", "vectors of signs an image for the detection scores",
+         OPT_LIMITS(PROBES)},
         {"batch-size", 'b', OPT_INT, &r.options.batch_size, "N", "images in a forward pass",
          OPT_LIMITS(BATCH_SIZE)},
         {"name", 0, OPT_STRING, &r.cells.name, "NAME", "the model's name in results",
@@ -72,6 +82,9 @@ int main(int argc, char **argv) {
         .notes =
             "A score is the sum of g^2 (conv(q(x), q(w)) - conv(x, w))^2, as ModelOpt's AutoQuantize has "
             "it.\n"
+            "class_score and box_score are the same sum with gradients that tell what quantizing a layer "
+            "does\n"
+            "to the detector's classes and boxes.\n"
             "Each operand is a cell's configuration made by qcfg-build. One goes to --output; of several,\n"
             "each is written QCFG=SCORES, and all are scored in one pass over the images.",
         .examples =

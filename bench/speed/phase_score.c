@@ -109,7 +109,7 @@ static int score_images(const struct scoring *s, size_t lane, struct pool *pool,
     struct gradient *gradient = NULL;
     float *pixels = malloc(images->image_bytes * sizeof *pixels);
     int ret = -1;
-    l.sums = malloc(s->pairs * sizeof *l.sums);
+    l.sums = malloc(s->pairs * SCORES_OBJECTIVES * sizeof *l.sums);
     if (!pixels || !l.sums) {
         err_nomem(err);
         goto out;
@@ -120,7 +120,7 @@ static int score_images(const struct scoring *s, size_t lane, struct pool *pool,
     for (int i = (int)lane; i < s->steps; i += (int)s->p->lanes) {
         calib_to_float(images->images[i], images->image_bytes, pixels);
         laps_start(l.laps);
-        if (gradient_run(gradient, pixels, 1, score_layer, &l, err)) {
+        if (gradient_run(gradient, pixels, 0, 1, score_layer, &l, err)) {
             err_wrap(err, "%s", images->names[i]);
             goto out;
         }
@@ -157,7 +157,7 @@ int phase_score(struct session *session, int steps, struct phases *p, struct err
         goto out;
     }
     int threads = pool_threads(session->pool);
-    if (gradient_net_new(session->graph, session->images->size, 1, threads, &net, err))
+    if (gradient_net_new(session->graph, session->images->size, 1, 0, threads, &net, err))
         goto out;
     p->lanes = lanes_count(threads, steps, gradient_bytes(net));
     if (!(s.failures = calloc(p->lanes, sizeof *s.failures))) {

@@ -18,6 +18,26 @@ int scores_check_limit(double effective_bits, struct err *err) {
                          SCORES_BITS);
 }
 
+int scores_parse_objectives(const char *words, bool *detection, struct err *err) {
+    bool modelopt = false;
+    *detection = false;
+    for (const char *w = words; *w;) {
+        size_t n = strcspn(w, " ,");
+        bool *word = n == 8 && memcmp(w, "modelopt", n) == 0    ? &modelopt
+                     : n == 9 && memcmp(w, "detection", n) == 0 ? detection
+                                                                : NULL;
+        if (n && !word)
+            return err_set(err, ERR_USAGE, "'%.*s' is no objective; there are modelopt and detection", (int)n,
+                           w);
+        if (word)
+            *word = true;
+        w += n + (w[n] != '\0');
+    }
+    return modelopt ? 0
+                    : err_set(err, ERR_USAGE,
+                              "the objectives lack modelopt, whose scores every recipe is made of");
+}
+
 static int derive_qcfg(struct scores *s, const char *weight, const char *act, const char *granularity,
                        struct err *err) {
     const cJSON *presets = cJSON_GetObjectItemCaseSensitive(s->json, "presets");
@@ -165,6 +185,7 @@ static int read_origin(struct scores *s, struct err *err) {
                    sealed_count(j, "score_images", &s->score_images, err) ||
                    sealed_count(j, "imgsz", &s->imgsz, err) ||
                    sealed_count(j, "batch_size", &s->batch_size, err) ||
+                   sealed_count(j, "probes", &s->probes, err) ||
                    sealed_count(j, "scoring_revision", &s->revision, err) ||
                    sealed_string(j, "checkpoint", &s->checkpoint, err) ||
                    sealed_string(j, "image_list", &s->image_list, err) ||
@@ -259,6 +280,8 @@ int scores_write(const char *path, const struct scores *s, struct err *err) {
         add_layer(&b, &s->layers[i]);
     json_close(&b);
     json_add_string(&b, "device", s->device);
+    if (s->probes)
+        json_add_int(&b, "probes", s->probes);
     return sealed_write(path, &b, err);
 }
 

@@ -57,6 +57,7 @@ struct scores {
     /* What the numbers depend on; 0 or NULL where a file that is not ours does not say. */
     long calibration_images, score_images; /* images calibrated and scored on */
     long imgsz, batch_size;
+    long probes;             /* vectors of signs of the detection objectives; 0: they were not scored */
     long revision;           /* of the code that computed them: SCORE_REVISION of exec/score.h */
     const char *checkpoint;  /* its path as the user gave it */
     const char *image_list;  /* likewise; ours do not say */
@@ -68,6 +69,10 @@ struct scores {
     cJSON *json;        /* what was read, sealed; NULL in scores that are to be written */
     const char *digest; /* of what was read */
 };
+
+/* Which objectives a request names: "modelopt", or "modelopt detection" (class and box), words apart by blanks or commas.
+ * ModelOpt's scores cannot be left out, since the recipe is made of them. Errors: ERR_USAGE, naming what is there. */
+int scores_parse_objectives(const char *words, bool *detection, struct err *err);
 
 /* Reads and checks scores.json: sens-score's, or ModelOpt's own scores in the same layout, whose configuration is
  * derived from "weight", "activation", "granularity" and "presets". path may be "-". Errors: ERR_FAILED, one line that

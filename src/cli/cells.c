@@ -85,6 +85,7 @@ int cells_score(struct session *session, const struct cells_options *options, st
         .images = session->images,
         .steps = score_steps(options->score_size, batch, session->images->count),
         .batch_size = batch,
+        .probes = options->probes,
         .checkpoint = session->checkpoint,
         .progress = session->options.progress,
     };

@@ -10,6 +10,7 @@ struct cells_options {
     int n_operands;
     const char *output; /* of a single QCFG */
     int score_size;     /* images */
+    int probes;         /* vectors of signs for the detection objectives; 0: ModelOpt's scores alone */
     const char *name;   /* the model's, or NULL for the file's */
     bool demonstration;
     void (*complain)(const char *message); /* sees the reason of every cell that fails while others go on */

@@ -20,7 +20,8 @@ struct pairs;
 /* Hears what a user should know but that is no error. */
 typedef void backend_say_fn(const char *message);
 
-/* Takes the sums of a score step, add[pair * n_convs + conv], of the pairs that the step was asked for. */
+/* Takes the sums of a score step, score_step_sums of them: add[(objective * n_pairs + pair) * n_convs + conv], of the pairs that
+ * the step was asked for, and of the job's objectives. */
 typedef int score_take_fn(void *ctx, int step, const double *add, struct err *err);
 
 /* An open device. A kind's own struct begins with it. */

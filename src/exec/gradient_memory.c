@@ -8,12 +8,17 @@ struct span *gradient_plan_value(const struct gradient_plan *p, int v) {
     return &p->spans[p->values[v].root];
 }
 
-struct span *gradient_plan_gradient(const struct gradient_plan *p, int v) {
-    return &p->spans[p->graph->n_values + p->gradients[v].root];
+struct span *gradient_plan_memory(const struct gradient_plan *p, size_t stage, int kind) {
+    return &p->spans[(size_t)p->graph->n_values + stage * SPANS_OF_STAGE + (size_t)kind];
 }
 
-struct span *gradient_plan_memory(const struct gradient_plan *p, size_t stage, int kind) {
-    return &p->spans[2 * (size_t)p->graph->n_values + stage * SPANS_OF_STAGE + (size_t)kind];
+struct span *gradient_plan_gradient(const struct backward *b, int v) {
+    return &b->spans[b->gradients[v].root];
+}
+
+struct span *gradient_plan_output_gradient(const struct gradient_plan *p, const struct backward *b,
+                                           size_t stage) {
+    return &b->spans[(size_t)p->graph->n_values + stage];
 }
 
 static void touch(struct span *s, size_t size, int time) {
@@ -29,28 +34,28 @@ static void touch_value(struct gradient_plan *p, int v, size_t batch, int time) 
         touch(gradient_plan_value(p, v), spans_room(batch * shape_numel(p->shapes[p->values[v].root])), time);
 }
 
-static void touch_gradient(struct gradient_plan *p, int v, size_t batch, int time) {
-    if (p->wanted[v])
-        touch(gradient_plan_gradient(p, v), spans_room(batch * shape_numel(p->shapes[p->gradients[v].root])),
+static void touch_gradient(const struct gradient_plan *p, const struct backward *b, int v, size_t batch,
+                           int time) {
+    if (b->wanted[v])
+        touch(gradient_plan_gradient(b, v), spans_room(batch * shape_numel(p->shapes[b->gradients[v].root])),
               time);
 }
 
-static void touch_conv(struct gradient_plan *p, size_t i, size_t batch, int time) {
+static void touch_conv(struct gradient_plan *p, const struct backward *b, size_t i, size_t batch, int time) {
     const struct stage *s = &p->stages[i];
     const struct dgrad *d = p->dgrads[s->op->conv];
-    enum flow flow = p->flows[i * OP_INPUTS_MAX];
+    size_t output = spans_room(batch * shape_numel(p->shapes[s->out]));
+    enum flow flow = b->flows[i * OP_INPUTS_MAX];
     int seen =
         2 * (int)p->n_stages - p->first_stage[s->op->conv]; /* when all its calls' gradients are known */
     for (int t = time; t <= seen; t += seen > time ? seen - time : 1) {
         touch_value(p, s->op->in[0], batch, t);
         if (stage_is_fused(s)) {
-            touch(gradient_plan_memory(p, i, SPAN_OUTPUT), spans_room(batch * shape_numel(p->shapes[s->out])),
-                  t);
-            touch(gradient_plan_memory(p, i, SPAN_GRADIENT),
-                  spans_room(batch * shape_numel(p->shapes[s->out])), t);
+            touch(gradient_plan_memory(p, i, SPAN_OUTPUT), output, t);
+            touch(gradient_plan_output_gradient(p, b, i), output, t);
         } else {
             touch_value(p, s->out, batch, t);
-            touch_gradient(p, s->out, batch, t);
+            touch_gradient(p, b, s->out, batch, t);
         }
     }
     if (d && flow != FLOW_NONE && dgrad_room(d, flow == FLOW_ADD))
@@ -58,15 +63,16 @@ static void touch_conv(struct gradient_plan *p, size_t i, size_t batch, int time
 }
 
 /* What stage i's backward works with. */
-static void touch_backward(struct gradient_plan *p, size_t i, size_t batch, int threads) {
+static void touch_backward(struct gradient_plan *p, const struct backward *b, size_t i, size_t batch,
+                           int threads) {
     const struct stage *s = &p->stages[i];
     int time = 2 * (int)p->n_stages - (int)i;
-    touch_gradient(p, s->out, batch, time);
+    touch_gradient(p, b, s->out, batch, time);
     for (int k = 0; k < s->op->n_in; k++)
-        if (p->flows[i * OP_INPUTS_MAX + (size_t)k] != FLOW_NONE)
-            touch_gradient(p, s->op->in[k], batch, time);
+        if (b->flows[i * OP_INPUTS_MAX + (size_t)k] != FLOW_NONE)
+            touch_gradient(p, b, s->op->in[k], batch, time);
     if (s->op->kind == OP_CONV) {
-        touch_conv(p, i, batch, time);
+        touch_conv(p, b, i, batch, time);
         return;
     }
     const struct op_kernels *kernels = op_kernels(s->op->kind);
@@ -81,10 +87,27 @@ static void touch_backward(struct gradient_plan *p, size_t i, size_t batch, int 
         touch(gradient_plan_memory(p, i, SPAN_WORK), spans_room(work * (size_t)threads), time);
 }
 
-int gradient_plan_place(struct gradient_plan *p, size_t batch, int threads, struct err *err) {
+/* What a whole backward pass works with. Passes begin with the values that they start at, of which box's and class's are
+ * made from the exported y. */
+static void touch_pass(struct gradient_plan *p, const struct backward *b, size_t batch, int threads) {
     const struct graph *g = p->graph;
-    size_t n = 2 * (size_t)g->n_values + p->n_stages * SPANS_OF_STAGE;
     int turn = (int)p->n_stages;
+    for (size_t i = 0; i < p->n_stages; i++)
+        if (b->wanted[p->stages[i].out])
+            touch_backward(p, b, i, batch, threads);
+    touch_value(p, g->leaves[g->exported], batch, turn);
+    for (size_t i = 0; i < b->n_starts; i++) {
+        touch_value(p, b->starts[i], batch, turn);
+        touch_gradient(p, b, b->starts[i], batch, turn);
+    }
+    for (int v = 0; v < g->n_values; v++)
+        if (b->zeroed[b->gradients[v].root])
+            touch_gradient(p, b, v, batch, turn);
+}
+
+int gradient_plan_place(struct gradient_plan *p, size_t batch, int threads, struct err *err) {
+    size_t values = (size_t)p->graph->n_values, shared = values + p->n_stages * SPANS_OF_STAGE,
+           each = values + p->n_stages, n = shared + p->n_backwards * each;
     if (!(p->spans = calloc(n, sizeof *p->spans)))
         return err_nomem(err);
     for (size_t i = 0; i < p->n_stages; i++) {
@@ -95,15 +118,10 @@ int gradient_plan_place(struct gradient_plan *p, size_t batch, int threads, stru
         if (s->op->kind == OP_CONV && stage_is_fused(s))
             touch(gradient_plan_memory(p, i, SPAN_OUTPUT), spans_room(batch * shape_numel(p->shapes[s->out])),
                   (int)i);
-        if (p->wanted[s->out])
-            touch_backward(p, i, batch, threads);
     }
-    for (size_t i = 0; i < g->n_leaves; i++) {
-        touch_value(p, g->leaves[i], batch, turn);
-        touch_gradient(p, g->leaves[i], batch, turn);
+    for (size_t i = 0; i < p->n_backwards; i++) {
+        p->backwards[i].spans = p->spans + shared + i * each;
+        touch_pass(p, &p->backwards[i], batch, threads);
     }
-    for (int v = 0; v < g->n_values; v++)
-        if (p->zeroed[p->gradients[v].root])
-            touch_gradient(p, v, batch, turn);
     return spans_place(p->spans, n, &p->arena, err);
 }

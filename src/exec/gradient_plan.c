@@ -5,31 +5,44 @@
 #include <stdlib.h>
 #include <string.h>
 
-/* Gradients come from a convolution before a value and stop where it is detached; convolutions must reach a
- * leaf. */
-static int mark(struct gradient_plan *p, struct err *err) {
-    const struct graph *g = p->graph;
+/* Whether the pass goes back through op. */
+static bool goes_through(const struct backward *b, const struct op *op) {
+    return op_rows[op->kind].place != OP_CUT || b->objective != SCORES_MODELOPT;
+}
+
+/* What the start of a pass depends on. A box does not depend on logits, though they lie in the maps that it is made of. */
+static void mark_reaching(const struct graph *g, const struct backward *b, bool *reaches) {
+    for (size_t i = 0; i < b->n_starts; i++)
+        reaches[b->starts[i]] = true;
+    for (size_t i = g->n_ops; i-- > 0;) {
+        const struct op *op = &g->ops[i];
+        for (int k = 0; k < g->levels && b->objective == SCORES_BOX; k++)
+            if (g->logits[k] == op->out)
+                reaches[op->out] = false;
+        for (int k = 0; k < op->n_in && goes_through(b, op); k++)
+            reaches[op->in[k]] = reaches[op->in[k]] || reaches[op->out];
+    }
+}
+
+/* Gradients are wanted behind a convolution, of what the start depends on; every convolution has one of ModelOpt's loss. */
+static int mark(const struct graph *g, struct backward *b, struct err *err) {
     bool *reaches = calloc((size_t)g->n_values, sizeof *reaches);
     int ret = 0;
     if (!reaches)
         return err_nomem(err);
-    for (size_t i = 0; i < g->n_ops; i++) {
+    mark_reaching(g, b, reaches);
+    for (size_t i = 0; i < g->n_ops && !ret; i++) {
         const struct op *op = &g->ops[i];
-        bool *out = &p->wanted[op->out];
+        bool *out = &b->wanted[op->out];
         *out = op->kind == OP_CONV;
-        for (int k = 0; k < op->n_in && op_rows[op->kind].place != OP_CUT; k++)
-            *out = *out || p->wanted[op->in[k]];
-    }
-    for (size_t i = 0; i < g->n_leaves; i++)
-        reaches[g->leaves[i]] = true;
-    for (size_t i = g->n_ops; i-- > 0 && !ret;) {
-        const struct op *op = &g->ops[i];
-        if (op->kind == OP_CONV && !reaches[op->out])
+        for (int k = 0; k < op->n_in && goes_through(b, op); k++)
+            *out = *out || b->wanted[op->in[k]];
+        if (op->kind == OP_CONV && b->objective == SCORES_MODELOPT && !reaches[op->out])
             ret = err_set(err, ERR_UNSUPPORTED, "%s: no output of the network depends on it",
                           g->convs[op->conv].name);
-        for (int k = 0; k < op->n_in && op_rows[op->kind].place != OP_CUT; k++)
-            reaches[op->in[k]] = reaches[op->in[k]] || reaches[op->out];
     }
+    for (int v = 0; v < g->n_values; v++)
+        b->wanted[v] = b->wanted[v] && reaches[v];
     free(reaches);
     return ret;
 }
@@ -43,27 +56,28 @@ static bool has_parts(const struct gradient_plan *p, int v) {
 }
 
 /* A sum hands its gradient on: what nobody else reads has the very same. */
-static void share_sums(struct gradient_plan *p, const int *readers) {
+static void share_sums(const struct gradient_plan *p, struct backward *b, const int *readers) {
     for (size_t i = p->n_stages; i-- > 0;) {
         const struct op *op = p->stages[i].op;
         for (int k = 0; op->kind == OP_ADD && k < 2; k++) {
             int v = op->in[k];
             if (readers[v] == 1 && p->values[v].root == v && !has_parts(p, v))
-                p->gradients[v] = p->gradients[op->out];
+                b->gradients[v] = b->gradients[op->out];
         }
     }
 }
 
 /* Which channels of each root's gradient are written so far, during a walk through the backward pass. */
 struct walk {
-    struct gradient_plan *p;
+    const struct gradient_plan *p;
+    struct backward *b;
     bool *written;
     size_t *first; /* of each root, into written */
     bool again;    /* a root turned out to need zeros: walk once more */
 };
 
 static bool *channels_of(const struct walk *w, int v) {
-    const struct home *part = &w->p->gradients[v];
+    const struct home *part = &w->b->gradients[v];
     return w->written + w->first[part->root] + part->channel;
 }
 
@@ -75,14 +89,14 @@ static size_t count_written(const struct walk *w, int v) {
 }
 
 static void need_zeros(struct walk *w, int v) {
-    w->p->zeroed[w->p->gradients[v].root] = true;
+    w->b->zeroed[w->b->gradients[v].root] = true;
     w->again = true;
 }
 
 /* A contribution to v's gradient; only_add: its operation cannot store. */
 static enum flow contribute(struct walk *w, int v, bool only_add) {
     size_t c = (size_t)w->p->shapes[v].c, n = count_written(w, v);
-    if (!w->p->wanted[v])
+    if (!w->b->wanted[v])
         return FLOW_NONE;
     if (n == 0 && !only_add) {
         memset(channels_of(w, v), true, c);
@@ -106,24 +120,24 @@ static bool same_home(struct home a, struct home b) {
 static void walk_stage(struct walk *w, size_t i) {
     const struct op *op = w->p->stages[i].op;
     int out = w->p->stages[i].out;
-    if (!w->p->wanted[out])
+    if (!w->b->wanted[out])
         return;
     if (count_written(w, out) < (size_t)w->p->shapes[out].c)
         need_zeros(w, out);
     size_t channel = 0;
     for (int k = 0; k < op->n_in; k++) {
         int v = op->in[k];
-        bool own = (op->kind == OP_ADD && same_home(w->p->gradients[v], w->p->gradients[out])) ||
+        bool own = (op->kind == OP_ADD && same_home(w->b->gradients[v], w->b->gradients[out])) ||
                    (op->kind == OP_CONCAT && lies_in_concat(w->p, op, k, channel));
-        w->p->flows[i * OP_INPUTS_MAX + (size_t)k] =
+        w->b->flows[i * OP_INPUTS_MAX + (size_t)k] =
             own ? FLOW_NONE : contribute(w, v, op_kernels(op->kind)->only_adds);
         channel += (size_t)w->p->shapes[v].c;
     }
 }
 
-static int find_flows(struct gradient_plan *p, struct err *err) {
+static int find_flows(const struct gradient_plan *p, struct backward *b, struct err *err) {
     const struct graph *g = p->graph;
-    struct walk w = {.p = p, .again = true};
+    struct walk w = {.p = p, .b = b, .again = true};
     size_t channels = 0;
     if (!(w.first = calloc((size_t)g->n_values, sizeof *w.first)))
         return err_nomem(err);
@@ -138,15 +152,22 @@ static int find_flows(struct gradient_plan *p, struct err *err) {
     while (w.again) {
         w.again = false;
         for (int v = 0; v < g->n_values; v++)
-            memset(w.written + w.first[v], p->zeroed[v], (size_t)p->shapes[v].c);
-        for (size_t i = 0; i < g->n_leaves; i++)
-            p->leaf_flows[i] = contribute(&w, g->leaves[i], false);
+            memset(w.written + w.first[v], b->zeroed[v], (size_t)p->shapes[v].c);
+        for (size_t i = 0; i < b->n_starts; i++)
+            b->start_flows[i] = contribute(&w, b->starts[i], false);
         for (size_t i = p->n_stages; i-- > 0;)
             walk_stage(&w, i);
     }
     free(w.written);
     free(w.first);
     return 0;
+}
+
+static bool some_want(const struct gradient_plan *p, int v) {
+    bool some = false;
+    for (size_t i = 0; i < p->n_backwards; i++)
+        some = some || p->backwards[i].wanted[v];
+    return some;
 }
 
 /* The convolutions' calls, and the gradients of their inputs. */
@@ -164,7 +185,7 @@ static int find_calls(struct gradient_plan *p, int threads, struct err *err) {
                                g->convs[op->conv].name);
         }
         p->first_stage[op->conv] = (int)i;
-        if (threads > 0 && p->wanted[op->in[0]] && !p->dgrads[op->conv] &&
+        if (threads > 0 && some_want(p, op->in[0]) && !p->dgrads[op->conv] &&
             dgrad_new(&g->convs[op->conv], (int)in.h, (int)in.w, &p->dgrads[op->conv], err))
             return -1;
     }
@@ -177,38 +198,62 @@ static void count_readers(const struct graph *g, int *readers) {
             readers[g->ops[i].in[k]]++;
     for (size_t i = 0; i < g->n_leaves; i++)
         readers[g->leaves[i]]++;
+    for (int i = 0; i < g->levels && g->logits; i++)
+        readers[g->logits[i]]++;
 }
 
-int gradient_plan_make(const struct graph *g, int size, size_t batch, int threads, struct gradient_plan *out,
-                       struct err *err) {
+static int make_backward(const struct gradient_plan *p, size_t i, const int *readers, struct err *err) {
+    const struct graph *g = p->graph;
+    struct backward *b = &p->backwards[i];
     size_t n = (size_t)g->n_values;
+    *b = (struct backward){.objective = i == 0  ? SCORES_MODELOPT
+                                        : i % 2 ? SCORES_CLASS
+                                                : SCORES_BOX,
+                           .probe = i == 0 ? 0 : (int)(i - 1) / 2,
+                           .wanted = calloc(n, sizeof *b->wanted),
+                           .gradients = calloc(n, sizeof *b->gradients),
+                           .zeroed = calloc(n, sizeof *b->zeroed),
+                           .flows = calloc((g->n_ops + 1) * OP_INPUTS_MAX, sizeof *b->flows)};
+    b->starts = b->objective == SCORES_MODELOPT ? g->leaves
+                : b->objective == SCORES_CLASS  ? g->logits
+                                                : &g->leaves[g->exported];
+    b->n_starts = b->objective == SCORES_MODELOPT ? g->n_leaves
+                  : b->objective == SCORES_CLASS  ? (size_t)g->levels
+                                                  : 1;
+    b->start_flows = calloc(b->n_starts + 1, sizeof *b->start_flows);
+    if (!b->wanted || !b->gradients || !b->zeroed || !b->flows || !b->start_flows)
+        return err_nomem(err);
+    memcpy(b->gradients, p->values, n * sizeof *p->values);
+    share_sums(p, b, readers);
+    return mark(g, b, err) || find_flows(p, b, err) ? -1 : 0;
+}
+
+int gradient_plan_make(const struct graph *g, int size, size_t batch, int probes, int threads,
+                       struct gradient_plan *out, struct err *err) {
+    size_t n = (size_t)g->n_values, n_backwards = 1 + 2 * (size_t)probes;
     struct gradient_plan p = {.graph = g,
                               .stages = calloc(g->n_ops + 1, sizeof *p.stages),
-                              .wanted = calloc(n, sizeof *p.wanted),
                               .values = calloc(n, sizeof *p.values),
-                              .gradients = calloc(n, sizeof *p.gradients),
-                              .zeroed = calloc(n, sizeof *p.zeroed),
-                              .flows = calloc((g->n_ops + 1) * OP_INPUTS_MAX, sizeof *p.flows),
-                              .leaf_flows = calloc(g->n_leaves + 1, sizeof *p.leaf_flows),
+                              .backwards = calloc(n_backwards, sizeof *p.backwards),
                               .first_stage = calloc(g->n_convs + 1, sizeof *p.first_stage),
                               .n_calls = calloc(g->n_convs + 1, sizeof *p.n_calls),
                               .dgrads = calloc(g->n_convs + 1, sizeof(struct dgrad *))};
     bool *needed = malloc(n * sizeof *needed);
     int *readers = calloc(n, sizeof *readers), ret = -1;
-    if (!p.stages || !p.wanted || !p.values || !p.gradients || !p.zeroed || !p.flows || !p.leaf_flows ||
-        !p.first_stage || !p.n_calls || !p.dgrads || !needed || !readers) {
+    if (!p.stages || !p.values || !p.backwards || !p.first_stage || !p.n_calls || !p.dgrads || !needed ||
+        !readers) {
         err_nomem(err);
         goto out;
     }
     memset(needed, true, n * sizeof *needed);
     count_readers(g, readers);
     p.n_stages = stages_make(g, needed, readers, p.stages);
-    if (graph_shapes(g, size, &p.shapes, err) || mark(&p, err) ||
-        stages_find_homes(g, p.shapes, needed, true, p.values, err))
+    if (graph_shapes(g, size, &p.shapes, err) || stages_find_homes(g, p.shapes, needed, true, p.values, err))
         goto out;
-    memcpy(p.gradients, p.values, n * sizeof *p.values);
-    share_sums(&p, readers);
-    if (find_flows(&p, err) || find_calls(&p, threads, err) || gradient_plan_place(&p, batch, threads, err))
+    for (p.n_backwards = 0; p.n_backwards < n_backwards;)
+        if (make_backward(&p, p.n_backwards++, readers, err))
+            goto out;
+    if (find_calls(&p, threads, err) || gradient_plan_place(&p, batch, threads, err))
         goto out;
     *out = p;
     p = (struct gradient_plan){0};
@@ -223,14 +268,18 @@ out:
 void gradient_plan_free(struct gradient_plan *p) {
     for (size_t i = 0; p->dgrads && i < p->graph->n_convs; i++)
         dgrad_free(&p->dgrads[i]);
+    for (size_t i = 0; i < p->n_backwards; i++) {
+        struct backward *b = &p->backwards[i];
+        free(b->wanted);
+        free(b->gradients);
+        free(b->zeroed);
+        free(b->flows);
+        free(b->start_flows);
+    }
     free(p->stages);
     free(p->shapes);
-    free(p->wanted);
     free(p->values);
-    free(p->gradients);
-    free(p->zeroed);
-    free(p->flows);
-    free(p->leaf_flows);
+    free(p->backwards);
     free(p->first_stage);
     free(p->n_calls);
     free(p->dgrads);

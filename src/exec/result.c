@@ -12,17 +12,19 @@ static int fill_layer(const struct score_job *job, const struct score_cell *cell
                       struct scores_layer *l, struct err *err) {
     const struct conv *c = &job->graph->convs[i];
     const int64_t numel = (int64_t)conv_numel(c);
-    float score;
-    if (score_of(job, cell, i, &score, err))
-        return -1;
     *l = (struct scores_layer){
         .name = c->name,
-        .score = {[SCORES_MODELOPT] = (double)score, [SCORES_CLASS] = NAN, [SCORES_BOX] = NAN},
         .bits = numel * cell->qcfg.bits,
         .none_bits = numel * SCORES_BITS,
         .exported = c->exported,
         .shape = {c->cout, c->cin / c->groups, c->kh, c->kw},
     };
+    for (int o = 0; o < SCORES_OBJECTIVES; o++) {
+        float score = NAN;
+        if (o < score_objectives(job) && score_of(job, cell, (enum scores_objective)o, i, &score, err))
+            return -1;
+        l->score[o] = (double)score;
+    }
     return 0;
 }
 
@@ -55,6 +57,7 @@ int result_write(const struct score_job *job, const struct score_cell *cell, con
         .score_images = about->score_images,
         .imgsz = job->images->size,
         .batch_size = job->batch_size,
+        .probes = job->probes,
         .revision = SCORE_REVISION,
         .checkpoint = about->checkpoint,
         .demonstration = about->demonstration,

@@ -28,13 +28,22 @@ void score_cell_free(struct score_cell *cell) {
     cell->sums = NULL;
 }
 
+size_t score_step_sums(const struct score_job *job, const struct pairs *pairs) {
+    return (size_t)score_objectives(job) * (size_t)pairs->n_pairs * job->graph->n_convs;
+}
+
+/* How many sums a cell has. */
+static size_t sums_of(const struct score_job *job) {
+    return (size_t)score_objectives(job) * job->graph->n_convs;
+}
+
 /* What a cell's sums depend on, as a digest. */
 static void identity_of(const struct backend *backend, const struct score_job *job,
                         const struct score_cell *cell, char hex[DIGEST_HEX]) {
     char text[1024];
-    int n = snprintf(text, sizeof text, "%d %s %s %s %s %d %d %s", SCORE_REVISION, job->checkpoint,
+    int n = snprintf(text, sizeof text, "%d %s %s %s %s %d %d %d %s", SCORE_REVISION, job->checkpoint,
                      job->images->digest, cell->qcfg_digest, job->amax->digest, job->batch_size, job->steps,
-                     backend->kind->name(backend));
+                     job->probes, backend->kind->name(backend));
     digest_bytes(text, (size_t)n, hex);
 }
 
@@ -58,17 +67,18 @@ static void tell(const struct progress_of_cells *p, int done) {
 /* Adds a step to the cells that lack it. */
 static int take_step(void *ctx, int step, const double *add, struct err *err) {
     struct progress_of_cells *p = ctx;
-    size_t n_convs = p->job->graph->n_convs;
+    size_t n_convs = p->job->graph->n_convs, n_pairs = (size_t)p->pairs->n_pairs;
     for (size_t i = 0; i < p->n_cells; i++) {
         struct score_cell *c = &p->cells[i];
         if (c->done != step)
             continue;
-        for (size_t k = 0; k < n_convs; k++)
-            c->sums[k] += add[(size_t)p->pairs->pair_of[i] * n_convs + k];
+        for (size_t o = 0; o < (size_t)score_objectives(p->job); o++)
+            for (size_t k = 0; k < n_convs; k++)
+                c->sums[o * n_convs + k] += add[(o * n_pairs + (size_t)p->pairs->pair_of[i]) * n_convs + k];
         c->done++;
         if (c->done % p->backend->kind->steps_between_saves)
             continue;
-        if (c->state && sums_write(c->state, p->identities[i], c->done, c->sums, n_convs, err))
+        if (c->state && sums_write(c->state, p->identities[i], c->done, c->sums, sums_of(p->job), err))
             return -1;
     }
     tell(p, step + 1);
@@ -90,14 +100,14 @@ static int *wanted_from(const struct pairs *pairs, const struct score_cell *cell
 
 /* Takes the cells up from their states. *first: the first step that one of them lacks. */
 static int take_up(struct progress_of_cells *p, int *first, struct err *err) {
-    size_t n_convs = p->job->graph->n_convs;
+    size_t n = sums_of(p->job);
     *first = p->job->steps;
     for (size_t i = 0; i < p->n_cells; i++) {
         struct score_cell *c = &p->cells[i];
-        if (!(c->sums = calloc(n_convs, sizeof *c->sums)))
+        if (!(c->sums = calloc(n, sizeof *c->sums)))
             return err_nomem(err);
         identity_of(p->backend, p->job, c, p->identities[i]);
-        c->done = c->state ? sums_read(c->state, p->identities[i], c->sums, n_convs) : 0;
+        c->done = c->state ? sums_read(c->state, p->identities[i], c->sums, n) : 0;
         if (c->done > p->job->steps)
             c->done = 0;
         *first = c->done < *first ? c->done : *first;
@@ -145,9 +155,10 @@ out:
     return ret;
 }
 
-int score_of(const struct score_job *job, const struct score_cell *cell, size_t conv, float *score,
-             struct err *err) {
-    *score = (float)cell->sums[conv];
+int score_of(const struct score_job *job, const struct score_cell *cell, enum scores_objective objective,
+             size_t conv, float *score, struct err *err) {
+    *score = (float)(cell->sums[(size_t)objective * job->graph->n_convs + conv] /
+                     (objective == SCORES_MODELOPT ? 1 : job->probes));
     if (!isfinite(*score))
         return err_set(err, ERR_FAILED, "the score of %s is not finite; its weights or activations overflow",
                        job->graph->convs[conv].name);

@@ -4,9 +4,10 @@
  *
  * as ModelOpt 0.40.0's gradient-based AutoQuantize defines it (numerics.md): x the layer's input in the
  * unquantized forward pass, g the gradient of the loss with respect to its output. A convolution that runs
- * more than once in a step (dfl) counts the sum of its calls' g^2 with its last call's difference. The bytes
- * of the result do not depend on the threads, on which other cells are scored beside, or on how often the
- * pass was interrupted. */
+ * more than once in a step (dfl) counts the sum of its calls' g^2 with its last call's difference. With
+ * probes, the same for the two detection objectives (damage.md), with the mean of g^2 over the vectors of signs. The
+ * bytes of the result do not depend on the threads, on which other cells or objectives are scored beside, or on how
+ * often the pass was interrupted. */
 #ifndef YS_EXEC_SCORE_H
 #define YS_EXEC_SCORE_H
 
@@ -14,6 +15,7 @@
 #include "base/progress.h"
 #include "cell/name.h"
 #include "cell/qcfg.h"
+#include "cell/scores.h"
 #include "exec/amax.h"
 #include "exec/backend.h"
 #include "image/calib_set.h"
@@ -27,7 +29,7 @@ struct score_cell {
     char qcfg_digest[DIGEST_HEX];
     char *state;  /* file that keeps the sums between steps, or NULL */
     int done;     /* steps whose sums are in */
-    double *sums; /* one for each convolution; allocated by score_run, freed by score_cell_free */
+    double *sums; /* [objective][convolution]; allocated by score_run, freed by score_cell_free */
 };
 void score_cell_free(struct score_cell *cell);
 
@@ -40,9 +42,17 @@ struct score_job {
     const struct calib_set *images;
     int steps; /* score_steps() */
     int batch_size;
+    int probes;             /* vectors of signs for the detection objectives; 0: ModelOpt's scores alone */
     const char *checkpoint; /* digest */
     progress_fn *progress;  /* or NULL */
 };
+
+static inline int score_objectives(const struct score_job *job) {
+    return job->probes ? SCORES_OBJECTIVES : 1;
+}
+
+/* How many sums a step has. */
+size_t score_step_sums(const struct score_job *job, const struct pairs *pairs);
 
 /* min(max(score_size / batch_size, 1), batches of `images` images): how many batches are scored on. */
 int score_steps(int score_size, int batch_size, int images);
@@ -52,9 +62,9 @@ int score_steps(int score_size, int batch_size, int images);
 int score_run(struct backend *backend, const struct score_job *job, struct score_cell *cells, size_t n_cells,
               struct err *err);
 
-/* A layer's total as everything later sees it: rounded once to float32. A total that is not finite is an
- * error naming the layer. */
-int score_of(const struct score_job *job, const struct score_cell *cell, size_t conv, float *score,
-             struct err *err);
+/* A layer's total of an objective of the job as everything later sees it: rounded once to float32. A total that is not
+ * finite is an error naming the layer. */
+int score_of(const struct score_job *job, const struct score_cell *cell, enum scores_objective objective,
+             size_t conv, float *score, struct err *err);
 
 #endif

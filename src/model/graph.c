@@ -28,6 +28,7 @@ void graph_free(struct graph **graph) {
     free(g->convs);
     free(g->bns);
     free(g->leaves);
+    free(g->logits);
     free(g->strides);
     free(g->kind);
     free(g);

@@ -83,9 +83,11 @@ struct graph {
     size_t n_bns;
 
     /* Output leaves, in the order of the reference's loss: of each branch of the head y and then its levels'
-     * maps, P3 and on; of v10Detect one2many's, then one2one's. exported: which of them is the exported y. */
+     * maps, P3 and on; of v10Detect one2many's, then one2one's. exported: which of them is the exported y.
+     * logits: what y's class probabilities are the sigmoid of, (N, nc, H, W) a level. */
     int *leaves;
     size_t n_leaves, exported;
+    int *logits;
 
     int classes, reg_max, levels;
     float *strides; /* of each level, pixels */

@@ -14,7 +14,8 @@ struct branch {
 };
 
 /* Branches stand in the order of the reference's leaves; they are decoded in it too, after all features are
- * there, those of the last branch first. */
+ * there, those of the last branch first. The exported one is the last: of what more than one of them calls, scores take
+ * the last call's difference. */
 struct head {
     const char *cls;
     struct branch branches[BRANCHES_MAX];
@@ -58,6 +59,8 @@ static int features(struct builder *b, const struct module *head, const struct b
             module_at(&classes, (size_t)i, &m, err) || builder_module(b, &m, &levels[i], 1, &sides[1], err) ||
             builder_add(b, (struct op){.kind = OP_CONCAT}, sides, 2, &out[i], err))
             return -1;
+        if (branch->exported)
+            b->g->logits[i] = sides[1];
     }
     return 0;
 }
@@ -108,6 +111,8 @@ int builder_head(struct builder *b, const struct head *head, const struct module
         return -1;
     if (n_levels != g->levels)
         return err_set(err, ERR_UNSUPPORTED, "%s: %d inputs for %d levels", m->path, n_levels, g->levels);
+    if (!(g->logits = calloc((size_t)g->levels, sizeof *g->logits)))
+        return err_nomem(err);
     for (int k = head->n_branches; k-- > 0;) {
         const struct branch *branch = &head->branches[k];
         for (int i = 0; i < n_levels && branch->detached; i++)

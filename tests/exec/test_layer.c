@@ -94,7 +94,7 @@ static bool fixture_new(struct fixture *f, const int layer[4]) {
             f->y[call][i] = call == CALLS - 1 ? (float)y[i] : 0;
         f->calls[call] = (struct conv_call){.x = f->x,
                                             .y = f->y[call],
-                                            .g = f->g[call],
+                                            .g = {f->g[call], f->g[0]},
                                             .x_shape = {IMAGES, c->cin, SIZE, SIZE},
                                             .y_shape = {IMAGES, c->cout, SIZE, SIZE}};
         f->list[call] = &f->calls[call];
@@ -164,7 +164,7 @@ static bool score(struct fixture *f, struct pool *pool, const struct qcfg *const
     struct layer_weights *weights = NULL;
     struct layer_scorer *scorer = NULL;
     struct err err = {0};
-    double *found = calloc(n, sizeof *found);
+    double *found = calloc(n * SCORES_OBJECTIVES, sizeof *found);
     bool *wanted = malloc(n * sizeof *wanted);
     memset(wanted, true, n * sizeof *wanted);
     bool ok = pairs_make(cells, n, &plan, &err) == 0 &&

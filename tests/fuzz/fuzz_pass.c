@@ -54,8 +54,8 @@ static int forward(const struct graph *g, struct pool *pool, const float *image,
 static int backward(const struct graph *g, struct pool *pool, const float *image, struct err *err) {
     struct gradient_net *net = NULL;
     struct gradient *gradient = NULL;
-    int ret = gradient_net_new(g, SIZE, 1, 1, &net, err) || gradient_new(net, pool, &gradient, err) ||
-              gradient_run(gradient, image, 1, see_conv, NULL, err);
+    int ret = gradient_net_new(g, SIZE, 1, 0, 1, &net, err) || gradient_new(net, pool, &gradient, err) ||
+              gradient_run(gradient, image, 0, 1, see_conv, NULL, err);
     gradient_free(&gradient);
     gradient_net_free(&net);
     return -ret;

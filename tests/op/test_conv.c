@@ -163,15 +163,19 @@ static void test_shape(const struct shape *s, enum conv_mode mode, struct pool *
     size_t nx = (size_t)(s->n * s->cin * s->h * s->w), ny = (size_t)(s->n * s->cout * oh * ow);
     float unit = is_plain(mode) ? 1 : 0.037f, *units = random_floats((size_t)s->cout);
     float *x = random_codes(mode, nx, &unit, nx), *y = random_floats(ny), *values[WEIGHTS];
-    float *g[2] = {random_floats(ny), random_floats(ny)}, *g2 = malloc(ny * sizeof *g2);
+    float *g[2] = {random_floats(ny), random_floats(ny)}, *g2 = malloc(ny * sizeof *g2),
+          *g2_alone = malloc(ny * sizeof *g2_alone);
     struct giver giver = {x, (size_t)s->cin, (size_t)s->h, (size_t)s->w, s->cin % 2 ? 1 : 8, false};
     struct conv_source source = {.n = s->n, .h = s->h, .w = s->w, .x = x, .group = 1, .unit = unit};
     struct conv_source called = source;
-    struct conv_output output = {s->n, s->h, s->w, y, (const float *const *)g, 2};
+    const struct conv_gradients both = {(const float *const *)g, 2}, one = {(const float *const *)g + 1, 1};
+    struct conv_output output = {s->n, s->h, s->w, y, {both, one, both}, 3};
+    const struct conv_output first = {s->n, s->h, s->w, y, {both}, 1},
+                             two = {s->n, s->h, s->w, y, {both, one}, 2};
     unsigned modes = 1u << mode | 1u << CONV_F32;
     struct conv_weight *w[WEIGHTS] = {0};
     struct err err = {0};
-    double sums[WEIGHTS], again[WEIGHTS], alone, worst = 0;
+    double sums[3 * WEIGHTS], again[3 * WEIGHTS], alone[2], worst = 0;
     bool same = true, ok = true;
     called.x = NULL;
     called.fill = give;
@@ -180,7 +184,7 @@ static void test_shape(const struct shape *s, enum conv_mode mode, struct pool *
     for (int o = 0; o < s->cout; o++)
         units[o] = fabsf(units[o]) / 100 + 1e-3f;
     for (size_t i = 0; i < ny; i++)
-        g2[i] = g[0][i] * g[0][i] + g[1][i] * g[1][i];
+        g2[i] = g[0][i] * g[0][i] + (g2_alone[i] = g[1][i] * g[1][i]);
     c.bias = s->bias ? random_floats((size_t)s->cout) : NULL;
     for (int i = 0; i < s->weights; i++) {
         values[i] = random_codes(mode, conv_numel(&c), units, conv_numel(&c) / (size_t)c.cout);
@@ -190,11 +194,16 @@ static void test_shape(const struct shape *s, enum conv_mode mode, struct pool *
     ok = ok && score(pools[0], &c, &source, modes, &output, w, (size_t)s->weights, sums) == 0 &&
          score(pools[1], &c, &called, modes, &output, w, (size_t)s->weights, again) == 0;
     for (int i = 0; ok && i < s->weights; i++) {
-        double want = naive(&c, x, s->n, s->h, s->w, values[i], y, g2, oh, ow);
-        worst = fmax(worst, fabs(sums[i] - want) / want);
-        same = same && sums[i] == again[i];
-        ok = score(pools[0], &c, &source, modes, &output, &w[i], 1, &alone) == 0;
-        same = same && alone == sums[i];
+        double want = naive(&c, x, s->n, s->h, s->w, values[i], y, g2, oh, ow),
+               want_alone = naive(&c, x, s->n, s->h, s->w, values[i], y, g2_alone, oh, ow);
+        const double *got = sums + (ptrdiff_t)3 * i;
+        worst = fmax(worst, fabs(got[0] - want) / want);
+        worst = fmax(worst, fabs(got[1] - want_alone) / want_alone);
+        same = same && got[0] == got[2] && memcmp(got, again + (ptrdiff_t)3 * i, 3 * sizeof *got) == 0;
+        ok = score(pools[0], &c, &source, modes, &first, &w[i], 1, alone) == 0;
+        same = same && alone[0] == got[0];
+        ok = ok && score(pools[0], &c, &source, modes, &two, &w[i], 1, alone) == 0;
+        same = same && alone[0] == got[0] && alone[1] == got[1];
     }
     CHECK(ok && worst < 1e-5 && same && !giver.refused,
           "%s, %s: %dx%d %d->%d stride %d pad %d dilation %d groups %d on %dx%dx%d, %d weights: %.1e of "
@@ -213,6 +222,7 @@ static void test_shape(const struct shape *s, enum conv_mode mode, struct pool *
     free(g[0]);
     free(g[1]);
     free(g2);
+    free(g2_alone);
 }
 
 /* conv_forward of one image with scale, shift and each activation, against the definition. */

@@ -1,5 +1,7 @@
 #include "oracle/network.h"
 
+#include "detect/objective.h"
+
 #include <math.h>
 #include <stdlib.h>
 #include <string.h>
@@ -13,6 +15,7 @@ struct network {
     const struct graph *graph;
     struct params *convs, *bns;
     int *last_use; /* of each value: the index of the last op that reads it, n_ops for a leaf */
+    bool uncut;    /* gradients flow through OP_DETACH */
 
     /* Of the present input size: centres of the head's cells, in cells, (1, 2, A), and the stride of each,
      * (1, 1, A). They live as long as the network since the record for backward refers to them. */
@@ -272,7 +275,7 @@ static int run_op(struct network *net, const struct op *op, struct tc_tensor **v
     case OP_UPSAMPLE:
         return tc_upsample_nearest(x, op->scale, out, err);
     case OP_DETACH:
-        return tc_detach(x, out, err);
+        return net->uncut ? tc_scale(x, 1, out, err) : tc_detach(x, out, err);
     case OP_ATTN_V:
         return attention_v(op, x, out, err);
     case OP_ATTN_MIX:
@@ -335,12 +338,17 @@ out:
     return ret;
 }
 
-int network_score_pass(struct network *net, const float *images, int n, int size, struct pass *pass,
-                       struct err *err) {
+/* The loss of a pass; it may keep what backward reads in `kept` until then. */
+typedef int loss_fn(const void *ctx, const struct pass *pass, float **kept, struct tc_tensor **loss,
+                    struct err *err);
+
+static int run_pass(struct network *net, const float *images, int n, int size, loss_fn *loss_of,
+                    const void *ctx, struct pass *pass, struct err *err) {
     const struct graph *g = net->graph;
     struct pass p = {0};
     struct tc_tensor *loss = NULL, **ys = NULL, **gs = NULL;
     const float *value;
+    float *kept = NULL;
     size_t calls = 0, one;
     int ret = -1;
     for (size_t i = 0; i < g->n_convs; i++)
@@ -355,8 +363,7 @@ int network_score_pass(struct network *net, const float *images, int n, int size
         goto out;
     }
     tc_record_gradients(true);
-    if (run(net, images, n, size, &p, err) ||
-        tc_loss((const struct tc_tensor *const *)p.leaves, p.n_leaves, &loss, err) ||
+    if (run(net, images, n, size, &p, err) || loss_of(ctx, &p, &kept, &loss, err) ||
         tc_floats(loss, &value, &one, err))
         goto out;
     p.loss = *value;
@@ -373,8 +380,76 @@ out:
     tc_free(&loss);
     free(ys);
     free(gs);
+    free(kept);
     if (ret)
         pass_free(&p);
+    return ret;
+}
+
+static int modelopt_loss(const void *ctx, const struct pass *pass, float **kept, struct tc_tensor **loss,
+                         struct err *err) {
+    (void)ctx;
+    (void)kept;
+    return tc_loss((const struct tc_tensor *const *)pass->leaves, pass->n_leaves, loss, err);
+}
+
+int network_score_pass(struct network *net, const float *images, int n, int size, struct pass *pass,
+                       struct err *err) {
+    return run_pass(net, images, n, size, modelopt_loss, NULL, pass, err);
+}
+
+struct detection {
+    const struct graph *graph;
+    enum scores_objective objective;
+    int first, n, probe;
+};
+
+/* What element `row` of an anchor's column of y weighs in the loss; for class, its logit. */
+static double weight_of(const struct detection *d, const float *y, int64_t anchors, int64_t a, int row) {
+    double most = 0, p = y[(int64_t)row * anchors + a];
+    for (int k = 0; k < d->graph->classes; k++)
+        most = fmax(most, y[(int64_t)(4 + k) * anchors + a]);
+    if (d->objective == SCORES_CLASS)
+        return row < 4 ? 0 : sqrt(p * (1 - p));
+    return row < 4 ? sqrt(most) / fmax(1, y[(int64_t)(row % 2 ? 3 : 2) * anchors + a]) : 0;
+}
+
+/* L_box = sum of weights times y; L_class = the same times logits = log(p / (1 - p)), whose gradient by p is
+ * 1 / (p (1 - p)): the weight by y, so that the loss is linear in y with the right gradient. */
+static int detection_loss(const void *ctx, const struct pass *pass, float **kept, struct tc_tensor **loss,
+                          struct err *err) {
+    const struct detection *d = ctx;
+    struct tc_tensor *y = pass->leaves[d->graph->exported], *weights = NULL;
+    const float *values;
+    size_t n;
+    int64_t shape[TC_DIMS_MAX];
+    int ndim;
+    if (tc_floats(y, &values, &n, err) || tc_shape(y, shape, &ndim, err))
+        return -1;
+    int64_t anchors = shape[2], each = shape[1] * anchors;
+    if (!(*kept = malloc(n * sizeof **kept)))
+        return err_nomem(err);
+    for (int64_t i = 0; i < (int64_t)n; i++) {
+        const float *of_image = values + i / each * each;
+        int row = (int)(i % each / anchors);
+        int64_t a = i % anchors;
+        double p = values[i],
+               sign = objective_sign((uint32_t)(d->first + i / each), (uint32_t)d->probe, (uint32_t)a,
+                                     (uint32_t)row),
+               w = weight_of(d, of_image, anchors, a, row) * sign;
+        (*kept)[i] = (float)(d->objective == SCORES_CLASS && w != 0 ? w / (p * (1 - p)) : w);
+    }
+    int ret = tc_from_floats(*kept, shape, ndim, &weights, err) || tc_dot(y, weights, loss, err) ? -1 : 0;
+    tc_free(&weights);
+    return ret;
+}
+
+int network_detection_pass(struct network *net, const float *images, int first, int n, int size,
+                           enum scores_objective objective, int probe, struct pass *pass, struct err *err) {
+    const struct detection d = {net->graph, objective, first, n, probe};
+    net->uncut = true;
+    int ret = run_pass(net, images, n, size, detection_loss, &d, pass, err);
+    net->uncut = false;
     return ret;
 }
 

@@ -10,6 +10,7 @@
 #define YS_TORCH_NETWORK_H
 
 #include "base/err.h"
+#include "cell/scores.h"
 #include "model/graph.h"
 #include "oracle/torch_c.h"
 
@@ -36,6 +37,12 @@ struct pass {
  * convolution; parameters get no gradients. pass is filled on success only; free it with pass_free. */
 int network_score_pass(struct network *net, const float *images, int n, int size, struct pass *pass,
                        struct err *err);
+
+/* The same with a detection objective (detect/objective.h), SCORES_CLASS or SCORES_BOX, for a loss: written here again, from
+ * damage.md's formulas over libtorch's own output, with the same signs. The network is not cut at OP_DETACH. first:
+ * number of the first image. */
+int network_detection_pass(struct network *net, const float *images, int first, int n, int size,
+                           enum scores_objective objective, int probe, struct pass *pass, struct err *err);
 
 void pass_free(struct pass *pass);
 

@@ -135,7 +135,7 @@ static void build_free(struct build *b) {
 static void refused(const struct graph *g, const char *why) {
     struct gradient_net *net = NULL;
     struct err err = {0};
-    CHECK(gradient_net_new(g, SIZE, 1, 1, &net, &err) == -1 && err.code == ERR_UNSUPPORTED &&
+    CHECK(gradient_net_new(g, SIZE, 1, 0, 1, &net, &err) == -1 && err.code == ERR_UNSUPPORTED &&
               strstr(err.msg, why),
           "refused: %s", err.msg);
     gradient_net_free(&net);

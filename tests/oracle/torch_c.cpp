@@ -243,15 +243,19 @@ int tc_loss(const struct tc_tensor *const *leaves, size_t n, struct tc_tensor **
     });
 }
 
+int tc_dot(const struct tc_tensor *a, const struct tc_tensor *b, struct tc_tensor **out, struct err *err) {
+    return make(out, err, "dot", [&] { return (a->t * b->t).sum(); });
+}
+
 int tc_grad(const struct tc_tensor *loss, const struct tc_tensor *const *t, size_t n,
             struct tc_tensor **grads, struct err *err) {
     std::vector<struct tc_tensor *> made;
     int ret = guard(err, "grad", [&] {
-        std::vector<at::Tensor> g = torch::autograd::grad({loss->t}, list_of(t, n), {}, false, false, false);
+        std::vector<at::Tensor> g = torch::autograd::grad({loss->t}, list_of(t, n), {}, false, false, true);
         made.reserve(g.size());
-        for (at::Tensor &one : g) {
+        for (size_t i = 0; i < n; i++) {
             made.push_back(new tc_tensor{at::Tensor()});
-            made.back()->t = one.contiguous();
+            made.back()->t = g[i].defined() ? g[i].contiguous() : at::zeros_like(t[i]->t);
         }
         std::copy(made.begin(), made.end(), grads);
     });

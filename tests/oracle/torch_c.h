@@ -91,7 +91,11 @@ int tc_watch(struct tc_tensor *t, struct err *err);
 /* mean over leaves of mean(leaf^2): the loss of one batch, a scalar. */
 int tc_loss(const struct tc_tensor *const *leaves, size_t n, struct tc_tensor **out, struct err *err);
 
-/* d loss / d t[i] into grads[0 .. n-1], contiguous. Frees the record of the forward pass. */
+/* Sum of a and b multiplied element by element, a scalar. */
+int tc_dot(const struct tc_tensor *a, const struct tc_tensor *b, struct tc_tensor **out, struct err *err);
+
+/* d loss / d t[i] into grads[0 .. n-1], contiguous; zeros where the loss does not depend on t[i]. Frees the record of the
+ * forward pass. */
 int tc_grad(const struct tc_tensor *loss, const struct tc_tensor *const *t, size_t n,
             struct tc_tensor **grads, struct err *err);
 

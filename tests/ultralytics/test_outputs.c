@@ -81,13 +81,13 @@ static void same_outputs(const char *name, const char *path, const char *facts_p
         json_get_int(facts, "classes", 1, 1 << 16, &classes, &err) ||
         json_get_real(facts, "loss", &loss, &err) || json_get_object(facts, "convs", &c.convs, &err) ||
         build(path, &graph, &err) || pool_new(2, &pool, &err) ||
-        gradient_net_new(graph, (int)size, 1, 2, &net, &err) || gradient_new(net, pool, &gradient, &err) ||
+        gradient_net_new(graph, (int)size, 1, 0, 2, &net, &err) || gradient_new(net, pool, &gradient, &err) ||
         !(image = image_of(size))) {
         CHECK(false, "%s: %s", name, err.msg);
         goto out;
     }
     c.graph = graph;
-    if (gradient_run(gradient, image, 1, compare_conv, &c, &err)) {
+    if (gradient_run(gradient, image, 0, 1, compare_conv, &c, &err)) {
         CHECK(false, "%s: %s", name, err.msg);
         goto out;
     }

@@ -1,4 +1,5 @@
 #include "base/grow.h"
+#include "detect/objective.h"
 #include "exec/cpu/gradient_engine.h"
 #include "op/vec/vec.h"
 
@@ -10,7 +11,8 @@ static void normalize_plane(void *ctx, size_t i, int worker) {
     (void)worker;
     const struct gradient_task *t = ctx;
     const struct affine *a = &t->e->net->affines[t->stage];
-    const struct op_value v = gradient_output(t->e, t->stage), d = gradient_of_output(t->e, t->stage);
+    const struct op_value v = gradient_output(t->e, t->stage),
+                          d = gradient_of_output(t->e, t->backward, t->stage);
     size_t channels = (size_t)v.shape.c, image = i / channels, c = i % channels;
     vec()->act_grad(op_channel(&v, image, c), op_channel(&t->op.d_out, image, c), op_plane(&v), a->scale[c],
                     a->shift[c], &t->act, op_channel(&d, image, c));
@@ -41,7 +43,7 @@ static void leaf_plane(void *ctx, size_t i, int worker) {
 }
 
 static int run_conv(struct gradient *e, const struct gradient_task *t, struct err *err) {
-    const struct op_value g = gradient_of_output(e, t->stage), *d_in = &t->op.d_in[0];
+    const struct op_value g = gradient_of_output(e, t->backward, t->stage), *d_in = &t->op.d_in[0];
     for (size_t image = 0; image < e->n && d_in->v; image++)
         if (dgrad_run(e->net->plan.dgrads[t->op.op->conv], e->scratch.conv, e->scratch.pool,
                       op_channel(&g, image, 0), t->op.add[0], t->op.work, op_channel(d_in, image, 0), err))
@@ -65,17 +67,23 @@ static int side_by_side(const struct gradient *e, struct op_value v, struct dens
 }
 
 static int fill_call(struct gradient *e, size_t stage, size_t k, struct err *err) {
-    const struct op *op = e->net->plan.stages[stage].op;
+    const struct gradient_plan *p = &e->net->plan;
+    const struct op *op = p->stages[stage].op;
     struct conv_call *call = &e->calls[k];
-    struct dense *d = &e->dense[3 * k];
+    struct dense *d = &e->dense[(2 + p->n_backwards) * k];
     const struct op_value x = gradient_value(e, op->in[0]), y = gradient_output(e, stage);
     *call = (struct conv_call){.conv = (size_t)op->conv,
                                .x_shape = {(int64_t)e->n, x.shape.c, x.shape.h, x.shape.w},
                                .y_shape = {(int64_t)e->n, y.shape.c, y.shape.h, y.shape.w}};
-    return side_by_side(e, x, &d[0], &call->x, err) || side_by_side(e, y, &d[1], &call->y, err) ||
-                   side_by_side(e, gradient_of_output(e, stage), &d[2], &call->g, err)
-               ? -1
-               : 0;
+    if (side_by_side(e, x, &d[0], &call->x, err) || side_by_side(e, y, &d[1], &call->y, err))
+        return -1;
+    for (size_t i = 0; i < p->n_backwards; i++) {
+        const struct backward *b = &p->backwards[i];
+        if (b->wanted[p->stages[stage].out] &&
+            side_by_side(e, gradient_of_output(e, b, stage), &d[2 + i], &call->g[i], err))
+            return -1;
+    }
+    return 0;
 }
 
 /* All calls of the convolution whose first one is `stage`. */
@@ -90,16 +98,15 @@ static int show(struct gradient *e, size_t stage, gradient_see_fn *see, void *ct
     return see(ctx, (size_t)conv, e->call_list, n, err);
 }
 
-static int run_stage(struct gradient *e, size_t i, gradient_see_fn *see, void *ctx, struct err *err) {
+/* Stage i in one pass. */
+static int run_stage(struct gradient *e, const struct backward *b, size_t i, struct err *err) {
     const struct stage *s = &e->net->plan.stages[i];
-    struct gradient_task t = gradient_task_of(e, i, true);
+    struct gradient_task t = gradient_task_of(e, i, b);
     if (s->op->kind == OP_CONV) {
         gradient_tell(e, (size_t)s->op->conv, true);
         if (stage_is_fused(s))
             gradient_for_planes(e, s->out, normalize_plane, &t);
-        if (run_conv(e, &t, err))
-            return -1;
-        return e->net->plan.first_stage[s->op->conv] == (int)i ? show(e, i, see, ctx, err) : 0;
+        return run_conv(e, &t, err);
     }
     for (; t.kernels->channel_back && t.k < s->op->n_in; t.k++)
         if (t.op.d_in[t.k].v)
@@ -111,23 +118,43 @@ static int run_stage(struct gradient *e, size_t i, gradient_see_fn *see, void *c
 }
 
 /* The loss so far plus that of leaf i, and the leaf's own gradient: d mean(v^2) / d v = 2 v / n. */
-static int start_at_leaf(struct gradient *e, size_t i, struct err *err) {
-    int v = e->net->graph->leaves[i];
+static int start_at_leaf(struct gradient *e, const struct backward *b, size_t i, struct err *err) {
+    int v = b->starts[i];
     struct leaf t = {.e = e, .op = {.in = {gradient_value(e, v)}}};
     size_t planes = e->n * (size_t)t.op.in[0].shape.c;
-    double sum = 0, n = (double)(e->n * shape_numel(t.op.in[0].shape)),
-           leaves = (double)e->net->graph->n_leaves;
+    double sum = 0, n = (double)(e->n * shape_numel(t.op.in[0].shape)), leaves = (double)b->n_starts;
     if (grow(&e->squares, &e->squares_room, planes, sizeof *e->squares, err))
         return -1;
     t.factor = (float)(2 / (n * leaves));
-    if (e->net->plan.leaf_flows[i] != FLOW_NONE)
-        t.op.d_in[0] = gradient_of(e, v);
-    t.op.add[0] = e->net->plan.leaf_flows[i] == FLOW_ADD;
+    if (b->start_flows[i] != FLOW_NONE)
+        t.op.d_in[0] = gradient_of(e, b, v);
+    t.op.add[0] = b->start_flows[i] == FLOW_ADD;
     gradient_for_planes(e, v, leaf_plane, &t);
     for (size_t p = 0; p < planes; p++)
         sum += e->squares[p];
     e->loss += sum / n / leaves;
     return 0;
+}
+
+/* The gradient that a detection objective begins with, of all its values. */
+static void start_at_output(struct gradient *e, const struct backward *b) {
+    const struct graph *g = e->net->graph;
+    const struct op_value y = gradient_value(e, g->leaves[g->exported]);
+    size_t anchors = op_plane(&y), from = 0;
+    for (size_t i = 0; i < b->n_starts; i++) {
+        const struct op_value d = gradient_of(e, b, b->starts[i]);
+        for (size_t image = 0; image < e->n; image++) {
+            const struct detect_output out = {op_channel(&y, image, 0), g->classes, anchors};
+            uint32_t number = (uint32_t)e->first + (uint32_t)image, probe = (uint32_t)b->probe;
+            if (b->objective == SCORES_CLASS) {
+                objective_class(&out, number, probe, from, from + op_plane(&d), op_channel(&d, image, 0));
+            } else {
+                objective_box(&out, number, probe, op_channel(&d, image, 0));
+                memset(op_channel(&d, image, 4), 0, (size_t)g->classes * anchors * sizeof *d.v);
+            }
+        }
+        from += op_plane(&d); /* a level's anchors */
+    }
 }
 
 static bool all_finite(const float *v, size_t n) {
@@ -154,21 +181,36 @@ static int blame(const struct gradient *e, struct err *err) {
     return err_set(err, ERR_FAILED, "the network's output is not finite; the checkpoint's weights overflow");
 }
 
-int gradient_backward(struct gradient *e, gradient_see_fn *see, void *ctx, struct err *err) {
-    const struct graph *g = e->net->graph;
-    for (int v = 0; v < g->n_values; v++)
-        if (e->net->plan.zeroed[v]) {
-            const struct op_value d = gradient_of(e, v);
+/* Zeros where all is added to, and the gradients that the pass begins with. */
+static int start(struct gradient *e, const struct backward *b, struct err *err) {
+    for (int v = 0; v < e->net->graph->n_values; v++)
+        if (b->zeroed[v]) {
+            const struct op_value d = gradient_of(e, b, v);
             memset(d.v, 0, e->n * d.apart * sizeof *d.v);
         }
+    if (b->objective != SCORES_MODELOPT) {
+        start_at_output(e, b);
+        return 0;
+    }
     e->loss = 0;
-    for (size_t i = 0; i < g->n_leaves; i++)
-        if (start_at_leaf(e, i, err))
+    for (size_t i = 0; i < b->n_starts; i++)
+        if (start_at_leaf(e, b, i, err))
             return -1;
-    if (!isfinite(e->loss))
-        return blame(e, err);
-    for (size_t i = e->net->plan.n_stages; i-- > 0;)
-        if (e->net->plan.wanted[e->net->plan.stages[i].out] && run_stage(e, i, see, ctx, err))
+    return isfinite(e->loss) ? 0 : blame(e, err);
+}
+
+int gradient_backward(struct gradient *e, gradient_see_fn *see, void *ctx, struct err *err) {
+    const struct gradient_plan *p = &e->net->plan;
+    for (size_t i = 0; i < p->n_backwards; i++)
+        if (start(e, &p->backwards[i], err))
             return -1;
+    for (size_t i = p->n_stages; i-- > 0;) {
+        const struct stage *s = &p->stages[i];
+        for (size_t k = 0; k < p->n_backwards; k++)
+            if (p->backwards[k].wanted[s->out] && run_stage(e, &p->backwards[k], i, err))
+                return -1;
+        if (s->op->kind == OP_CONV && p->first_stage[s->op->conv] == (int)i && show(e, i, see, ctx, err))
+            return -1;
+    }
     return 0;
 }

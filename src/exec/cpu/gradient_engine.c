@@ -19,8 +19,8 @@ struct op_value gradient_value(const struct gradient *e, int v) {
                  home, v);
 }
 
-struct op_value gradient_of(const struct gradient *e, int v) {
-    return lying(e, e->arena + gradient_plan_gradient(&e->net->plan, v)->at, e->net->plan.gradients[v], v);
+struct op_value gradient_of(const struct gradient *e, const struct backward *b, int v) {
+    return lying(e, e->arena + gradient_plan_gradient(b, v)->at, b->gradients[v], v);
 }
 
 float *gradient_memory(const struct gradient *e, size_t stage, int kind) {
@@ -28,25 +28,27 @@ float *gradient_memory(const struct gradient *e, size_t stage, int kind) {
 }
 
 /* A value of the stage's own, in the shape of its output. */
-static struct op_value own(const struct gradient *e, size_t stage, int kind) {
+static struct op_value own(const struct gradient *e, size_t stage, const struct span *span) {
     struct chw shape = e->net->plan.shapes[e->net->plan.stages[stage].out];
-    return (struct op_value){gradient_memory(e, stage, kind), shape_numel(shape), shape};
+    return (struct op_value){e->arena + span->at, shape_numel(shape), shape};
 }
 
 struct op_value gradient_output(const struct gradient *e, size_t stage) {
     const struct stage *s = &e->net->plan.stages[stage];
-    return stage_is_fused(s) ? own(e, stage, SPAN_OUTPUT) : gradient_value(e, s->out);
+    return stage_is_fused(s) ? own(e, stage, gradient_plan_memory(&e->net->plan, stage, SPAN_OUTPUT))
+                             : gradient_value(e, s->out);
 }
 
-struct op_value gradient_of_output(const struct gradient *e, size_t stage) {
+struct op_value gradient_of_output(const struct gradient *e, const struct backward *b, size_t stage) {
     const struct stage *s = &e->net->plan.stages[stage];
-    return stage_is_fused(s) ? own(e, stage, SPAN_GRADIENT) : gradient_of(e, s->out);
+    return stage_is_fused(s) ? own(e, stage, gradient_plan_output_gradient(&e->net->plan, b, stage))
+                             : gradient_of(e, b, s->out);
 }
 
-struct gradient_task gradient_task_of(struct gradient *e, size_t stage, bool backward) {
+struct gradient_task gradient_task_of(struct gradient *e, size_t stage, const struct backward *b) {
     const struct stage *s = &e->net->plan.stages[stage];
-    const enum flow *flows = &e->net->plan.flows[stage * OP_INPUTS_MAX];
-    struct gradient_task t = {.e = e, .stage = stage, .kernels = op_kernels(s->op->kind)};
+    const enum flow *flows = b ? &b->flows[stage * OP_INPUTS_MAX] : NULL;
+    struct gradient_task t = {.e = e, .backward = b, .stage = stage, .kernels = op_kernels(s->op->kind)};
     if (s->act)
         t.act = s->act->act;
     t.op = (struct op_task){.graph = e->net->graph,
@@ -55,13 +57,13 @@ struct gradient_task gradient_task_of(struct gradient *e, size_t stage, bool bac
                             .out = gradient_value(e, s->out),
                             .kept = gradient_memory(e, stage, SPAN_KEPT),
                             .work = gradient_memory(e, stage, SPAN_WORK)};
-    if (backward)
-        t.op.d_out = gradient_of(e, s->out);
+    if (b)
+        t.op.d_out = gradient_of(e, b, s->out);
     for (int k = 0; k < s->op->n_in; k++) {
         t.op.in[k] = gradient_value(e, s->op->in[k]);
-        if (backward && flows[k] != FLOW_NONE)
-            t.op.d_in[k] = gradient_of(e, s->op->in[k]);
-        t.op.add[k] = flows[k] == FLOW_ADD;
+        if (b && flows[k] != FLOW_NONE)
+            t.op.d_in[k] = gradient_of(e, b, s->op->in[k]);
+        t.op.add[k] = b && flows[k] == FLOW_ADD;
     }
     return t;
 }
@@ -111,7 +113,7 @@ int gradient_new(const struct gradient_net *net, struct pool *pool, struct gradi
     e->scratch.pool = pool;
     e->calls = calloc(calls + 1, sizeof *e->calls);
     e->call_list = calloc(calls + 1, sizeof(struct conv_call *));
-    e->dense = calloc(3 * (calls + 1), sizeof *e->dense);
+    e->dense = calloc((2 + net->plan.n_backwards) * (calls + 1), sizeof *e->dense);
     if (!e->calls || !e->call_list || !e->dense) {
         err_nomem(err);
         goto fail;
@@ -131,7 +133,7 @@ void gradient_free(struct gradient **gradient) {
     struct gradient *e = *gradient;
     if (!e)
         return;
-    for (size_t i = 0; e->dense && i < 3 * most_calls(e->net); i++)
+    for (size_t i = 0; e->dense && i < (2 + e->net->plan.n_backwards) * most_calls(e->net); i++)
         free(e->dense[i].values);
     conv_scratch_free(&e->scratch.conv);
     free(e->scratch.memory);
@@ -145,9 +147,10 @@ void gradient_free(struct gradient **gradient) {
     *gradient = NULL;
 }
 
-int gradient_run(struct gradient *e, const float *images, int n, gradient_see_fn *see, void *ctx,
+int gradient_run(struct gradient *e, const float *images, int first, int n, gradient_see_fn *see, void *ctx,
                  struct err *err) {
     e->images = images;
+    e->first = first;
     e->n = (size_t)n;
     return gradient_forward(e, err) || gradient_backward(e, see, ctx, err) ? -1 : 0;
 }

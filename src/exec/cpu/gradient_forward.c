@@ -35,7 +35,7 @@ static int run_conv(struct gradient *e, const struct gradient_task *t, struct er
 
 static int run_stage(struct gradient *e, size_t i, struct err *err) {
     const struct stage *s = &e->net->plan.stages[i];
-    struct gradient_task t = gradient_task_of(e, i, false);
+    struct gradient_task t = gradient_task_of(e, i, NULL);
     if (s->op->kind == OP_CONV) {
         gradient_tell(e, (size_t)s->op->conv, false);
         if (run_conv(e, &t, err))

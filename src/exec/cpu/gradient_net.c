@@ -41,13 +41,13 @@ static int make_affine(struct gradient_net *n, size_t stage, struct err *err) {
     return 0;
 }
 
-int gradient_net_new(const struct graph *graph, int size, int batch, int threads, struct gradient_net **out,
-                     struct err *err) {
+int gradient_net_new(const struct graph *graph, int size, int batch, int probes, int threads,
+                     struct gradient_net **out, struct err *err) {
     struct gradient_net *n = calloc(1, sizeof *n);
     if (!n)
         return err_nomem(err);
     n->graph = graph;
-    if (gradient_plan_make(graph, size, (size_t)batch, threads, &n->plan, err))
+    if (gradient_plan_make(graph, size, (size_t)batch, probes, threads, &n->plan, err))
         goto fail;
     n->weights = calloc(graph->n_convs + 1, sizeof(struct conv_weight *));
     n->biases = calloc(graph->n_convs + 1, sizeof(float *));

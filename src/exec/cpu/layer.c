@@ -151,16 +151,35 @@ struct record {
     const int64_t *shape;
     struct conv_output output;
     size_t n_y;
+    int objective[CONV_OBJECTIVES_MAX]; /* which ones output has: those that depend on the convolution */
 };
 
+/* The gradients of an objective's passes of all calls: into g, as many as are returned. */
+static size_t gradients_of(struct conv_call *const *calls, size_t n_calls, int objective, const float **g) {
+    size_t n = 0;
+    for (size_t i = 0; i < n_calls; i++)
+        for (int b = 0; b < GRADIENT_BACKWARDS_MAX; b++)
+            if (calls[i]->g[b] && gradient_objective(b) == (enum scores_objective)objective)
+                g[n++] = calls[i]->g[b];
+    return n;
+}
+
+/* g: room for the gradients of all calls. */
 static struct record record_of(struct conv_call *const *calls, size_t n_calls, const float **g) {
     const struct conv_call *last = calls[n_calls - 1];
     struct record r = {.x = last->x, .shape = last->x_shape, .n_y = 1};
-    for (size_t i = 0; i < n_calls; i++)
-        g[i] = calls[i]->g;
     for (int i = 0; i < 4; i++)
         r.n_y *= (size_t)last->y_shape[i];
-    r.output = (struct conv_output){(int)r.shape[0], (int)r.shape[2], (int)r.shape[3], last->y, g, n_calls};
+    r.output =
+        (struct conv_output){.n = (int)r.shape[0], .h = (int)r.shape[2], .w = (int)r.shape[3], .y = last->y};
+    for (int o = 0; o < SCORES_OBJECTIVES; o++) {
+        size_t n = gradients_of(calls, n_calls, o, g);
+        if (!n)
+            continue;
+        r.objective[r.output.n_objectives] = o;
+        r.output.objectives[r.output.n_objectives++] = (struct conv_gradients){g, n};
+        g += n;
+    }
     return r;
 }
 
@@ -222,7 +241,7 @@ static int score_pairs(struct layer_scorer *s, size_t conv, const struct record 
     const struct conv *c = &s->weights->graph->convs[conv];
     const struct pairs *plan = s->weights->plan;
     struct conv_pair *pairs = calloc((size_t)plan->n_pairs, sizeof *pairs);
-    double *found = calloc((size_t)plan->n_pairs, sizeof *found);
+    double *found = calloc((size_t)plan->n_pairs * CONV_OBJECTIVES_MAX, sizeof *found), *next = found;
     unsigned all = 0;
     size_t n = 0;
     int ret = pairs && found ? 0 : err_nomem(err);
@@ -244,10 +263,11 @@ static int score_pairs(struct layer_scorer *s, size_t conv, const struct record 
         ret = conv_target_fill(s->target, s->pool, c, output, all, err);
     if (!ret)
         ret = conv_score(s->scratch, s->pool, c, pairs, n, s->target, found, err);
-    n = 0;
     for (int p = 0; p < plan->n_pairs && !ret; p++)
-        if (wanted[p] && (format_quantizes(&plan->inputs[plan->pairs[p].input].q)) == quantized)
-            sums[(size_t)p * stride] = found[n++];
+        for (int o = 0; wanted[p] && o < output->n_objectives &&
+                        (format_quantizes(&plan->inputs[plan->pairs[p].input].q)) == quantized;
+             o++)
+            sums[(size_t)(r->objective[o] * plan->n_pairs + p) * stride] = *next++;
     free(pairs);
     free(found);
     return ret;
@@ -256,7 +276,7 @@ static int score_pairs(struct layer_scorer *s, size_t conv, const struct record 
 int layer_score(struct layer_scorer *s, size_t conv, struct conv_call *const *calls, size_t n_calls,
                 const bool *wanted, double *sums, size_t stride, struct err *err) {
     const struct pairs *plan = s->weights->plan;
-    const float **g = calloc(n_calls, sizeof *g);
+    const float **g = calloc(n_calls * GRADIENT_BACKWARDS_MAX, sizeof *g);
     if (!g)
         return err_nomem(err);
     struct record r = record_of(calls, n_calls, g);

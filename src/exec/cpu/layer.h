@@ -25,9 +25,13 @@ int layer_scorer_new(const struct layer_weights *weights, struct pool *pool, str
                      struct err *err);
 void layer_scorer_free(struct layer_scorer **scorer);
 
-/* For each pair p of the plan with wanted[p]: sums[p * stride] = sum of g^2 (conv(q(x), q(w)) - y)^2, where
- * calls[0 .. n_calls-1] are the step's runs of convolution conv, in order: g^2 is summed over all of them, x
- * and y are the last one's. */
+/* For each pair p of the plan with wanted[p] and each objective o (enum scores_objective):
+ *
+ *     sums[(o * n_pairs + p) * stride] = sum of g^2 (conv(q(x), q(w)) - y)^2
+ *
+ * where calls[0 .. n_calls-1] are the step's runs of convolution conv, in order: g^2 is summed over all of them and over
+ * the objective's vectors of signs, x and y are the last one's. Sums of an objective that does not depend on the
+ * convolution stay as they are. */
 int layer_score(struct layer_scorer *scorer, size_t conv, struct conv_call *const *calls, size_t n_calls,
                 const bool *wanted, double *sums, size_t stride, struct err *err);
 

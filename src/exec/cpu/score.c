@@ -56,12 +56,12 @@ static int run_step(const struct scoring *s, const struct lane *l, int step, dou
                        l->batch + (size_t)i * images->image_bytes);
     for (int p = 0; p < s->pairs->n_pairs; p++)
         l->wanted[p] = s->from[p] <= step;
-    return gradient_run(l->gradient, l->batch, n, score_conv, &sight, err);
+    return gradient_run(l->gradient, l->batch, first, n, score_conv, &sight, err);
 }
 
 static int make_step(void *ctx, size_t lane, int step, void **made, struct err *err) {
     const struct scoring *s = ctx;
-    double *add = *made = calloc((size_t)s->pairs->n_pairs * s->job->graph->n_convs, sizeof *add);
+    double *add = *made = calloc(score_step_sums(s->job, s->pairs), sizeof *add);
     if (add && run_step(s, &s->lanes[lane], step, add, err) == 0)
         return 0;
     if (!add)
@@ -123,7 +123,8 @@ int cpu_score(struct backend *backend, const struct score_job *job, const struct
                             job->batch_size < job->images->count ? job->batch_size : job->images->count};
     int ret = -1;
     if (layer_weights_new(job->graph, pool, job->amax, pairs, &s.weights, err) ||
-        gradient_net_new(job->graph, job->images->size, s.batch_size, pool_threads(pool), &s.net, err) ||
+        gradient_net_new(job->graph, job->images->size, s.batch_size, job->probes, pool_threads(pool), &s.net,
+                         err) ||
         make_lanes(&s, pool_threads(pool), job->steps - first, err))
         goto out;
     ret = lanes_run(pool, s.n_lanes, first, job->steps, make_step, take_step, &s, err);

@@ -1,6 +1,6 @@
 /* Convolutions that are never stored: for pairs of a quantized input and a quantized weight, the sums
  *
- *     sums[k] = sum over the output of g2 (conv(x_k, w_k) + bias - y)^2
+ *     sums[k][o] = sum over the output of g2_o (conv(x_k, w_k) + bias - y)^2
  *
  * are taken from the accumulators, tile by tile. This is where a sweep spends its time. How the products are
  * formed is a mode: operands that lie on a grid (integers, or floats of few bits, times a unit) are convolved
@@ -78,13 +78,21 @@ void conv_planes_free(struct conv_planes **planes);
 int conv_planes_fill(struct conv_planes *planes, struct pool *pool, const struct conv *conv,
                      const struct conv_source *source, unsigned modes, struct err *err);
 
-/* What scores compare with: outputs y (n, cout, oh, ow), bias included, of an input (n, cin, h, w), and the
- * gradients with respect to them of n_calls calls, whose squares are summed: g2 = sum of g[i]^2. */
+enum { CONV_OBJECTIVES_MAX = 3 };
+
+/* Gradients of one objective, whose squares are summed: g2 = sum of g[i]^2. */
+struct conv_gradients {
+    const float *const *g;
+    size_t n; /* at least 1 */
+};
+
+/* What scores compare with: outputs y (n, cout, oh, ow), bias included, of an input (n, cin, h, w), and
+ * gradients with respect to them, of 1 .. CONV_OBJECTIVES_MAX objectives. */
 struct conv_output {
     int n, h, w; /* of the input */
     const float *y;
-    const float *const *g;
-    size_t n_calls;
+    struct conv_gradients objectives[CONV_OBJECTIVES_MAX];
+    int n_objectives;
 };
 
 struct conv_target;
@@ -108,8 +116,8 @@ struct conv_pair {
     const struct conv_weight *weight;
 };
 
-/* The sums above, for n pairs, whose inputs all have the target's shape and modes. A part of y and g2 is read
- * once for all pairs, while it is in the cache; pairs of one input side by side share its preparation.
+/* The sums above, for n pairs, whose inputs all have the target's shape and modes: sums[pair * n_objectives +
+ * objective]. An objective's sum does not depend on which others are there. A part of y and g2 is read once for all pairs, while it is in the cache; pairs of one input side by side share its preparation.
  * Errors: memory. */
 int conv_score(struct conv_scratch *scratch, struct pool *pool, const struct conv *conv,
                const struct conv_pair *pairs, size_t n, const struct conv_target *target, double *sums,

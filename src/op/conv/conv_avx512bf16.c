@@ -7,7 +7,7 @@ static inline vs dot(int mode, vs acc, vs w, vs x) {
 
 #include "op/conv/kernels_simd.h"
 
-static void score_bf16(const struct tile_product *p, const struct score_target *t, double *lanes) {
+static void score_bf16(const struct tile_product *p, const struct score_target *t, score_lanes lanes) {
     score_tile(CONV_BF16, p, t, lanes);
 }
 

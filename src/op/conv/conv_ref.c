@@ -74,7 +74,7 @@ static void multiply(enum conv_mode mode, const struct tile_product *p, float ac
 }
 
 static void score(enum conv_mode mode, const struct tile_product *p, const struct score_target *t,
-                  double lanes[LANES_MAX]) {
+                  score_lanes lanes) {
     float acc[ROWS][PANEL];
     multiply(mode, p, acc);
     for (int r = 0; r < p->rows; r++)
@@ -82,20 +82,21 @@ static void score(enum conv_mode mode, const struct tile_product *p, const struc
             float v = acc[r][i] - (t->offset ? (float)t->offset[r] : 0);
             float d = v * (t->unit ? t->unit[r] : 1) + (t->bias ? t->bias[r] : 0) -
                       t->y[(size_t)r * t->ld_y + (size_t)i];
-            lanes[i] += (double)(t->g2[(size_t)r * t->ld_g2 + (size_t)i] * (d * d));
+            for (int o = 0; o < t->n_objectives; o++)
+                lanes[o][i] += (double)(t->g2[o][(size_t)r * t->ld_g2 + (size_t)i] * (d * d));
         }
 }
 
-static void score_f32(const struct tile_product *p, const struct score_target *t, double *lanes) {
+static void score_f32(const struct tile_product *p, const struct score_target *t, score_lanes lanes) {
     score(CONV_F32, p, t, lanes);
 }
-static void score_bf16(const struct tile_product *p, const struct score_target *t, double *lanes) {
+static void score_bf16(const struct tile_product *p, const struct score_target *t, score_lanes lanes) {
     score(CONV_BF16, p, t, lanes);
 }
-static void score_i16(const struct tile_product *p, const struct score_target *t, double *lanes) {
+static void score_i16(const struct tile_product *p, const struct score_target *t, score_lanes lanes) {
     score(CONV_I16, p, t, lanes);
 }
-static void score_i8(const struct tile_product *p, const struct score_target *t, double *lanes) {
+static void score_i8(const struct tile_product *p, const struct score_target *t, score_lanes lanes) {
     score(CONV_I8, p, t, lanes);
 }
 
@@ -115,13 +116,14 @@ static float taps_of(const struct depthwise_product *p, size_t weight, int oy, i
 }
 
 static void depthwise_score(const struct depthwise_product *p, const struct score_target *t,
-                            double (*lanes)[LANES_MAX]) {
+                            score_lanes *lanes) {
     for (int oy = 0; oy < p->oh; oy++)
         for (int ox = 0; ox < p->ow; ox++)
             for (size_t w = 0; w < p->n_weights; w++) {
                 size_t at = (size_t)oy * (size_t)p->ow + (size_t)ox;
                 float d = taps_of(p, w, oy, ox) + (t->bias ? t->bias[0] : 0) - t->y[at];
-                lanes[w][ox % LANES_MAX] += (double)(t->g2[at] * (d * d));
+                for (int o = 0; o < t->n_objectives; o++)
+                    lanes[w][o][ox % LANES_MAX] += (double)(t->g2[o][at] * (d * d));
             }
 }
 

@@ -32,26 +32,37 @@ static double sum_lanes(const double lanes[LANES_MAX]) {
 static struct score_target target_of(const struct job *j, const struct tiling *p, const struct block *b,
                                      size_t pair, size_t tile, size_t at) {
     int form = form_of_output(p->form);
-    const struct laid *y = &j->target->y[form], *g2 = &j->target->g2[form];
+    const struct laid *y = &j->target->y[form], *g2 = j->target->g2[form];
     const struct conv_weight *w = j->weights[pair];
     size_t row = b->group * p->g.cout + tile * (size_t)p->kernels->tile_rows;
     size_t channel = b->image * y->channels + row;
-    return (struct score_target){
+    struct score_target t = {
         .bias = p->conv->bias ? p->conv->bias + row : NULL,
         .unit = w->units ? j->units + pair * j->cout + row : NULL,
         .offset = w->offset ? w->offset + row : NULL,
         .y = y->data + channel * y->layout.channel + at,
-        .g2 = g2->data + channel * g2->layout.channel + at,
+        .n_objectives = j->target->n_objectives,
         .ld_y = y->layout.channel,
         .ld_g2 = g2->layout.channel,
         .plane_y = y->layout.plane,
         .plane_g2 = g2->layout.plane,
     };
+    for (int o = 0; o < t.n_objectives; o++)
+        t.g2[o] = g2[o].data + channel * g2->layout.channel + at;
+    return t;
 }
 
-static double score_pair(const struct job *j, const struct bundle *g, const struct block *b, size_t pair) {
+/* Task i's sums of a pair. */
+static void put_sums(const struct job *j, struct conv_scratch *s, size_t i, size_t pair,
+                     const score_lanes lanes) {
+    for (int o = 0; o < j->target->n_objectives; o++)
+        s->partial[(i * j->n_pairs + pair) * (size_t)j->target->n_objectives + (size_t)o] =
+            sum_lanes(lanes[o]);
+}
+
+static void score_pair(const struct job *j, const struct bundle *g, const struct block *b, size_t pair,
+                       score_lanes lanes) {
     const struct tiling *p = &g->tiling;
-    double lanes[LANES_MAX] = {0};
     for (size_t t = 0; t < p->tiles; t++)
         for (size_t at = b->first; at < b->end; at += (size_t)p->kernels->panel) {
             const struct score_target target = target_of(j, p, b, pair, t, at);
@@ -63,7 +74,6 @@ static double score_pair(const struct job *j, const struct bundle *g, const stru
                 g->tile_score(&product, &target, lanes);
             }
         }
-    return sum_lanes(lanes);
 }
 
 /* Task i: a block of outputs, for all pairs. */
@@ -71,26 +81,31 @@ static void score_block(void *ctx, size_t i, int worker) {
     const struct job *j = ctx;
     for (const struct bundle *g = j->bundles; g < j->bundles + j->n_bundles; g++) {
         const struct block b = tiling_block(&g->tiling, i, worker);
-        for (size_t k = g->first; k < g->end; k++)
-            g->tiling.scratch->partial[i * j->n_pairs + k] = score_pair(j, g, &b, k);
+        for (size_t k = g->first; k < g->end; k++) {
+            score_lanes lanes = {{0}};
+            score_pair(j, g, &b, k, lanes);
+            put_sums(j, g->tiling.scratch, i, k, lanes);
+        }
     }
 }
 
 /* Some pairs of one input with channel i of n cin of a depthwise convolution. */
 static void score_few(const struct job *j, const struct tiling *p, size_t i, size_t first, size_t n) {
     size_t channel = i % p->g.groups;
-    const struct laid *y = &j->target->y[p->form], *g2 = &j->target->g2[p->form];
+    const struct laid *y = &j->target->y[p->form], *g2 = j->target->g2[p->form];
     const float *w[DEPTHWISE_WEIGHTS_MAX];
-    double lanes[DEPTHWISE_WEIGHTS_MAX][LANES_MAX] = {{0}};
+    score_lanes lanes[DEPTHWISE_WEIGHTS_MAX] = {{{0}}};
     for (size_t k = 0; k < n; k++)
         w[k] = (const float *)j->weights[first + k]->values + channel * p->g.taps;
     const struct depthwise_product product = tiling_depthwise(p, i, w, n);
-    const struct score_target target = {.bias = p->conv->bias ? p->conv->bias + channel : NULL,
-                                        .y = y->data + i * y->layout.channel,
-                                        .g2 = g2->data + i * g2->layout.channel};
+    struct score_target target = {.bias = p->conv->bias ? p->conv->bias + channel : NULL,
+                                  .y = y->data + i * y->layout.channel,
+                                  .n_objectives = j->target->n_objectives};
+    for (int o = 0; o < target.n_objectives; o++)
+        target.g2[o] = g2[o].data + i * g2->layout.channel;
     p->kernels->depthwise_score(&product, &target, lanes);
     for (size_t k = 0; k < n; k++)
-        p->scratch->partial[i * j->n_pairs + first + k] = sum_lanes(lanes[k]);
+        put_sums(j, p->scratch, i, first + k, lanes[k]);
 }
 
 /* Task i: a channel of an image, for all pairs. */
@@ -137,14 +152,15 @@ static int make_bundles(struct job *j, struct conv_scratch *scratch, const struc
 static int run_job(struct job *j, struct pool *pool, double *sums, struct err *err) {
     const struct tiling *p = &j->bundles[0].tiling;
     struct conv_scratch *s = p->scratch;
-    if (grow(&s->partial, &s->partial_room, p->tasks * j->n_pairs, sizeof *s->partial, err))
+    size_t objectives = (size_t)j->target->n_objectives, each = j->n_pairs * objectives;
+    if (grow(&s->partial, &s->partial_room, p->tasks * each, sizeof *s->partial, err))
         return -1;
     pool_run(pool, p->tasks, p->form == FORM_DEPTHWISE ? score_channel : score_block, j);
-    for (size_t k = 0; k < j->n_pairs; k++) {
+    for (size_t k = 0; k < each; k++) {
         double sum = 0;
         for (size_t t = 0; t < p->tasks; t++)
-            sum += s->partial[t * j->n_pairs + k];
-        sums[j->which[k]] = sum;
+            sum += s->partial[t * each + k];
+        sums[j->which[k / objectives] * objectives + k % objectives] = sum;
     }
     return 0;
 }

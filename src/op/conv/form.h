@@ -61,9 +61,10 @@ struct conv_planes {
     struct rooms rows; /* what tasks work in */
 };
 
-/* Outputs: y and g2, (image, cout, layout), by form_of_output. */
+/* Outputs: y and each objective's g2, (image, cout, layout), by form_of_output. */
 struct conv_target {
-    struct laid y[FORMS], g2[FORMS];
+    struct laid y[FORMS], g2[FORMS][CONV_OBJECTIVES_MAX];
+    int n_objectives;
     struct rooms rows;
 };
 

@@ -42,15 +42,21 @@ struct depthwise_product {
     int oh, ow;
 };
 
+enum { DEPTHWISE_WEIGHTS_MAX = 4, LANES_MAX = 16 };
+
 /* What scores are made of; pointers to the product's first row and position. */
 struct score_target {
-    const float *bias;     /* of each row, or NULL */
-    const float *unit;     /* of each row, or NULL: 1 */
-    const int32_t *offset; /* CONV_I8: to be subtracted from each row's sum */
-    const float *y, *g2;   /* the planes of Winograd's outputs are `plane` apart */
-    size_t ld_y, ld_g2;    /* from one row to the next */
+    const float *bias;                        /* of each row, or NULL */
+    const float *unit;                        /* of each row, or NULL: 1 */
+    const int32_t *offset;                    /* CONV_I8: to be subtracted from each row's sum */
+    const float *y, *g2[CONV_OBJECTIVES_MAX]; /* the planes of Winograd's outputs are `plane` apart */
+    int n_objectives;
+    size_t ld_y, ld_g2; /* from one row to the next */
     size_t plane_y, plane_g2;
 };
+
+/* Sums of each objective. */
+typedef double score_lanes[CONV_OBJECTIVES_MAX][LANES_MAX];
 
 /* What a forward pass stores: act(product * scale + shift). */
 struct store_target {
@@ -60,17 +66,14 @@ struct store_target {
     size_t ld;
 };
 
-enum { DEPTHWISE_WEIGHTS_MAX = 4, LANES_MAX = 16 };
-
-typedef void tile_score_fn(const struct tile_product *p, const struct score_target *t,
-                           double lanes[LANES_MAX]);
+typedef void tile_score_fn(const struct tile_product *p, const struct score_target *t, score_lanes lanes);
 
 /* winograd.h */
 struct winograd_kernels {
     /* V = B^T d B for the tiles at positions 0 .. positions - 1 of the planes of an input channel, which are
      * `plane` apart: v[i * ld] receives element i, a panel each. */
     void (*input)(const float *x, size_t plane, size_t cols, int positions, float *v, size_t ld);
-    void (*score)(const struct winograd_product *p, const struct score_target *t, double lanes[LANES_MAX]);
+    void (*score)(const struct winograd_product *p, const struct score_target *t, score_lanes lanes);
     /* out receives [tile_rows][WINOGRAD_SIDE][WINOGRAD_SIDE * panel]: the output rows of each channel, as wide as the tiles. */
     void (*store)(const struct winograd_product *p, const struct store_target *t);
 };
@@ -78,14 +81,14 @@ struct winograd_kernels {
 struct conv_kernels {
     int tile_rows; /* output channels of a tile; weights are padded to a multiple */
     int panel;     /* positions of a tile */
-    /* Adds g2 (unit (w x - offset) + bias - y)^2 over the tile to the lanes, which are summed once at the
+    /* Adds each objective's g2 (unit (w x - offset) + bias - y)^2 over the tile to its lanes, which are summed once at the
      * end. NULL where the instruction set has no such product. */
     tile_score_fn *tile_score[CONV_MODES];
     void (*tile_store)(const struct tile_product *p, const struct store_target *t);
     struct winograd_kernels winograd; /* NULL: no Winograd */
-    /* One channel of a depthwise convolution; scores for each weight: lanes[weight][]. */
+    /* One channel of a depthwise convolution; scores for each weight: lanes[weight]. */
     void (*depthwise_score)(const struct depthwise_product *p, const struct score_target *t,
-                            double (*lanes)[LANES_MAX]);
+                            score_lanes *lanes);
     void (*depthwise_store)(const struct depthwise_product *p, const struct store_target *t);
     void (*copy)(const float *from, size_t n, float *to);
     /* to[k][i] = from[ways i + k] for i < counts[k], all of them among the n floats; ways is 2 or 4. */

@@ -21,11 +21,11 @@ static void act_rows_of(float *v, int rows, size_t ld, size_t n, const struct ac
 
 #include "op/conv/kernels_winograd.h"
 
-static void score_f32(const struct tile_product *p, const struct score_target *t, double *lanes) {
+static void score_f32(const struct tile_product *p, const struct score_target *t, score_lanes lanes) {
     score_tile(CONV_F32, p, t, lanes);
 }
 
-static void score_i16(const struct tile_product *p, const struct score_target *t, double *lanes) {
+static void score_i16(const struct tile_product *p, const struct score_target *t, score_lanes lanes) {
     score_tile(CONV_I16, p, t, lanes);
 }
 
@@ -92,15 +92,17 @@ static void tile_store(const struct tile_product *p, const struct store_target *
     act_rows_of(t->out, p->rows, t->ld, (size_t)p->positions, t->act);
 }
 
-/* The same for each of n weights, whatever n is. */
-INLINE void score_channel(size_t n, const struct depthwise_product *p, const struct score_target *t,
-                          double (*lanes)[LANES_MAX]) {
+/* The same for each of n weights and objectives, whatever their numbers are. */
+INLINE void score_channel(size_t n, int objectives, const struct depthwise_product *p,
+                          const struct score_target *t, score_lanes *lanes) {
     vf bias = splat(t->bias ? t->bias[0] : 0);
     for (int oy = 0; oy < p->oh; oy++) {
-        vf sum[DEPTHWISE_WEIGHTS_MAX];
+        vf sum[DEPTHWISE_WEIGHTS_MAX][CONV_OBJECTIVES_MAX];
 #pragma GCC unroll 16
         for (size_t w = 0; w < n; w++)
-            sum[w] = splat(0);
+#pragma GCC unroll 16
+            for (int o = 0; o < objectives; o++)
+                sum[w][o] = splat(0);
         for (int ox = 0; ox < p->ow; ox += LANES) {
             const float *x = p->x + (size_t)oy * p->pitch + ox;
             vf acc[DEPTHWISE_WEIGHTS_MAX];
@@ -115,34 +117,52 @@ INLINE void score_channel(size_t n, const struct depthwise_product *p, const str
             }
             int part = p->ow - ox < LANES ? p->ow - ox : LANES;
             size_t at = (size_t)oy * (size_t)p->ow + (size_t)ox;
-            vf y = load_first(t->y + at, part), g2 = load_first(t->g2 + at, part);
+            vf y = load_first(t->y + at, part), g2[CONV_OBJECTIVES_MAX];
+#pragma GCC unroll 16
+            for (int o = 0; o < objectives; o++)
+                g2[o] = load_first(t->g2[o] + at, part);
 #pragma GCC unroll 16
             for (size_t w = 0; w < n; w++) {
-                vf d = (acc[w] + bias) - y;
-                sum[w] = fused(g2, d * d, sum[w]);
+                vf d = (acc[w] + bias) - y, square = d * d;
+#pragma GCC unroll 16
+                for (int o = 0; o < objectives; o++)
+                    sum[w][o] = fused(g2[o], square, sum[w][o]);
             }
         }
 #pragma GCC unroll 16
         for (size_t w = 0; w < n; w++)
-            add_doubles(lanes[w], sum[w]);
+#pragma GCC unroll 16
+            for (int o = 0; o < objectives; o++)
+                add_doubles(lanes[w][o], sum[w][o]);
     }
 }
 
+INLINE void score_weights(size_t n, const struct depthwise_product *p, const struct score_target *t,
+                          score_lanes *lanes) {
+    _Static_assert(CONV_OBJECTIVES_MAX == 3, "the cases below");
+    if (t->n_objectives == 1)
+        score_channel(n, 1, p, t, lanes);
+    else if (t->n_objectives == 2)
+        score_channel(n, 2, p, t, lanes);
+    else
+        score_channel(n, 3, p, t, lanes);
+}
+
 static void depthwise_score(const struct depthwise_product *p, const struct score_target *t,
-                            double (*lanes)[LANES_MAX]) {
+                            score_lanes *lanes) {
     _Static_assert(DEPTHWISE_WEIGHTS_MAX == 4, "the cases below");
     switch (p->n_weights) {
     case 1:
-        score_channel(1, p, t, lanes);
+        score_weights(1, p, t, lanes);
         break;
     case 2:
-        score_channel(2, p, t, lanes);
+        score_weights(2, p, t, lanes);
         break;
     case 3:
-        score_channel(3, p, t, lanes);
+        score_weights(3, p, t, lanes);
         break;
     default:
-        score_channel(4, p, t, lanes);
+        score_weights(4, p, t, lanes);
     }
 }
 

@@ -68,28 +68,22 @@ INLINE vf number_of(int mode, vs acc, const struct score_target *t, int r) {
     return to_float(acc);
 }
 
-INLINE void score_panel(int mode, int vecs, bool partly, const struct tile_product *p,
-                        const struct score_target *t, double lanes[LANES_MAX]) {
-    vs acc[ROWS][VECS];
+/* lanes += squares times an objective's g2. */
+INLINE void weigh_panel(int vecs, bool partly, const struct tile_product *p, vs squares[ROWS][VECS],
+                        const float *g2, size_t ld, double lanes[LANES_MAX]) {
     vf sum[VECS];
-    multiply(mode, vecs, partly, p, acc);
 #pragma GCC unroll 16
     for (int v = 0; v < vecs; v++)
         sum[v] = splat(0);
 #pragma GCC unroll 16
-    for (int r = 0; r < ROWS; r++) {
+    for (int r = 0; r < ROWS; r++, g2 += ld) {
         if (r >= p->rows)
             break;
-        const float *y = t->y + (size_t)r * t->ld_y, *g2 = t->g2 + (size_t)r * t->ld_g2;
-        vf bias = splat(t->bias ? t->bias[r] : 0), unit = splat(t->unit ? t->unit[r] : 1);
 #pragma GCC unroll 16
         for (int v = 0; v < vecs; v++) {
             bool cut = partly && v == vecs - 1;
-            int part = cut ? part_of(p->positions, v) : LANES;
-            vf yv = cut ? load_first(y + v * LANES, part) : load(y + v * LANES);
-            vf gv = cut ? load_first(g2 + v * LANES, part) : load(g2 + v * LANES);
-            vf d = fused(number_of(mode, acc[r][v], t, r), unit, bias) - yv;
-            sum[v] = fused(gv, d * d, sum[v]);
+            vf gv = cut ? load_first(g2 + v * LANES, part_of(p->positions, v)) : load(g2 + v * LANES);
+            sum[v] = fused(gv, (vf)squares[r][v], sum[v]);
         }
     }
     vf total = sum[0];
@@ -99,9 +93,32 @@ INLINE void score_panel(int mode, int vecs, bool partly, const struct tile_produ
     add_doubles(lanes, total);
 }
 
+INLINE void score_panel(int mode, int vecs, bool partly, const struct tile_product *p,
+                        const struct score_target *t, score_lanes lanes) {
+    vs acc[ROWS][VECS];
+    multiply(mode, vecs, partly, p, acc);
+#pragma GCC unroll 16
+    for (int r = 0; r < ROWS; r++) {
+        if (r >= p->rows)
+            break;
+        const float *y = t->y + (size_t)r * t->ld_y;
+        vf bias = splat(t->bias ? t->bias[r] : 0), unit = splat(t->unit ? t->unit[r] : 1);
+#pragma GCC unroll 16
+        for (int v = 0; v < vecs; v++) {
+            bool cut = partly && v == vecs - 1;
+            int part = cut ? part_of(p->positions, v) : LANES;
+            vf yv = cut ? load_first(y + v * LANES, part) : load(y + v * LANES);
+            vf d = fused(number_of(mode, acc[r][v], t, r), unit, bias) - yv;
+            acc[r][v] = (vs)(d * d);
+        }
+    }
+    for (int o = 0; o < t->n_objectives; o++)
+        weigh_panel(vecs, partly, p, acc, t->g2[o], t->ld_g2, lanes[o]);
+}
+
 /* Panels are cut to the vectors that they fill. */
 INLINE void score_tile(int mode, const struct tile_product *p, const struct score_target *t,
-                       double lanes[LANES_MAX]) {
+                       score_lanes lanes) {
     _Static_assert(VECS == 3, "the cases below");
     if (p->positions == 3 * LANES)
         score_panel(mode, 3, false, p, t, lanes);

@@ -101,10 +101,12 @@ INLINE void winograd_outputs(winograd_sums m, int r, int at, vf out[WINOGRAD_SID
 }
 
 static void winograd_score(const struct winograd_product *p, const struct score_target *t,
-                           double lanes[LANES_MAX]) {
+                           score_lanes lanes) {
     winograd_sums m;
     winograd_products(p, m);
-    vf sum[2] = {splat(0), splat(0)};
+    vf sum[CONV_OBJECTIVES_MAX][2];
+    for (int o = 0; o < t->n_objectives; o++)
+        sum[o][0] = sum[o][1] = splat(0);
     for (int r = 0; r < p->rows; r++) {
         vf bias = splat(t->bias ? t->bias[r] : 0);
         for (int at = 0; at < p->positions; at += LANES) {
@@ -114,13 +116,20 @@ static void winograd_score(const struct winograd_product *p, const struct score_
 #pragma GCC unroll 16
             for (int i = 0; i < WINOGRAD_SIDE * WINOGRAD_SIDE; i++) {
                 const float *y = t->y + (size_t)r * t->ld_y + (size_t)i * t->plane_y + at;
-                const float *g2 = t->g2 + (size_t)r * t->ld_g2 + (size_t)i * t->plane_g2 + at;
                 vf d = (out[i / WINOGRAD_SIDE][i % WINOGRAD_SIDE] + bias) - load_first(y, part);
-                sum[i % 2] = fused(load_first(g2, part), d * d, sum[i % 2]);
+                out[i / WINOGRAD_SIDE][i % WINOGRAD_SIDE] = d * d;
+            }
+            for (int o = 0; o < t->n_objectives; o++) {
+                const float *g2 = t->g2[o] + (size_t)r * t->ld_g2 + at;
+#pragma GCC unroll 16
+                for (int i = 0; i < WINOGRAD_SIDE * WINOGRAD_SIDE; i++)
+                    sum[o][i % 2] = fused(load_first(g2 + (size_t)i * t->plane_g2, part),
+                                          out[i / WINOGRAD_SIDE][i % WINOGRAD_SIDE], sum[o][i % 2]);
             }
         }
     }
-    add_doubles(lanes, sum[0] + sum[1]);
+    for (int o = 0; o < t->n_objectives; o++)
+        add_doubles(lanes[o], sum[o][0] + sum[o][1]);
 }
 
 /* WINOGRAD_SIDE * LANES outputs of a row, from those of each column of LANES tiles. */

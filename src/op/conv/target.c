@@ -21,7 +21,8 @@ void conv_target_free(struct conv_target **target) {
         return;
     for (int f = 0; f < FORMS; f++) {
         free(t->y[f].room);
-        free(t->g2[f].room);
+        for (int o = 0; o < CONV_OBJECTIVES_MAX; o++)
+            free(t->g2[f][o].room);
     }
     rooms_free(&t->rows);
     free(t);
@@ -36,26 +37,38 @@ struct job {
     bool wanted[FORMS];
 };
 
+static void lay(const struct job *j, const struct layout *l, const float *from, float *to) {
+    layout_put_borders(l, 0, to);
+    layout_put_rows(j->kernels, l, 0, l->h, from, to);
+}
+
 /* Task i: a channel of an image, in every form. */
 static void fill_channel(void *ctx, size_t i, int worker) {
     const struct job *j = ctx;
-    const struct conv_output *o = j->output;
     struct conv_target *t = j->target;
     float *squares = t->rows.of[worker];
-    for (size_t c = 0; c < o->n_calls; c++)
-        j->kernels->square(o->g[c] + i * j->positions, j->positions, c > 0, squares);
-    for (int f = 0; f < FORMS; f++) {
-        if (!j->wanted[f])
-            continue;
-        const struct layout *l = &t->g2[f].layout;
-        float *g2 = t->g2[f].room + i * l->channel, *y = t->y[f].room + i * l->channel;
-        layout_put_borders(l, 0, g2);
-        layout_put_rows(j->kernels, l, 0, l->h, squares, g2);
-        if (l->dense)
-            continue;
-        layout_put_borders(l, 0, y);
-        layout_put_rows(j->kernels, l, 0, l->h, o->y + i * j->positions, y);
+    for (int o = 0; o < t->n_objectives; o++) {
+        const struct conv_gradients *all = &j->output->objectives[o];
+        for (size_t c = 0; c < all->n; c++)
+            j->kernels->square(all->g[c] + i * j->positions, j->positions, c > 0, squares);
+        for (int f = 0; f < FORMS; f++)
+            if (j->wanted[f])
+                lay(j, &t->g2[f][o].layout, squares, t->g2[f][o].room + i * t->g2[f][o].layout.channel);
     }
+    for (int f = 0; f < FORMS; f++)
+        if (j->wanted[f] && !t->y[f].layout.dense)
+            lay(j, &t->y[f].layout, j->output->y + i * j->positions,
+                t->y[f].room + i * t->y[f].layout.channel);
+}
+
+/* Room for n channels. */
+static int lay_out(struct laid *to, const struct layout *l, size_t n, size_t channels, struct err *err) {
+    to->layout = *l;
+    to->channels = channels;
+    if (grow(&to->room, &to->size, n * l->channel, sizeof *to->room, err))
+        return -1;
+    to->data = to->room;
+    return 0;
 }
 
 int conv_target_fill(struct conv_target *t, struct pool *pool, const struct conv *conv,
@@ -64,6 +77,7 @@ int conv_target_fill(struct conv_target *t, struct pool *pool, const struct conv
     size_t h = (size_t)output->h, w = (size_t)output->w, n = (size_t)output->n * (size_t)conv->cout;
     struct geometry g = conv_geometry_of(conv, h, w);
     j.positions = g.oh * g.ow;
+    t->n_objectives = output->n_objectives;
     for (int m = 0; m < CONV_MODES; m++) {
         if (!(modes & 1u << m))
             continue;
@@ -71,16 +85,16 @@ int conv_target_fill(struct conv_target *t, struct pool *pool, const struct conv
         if (j.wanted[f])
             continue;
         struct layout l = form_output_layout(conv, f, h, w);
-        struct laid *y = &t->y[f], *g2 = &t->g2[f];
-        y->layout = g2->layout = l;
-        y->channels = g2->channels = (size_t)conv->cout;
-        if (grow(&g2->room, &g2->size, n * l.channel, sizeof *g2->room, err) ||
-            (!l.dense && grow(&y->room, &y->size, n * l.channel, sizeof *y->room, err)))
+        struct laid *y = &t->y[f];
+        for (int o = 0; o < t->n_objectives; o++)
+            if (lay_out(&t->g2[f][o], &l, n, (size_t)conv->cout, err))
+                return -1;
+        if (lay_out(y, &l, l.dense ? 0 : n, (size_t)conv->cout, err))
             return -1;
-        g2->data = g2->room;
-        y->data = l.dense ? output->y : y->room;
-        if (l.dense)
+        if (l.dense) {
+            y->data = output->y;
             y->layout.channel = l.plane;
+        }
         j.wanted[f] = true;
     }
     if (rooms_grow(&t->rows, j.positions, err))
