@@ -28,6 +28,15 @@ int builder_module(struct builder *b, const struct module *m, const int *in, int
 int builder_child(struct builder *b, const struct module *m, const char *name, int in, int *out,
                   struct err *err);
 
+/* Whether m is of class `cls` (as kind_is takes it), and has no submodules but `children`, which single spaces part
+ * (NULL: any), and, unless it is torch's, no parameters of its own. A class of the right name that was changed, or
+ * another fork's, has parts that would be left out in silence. Errors: ERR_UNSUPPORTED. */
+int builder_check(const struct module *m, const char *cls, const char *children, struct err *err);
+
+/* m's child `name` into *part, checked so: for parts that no row of the module kinds builds. */
+int builder_part(const struct module *m, const char *name, const char *cls, const char *children,
+                 struct module *part, struct err *err);
+
 /* The head that m is, a row of heads.c; NULL if it is none. */
 struct head;
 const struct head *builder_head_of(const struct module *m);
@@ -41,5 +50,8 @@ int builder_head(struct builder *b, const struct head *head, const struct module
 bool kind_is(const struct module *m, const char *cls);
 
 #define KIND_CONV2D "torch.nn.modules.conv.Conv2d"
+#define KIND_IDENTITY "torch.nn.modules.linear.Identity"
+#define KIND_LIST "torch.nn.modules.container.ModuleList"
+#define KIND_SEQUENTIAL "torch.nn.modules.container.Sequential"
 
 #endif

@@ -17,7 +17,8 @@ struct branch {
  * there, those of the last branch first. The exported one is the last: of what more than one of them calls, scores take
  * the last call's difference. */
 struct head {
-    const char *cls;
+    const char *cls;      /* as kind_is takes it */
+    const char *children; /* the only ones that it may have, in words */
     struct branch branches[BRANCHES_MAX];
     int n_branches;
     /* *out: (4 + classes) x cells of a branch's level maps. */
@@ -29,6 +30,7 @@ static int decode_boxes(struct builder *b, const struct module *head, const int 
 
 static const struct head heads[] = {
     {"head.v10Detect",
+     "cv2 cv3 one2one_cv2 one2one_cv3 dfl",
      {{"cv2", "cv3", false, false}, {"one2one_cv2", "one2one_cv3", true, true}},
      2,
      decode_boxes},
@@ -50,7 +52,8 @@ static int features(struct builder *b, const struct module *head, const struct b
                        "%s: it is fused or exported, without %s and %s; score the checkpoint that training "
                        "saved",
                        head->path, branch->boxes, branch->classes);
-    if (module_child(head, branch->boxes, &boxes, err) || module_child(head, branch->classes, &classes, err))
+    if (builder_part(head, branch->boxes, KIND_LIST, NULL, &boxes, err) ||
+        builder_part(head, branch->classes, KIND_LIST, NULL, &classes, err))
         return -1;
     for (int i = 0; i < b->g->levels; i++) {
         struct module m;
@@ -73,7 +76,8 @@ static int decode_boxes(struct builder *b, const struct module *head, const int 
         struct module dfl;
         int bins;
         if (builder_add(b, (struct op){.kind = OP_BOX_SOFTMAX}, levels, b->g->levels, &bins, err) ||
-            module_child(head, "dfl", &dfl, err) || builder_child(b, &dfl, "conv", bins, &in[n++], err))
+            builder_part(head, "dfl", "block.DFL", "conv", &dfl, err) ||
+            builder_child(b, &dfl, "conv", bins, &in[n++], err))
             return -1;
     }
     for (int i = 0; i < b->g->levels; i++)
@@ -104,7 +108,8 @@ int builder_head(struct builder *b, const struct head *head, const struct module
                  int n_levels, struct err *err) {
     struct graph *g = b->g;
     int maps[BRANCHES_MAX][OP_INPUTS_MAX], detached[OP_INPUTS_MAX], n = n_levels;
-    if (module_int(m, "nc", 1, 1 << 16, &g->classes, err) ||
+    if (builder_check(m, head->cls, head->children, err) ||
+        module_int(m, "nc", 1, 1 << 16, &g->classes, err) ||
         module_int(m, "reg_max", 1, 1 << 10, &g->reg_max, err) ||
         module_int(m, "nl", 1, OP_INPUTS_MAX / 4, &g->levels, err) ||
         module_attribute_floats(m, "stride", &n, 1, &g->strides, err))

@@ -215,7 +215,7 @@ static int c2f(struct builder *b, const struct module *m, const int *in, int n_i
     (void)n_in;
     int parts[OP_INPUTS_MAX], v = in[0], c;
     struct module chain;
-    if (module_int(m, "c", 1, 1 << 20, &c, err) || module_child(m, "m", &chain, err) ||
+    if (module_int(m, "c", 1, 1 << 20, &c, err) || builder_part(m, "m", KIND_LIST, NULL, &chain, err) ||
         one_child(m, "cv1", b, &v, err) || slice(b, v, 0, c, &parts[0], err) ||
         slice(b, v, c, 2 * c, &parts[1], err))
         return -1;
@@ -327,8 +327,8 @@ static const struct kind {
     {"torch.nn.modules.batchnorm.SyncBatchNorm", batch_norm, ""}, /* the same in eval mode */
 #define ACT(word, name, torch_class, ...) {"torch.nn.modules.activation." torch_class, activation, ""},
 #include "model/acts.def"
-    {"torch.nn.modules.linear.Identity", identity, NULL},
-    {"torch.nn.modules.container.Sequential", sequential, NULL},
+    {KIND_IDENTITY, identity, NULL},
+    {KIND_SEQUENTIAL, sequential, NULL},
     {"torch.nn.modules.pooling.MaxPool2d", max_pool, ""},
     {"torch.nn.modules.upsampling.Upsample", upsample, ""},
 };
@@ -347,25 +347,34 @@ bool kind_is(const struct module *m, const char *cls) {
 /* Whether `name` is one of `words`, which single spaces part. */
 static bool is_among(const char *words, const char *name) {
     const size_t n = strlen(name);
-    for (const char *at = words; (at = strstr(at, name)); at++)
-        if ((at == words || at[-1] == ' ') && (at[n] == ' ' || !at[n]))
+    for (size_t word; *words; words += word + (words[word] == ' ')) {
+        word = strcspn(words, " ");
+        if (word == n && strncmp(words, name, n) == 0)
             return true;
+    }
     return false;
 }
 
-/* A class of the right name that was changed, or another fork's, has parts that would be left out in silence. */
-static int check_contents(const struct module *m, const struct kind *k, struct err *err) {
+int builder_check(const struct module *m, const char *cls, const char *children, struct err *err) {
     const char *name;
-    for (size_t i = 0; k->children && i < pt_children(m->v); i++)
-        if (pt_child_at(m->v, i, &name) && !is_among(k->children, name))
+    if (!kind_is(m, cls))
+        return err_set(err, ERR_UNSUPPORTED, "%s: its class is %s, and YOLOv10's is %s", m->path, m->cls,
+                       cls);
+    for (size_t i = 0; children && i < pt_children(m->v); i++)
+        if (pt_child_at(m->v, i, &name) && !is_among(children, name))
             return err_set(err, ERR_UNSUPPORTED, "%s: this %s has a submodule %s, which YOLOv10's has not",
                            m->path, m->cls, name);
-    for (size_t i = 0; strncmp(k->cls, "torch.", 6) != 0 && i < pt_params(m->v); i++)
+    for (size_t i = 0; strncmp(cls, "torch.", 6) != 0 && i < pt_params(m->v); i++)
         if (pt_param_at(m->v, i, &name))
             return err_set(err, ERR_UNSUPPORTED,
                            "%s: this %s has a parameter %s of its own, which YOLOv10's has not", m->path,
                            m->cls, name);
     return 0;
+}
+
+int builder_part(const struct module *m, const char *name, const char *cls, const char *children,
+                 struct module *part, struct err *err) {
+    return module_child(m, name, part, err) || builder_check(part, cls, children, err) ? -1 : 0;
 }
 
 int builder_module(struct builder *b, const struct module *m, const int *in, int n_in, int *out,
@@ -377,7 +386,7 @@ int builder_module(struct builder *b, const struct module *m, const int *in, int
         const struct kind *k = &kinds[i];
         if (!kind_is(m, k->cls))
             continue;
-        if (check_contents(m, k, err))
+        if (builder_check(m, k->cls, k->children, err))
             return -1;
         if (n_in != 1 && k->build != concat)
             return err_set(err, ERR_UNSUPPORTED, "%s: %s of %d inputs is not supported", m->path,

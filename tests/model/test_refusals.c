@@ -68,6 +68,8 @@ int main(void) {
             "model.0: fork.nn.modules.conv.Conv has no submodule conv; only YOLOv10 detectors are scored");
     conv(&b, "attention", NULL);
     refused(&b, "model.0: this fork.nn.modules.conv.Conv has a submodule attention, which YOLOv10's has not");
+    conv(&b, "bn act", NULL);
+    refused(&b, "model.0: this fork.nn.modules.conv.Conv has a submodule bn act, which YOLOv10's has not");
     conv(&b, "bn", "WeightNorm");
     refused(&b, "model.0: a hook, torch.nn.utils.weight_norm.WeightNorm, may change what it computes, and "
                 "hooks are not "

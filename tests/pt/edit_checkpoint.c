@@ -1,9 +1,10 @@
-/* edit_checkpoint IN OUT EDIT...: a copy of a checkpoint of float16 tensors with other values or names, for
- * tests that need a whole network with something wrong in it. Edits:
+/* edit_checkpoint IN OUT EDIT...: a copy of a checkpoint of float16 tensors with something changed, for tests that need
+ * a whole network with something wrong in it. Edits:
  *
- *     set PATTERN VALUE       all elements of the parameters and buffers whose path matches
- * ("model.*.bn.bias") at PATH INDEX VALUE     one element rename OLD NEW          every string OLD of the
- * pickle
+ *     set PATTERN VALUE       all elements of the parameters and buffers whose path matches, as "model.*.bn.bias" does
+ *     at PATH INDEX VALUE     one element
+ *     rename OLD NEW          the string OLD where the pickle first has it
+ *     class OLD NEW           the class OLD, as "torch.nn.modules.conv.Conv2d", wherever the pickle has it
  *
  * An edit that changes nothing is an error, exit 1. */
 #define _GNU_SOURCE
@@ -125,20 +126,41 @@ static void set(struct file *f, const struct checkpoint *c, const char *pattern,
         give_up("no such tensor", pattern);
 }
 
-static void rename_string(struct file *f, const char *old, const char *new) {
+/* The bytes OLD of the pickle become NEW, the first time or each time that they are there. */
+static void replace(struct file *f, const struct buf *old, const struct buf *new, bool all,
+                    const char *what) {
     struct entry *e = find(f, "data.pkl");
-    struct buf from = {0}, to = {0}, out = {0};
-    pk_str(&from, old);
-    pk_str(&to, new);
-    const char *bytes = e->bytes, *hit = memmem(bytes, e->n, from.p, from.n);
-    if (!hit)
-        give_up("no such string", old);
-    put(&out, bytes, (size_t)(hit - bytes));
-    put(&out, to.p, to.n);
-    put(&out, hit + from.n, e->n - (size_t)(hit - bytes) - from.n);
+    struct buf out = {0};
+    const char *at = e->bytes, *end = at + e->n, *hit;
+    bool found = false;
+    while ((all || !found) && (hit = memmem(at, (size_t)(end - at), old->p, old->n))) {
+        put(&out, at, (size_t)(hit - at));
+        put(&out, new->p, new->n);
+        at = hit + old->n;
+        found = true;
+    }
+    if (!found)
+        give_up("the pickle has no such name", what);
+    put(&out, at, (size_t)(end - at));
     free((void *)e->bytes);
     e->bytes = out.p;
     e->n = out.n;
+}
+
+static void name_global(struct buf *b, const char *class) {
+    const char *dot = strrchr(class, '.');
+    if (!dot)
+        give_up("not MODULE.CLASS", class);
+    char *module = strndup(class, (size_t)(dot - class));
+    pk_global(b, module, dot + 1);
+    free(module);
+}
+
+static void rename_name(struct file *f, const char *old, const char *new, bool class) {
+    struct buf from = {0}, to = {0};
+    (class ? name_global : pk_str)(&from, old);
+    (class ? name_global : pk_str)(&to, new);
+    replace(f, &from, &to, class, old);
     buf_free(&from);
     buf_free(&to);
 }
@@ -160,8 +182,8 @@ int main(int argc, char **argv) {
         } else if (i + 3 < argc && strcmp(argv[i], "at") == 0) {
             set(&file, c, argv[i + 1], strtol(argv[i + 2], NULL, 10), argv[i + 3]);
             i += 4;
-        } else if (i + 2 < argc && strcmp(argv[i], "rename") == 0) {
-            rename_string(&file, argv[i + 1], argv[i + 2]);
+        } else if (i + 2 < argc && (strcmp(argv[i], "rename") == 0 || strcmp(argv[i], "class") == 0)) {
+            rename_name(&file, argv[i + 1], argv[i + 2], *argv[i] == 'c');
             i += 3;
         } else {
             give_up("no such edit", argv[i]);
