@@ -103,7 +103,7 @@ static int run(struct bench *b, int score_size, struct err *err) {
         err_nomem(err);
         goto out;
     }
-    if (cuda_scorer_new(card, s->graph, &s->amax, &b->plan, s->images, 1, steps, &scorer, err))
+    if (cuda_scorer_new(card, s->graph, &s->amax, &b->plan, s->images, 1, 0, steps, &scorer, err))
         goto out;
     for (int p = 0; p < b->plan.n_pairs; p++)
         wanted[p] = true;

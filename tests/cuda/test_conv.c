@@ -171,10 +171,11 @@ static void test_scores(const struct fixture *f, const char *name, int terms) {
         packed_f32[w] = to_device(NULL, nw * sizeof(float));
     }
     float *bias = to_device(f->conv.bias, (size_t)s->cout * sizeof(float));
-    struct target target = {.pairs = to_device(NULL, cuda_target_bytes(s->n, f->oh, f->ow, s->cout))};
-    cuda_target(NULL, y.view, g.view, bias, false, &target);
+    struct target target = {.values = to_device(NULL, cuda_target_bytes(s->n, f->oh, f->ow, s->cout, 1)),
+                            .objectives = 1};
+    cuda_target(NULL, y.view, &g.view, bias, false, &target);
     struct conv_geometry geometry = conv_geometry(&f->conv);
-    float *partial = to_device(NULL, cuda_score_room(s->n, f->oh, f->ow, s->cout, CELLS) * sizeof(float));
+    float *partial = to_device(NULL, cuda_score_room(s->n, f->oh, f->ow, s->cout, CELLS, 1) * sizeof(float));
     double *sums = to_device(NULL, CELLS * 8 * sizeof *sums);
     if (s->groups == 1) {
         size_t pixels = (size_t)(s->n * s->h * s->w);
@@ -227,7 +228,7 @@ static void test_scores(const struct fixture *f, const char *name, int terms) {
         cudaFree(packed_f32[w]);
         cudaFree((void *)(uintptr_t)stack.units[w]);
     }
-    cudaFree(target.pairs);
+    cudaFree(target.values);
     cudaFree(bias);
     cudaFree(partial);
     cudaFree(sums);

@@ -1,4 +1,5 @@
 /* The head's decoding (op/box.h), one thread an element. */
+#include "detect/objective.h"
 #include "exec/cuda/each.cuh"
 #include "exec/cuda/op.h"
 #include "op/act_scalar.h"
@@ -85,6 +86,33 @@ void cuda_box_decode_grad(cudaStream_t s, struct view made, struct view d, int b
                               : nullptr;
         if (to)
             *to += (*at(d, pixel, c % 2 + 2) + (c < 2 ? -0.5f : 0.5f) * *at(d, pixel, c % 2)) * stride;
+    });
+}
+
+void cuda_start_class(cudaStream_t s, struct view y, int from, int first, int probe, struct view logits) {
+    unsigned plane = (unsigned)(logits.h * logits.w), classes = (unsigned)logits.c;
+    each(s, view_pixels(logits) * classes, [=] __device__(unsigned i) {
+        unsigned k = i % classes, pixel = i / classes, image = pixel / plane,
+                 anchor = (unsigned)from + pixel % plane;
+        float p = *at(y, image * (unsigned)y.w + anchor, 4 + k);
+        *at(logits, pixel, k) =
+            sqrtf(p * (1 - p)) * objective_sign((unsigned)first + image, (unsigned)probe, anchor, 4 + k);
+    });
+}
+
+void cuda_start_box(cudaStream_t s, struct view y, int first, int probe, struct view d) {
+    unsigned anchors = (unsigned)y.w;
+    each(s, view_pixels(y), [=] __device__(unsigned i) {
+        const float *v = at(y, i, 0);
+        float *to = at(d, i, 0), conf = 0;
+        for (int c = 4; c < y.c; c++) {
+            conf = fmaxf(conf, v[c]);
+            to[c] = 0;
+        }
+        float weight = sqrtf(conf);
+        for (unsigned c = 0; c < 4; c++)
+            to[c] = weight * objective_sign((unsigned)first + i / anchors, (unsigned)probe, i % anchors, c) /
+                    fmaxf(1, v[2 + c % 2]);
     });
 }
 

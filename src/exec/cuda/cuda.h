@@ -26,7 +26,7 @@ int cuda_score_steps(struct backend *backend, const struct score_job *job, const
 /* Scores of pairs on batches of batch_size images, `steps` of them. Borrows its arguments. */
 struct cuda_scorer;
 int cuda_scorer_new(struct cuda *cuda, const struct graph *graph, const struct amax *amax,
-                    const struct pairs *pairs, const struct calib_set *images, int batch_size, int steps,
+                    const struct pairs *pairs, const struct calib_set *images, int batch_size, int probes, int steps,
                     struct cuda_scorer **out, struct err *err);
 void cuda_scorer_free(struct cuda_scorer **scorer);
 

@@ -7,9 +7,10 @@
 #include "exec/cuda/upload.h"
 #include "exec/gradient_plan.h"
 
-/* What one run of a convolution leaves: its input, its output with the bias, d loss / d output. */
+/* What one run of a convolution leaves: its input, its output with the bias, and d objective / d output in each backward
+ * pass; a p of NULL where an objective does not depend on it. */
 struct device_call {
-    struct view x, y, g;
+    struct view x, y, g[GRADIENT_BACKWARDS_MAX];
 };
 
 /* Sees each convolution once all its runs' gradients are known; the work that it adds to the stream may read
@@ -25,8 +26,8 @@ struct device_gradient {
     struct device_call *calls;
 };
 
-/* For batches of `batch` images; 1 where the card has no room for so many. Errors as gradient_new. */
-int device_gradient_new(struct cuda *cuda, const struct graph *graph, int size, int batch,
+/* For batches of `batch` images and so many vectors of signs; 1 where the card has no room for so many. Errors as gradient_new. */
+int device_gradient_new(struct cuda *cuda, const struct graph *graph, int size, int batch, int probes,
                         struct device_gradient *out, struct err *err);
 void device_gradient_free(struct device_gradient *g);
 

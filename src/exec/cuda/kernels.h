@@ -100,6 +100,11 @@ void cuda_box_decode(cudaStream_t s, struct view level, struct view distances, i
 void cuda_box_decode_grad(cudaStream_t s, struct view made, struct view d, int bins, float stride, int first,
                           struct view level, struct view distances);
 
+/* The gradients that the detection objectives begin with (detect/objective.h), of images first .. first + n - 1; y (n, 1,
+ * anchors, 4 + classes). class: of a level's logits, whose first anchor is `from`; box: of y itself. */
+void cuda_start_class(cudaStream_t s, struct view y, int from, int first, int probe, struct view logits);
+void cuda_start_box(cudaStream_t s, struct view y, int first, int probe, struct view d);
+
 /* ---- quantizers (quantize.cu) ---- */
 
 /* format/fakequant.h's, with the amax on the device. */
@@ -137,19 +142,22 @@ struct stack {
     const float *units[CUDA_WEIGHTS_MAX];  /* of each output channel; one term only */
 };
 
-/* What the scores of a convolution are made of, for all its cells: for each output the pair y - bias, g^2;
- * (n, oh, ow, room), room = pad8(cout), zeros beyond cout. */
+enum { CUDA_OBJECTIVES_MAX = 3 };
+
+/* What the scores of a convolution are made of, for all its cells: for each output y - bias and then g^2 of each of 1 or
+ * CUDA_OBJECTIVES_MAX objectives; (n, oh, ow, room), room = pad8(cout), zeros beyond cout. */
 struct target {
-    float *pairs;
+    float *values;
+    int objectives; /* the caller's choice */
     int n, h, w, c, room;
 };
 
-/* Bytes of the pairs. */
-size_t cuda_target_bytes(int n, int h, int w, int c);
+/* Bytes of the values. */
+size_t cuda_target_bytes(int n, int h, int w, int c, int objectives);
 
-/* Fills pairs from y, which has the bias (NULL: none), and d loss / d y; add: g^2 is added to what is there.
- */
-void cuda_target(cudaStream_t s, struct view y, struct view g, const float *bias, bool add,
+/* Fills a target from y, which has the bias (NULL: none), and a gradient of each objective; a p of NULL stands for zeros.
+ * add: squares are added to what is there. */
+void cuda_target(cudaStream_t s, struct view y, const struct view *g, const float *bias, bool add,
                  struct target *target);
 
 /* w as bf16 rows for cuda_score: (n * pad8(cout), row) for each of `terms`, eight channels of each cell in
@@ -160,10 +168,10 @@ void cuda_pack_bf16(cudaStream_t s, const struct stack *w, int cout, int cin, in
                     int terms, const float *channel_unit, uint16_t *packed, float *factor);
 
 /* Floats of partial sums that cuda_score and cuda_score_grouped leave. */
-size_t cuda_score_room(int images, int oh, int ow, int cout, int n);
+size_t cuda_score_room(int images, int oh, int ow, int cout, int n, int objectives);
 
-/* sums[w * sums_step + image / group] for each weight of the stack and each group of images: sum of g^2 (conv
- * - y)^2, on tensor cores; conv = sum of codes * packed rows, times factor and unit. `x` gives the codes' n,
+/* sums[(w * objectives + objective) * sums_step + image / group] for each weight of the stack, each objective of the
+ * target and each group of images: sum of g^2 (conv - y)^2, on tensor cores; conv = sum of codes * packed rows, times factor and unit. `x` gives the codes' n,
  * h, w. partial: cuda_score_room floats. */
 void cuda_score(cudaStream_t s, const struct conv_geometry *g, struct view x, const uint16_t *codes, int room,
                 const float *unit, const uint16_t *packed, const float *factor, int row, int terms, int n,

@@ -64,8 +64,8 @@ static struct needs needs_of(const struct device_layers *l, const struct gradien
         widen(&n.weight, conv_numel(c));
         widen(&n.values, batch * (size_t)(x.c * x.h * x.w));
         widen(&n.made, batch * (size_t)(y.c * y.h * y.w));
-        widen(&n.partial, cuda_score_room(images, (int)y.h, (int)y.w, c->cout, (int)pairs));
-        widen(&n.target, cuda_target_bytes(images, (int)y.h, (int)y.w, c->cout));
+        widen(&n.partial, cuda_score_room(images, (int)y.h, (int)y.w, c->cout, (int)pairs, l->objectives));
+        widen(&n.target, cuda_target_bytes(images, (int)y.h, (int)y.w, c->cout, l->objectives));
         widen(&n.outs, (size_t)pad(c->cout, 8));
         widen(&n.ins, (size_t)c->cin);
     }
@@ -90,8 +90,9 @@ static int make_room(struct device_layers *l, const struct needs *n, int steps, 
         {(void **)&l->made, n->made * word},
         {(void **)&l->partial, n->partial * word},
         {(void **)&l->self, (size_t)steps * (n->ins + 1) * word},
-        {(void **)&l->pairs_of_target, n->target},
-        {(void **)&l->sums, l->net->graph->n_convs * pairs * (size_t)steps * sizeof *l->sums},
+        {(void **)&l->target, n->target},
+        {(void **)&l->sums,
+         l->net->graph->n_convs * pairs * (size_t)(l->objectives * steps) * sizeof *l->sums},
     };
     int ret = 0;
     for (size_t i = 0; i < sizeof wanted / sizeof *wanted && !ret; i++)
@@ -102,7 +103,10 @@ static int make_room(struct device_layers *l, const struct needs *n, int steps, 
 int device_layers_new(const struct net *net, const struct amax *amax, const struct pairs *plan,
                       const struct gradient_plan *shapes, int steps, int step_images,
                       struct device_layers *out, struct err *err) {
-    struct device_layers l = {.net = net, .amax = amax, .plan = plan};
+    struct device_layers l = {.net = net,
+                              .amax = amax,
+                              .plan = plan,
+                              .objectives = shapes->n_backwards > 1 ? CUDA_OBJECTIVES_MAX : 1};
     int ret = -1;
     if (put_amax(&l, err))
         goto out;
@@ -127,9 +131,9 @@ out:
 }
 
 void device_layers_free(struct device_layers *l) {
-    void *const all[] = {
-        l->codes, l->packed, l->weights, l->packed_f32, l->units, l->channel_units,   l->factor,
-        l->unit,  l->values, l->made,    l->partial,    l->self,  l->pairs_of_target, l->sums};
+    void *const all[] = {l->codes,         l->packed, l->weights, l->packed_f32, l->units,
+                         l->channel_units, l->factor, l->unit,    l->values,     l->made,
+                         l->partial,       l->self,   l->target,  l->sums};
     for (size_t i = 0; i < sizeof all / sizeof *all; i++)
         cudaFree(all[i]);
     slab_free(&l->slab);
@@ -220,7 +224,7 @@ static struct cuda_quantizer input_quantizer(struct job *j, const struct input_s
 /* Where the sums of `n` more pairs go. */
 static double *next_sums(struct job *j, const int *pairs, int n) {
     struct device_layers *l = j->l;
-    double *sums = l->sums + (size_t)l->n_slots * (size_t)l->steps;
+    double *sums = l->sums + (size_t)l->n_slots * (size_t)(l->objectives * l->steps);
     for (int i = 0; i < n; i++)
         l->slots[l->n_slots++] = (int)j->conv * l->plan->n_pairs + pairs[i];
     return sums;
@@ -312,13 +316,21 @@ static void score_input(struct job *j, const struct input_spec *spec, const int 
     score_codes(j, spec, l->rest, n_rest, 3);
 }
 
-/* g^2 summed over all calls, y of the last. */
+/* g^2 summed over all calls and vectors of signs, y of the last call. */
 static struct target target_of(struct device_layers *l, size_t conv, const struct device_call *calls,
                                int n_calls) {
-    struct target t = {.pairs = l->pairs_of_target};
+    struct target t = {.values = l->target, .objectives = l->objectives};
+    bool add = false;
     for (int i = 0; i < n_calls; i++)
-        cuda_target(l->net->cuda->stream, calls[n_calls - 1].y, calls[i].g, net_bias(l->net, conv), i > 0,
-                    &t);
+        for (int first = 0; first < GRADIENT_BACKWARDS_MAX; first += first ? 2 : l->objectives) {
+            const struct view none = {0}, *g = &calls[i].g[first];
+            const struct view of[CUDA_OBJECTIVES_MAX] = {first ? none : g[0], g[first ? 0 : 1],
+                                                         g[first ? 1 : 2]};
+            if (!of[0].p && !of[1].p && !of[2].p)
+                continue;
+            cuda_target(l->net->cuda->stream, calls[n_calls - 1].y, of, net_bias(l->net, conv), add, &t);
+            add = true;
+        }
     return t;
 }
 
@@ -347,8 +359,8 @@ void device_layer_score(struct device_layers *l, size_t conv, const struct devic
 }
 
 int device_layers_collect(struct device_layers *l, double *sums, struct err *err) {
-    size_t n = (size_t)l->n_slots * (size_t)l->steps, pairs = (size_t)l->plan->n_pairs;
-    size_t convs = l->net->graph->n_convs;
+    size_t steps = (size_t)l->steps, objectives = (size_t)l->objectives, pairs = (size_t)l->plan->n_pairs;
+    size_t n = (size_t)l->n_slots * objectives * steps, convs = l->net->graph->n_convs;
     double *found = malloc((n + 1) * sizeof *found);
     int ret = -1;
     if (!found)
@@ -361,10 +373,11 @@ int device_layers_collect(struct device_layers *l, double *sums, struct err *err
     }
     if (device_check(l->net->cuda, err))
         goto out;
-    for (int slot = 0; slot < l->n_slots; slot++)
-        for (int step = 0; step < l->steps; step++)
-            sums[((size_t)step * pairs + (size_t)l->slots[slot] % pairs) * convs +
-                 (size_t)l->slots[slot] / pairs] = found[(size_t)slot * (size_t)l->steps + (size_t)step];
+    for (size_t i = 0; i < n; i++) { /* [slot][objective][step] to [step][objective][pair][convolution] */
+        size_t step = i % steps, objective = i / steps % objectives,
+               slot = (size_t)l->slots[i / steps / objectives];
+        sums[((step * objectives + objective) * pairs + slot % pairs) * convs + slot / pairs] = found[i];
+    }
     ret = 0;
 out:
     free(found);

@@ -20,11 +20,12 @@ struct device_layers {
     /* Working memory, for the largest convolution. */
     uint16_t *codes, *packed;
     float *weights, *packed_f32, *units, *channel_units, *factor, *unit, *values, *made, *partial, *self,
-        *pairs_of_target;
+        *target;
     size_t weight_room; /* floats of one weight */
     int outs_room;
-    double *sums; /* [slot][step]: slots are filled in the order in which pairs are scored */
-    int *slots;   /* of each: conv * n_pairs + pair */
+    int objectives; /* 1, or CUDA_OBJECTIVES_MAX */
+    double *sums;   /* [slot][objective][step]: slots are filled in the order in which pairs are scored */
+    int *slots;     /* of each: conv * n_pairs + pair */
     int n_slots, steps;
     int *pairs, *exact, *rest; /* lists of pairs at hand */
 };

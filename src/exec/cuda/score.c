@@ -8,7 +8,7 @@ enum { IMAGES = 16 /* at once; others were not compared */ };
 struct cuda_scorer {
     const struct calib_set *images;
     const struct pairs *plan;
-    int batch_size, together; /* images of a step; steps at once */
+    int batch_size, probes, together; /* images of a step; vectors of signs; steps at once */
     struct device_gradient gradient;
     struct device_layers layers;
 };
@@ -16,8 +16,8 @@ struct cuda_scorer {
 /* Memory for `together` steps at once; 1 where the card has no room for them. */
 static int make(struct cuda_scorer *s, struct cuda *cuda, const struct graph *graph, const struct amax *amax,
                 struct err *err) {
-    int ret =
-        device_gradient_new(cuda, graph, s->images->size, s->together * s->batch_size, &s->gradient, err);
+    int ret = device_gradient_new(cuda, graph, s->images->size, s->together * s->batch_size, s->probes,
+                                  &s->gradient, err);
     if (ret)
         return ret;
     ret = device_layers_new(&s->gradient.net, amax, s->plan, &s->gradient.plan, s->together, s->batch_size,
@@ -28,8 +28,8 @@ static int make(struct cuda_scorer *s, struct cuda *cuda, const struct graph *gr
 }
 
 int cuda_scorer_new(struct cuda *cuda, const struct graph *graph, const struct amax *amax,
-                    const struct pairs *plan, const struct calib_set *images, int batch_size, int steps,
-                    struct cuda_scorer **out, struct err *err) {
+                    const struct pairs *plan, const struct calib_set *images, int batch_size, int probes,
+                    int steps, struct cuda_scorer **out, struct err *err) {
     struct cuda_scorer *s = calloc(1, sizeof *s);
     int most = IMAGES / batch_size > 1 ? IMAGES / batch_size : 1, ret;
     if (!s)
@@ -38,7 +38,7 @@ int cuda_scorer_new(struct cuda *cuda, const struct graph *graph, const struct a
         free(s);
         return -1;
     }
-    *s = (struct cuda_scorer){.images = images, .plan = plan, .batch_size = batch_size};
+    *s = (struct cuda_scorer){.images = images, .plan = plan, .batch_size = batch_size, .probes = probes};
     most = most < steps ? most : steps;
     s->together = most;
     while ((ret = make(s, cuda, graph, amax, err)) == 1 && s->together > 1)
@@ -122,7 +122,7 @@ static int wanted_at(const struct pairs *pairs, const int *from, int step, int s
 
 int cuda_score_steps(struct backend *backend, const struct score_job *job, const struct pairs *pairs,
                      int first, const int *from, score_take_fn *take, void *ctx, struct err *err) {
-    size_t each = (size_t)pairs->n_pairs * job->graph->n_convs;
+    size_t each = score_step_sums(job, pairs);
     struct cuda_scorer *scorer = NULL;
     bool *wanted = calloc((size_t)pairs->n_pairs, sizeof *wanted);
     double *add = calloc(each * (size_t)(job->steps - first), sizeof *add);
@@ -132,7 +132,7 @@ int cuda_score_steps(struct backend *backend, const struct score_job *job, const
         goto out;
     }
     if (cuda_scorer_new(cuda_of(backend), job->graph, job->amax, pairs, job->images, job->batch_size,
-                        job->steps - first, &scorer, err))
+                        job->probes, job->steps - first, &scorer, err))
         goto out;
     for (int step = first, n; step < job->steps; step += n) {
         n = cuda_scorer_batch(scorer, step, wanted_at(pairs, from, step, job->steps, wanted));

@@ -19,29 +19,45 @@ static int pad8(int n) {
     return (n + 7) / 8 * 8;
 }
 
-size_t cuda_target_bytes(int n, int h, int w, int c) {
-    return (size_t)n * (size_t)h * (size_t)w * (size_t)pad8(c) * sizeof(float2);
+size_t cuda_target_bytes(int n, int h, int w, int c, int objectives) {
+    return (size_t)n * (size_t)h * (size_t)w * (size_t)pad8(c) * (size_t)(1 + objectives) * sizeof(float);
 }
 
-void cuda_target(cudaStream_t s, struct view y, struct view g, const float *bias, bool add,
+template <int OBJECTIVES>
+static void fill_target(cudaStream_t s, struct view y, const struct view *gradients, const float *bias,
+                        bool add, const struct target &t) {
+    unsigned room = (unsigned)t.room;
+    struct {
+        struct view of[OBJECTIVES];
+    } g;
+    for (int k = 0; k < OBJECTIVES; k++)
+        g.of[k] = gradients[k];
+    each(s, view_pixels(y) * room, [=] __device__(unsigned i) {
+        unsigned pixel = i / room, o = i % room;
+        mark<OBJECTIVES> m = {}, *to = (mark<OBJECTIVES> *)t.values + i;
+        if (o < (unsigned)y.c) {
+            m.y = *at(y, pixel, o) - (bias ? bias[o] : 0);
+#pragma unroll
+            for (int k = 0; k < OBJECTIVES; k++) {
+                float d = g.of[k].p ? *at(g.of[k], pixel, o) : 0;
+                m.g2[k] = d * d + (add ? to->g2[k] : 0);
+            }
+        }
+        *to = m;
+    });
+}
+
+void cuda_target(cudaStream_t s, struct view y, const struct view *g, const float *bias, bool add,
                  struct target *target) {
     target->n = y.n;
     target->h = y.h;
     target->w = y.w;
     target->c = y.c;
     target->room = pad8(y.c);
-    struct target t = *target;
-    unsigned room = (unsigned)t.room;
-    each(s, view_pixels(y) * room, [=] __device__(unsigned i) {
-        unsigned pixel = i / room, o = i % room;
-        float2 pair = {0, 0}, *to = (float2 *)t.pairs + i;
-        if (o < (unsigned)y.c) {
-            float d = *at(g, pixel, o);
-            pair.x = *at(y, pixel, o) - (bias ? bias[o] : 0);
-            pair.y = d * d + (add ? to->y : 0);
-        }
-        *to = pair;
-    });
+    if (target->objectives == 1)
+        fill_target<1>(s, y, g, bias, add, *target);
+    else
+        fill_target<3>(s, y, g, bias, add, *target);
 }
 
 void cuda_pack_bf16(cudaStream_t s, const struct stack *stack, int cout, int cin, int taps, int room, int row,
@@ -74,9 +90,9 @@ void cuda_pack_bf16(cudaStream_t s, const struct stack *stack, int cout, int cin
     });
 }
 
-size_t cuda_score_room(int images, int oh, int ow, int cout, int n) {
-    return (size_t)images * ((size_t)(oh * ow) + 63) / 64 * (size_t)(n * pad8(cout) / 8) +
-           (size_t)images * (size_t)(n * pad8(cout) / 8);
+size_t cuda_score_room(int images, int oh, int ow, int cout, int n, int objectives) {
+    size_t each = (size_t)images * (size_t)(n * pad8(cout) / 8) * (size_t)objectives;
+    return each * (((size_t)(oh * ow) + 63) / 64 + 1);
 }
 
 struct product {
@@ -122,13 +138,13 @@ static __device__ __forceinline__ unsigned place(unsigned row, unsigned part) {
     return row * 64 + (part ^ (row >> 1 & 3)) * 16;
 }
 
-template <int BM, int BN, int TERMS>
+template <int BM, int BN, int TERMS, int OBJECTIVES>
 __global__ void __launch_bounds__(BN * 2) score_kernel(struct product p) {
     constexpr int THREADS = BN * 2, ROWS = THREADS / 4, WM = BM / 2, MI = WM / 16, A_BYTES = BM * 64,
                   B_BYTES = BN * 64;
     constexpr int STAGE = A_BYTES + TERMS * B_BYTES, A_LOADS = BM / ROWS, B_LOADS = BN / ROWS;
     extern __shared__ __align__(128) unsigned char memory[];
-    __shared__ float found[2][BN / 8];
+    __shared__ float found[OBJECTIVES][2][BN / 8];
     unsigned base = shared_address(memory), tid = threadIdx.x, lane = tid % 32, warp = tid / 32;
     unsigned part = tid % 4, image = blockIdx.z, plane = (unsigned)(p.oh * p.ow);
     unsigned tile = blockIdx.x / p.column_tiles, first = tile * BM,
@@ -228,7 +244,7 @@ __global__ void __launch_bounds__(BN * 2) score_kernel(struct product p) {
     unsigned cells = (unsigned)p.cells;
 #pragma unroll
     for (unsigned n = 0; n < 4; n++) {
-        float sum = 0;
+        float sum[OBJECTIVES] = {};
         unsigned column = column0 + warp_n * 32 + n * 8 + lane % 4 * 2,
                  o = column / 8 / cells * 8 + column % 8;
         if (column < (unsigned)p.columns) {
@@ -242,37 +258,67 @@ __global__ void __launch_bounds__(BN * 2) score_kernel(struct product p) {
                     unsigned pixel = first + warp_m * WM + m * 16 + lane / 4 + half * 8;
                     if (pixel >= plane)
                         continue;
-                    float4 pairs = *(const float4 *)pair_of(p.target, image * plane + pixel, o);
-                    sum += square_of({pairs.x, pairs.y}, total[m][n][half * 2] * factor.x);
-                    sum += square_of({pairs.z, pairs.w}, total[m][n][half * 2 + 1] * factor.y);
+                    struct __align__(16) {
+                        mark<OBJECTIVES> of[2];
+                    }
+                    marks;
+                    const float4 *from =
+                        (const float4 *)mark_of<OBJECTIVES>(p.target, image * plane + pixel, o);
+#pragma unroll
+                    for (unsigned k = 0; k < sizeof marks / sizeof(float4); k++)
+                        ((float4 *)&marks)[k] = from[k];
+                    add_squares(marks.of[0], total[m][n][half * 2] * factor.x, sum);
+                    add_squares(marks.of[1], total[m][n][half * 2 + 1] * factor.y, sum);
                 }
         }
-        sum = sum_of_warp(sum);
-        if (lane == 0)
-            found[warp_m][warp_n * 4 + n] = sum;
+#pragma unroll
+        for (int k = 0; k < OBJECTIVES; k++) {
+            float all = sum_of_warp(sum[k]);
+            if (lane == 0)
+                found[k][warp_m][warp_n * 4 + n] = all;
+        }
     }
     __syncthreads();
     unsigned fragments = (unsigned)p.columns / 8, fragment = column0 / 8 + tid;
     if (tid < BN / 8 && fragment < fragments)
-        p.partial[((size_t)image * (gridDim.x / p.column_tiles) + tile) * fragments + fragment] =
-            found[0][tid] + found[1][tid];
+#pragma unroll
+        for (int k = 0; k < OBJECTIVES; k++)
+            p.partial[(((size_t)image * (gridDim.x / p.column_tiles) + tile) * fragments + fragment) *
+                          OBJECTIVES +
+                      k] = found[k][0][tid] + found[k][1][tid];
 }
 
 /* Blocks that work on the same pixels come one after another: what they read is in the second-level cache. */
-template <int BM, int BN, int TERMS> static void launch(cudaStream_t s, struct product *p, int images) {
+template <int BM, int BN, int TERMS, int OBJECTIVES>
+static void launch(cudaStream_t s, struct product *p, int images) {
     constexpr int BYTES = STAGES * (BM + TERMS * BN) * 64;
     unsigned tiles = (unsigned)((p->oh * p->ow + BM - 1) / BM);
     p->column_tiles = (unsigned)((p->columns + BN - 1) / BN);
-    cudaFuncSetAttribute(score_kernel<BM, BN, TERMS>, cudaFuncAttributeMaxDynamicSharedMemorySize, BYTES);
-    score_kernel<BM, BN, TERMS><<<dim3(tiles * p->column_tiles, 1, (unsigned)images), BN * 2, BYTES, s>>>(*p);
+    cudaFuncSetAttribute(score_kernel<BM, BN, TERMS, OBJECTIVES>, cudaFuncAttributeMaxDynamicSharedMemorySize,
+                         BYTES);
+    score_kernel<BM, BN, TERMS, OBJECTIVES>
+        <<<dim3(tiles * p->column_tiles, 1, (unsigned)images), BN * 2, BYTES, s>>>(*p);
 }
 
 /* The wider block where it wastes no more columns. */
-template <int BM, int TERMS> static void launch_width(cudaStream_t s, struct product *p, int images) {
+template <int BM, int TERMS, int OBJECTIVES>
+static void launch_width(cudaStream_t s, struct product *p, int images) {
     if ((p->columns + 127) / 128 * 2 == (p->columns + 63) / 64)
-        launch<BM, 128, TERMS>(s, p, images);
+        launch<BM, 128, TERMS, OBJECTIVES>(s, p, images);
     else
-        launch<BM, 64, TERMS>(s, p, images);
+        launch<BM, 64, TERMS, OBJECTIVES>(s, p, images);
+}
+
+template <int OBJECTIVES>
+static void launch_height(cudaStream_t s, struct product *p, int images, int terms, bool tall) {
+    if (terms == 1 && tall)
+        launch_width<128, 1, OBJECTIVES>(s, p, images);
+    else if (terms == 1)
+        launch_width<64, 1, OBJECTIVES>(s, p, images);
+    else if (tall)
+        launch_width<128, 3, OBJECTIVES>(s, p, images);
+    else
+        launch_width<64, 3, OBJECTIVES>(s, p, images);
 }
 
 void cuda_score(cudaStream_t s, const struct conv_geometry *g, struct view x, const uint16_t *codes, int room,
@@ -283,14 +329,10 @@ void cuda_score(cudaStream_t s, const struct conv_geometry *g, struct view x, co
                         n,  0,   unit, factor, *target, partial};
     /* The taller block where it does not waste more rows. */
     bool tall = (plane + 127) / 128 * 128 <= (plane + 63) / 64 * 64 + plane / 16;
-    if (terms == 1 && tall)
-        launch_width<128, 1>(s, &p, x.n);
-    else if (terms == 1)
-        launch_width<64, 1>(s, &p, x.n);
-    else if (tall)
-        launch_width<128, 3>(s, &p, x.n);
+    if (target->objectives == 1)
+        launch_height<1>(s, &p, x.n, terms, tall);
     else
-        launch_width<64, 3>(s, &p, x.n);
-    add_partial_sums(s, partial, x.n, (plane + (tall ? 127 : 63)) / (tall ? 128 : 64), n, pad8(g->out) / 8,
-                     group, sums, sums_step);
+        launch_height<3>(s, &p, x.n, terms, tall);
+    add_partial_sums(s, partial, x.n, (plane + (tall ? 127 : 63)) / (tall ? 128 : 64), n * target->objectives,
+                     pad8(g->out) / 8, group, sums, sums_step);
 }

@@ -63,11 +63,11 @@ struct grouped {
 };
 
 /* A thread makes four outputs of one channel at a time, so that a weight is read once for all of them. */
-static __global__ void __launch_bounds__(256) grouped_kernel(struct grouped p) {
+template <int OBJECTIVES> static __global__ void __launch_bounds__(256) grouped_kernel(struct grouped p) {
     enum { RUN = 4 };
     int per = p.g.in / p.g.groups, outs = p.g.out / p.g.groups, o = (int)(blockIdx.y * 32 + threadIdx.x);
     unsigned plane = (unsigned)(p.target.h * p.target.w), image = blockIdx.z, ow = (unsigned)p.target.w;
-    float sums[TOGETHER] = {};
+    float sums[TOGETHER * OBJECTIVES] = {};
     for (unsigned k = threadIdx.y * RUN; k < PIXELS && o < p.g.out; k += LANES * RUN) {
         unsigned pixel = blockIdx.x * PIXELS + k;
         int y0[RUN], x0[RUN];
@@ -101,14 +101,14 @@ static __global__ void __launch_bounds__(256) grouped_kernel(struct grouped p) {
 #pragma unroll
         for (unsigned i = 0; i < RUN; i++)
             if (pixel + i < plane) {
-                float2 pair = *pair_of(p.target, image * plane + pixel + i, (unsigned)o);
+                mark<OBJECTIVES> m = *mark_of<OBJECTIVES>(p.target, image * plane + pixel + i, (unsigned)o);
 #pragma unroll
                 for (int w = 0; w < TOGETHER; w++)
                     if (w < p.n)
-                        sums[w] += square_of(pair, made[i][w]);
+                        add_squares(m, made[i][w], sums + w * OBJECTIVES);
             }
     }
-    leave(sums, p.n, p.partial);
+    leave(sums, p.n * OBJECTIVES, p.partial);
 }
 
 static dim3 grid_of(const struct target *t) {
@@ -124,26 +124,34 @@ void cuda_score_grouped(cudaStream_t s, const struct conv_geometry *g, struct vi
         struct grouped p = {*g, x, {}, n - first < TOGETHER ? n - first : TOGETHER, *target, partial};
         for (int w = 0; w < p.n; w++)
             p.packed[w] = packed[first + w];
-        grouped_kernel<<<grid, dim3(32, LANES), 0, s>>>(p);
-        add_partial_sums(s, partial, x.n, (int)(grid.x * grid.y), p.n, 1, group,
-                         sums + (size_t)first * (size_t)sums_step, sums_step);
+        if (target->objectives == 1)
+            grouped_kernel<1><<<grid, dim3(32, LANES), 0, s>>>(p);
+        else
+            grouped_kernel<3><<<grid, dim3(32, LANES), 0, s>>>(p);
+        add_partial_sums(s, partial, x.n, (int)(grid.x * grid.y), p.n * target->objectives, 1, group,
+                         sums + (size_t)(first * target->objectives) * (size_t)sums_step, sums_step);
     }
 }
 
+template <int OBJECTIVES>
 static __global__ void made_kernel(struct view made, struct target target, float *partial) {
     unsigned plane = (unsigned)(made.h * made.w), o = blockIdx.y * 32 + threadIdx.x;
-    float sums[1] = {};
+    float sums[OBJECTIVES] = {};
     for (unsigned k = threadIdx.y; k < PIXELS && o < (unsigned)made.c; k += LANES) {
         unsigned pixel = blockIdx.z * plane + blockIdx.x * PIXELS + k;
         if (blockIdx.x * PIXELS + k < plane)
-            sums[0] += square_of(*pair_of(target, pixel, o), *at(made, pixel, o));
+            add_squares(*mark_of<OBJECTIVES>(target, pixel, o), *at(made, pixel, o), sums);
     }
-    leave(sums, 1, partial);
+    leave(sums, OBJECTIVES, partial);
 }
 
 void cuda_score_made(cudaStream_t s, struct view made, const struct target *target, float *partial, int group,
                      double *sums, int sums_step) {
     dim3 grid = grid_of(target);
-    made_kernel<<<grid, dim3(32, LANES), 0, s>>>(made, *target, partial);
-    add_partial_sums(s, partial, made.n, (int)(grid.x * grid.y), 1, 1, group, sums, sums_step);
+    if (target->objectives == 1)
+        made_kernel<1><<<grid, dim3(32, LANES), 0, s>>>(made, *target, partial);
+    else
+        made_kernel<3><<<grid, dim3(32, LANES), 0, s>>>(made, *target, partial);
+    add_partial_sums(s, partial, made.n, (int)(grid.x * grid.y), target->objectives, 1, group, sums,
+                     sums_step);
 }

@@ -17,14 +17,29 @@ static __device__ __forceinline__ float sum_of_warp(float v) {
     return v;
 }
 
-/* g^2 (v - y)^2 of an output, of its pair. */
-static __device__ __forceinline__ float square_of(float2 pair, float v) {
-    float d = v - pair.x;
-    return pair.y * (d * d);
+/* An output's part of a target: y, and g^2 of each objective, in one load. */
+template <int OBJECTIVES> struct mark;
+template <> struct __align__(8) mark<1> {
+    float y, g2[1];
+};
+template <> struct __align__(16) mark<3> {
+    float y, g2[3];
+};
+
+template <int OBJECTIVES>
+static __device__ __forceinline__ const mark<OBJECTIVES> *mark_of(const struct target &t, unsigned pixel,
+                                                                  unsigned o) {
+    return (const mark<OBJECTIVES> *)t.values + (size_t)pixel * (unsigned)t.room + o;
 }
 
-static __device__ __forceinline__ const float2 *pair_of(const struct target &t, unsigned pixel, unsigned o) {
-    return (const float2 *)t.pairs + (size_t)pixel * (unsigned)t.room + o;
+/* sums += g^2 (v - y)^2 of each objective. */
+template <int OBJECTIVES>
+static __device__ __forceinline__ void add_squares(const mark<OBJECTIVES> &m, float v, float *sums) {
+    float d = v - m.y;
+    d *= d;
+#pragma unroll
+    for (int o = 0; o < OBJECTIVES; o++)
+        sums[o] += m.g2[o] * d;
 }
 
 #endif
