@@ -1,11 +1,11 @@
 /* recipe-solve: which layers of a cell to quantize, of any number of cells. */
+#include "base/name.h"
 #include "cli/opt.h"
 #include "solve/recipe.h"
 
 #include <limits.h>
 #include <math.h>
 #include <stdlib.h>
-#include <string.h>
 
 struct request {
     char **operands;
@@ -23,7 +23,7 @@ static int solve(void *ctx, int i, struct err *err) {
     if (operand_split(r->operands[i], r->output, &in, &out, err) || scores_read(in, &scores, err))
         goto out;
     if (recipe_solve(&scores, r->bits, &recipe, err)) {
-        err_wrap(err, "%s", strcmp(in, "-") == 0 ? "standard input" : in);
+        err_wrap(err, "%s", name_of_input(in));
         goto out;
     }
     ret = recipe_write(out, &scores, &recipe, err);

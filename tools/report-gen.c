@@ -1,5 +1,6 @@
 /* report-gen: the artifacts of any number of cells. */
 #define _GNU_SOURCE
+#include "base/name.h"
 #include "cli/opt.h"
 #include "report/report.h"
 
@@ -17,11 +18,8 @@ static int write_report(const char *scores, const char *recipe, const char *run,
     if (report_read(scores, recipe, run, &report, err) || report_write(report, dir, err))
         goto out;
     if (report->scores.demonstration &&
-        asprintf(note, "%s: %s", shown ? shown : report->title, report_demonstration) < 0) {
-        *note = NULL;
-        err_nomem(err);
+        name_format(note, err, "%s: %s", shown ? shown : report->title, report_demonstration))
         goto out;
-    }
     ret = 0;
 out:
     report_free(&report);
@@ -38,11 +36,11 @@ static int report_folder(void *ctx, int i, struct err *err) {
     const struct request *r = ctx;
     const char *dir = r->dirs[i];
     char *scores = NULL, *recipe = NULL;
-    int ret;
-    if (asprintf(&scores, "%s/scores.json", dir) < 0 || asprintf(&recipe, "%s/recipe.json", dir) < 0)
-        ret = err_nomem(err);
-    else
-        ret = write_report(scores, recipe, r->run, dir, dir, &r->notes[i], err);
+    int ret = name_format(&scores, err, "%s/scores.json", dir) ||
+                      name_format(&recipe, err, "%s/recipe.json", dir) ||
+                      write_report(scores, recipe, r->run, dir, dir, &r->notes[i], err)
+                  ? -1
+                  : 0;
     free(scores);
     free(recipe);
     return ret;

@@ -2,6 +2,7 @@
 #define _GNU_SOURCE
 #include "base/digest.h"
 #include "base/json.h"
+#include "base/name.h"
 #include "base/pool.h"
 #include "cli/opt.h"
 #include "image/calib.h"
@@ -31,10 +32,10 @@ static int check_record(const char *path, const cJSON *files, FILE *altered, str
     int dir = slash ? (int)(slash - path) + 1 : 0, bad = 0;
     const cJSON *file;
     cJSON_ArrayForEach(file, files) {
-        char *name = NULL, hex[DIGEST_HEX];
+        char *name, hex[DIGEST_HEX];
         struct err why = {0};
-        if (asprintf(&name, "%.*s%s", dir, path, file->string) < 0)
-            return err_nomem(err);
+        if (name_format(&name, err, "%.*s%s", dir, path, file->string))
+            return -1;
         if (digest_file(name, hex, &why) ||
             digest_match(hex, cJSON_IsString(file) ? file->valuestring : "", &why)) {
             fprintf(altered, "%s\n", name);

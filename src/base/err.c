@@ -14,30 +14,41 @@ static void one_line(char *s) {
     *to = '\0';
 }
 
-int err_set(struct err *err, enum err_code code, const char *fmt, ...) {
+int err_vset(struct err *err, enum err_code code, const char *fmt, va_list ap) {
     if (!err)
         return -1;
-    va_list ap;
-    va_start(ap, fmt);
     err->code = code;
     vsnprintf(err->msg, sizeof err->msg, fmt, ap);
-    va_end(ap);
     one_line(err->msg);
+    return -1;
+}
+
+int err_set(struct err *err, enum err_code code, const char *fmt, ...) {
+    va_list ap;
+    va_start(ap, fmt);
+    err_vset(err, code, fmt, ap);
+    va_end(ap);
     return -1;
 }
 
 int err_errno(struct err *err, const char *fmt, ...) {
     int saved = errno;
-    if (!err)
-        return -1;
     va_list ap;
     va_start(ap, fmt);
-    err->code = ERR_FAILED;
-    vsnprintf(err->msg, sizeof err->msg, fmt, ap);
+    err_vset(err, ERR_FAILED, fmt, ap);
     va_end(ap);
+    return err_append(err, ": %s", strerror(saved));
+}
+
+int err_append(struct err *err, const char *fmt, ...) {
+    if (!err)
+        return -1;
     size_t n = strlen(err->msg);
-    snprintf(err->msg + n, sizeof err->msg - n, ": %s", strerror(saved));
-    one_line(err->msg);
+    va_list ap;
+    va_start(ap, fmt);
+    vsnprintf(err->msg + n, sizeof err->msg - n, fmt, ap);
+    va_end(ap);
+    one_line(err->msg + n);
     return -1;
 }
 

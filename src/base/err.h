@@ -13,6 +13,7 @@
 #ifndef YS_BASE_ERR_H
 #define YS_BASE_ERR_H
 
+#include <stdarg.h>
 #include <stdbool.h>
 
 enum err_code {
@@ -31,6 +32,8 @@ struct err {
 /* Sets code and message (printf format, cut at the buffer's size). Always returns -1, so that a function can
  * `return err_set(...)`. err may be NULL: then only the -1 remains. */
 int err_set(struct err *err, enum err_code code, const char *fmt, ...) __attribute__((format(printf, 3, 4)));
+int err_vset(struct err *err, enum err_code code, const char *fmt, va_list ap)
+    __attribute__((format(printf, 3, 0)));
 
 /* err_set with ": " and strerror(errno) appended; errno is read first. */
 int err_errno(struct err *err, const char *fmt, ...) __attribute__((format(printf, 2, 3)));
@@ -38,7 +41,13 @@ int err_errno(struct err *err, const char *fmt, ...) __attribute__((format(print
 /* Puts "<text>: " before the present message and keeps its code. Always returns -1. */
 int err_wrap(struct err *err, const char *fmt, ...) __attribute__((format(printf, 2, 3)));
 
+/* Puts a text behind the present message and keeps its code. Always returns -1. */
+int err_append(struct err *err, const char *fmt, ...) __attribute__((format(printf, 2, 3)));
+
 /* ERR_FAILED, "out of memory". Always returns -1. */
 int err_nomem(struct err *err);
+
+/* Hears a line that a user should read though it is no error. */
+typedef void err_say_fn(const char *message);
 
 #endif

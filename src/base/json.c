@@ -2,6 +2,7 @@
 #include "base/json.h"
 
 #include "base/digest.h"
+#include "base/name.h"
 #include "base/outfile.h"
 #include "base/utf8.h"
 
@@ -82,7 +83,7 @@ static char *slurp(FILE *f, size_t *size) {
 int json_read(const char *path, cJSON **json, struct err *err) {
     *json = NULL;
     int is_stdin = strcmp(path, "-") == 0;
-    const char *name = is_stdin ? "standard input" : path;
+    const char *name = name_of_input(path);
     FILE *f = is_stdin ? stdin : fopen(path, "rb");
     if (!f)
         return err_errno(err, "%s", path);
@@ -115,8 +116,13 @@ int json_read(const char *path, cJSON **json, struct err *err) {
     return *json ? 0 : -1;
 }
 
-/* Bytes that are not UTF-8, of a path for example, become U+FFFD: what is written is JSON whatever came in.
- */
+int json_read_object(const char *path, cJSON **json, struct err *err) {
+    if (json_read(path, json, err))
+        return -1;
+    return cJSON_IsObject(*json) ? 0 : err_set(err, ERR_FAILED, "%s: not an object", path);
+}
+
+/* Bytes that are not UTF-8, of a path for example, become U+FFFD: what is written is JSON whatever came in. */
 static void put_string(FILE *f, const char *s) {
     size_t left = strlen(s), n;
     fputc('"', f);
@@ -227,25 +233,23 @@ char *json_line(const cJSON *json) {
     return render(json, ONE_LINE, NULL);
 }
 
-int json_write(const char *path, const cJSON *json, struct err *err) {
+static int write_text(const char *path, const cJSON *json,
+                      int (*write)(const char *path, const void *bytes, size_t n, struct err *err),
+                      struct err *err) {
     char *text = json_text(json);
     if (!text)
         return err_nomem(err);
-    int ret = outfile_write(path, text, strlen(text), err);
+    int ret = write(path, text, strlen(text), err);
     free(text);
     return ret;
 }
 
+int json_write(const char *path, const cJSON *json, struct err *err) {
+    return write_text(path, json, outfile_write, err);
+}
+
 int json_put(const char *path, const cJSON *json, struct err *err) {
-    struct outfile *out = NULL;
-    char *text = json_text(json);
-    if (!text)
-        return err_nomem(err);
-    int ret = outfile_prepare(&out, path, text, strlen(text), err);
-    if (!ret && out)
-        ret = outfile_commit(&out, err);
-    free(text);
-    return ret;
+    return write_text(path, json, outfile_put, err);
 }
 
 /* Digest of everything but the member "digest", as a file's reader sees it. */
@@ -436,6 +440,10 @@ int json_built_write_sealed(struct json_builder *b, const char *path, bool durab
 static int get(const cJSON *object, const char *key, cJSON **item, struct err *err) {
     *item = cJSON_GetObjectItemCaseSensitive(object, key);
     return *item ? 0 : err_set(err, ERR_FAILED, "key \"%s\" is missing", key);
+}
+
+const char *json_string(const cJSON *object, const char *key) {
+    return cJSON_GetStringValue(cJSON_GetObjectItemCaseSensitive(object, key));
 }
 
 int json_get_string(const cJSON *object, const char *key, const char **s, struct err *err) {

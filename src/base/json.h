@@ -26,6 +26,9 @@ char *json_number_float(float v, char text[JSON_NUMBER]);
  * syntax error; for want of memory, saying so. */
 int json_read(const char *path, cJSON **json, struct err *err);
 
+/* The same, where only an object will do. */
+int json_read_object(const char *path, cJSON **json, struct err *err);
+
 /* The whole tree as text with two spaces of indentation and a final newline; NULL when out of memory. Caller
  * frees. */
 char *json_text(const cJSON *json);
@@ -97,6 +100,9 @@ int json_built_write(struct json_builder *b, const char *path, struct err *err);
 int json_built_write_sealed(struct json_builder *b, const char *path, bool durable, struct err *err);
 
 /* ---- Reading ---- */
+
+/* object[key], or NULL where it is no string. It belongs to the object. */
+const char *json_string(const cJSON *object, const char *key);
 
 /* Checked reading of object[key]; errors are ERR_FAILED `key "k" is missing` or `is not a ...`; wrap them
  * with the file's name. Returned strings belong to the object. */

@@ -1,7 +1,10 @@
+#define _GNU_SOURCE
 #include "base/name.h"
 
 #include "base/utf8.h"
 
+#include <stdarg.h>
+#include <stdio.h>
 #include <string.h>
 
 int name_check(const char *name, struct err *err) {
@@ -12,4 +15,19 @@ int name_check(const char *name, struct err *err) {
             return err_set(err, ERR_FAILED, "\"%s\" holds a control character; give the model another name",
                            name);
     return 0;
+}
+
+const char *name_of_input(const char *path) {
+    return strcmp(path, "-") == 0 ? "standard input" : path;
+}
+
+int name_format(char **text, struct err *err, const char *fmt, ...) {
+    va_list ap;
+    va_start(ap, fmt);
+    int n = vasprintf(text, fmt, ap);
+    va_end(ap);
+    if (n >= 0)
+        return 0;
+    *text = NULL;
+    return err_nomem(err);
 }

@@ -1,4 +1,4 @@
-/* Names from outside that become parts of file names. */
+/* Names of files, and names from outside that become parts of them. */
 #ifndef YS_BASE_NAME_H
 #define YS_BASE_NAME_H
 
@@ -8,5 +8,11 @@
  * character, and neither '.' nor '-' first, so that it stays in its folder, is not hidden and is no option.
  * Errors: ERR_FAILED, which says what is wrong and that another name is needed. */
 int name_check(const char *name, struct err *err);
+
+/* How messages name a file that is read; "-" is standard input. */
+const char *name_of_input(const char *path);
+
+/* Sets *text, the caller's, in printf's format. Errors: memory; *text is NULL then. */
+int name_format(char **text, struct err *err, const char *fmt, ...) __attribute__((format(printf, 3, 4)));
 
 #endif

@@ -143,6 +143,13 @@ static void free_temp(struct outfile *o) {
     o->temp = NULL;
 }
 
+static void release(struct outfile **out) {
+    free((*out)->path);
+    free((*out)->target);
+    free(*out);
+    *out = NULL;
+}
+
 static int open_stream(struct outfile *o) {
     o->stream = fopencookie(o, "wb", (cookie_io_functions_t){.write = write_all});
     return o->stream ? 0 : -1;
@@ -377,10 +384,7 @@ static int commit(struct outfile **out, bool sync, struct err *err) {
             return -1;
         }
     }
-    free(o->path);
-    free(o->target);
-    free(o);
-    *out = NULL;
+    release(out);
     return 0;
 }
 
@@ -404,10 +408,7 @@ void outfile_discard(struct outfile **out) {
         unlink(o->temp);
         free_temp(o);
     }
-    free(o->path);
-    free(o->target);
-    free(o);
-    *out = NULL;
+    release(out);
 }
 
 int outfile_make_folder(const char *path, struct err *err) {
@@ -464,4 +465,11 @@ int outfile_prepare(struct outfile **out, const char *path, const void *bytes, s
         return -1;
     fwrite(bytes, 1, n, outfile_stream(*out));
     return outfile_finish(out, err);
+}
+
+int outfile_put(const char *path, const void *bytes, size_t n, struct err *err) {
+    struct outfile *out;
+    if (outfile_prepare(&out, path, bytes, n, err))
+        return -1;
+    return out ? outfile_commit(&out, err) : 0;
 }

@@ -76,6 +76,9 @@ int outfile_write(const char *path, const void *bytes, size_t n, struct err *err
 /* open, write n bytes, finish; a file that holds these bytes already is left alone: *out is NULL then. */
 int outfile_prepare(struct outfile **out, const char *path, const void *bytes, size_t n, struct err *err);
 
+/* The same, and commit. */
+int outfile_put(const char *path, const void *bytes, size_t n, struct err *err);
+
 /* Installs handlers of SIGINT, SIGTERM and SIGHUP that unlink every open temporary and die of the signal.
  * Called once by each tool's main. */
 void outfile_handle_signals(void);

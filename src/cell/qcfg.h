@@ -6,7 +6,7 @@
 #ifndef YS_CELL_QCFG_H
 #define YS_CELL_QCFG_H
 
-#include "base/err.h"
+#include "base/digest.h"
 #include "format/format.h"
 
 #include <cjson/cJSON.h>
@@ -68,6 +68,9 @@ int qcfg_build(struct qcfg *cfg, const struct qcfg_choice *choice, struct err *e
  * "*output_quantizer": {enable: false} at the end). A key of an entry is there only if the preset or the
  * driver sets it. NULL when out of memory. Caller deletes. */
 cJSON *qcfg_to_json(const struct qcfg *cfg);
+
+/* The digest of that JSON on one line. Errors: memory. */
+int qcfg_digest(const struct qcfg *cfg, char hex[DIGEST_HEX], struct err *err);
 
 /* What qcfg-build prints for a cell that cannot be: {"reason", "base_format_name", the choice}. cfg is as
  * qcfg_build left it. NULL when out of memory. Caller deletes. */

@@ -1,5 +1,6 @@
 /* A cell's configuration as qcfg-build writes it and everything later reads it back. */
 #include "base/json.h"
+#include "base/name.h"
 #include "cell/presets.h"
 
 #include <stdlib.h>
@@ -140,6 +141,23 @@ cJSON *qcfg_to_json(const struct qcfg *cfg) {
     return o;
 }
 
+/* qcfg_to_json on one line. NULL when out of memory. */
+static char *to_line(const struct qcfg *cfg) {
+    cJSON *json = qcfg_to_json(cfg);
+    char *line = json ? json_line(json) : NULL;
+    cJSON_Delete(json);
+    return line;
+}
+
+int qcfg_digest(const struct qcfg *cfg, char hex[DIGEST_HEX], struct err *err) {
+    char *line = to_line(cfg);
+    if (!line)
+        return err_nomem(err);
+    digest_bytes(line, strlen(line), hex);
+    free(line);
+    return 0;
+}
+
 cJSON *qcfg_reason_to_json(const struct qcfg *cfg, const char *reason) {
     struct json_builder b = json_builder();
     cJSON *o;
@@ -168,9 +186,6 @@ static int agree(const cJSON *json, const cJSON *want, struct err *err) {
 }
 
 int qcfg_from_json(struct qcfg *cfg, const cJSON *json, struct err *err) {
-    int ret = -1;
-    char *text = NULL;
-    cJSON *want = NULL;
     const cJSON *p;
     const char *reason;
     struct qcfg_choice choice;
@@ -192,21 +207,10 @@ int qcfg_from_json(struct qcfg *cfg, const cJSON *json, struct err *err) {
             err->code = ERR_FAILED;
         return -1;
     }
-    cJSON *built = qcfg_to_json(cfg);
-    if (built)
-        text = json_line(built);
-    cJSON_Delete(built);
-    if (text)
-        want = cJSON_Parse(text);
-    if (!want) {
-        err_nomem(err);
-        goto out;
-    }
-    if (agree(json, want, err))
-        goto out;
-    ret = 0;
-out:
-    free(text);
+    char *line = to_line(cfg);
+    cJSON *want = line ? cJSON_Parse(line) : NULL;
+    int ret = want ? agree(json, want, err) : err_nomem(err);
+    free(line);
     cJSON_Delete(want);
     return ret;
 }
@@ -217,7 +221,7 @@ int qcfg_read(const char *path, struct qcfg *cfg, struct err *err) {
         return -1;
     int ret = qcfg_from_json(cfg, json, err);
     if (ret)
-        err_wrap(err, "%s", strcmp(path, "-") == 0 ? "standard input" : path);
+        err_wrap(err, "%s", name_of_input(path));
     cJSON_Delete(json);
     return ret;
 }

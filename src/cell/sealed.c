@@ -1,8 +1,8 @@
 #include "cell/sealed.h"
 
+#include "base/name.h"
 #include "base/utf8.h"
 
-#include <stdio.h>
 #include <string.h>
 
 static bool is_text(const char *s) {
@@ -44,11 +44,8 @@ int sealed_write(const char *path, struct json_builder *b, struct err *err) {
 }
 
 int sealed_refuse(struct err *err, const char *path, const char *how) {
-    err_wrap(err, "%s", strcmp(path, "-") == 0 ? "standard input" : path);
-    size_t n = err ? strlen(err->msg) : 0;
-    if (err)
-        snprintf(err->msg + n, sizeof err->msg - n, "; %s", how);
-    return -1;
+    err_wrap(err, "%s", name_of_input(path));
+    return err_append(err, "; %s", how);
 }
 
 int sealed_string(const cJSON *object, const char *key, const char **v, struct err *err) {

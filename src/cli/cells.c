@@ -1,7 +1,6 @@
 #define _GNU_SOURCE
 #include "cli/cells.h"
 
-#include "base/json.h"
 #include "base/name.h"
 #include "cell/name.h"
 #include "cli/operands.h"
@@ -32,17 +31,9 @@ struct request {
 
 static int read_cell(const struct request *r, const char *state, const char *model, struct score_cell *cell,
                      struct err *err) {
-    cJSON *json = NULL;
-    if (qcfg_read(r->qcfg, &cell->qcfg, err))
-        return -1;
-    char *text = (json = qcfg_to_json(&cell->qcfg)) ? json_line(json) : NULL;
-    cJSON_Delete(json);
-    if (!text)
-        return err_nomem(err);
-    digest_bytes(text, strlen(text), cell->qcfg_digest);
-    free(text);
     struct cell_name name;
-    if (cell_name_set(&name, model, cell->qcfg.weight_dtype, cell->qcfg.act_dtype, cell->qcfg.granularity,
+    if (qcfg_read(r->qcfg, &cell->qcfg, err) || qcfg_digest(&cell->qcfg, cell->qcfg_digest, err) ||
+        cell_name_set(&name, model, cell->qcfg.weight_dtype, cell->qcfg.act_dtype, cell->qcfg.granularity,
                       err))
         return -1;
     return state && !(cell->state = score_state_path(state, &name)) ? err_nomem(err) : 0;

@@ -13,7 +13,7 @@ struct cells_options {
     int probes;         /* vectors of signs for the detection objectives; 0: ModelOpt's scores alone */
     const char *name;   /* the model's, or NULL for the file's */
     bool demonstration;
-    void (*complain)(const char *message); /* sees the reason of every cell that fails while others go on */
+    err_say_fn *complain; /* sees the reason of every cell that fails while others go on */
 };
 
 /* Judges operands and name before any file is opened. Errors: ERR_USAGE. */

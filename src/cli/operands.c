@@ -43,7 +43,7 @@ static void do_one(void *ctx, size_t i, int worker) {
         e->disk = true;
 }
 
-int operands_each(int n, operand_fn *one, void *ctx, void (*complain)(const char *message), struct err *err) {
+int operands_each(int n, operand_fn *one, void *ctx, err_say_fn *complain, struct err *err) {
     struct each e = {one, ctx, calloc((size_t)n, sizeof *e.why), false};
     int failed = 0, ret = -1;
     if (!e.why)

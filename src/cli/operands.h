@@ -24,6 +24,6 @@ int operand_split(const char *operand, const char *output, char **in, const char
  * their order, and err tells how many failed. Only a disk that takes no more (err->disk) ends the work: what
  * has not begun is left. */
 typedef int operand_fn(void *ctx, int i, struct err *err);
-int operands_each(int n, operand_fn *one, void *ctx, void (*complain)(const char *message), struct err *err);
+int operands_each(int n, operand_fn *one, void *ctx, err_say_fn *complain, struct err *err);
 
 #endif

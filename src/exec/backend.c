@@ -8,7 +8,7 @@ static bool is_named(const char *device, const char *word) {
     return strncmp(device, word, n) == 0 && (device[n] == '\0' || device[n] == ':');
 }
 
-int backend_find(const char *device, backend_say_fn *say, const struct backend_kind **kind, struct err *err) {
+int backend_find(const char *device, err_say_fn *say, const struct backend_kind **kind, struct err *err) {
     bool any = strcmp(device, "auto") == 0;
     *kind = &backend_cpu;
     if (any && cuda_backend) {
@@ -30,7 +30,7 @@ int backend_find(const char *device, backend_say_fn *say, const struct backend_k
     return (*kind)->probe(device, err);
 }
 
-int backend_open(const char *device, struct pool *pool, backend_say_fn *say, struct backend **out,
+int backend_open(const char *device, struct pool *pool, err_say_fn *say, struct backend **out,
                  struct err *err) {
     const struct backend_kind *kind;
     if (backend_find(device, say, &kind, err))

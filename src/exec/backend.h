@@ -17,9 +17,6 @@ struct calibration;
 struct score_job;
 struct pairs;
 
-/* Hears what a user should know but that is no error. */
-typedef void backend_say_fn(const char *message);
-
 /* Takes the sums of a score step, score_step_sums of them: add[(objective * n_pairs + pair) * n_convs + conv], of the pairs that
  * the step was asked for, and of the job's objectives. */
 typedef int score_take_fn(void *ctx, int step, const double *add, struct err *err);
@@ -38,7 +35,7 @@ struct backend_kind {
      * the machine lacks it, with what to do. */
     int (*probe)(const char *device, struct err *err);
     /* Borrows pool, the threads that the host computes with. */
-    int (*open)(const char *device, struct pool *pool, backend_say_fn *say, struct backend **out,
+    int (*open)(const char *device, struct pool *pool, err_say_fn *say, struct backend **out,
                 struct err *err);
     void (*close)(struct backend *backend);
     /* Of the device, or of what decides its bits: "NVIDIA H200", "avx2". Part of the identity of a pass that is
@@ -58,10 +55,10 @@ extern const struct backend_kind *const cuda_backend; /* NULL in a build without
 /* The kind that a device's name stands for on this machine: cpu, cuda, cuda:N, or auto, a GPU where one can be
  * used; where a build with CUDA finds none, say (or NULL) hears it. Errors: those of probe, ERR_UNSUPPORTED
  * for a kind that this build lacks. */
-int backend_find(const char *device, backend_say_fn *say, const struct backend_kind **kind, struct err *err);
+int backend_find(const char *device, err_say_fn *say, const struct backend_kind **kind, struct err *err);
 
 /* Opens it. Borrows pool. */
-int backend_open(const char *device, struct pool *pool, backend_say_fn *say, struct backend **out,
+int backend_open(const char *device, struct pool *pool, err_say_fn *say, struct backend **out,
                  struct err *err);
 void backend_close(struct backend **backend);
 

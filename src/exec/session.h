@@ -21,7 +21,7 @@ struct session_options {
     const char *state;         /* folder for the progress of interrupted passes, or NULL */
     int threads;
     int batch_size;
-    backend_say_fn *say;   /* or NULL */
+    err_say_fn *say;       /* or NULL */
     progress_fn *progress; /* or NULL */
 };
 

@@ -1,12 +1,13 @@
 #define _GNU_SOURCE
 #include "image/calib.h"
 
+#include "base/name.h"
+#include "image/calib_format.h"
+
 #include <stdbool.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
-
-#include "image/calib_format.h"
 
 size_t calib_image_bytes(int size) {
     return (size_t)size * (size_t)size * 3;
@@ -71,16 +72,14 @@ static int read_header(struct calib *c, struct err *err) {
 }
 
 int calib_open(const char *path, struct calib **calib, struct err *err) {
-    const bool is_stdin = strcmp(path, "-") == 0;
     *calib = NULL;
     struct calib *c = calloc(1, sizeof *c);
-    if (!c || !(c->shown = strdup(is_stdin ? "standard input" : path)) ||
-        !(c->name = malloc(CALIB_NAME_MAX + 1)) || !(c->pixels = digest_new()) ||
-        !(c->names = digest_new())) {
+    if (!c || !(c->shown = strdup(name_of_input(path))) || !(c->name = malloc(CALIB_NAME_MAX + 1)) ||
+        !(c->pixels = digest_new()) || !(c->names = digest_new())) {
         err_nomem(err);
         goto fail;
     }
-    if (!(c->stream = is_stdin ? stdin : fopen(path, "rb"))) {
+    if (!(c->stream = strcmp(path, "-") == 0 ? stdin : fopen(path, "rb"))) {
         err_errno(err, "%s", path);
         goto fail;
     }

@@ -1,6 +1,8 @@
 #define _GNU_SOURCE
 #include "image/list.h"
 
+#include "base/name.h"
+
 #include <dirent.h>
 #include <stdio.h>
 #include <stdlib.h>
@@ -36,10 +38,8 @@ static int resolve(const char *list_path, const char *name, char **path, struct 
     struct stat st;
     *path = NULL;
     if (slash && name[0] != '/') {
-        if (asprintf(path, "%.*s%s", (int)(slash - list_path) + 1, list_path, name) < 0) {
-            *path = NULL;
-            return err_nomem(err);
-        }
+        if (name_format(path, err, "%.*s%s", (int)(slash - list_path) + 1, list_path, name))
+            return -1;
         if (stat(*path, &st) == 0)
             return 0;
         free(*path);
@@ -149,8 +149,8 @@ static int read_folder(struct reading *r, struct err *err) {
         char *path = NULL;
         if (ret || r->list->count == r->count) {
             ;
-        } else if (asprintf(&path, "%s/%s", r->path, entries[i]->d_name) < 0) {
-            ret = err_nomem(err);
+        } else if (name_format(&path, err, "%s/%s", r->path, entries[i]->d_name)) {
+            ret = -1;
         } else if (stat(path, &st) || !S_ISREG(st.st_mode)) {
             free(path);
         } else {
@@ -179,8 +179,7 @@ static int read_file(struct reading *r, struct err *err) {
 
 int image_list_read(struct image_list **list, const char *path, int count, int min, struct err *err) {
     struct stat st;
-    struct reading r = {
-        .path = path, .shown = strcmp(path, "-") == 0 ? "standard input" : path, .count = count};
+    struct reading r = {.path = path, .shown = name_of_input(path), .count = count};
     *list = NULL;
     if (!(r.list = calloc(1, sizeof *r.list)))
         return err_nomem(err);

@@ -2,6 +2,7 @@
 #include "modelopt/state.h"
 
 #include "base/digest.h"
+#include "base/name.h"
 #include "modelopt/recipe_pickle.h"
 
 #include <inttypes.h>
@@ -119,8 +120,8 @@ static void serialization_id(const unsigned char *bytes, size_t n, char id[41]) 
 static int add_entry(zip_t *z, const char *stem, const char *name, const void *bytes, size_t n,
                      struct err *err) {
     char *path = NULL;
-    if (asprintf(&path, "%s/%s", stem, name) < 0)
-        return err_nomem(err);
+    if (name_format(&path, err, "%s/%s", stem, name))
+        return -1;
     int ret = -1;
     zip_source_t *source = zip_source_buffer(z, bytes, n, 0);
     zip_int64_t at = source ? zip_file_add(z, path, source, ZIP_FL_ENC_UTF_8) : -1;
@@ -180,11 +181,8 @@ int state_file(const struct scores *scores, const struct recipe *recipe, unsigne
     if (state_pickle(scores, recipe, &pkl, &n_pkl, err))
         goto out;
     serialization_id(pkl, n_pkl, id);
-    if (asprintf(&stem, "%s_autoquant_state", cell_name_print(&scores->name, CELL_FILE, title)) < 0) {
-        stem = NULL;
-        err_nomem(err);
+    if (name_format(&stem, err, "%s_autoquant_state", cell_name_print(&scores->name, CELL_FILE, title)))
         goto out;
-    }
     if (!(archive = zip_source_buffer_create(NULL, 0, 0, &ze)) ||
         !(z = zip_open_from_source(archive, ZIP_CREATE | ZIP_TRUNCATE, &ze))) {
         err_set(err, ERR_FAILED, "the state's archive: %s", zip_error_strerror(&ze));

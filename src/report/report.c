@@ -1,6 +1,7 @@
 #define _GNU_SOURCE
 #include "report/report.h"
 
+#include "base/name.h"
 #include "base/outfile.h"
 #include "modelopt/state.h"
 
@@ -30,8 +31,8 @@ char *report_state(const struct report *r, size_t *n, struct err *err) {
 
 static int write_file(const char *dir, const char *file, const char *bytes, size_t n, struct err *err) {
     char *path;
-    if (asprintf(&path, "%s/%s", dir, file) < 0)
-        return err_nomem(err);
+    if (name_format(&path, err, "%s/%s", dir, file))
+        return -1;
     int ret = outfile_write(path, bytes, n, err);
     free(path);
     return ret;

@@ -11,7 +11,7 @@ static int probe(const char *device, struct err *err) {
                : err_set(err, ERR_USAGE, "device \"%s\" is not one of auto, cpu, cuda, cuda:N", device);
 }
 
-static int open_cpu(const char *device, struct pool *pool, backend_say_fn *say, struct backend **out,
+static int open_cpu(const char *device, struct pool *pool, err_say_fn *say, struct backend **out,
                     struct err *err) {
     (void)device;
     (void)say;

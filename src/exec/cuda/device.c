@@ -48,7 +48,7 @@ static void close_card(struct backend *backend) {
     free(cuda);
 }
 
-static int open_card(const char *device, struct pool *pool, backend_say_fn *say, struct backend **out,
+static int open_card(const char *device, struct pool *pool, err_say_fn *say, struct backend **out,
                      struct err *err) {
     (void)pool;
     struct cudaDeviceProp properties;

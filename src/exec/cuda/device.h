@@ -13,7 +13,7 @@ struct cuda {
     int index;
     char name[256];
     cudaStream_t stream;
-    backend_say_fn *say;
+    err_say_fn *say;
     struct cuda_trace *trace; /* the benchmark's, or NULL */
 };
 
