@@ -12,10 +12,6 @@ struct request {
     bool table;
 };
 
-static void say(const char *message) {
-    fprintf(stderr, "%s\n", message);
-}
-
 static void print_line(const struct grid_cell *c) {
     static const char *const shown[] = {
         [GRID_DONE] = "done",     [GRID_TODO] = "to do",     [GRID_STALE] = "to do",
@@ -28,9 +24,7 @@ static void print_line(const struct grid_cell *c) {
 /* For scripts: model, formats, state, reason. */
 static void print_row(const struct grid_cell *c) {
     char text[CELL_NAME_MAX];
-    struct cell_name formats = c->name;
-    formats.model[0] = '\0';
-    printf("%s\t%s\t%s\t%s\n", c->name.model, cell_name_print(&formats, CELL_PATH, text),
+    printf("%s\t%s\t%s\t%s\n", c->name.model, cell_name_print_formats(&c->name, CELL_PATH, text),
            grid_state_words[c->state], c->reason ? c->reason : "");
 }
 
@@ -41,7 +35,7 @@ static int open_run(struct grid *grid, const char *operand, cJSON **found, struc
     const cJSON *settings;
     if (json_read("-", found, err) || json_get_object(*found, "settings", &settings, err))
         return -1;
-    const char *folder = cJSON_GetStringValue(cJSON_GetObjectItem(*found, "run"));
+    const char *folder = json_string(*found, "run");
     return grid_open(grid, folder, folder ? NULL : cJSON_DetachItemFromObject(*found, "settings"), err);
 }
 
@@ -49,7 +43,7 @@ static int run(void *ctx, const struct operands *operands, struct err *err) {
     struct request *r = ctx;
     struct grid grid = {0};
     cJSON *found = NULL;
-    int ret = open_run(&grid, operands->word[0], &found, err) || grid_plan(&grid, &r->filters, say, err);
+    int ret = open_run(&grid, operands->word[0], &found, err) || grid_plan(&grid, &r->filters, opt_say, err);
     if (!ret && r->rules && !grid.folder)
         ret = err_set(err, ERR_USAGE, "--prepare: name a run");
     if (!ret && r->rules)

@@ -13,10 +13,6 @@ struct request {
     struct identity_place place;
 };
 
-static void say(const char *message) {
-    fprintf(stderr, "%s\n", message);
-}
-
 /* The settings as JSON, with the run's folder. */
 static int print_found(cJSON **json, const char *folder, struct err *err) {
     struct json_builder b = json_builder();
@@ -35,12 +31,12 @@ static int run(void *ctx, const struct operands *operands, struct err *err) {
         r->settings.effective_bits = 0;
     if (r->place.name && !*r->place.name)
         r->place.name = NULL;
-    int ret =
-        identity_of(&r->settings, say, &json, err) || identity_choose(&r->place, json, say, &folder, err);
+    int ret = identity_of(&r->settings, opt_say, &json, err) ||
+              identity_choose(&r->place, json, opt_say, &folder, err);
     if (!ret && r->place.find)
         ret = print_found(&json, folder, err);
     else if (!ret)
-        printf("%s %s\n", folder, cJSON_GetStringValue(cJSON_GetObjectItem(json, "device")));
+        printf("%s %s\n", folder, json_string(json, "device"));
     cJSON_Delete(json);
     free(folder);
     return ret ? -1 : 0;

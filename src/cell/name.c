@@ -75,6 +75,13 @@ int cell_name_parse(struct cell_name *name, enum cell_spelling spelling, const c
     return cell_name_set(name, model, weight, act, granularity, err);
 }
 
+char *cell_name_print_formats(const struct cell_name *name, enum cell_spelling spelling,
+                              char text[CELL_NAME_MAX]) {
+    struct cell_name formats = *name;
+    *formats.model = '\0';
+    return cell_name_print(&formats, spelling, text);
+}
+
 char *cell_name_print(const struct cell_name *name, enum cell_spelling spelling, char text[CELL_NAME_MAX]) {
     const char *const *before = separators[spelling];
     snprintf(text, CELL_NAME_MAX, "%s%s%s%s%s%s%s", name->model, *name->model ? before[0] : "", name->weight,

@@ -37,4 +37,8 @@ int cell_name_parse(struct cell_name *name, enum cell_spelling spelling, const c
 /* Writes the name, NUL-terminated; returns text. */
 char *cell_name_print(const struct cell_name *name, enum cell_spelling spelling, char text[CELL_NAME_MAX]);
 
+/* The same without the model: the formats, as one spelling has them. */
+char *cell_name_print_formats(const struct cell_name *name, enum cell_spelling spelling,
+                              char text[CELL_NAME_MAX]);
+
 #endif

@@ -205,6 +205,10 @@ void opt_complain(const char *message) {
     fprintf(stderr, "%s: %s\n", running, message);
 }
 
+void opt_say(const char *message) {
+    fprintf(stderr, "%s\n", message);
+}
+
 static int finish(const struct opt_tool *tool, int ret, struct err *err) {
     if (ret == 0 && (fflush(stdout) || ferror(stdout)))
         ret = err_errno(err, "standard output: cannot write");

@@ -89,4 +89,7 @@ int opt_main(struct opt_tool *tool, int argc, char **argv, opt_run *run, void *c
 /* Prints "name: message" on stderr, name being that of the tool that opt_main runs. */
 void opt_complain(const char *message);
 
+/* The same without the name: for the grid's tools, whose messages are make's. */
+void opt_say(const char *message);
+
 #endif

@@ -2,6 +2,7 @@
 #include "grid/grid.h"
 
 #include "base/json.h"
+#include "base/name.h"
 #include "base/outfile.h"
 #include "cell/sealed.h"
 #include "report/report.h"
@@ -15,14 +16,53 @@ const char *const grid_state_words[] = {"done", "todo", "stale", "failed", "nomo
 int grid_path(const struct grid *grid, char **path, struct err *err, const char *fmt, ...) {
     char *rest = NULL;
     va_list ap;
+    *path = NULL;
     va_start(ap, fmt);
     int n = vasprintf(&rest, fmt, ap);
     va_end(ap);
-    if (n < 0 || asprintf(path, "%s/%s", grid->folder, rest) < 0)
-        *path = NULL;
-    if (n >= 0)
-        free(rest);
-    return *path ? 0 : err_nomem(err);
+    if (n < 0)
+        return err_nomem(err);
+    name_format(path, err, "%s/%s", grid->folder, rest);
+    free(rest);
+    return *path ? 0 : -1;
+}
+
+int grid_read(const struct grid *grid, const char *folder, const char *name, char **text, struct err *err) {
+    char *path = NULL;
+    size_t room = 0;
+    *text = NULL;
+    if (grid_path(grid, &path, err, "%s/%s", folder, name))
+        return -1;
+    FILE *f = fopen(path, "r");
+    int ret = 0;
+    if (f && getdelim(text, &room, '\0', f) < 0) {
+        ret = feof(f) ? 0 : err_errno(err, "%s", path);
+        free(*text);
+        *text = NULL;
+    }
+    if (f)
+        fclose(f);
+    free(path);
+    return ret;
+}
+
+int grid_read_model(const struct grid *grid, const char *name, char digest[DIGEST_HEX], char **path,
+                    struct err *err) {
+    char *text;
+    *digest = '\0';
+    *path = NULL;
+    if (grid_read(grid, "work/model", name, &text, err))
+        return -1;
+    if (!text || strlen(text) <= DIGEST_HEX) {
+        free(text);
+        return 0;
+    }
+    memcpy(digest, text, DIGEST_HEX - 1);
+    digest[DIGEST_HEX - 1] = '\0';
+    text[strcspn(text, "\n")] = '\0';
+    memmove(text, text + DIGEST_HEX, strlen(text + DIGEST_HEX) + 1);
+    *path = text;
+    return 0;
 }
 
 int grid_open(struct grid *grid, const char *folder, cJSON *settings, struct err *err) {
@@ -61,7 +101,7 @@ void grid_close(struct grid *grid) {
 /* Everything but the checkpoint and the configuration that scores depend on. */
 static void add_settings(struct digest *d, const struct grid *grid) {
     const struct run_settings *s = &grid->settings;
-    const char *images = cJSON_GetStringValue(cJSON_GetObjectItemCaseSensitive(grid->json, "images_sha256"));
+    const char *images = json_string(grid->json, "images_sha256");
     char text[256];
     int n = snprintf(text, sizeof text, "\n%ld %ld %ld %s %s %s\n", s->imgsz, s->batch_size, s->score_size,
                      s->device, s->revision ? s->revision : "", images ? images : "");
@@ -82,17 +122,6 @@ int grid_set_inputs(const struct grid *grid, struct grid_cell *cell, struct err 
     return 0;
 }
 
-static int digest_qcfg(struct grid_cell *cell, struct err *err) {
-    cJSON *json = qcfg_to_json(&cell->qcfg);
-    char *line = json ? json_line(json) : NULL;
-    cJSON_Delete(json);
-    if (!line)
-        return err_nomem(err);
-    digest_bytes(line, strlen(line), cell->qcfg_digest);
-    free(line);
-    return 0;
-}
-
 int grid_configure(const struct grid *grid, struct grid_cell *cell, struct err *err) {
     const struct run_settings *s = &grid->settings;
     const struct qcfg_choice choice = {.weight = cell->name.weight,
@@ -104,7 +133,7 @@ int grid_configure(const struct grid *grid, struct grid_cell *cell, struct err *
                                        .effective_bits = grid->effective_bits};
     struct err why = {0};
     if (qcfg_build(&cell->qcfg, &choice, &why) == 0)
-        return digest_qcfg(cell, err);
+        return qcfg_digest(&cell->qcfg, cell->qcfg_digest, err);
     if (why.code != ERR_UNSUPPORTED) {
         *err = why;
         return -1;
@@ -126,7 +155,6 @@ int grid_each_file(const struct cell_name *name, grid_file_fn *one, void *ctx, s
 int grid_put(const struct grid *grid, const char *bytes, size_t n, struct err *err, const char *folder,
              const char *name) {
     char *path = NULL;
-    struct outfile *out = NULL;
     if (grid_path(grid, &path, err, "%s/%s", folder, name))
         return -1;
     char *slash = strrchr(path, '/');
@@ -134,9 +162,7 @@ int grid_put(const struct grid *grid, const char *bytes, size_t n, struct err *e
     int ret = outfile_make_folder(path, err);
     *slash = '/';
     if (!ret)
-        ret = outfile_prepare(&out, path, bytes, n, err);
-    if (!ret && out)
-        ret = outfile_commit(&out, err);
+        ret = outfile_put(path, bytes, n, err);
     free(path);
     return ret;
 }

@@ -71,13 +71,10 @@ struct grid_filters {
     int max_runs; /* how many that can be scored; 0: all */
 };
 
-/* Hears lines that a user should read but that are no errors. */
-typedef void grid_say_fn(const char *message);
-
 /* Fills models and cells. A path's model is called after its file; where that name is another file's, in this call or
  * in the run, after its whole path, and then also after its digest. One file under several paths is one model.
  * Errors: ERR_FAILED. */
-int grid_plan(struct grid *grid, const struct grid_filters *filters, grid_say_fn *say, struct err *err);
+int grid_plan(struct grid *grid, const struct grid_filters *filters, err_say_fn *say, struct err *err);
 
 /* How a state is called in plans: "todo". */
 extern const char *const grid_state_words[];
@@ -101,6 +98,14 @@ int grid_record(struct grid *grid, const char *cell, struct err *err);
 /* Writes RUN/..., the caller's, or fails for want of memory. */
 int grid_path(const struct grid *grid, char **path, struct err *err, const char *fmt, ...)
     __attribute__((format(printf, 4, 5)));
+
+/* Sets *text, the caller's, to what the text file RUN/folder/name holds; NULL where there is none or it is empty. */
+int grid_read(const struct grid *grid, const char *folder, const char *name, char **text, struct err *err);
+
+/* What RUN/work/model/NAME, "DIGEST PATH", says of the checkpoint whose results stand under a model's name: "" and NULL
+ * where it says nothing. *path is the caller's. */
+int grid_read_model(const struct grid *grid, const char *name, char digest[DIGEST_HEX], char **path,
+                    struct err *err);
 
 /* Makes n bytes the file RUN/folder/name, whole or not at all, and its folder; one that holds them already is left
  * alone. */

@@ -4,9 +4,9 @@
 #include "base/digest.h"
 #include "base/json.h"
 #include "base/limits.h"
+#include "base/name.h"
 #include "base/outfile.h"
 #include "base/pool.h"
-#include "base/utf8.h"
 #include "exec/score.h"
 #include "image/list.h"
 
@@ -23,17 +23,14 @@
 #include <time.h>
 #include <unistd.h>
 
-/* Says a line, whose control characters become '?'. */
-static void tell(identity_say_fn *say, const char *fmt, ...) __attribute__((format(printf, 2, 3)));
-static void tell(identity_say_fn *say, const char *fmt, ...) {
-    char line[sizeof((struct err *)0)->msg];
-    struct err one;
+/* Says a line, in printf's format. */
+__attribute__((format(printf, 2, 3))) static void tell(err_say_fn *say, const char *fmt, ...) {
+    struct err line;
     va_list ap;
     va_start(ap, fmt);
-    vsnprintf(line, sizeof line, fmt, ap);
+    err_vset(&line, ERR_OK, fmt, ap);
     va_end(ap);
-    err_set(&one, ERR_OK, "%s", line);
-    say(one.msg);
+    say(line.msg);
 }
 
 /* ---- run.json ---- */
@@ -52,18 +49,6 @@ static void digest_image(void *ctx, size_t i, int worker) {
     digest_file(d->list->paths[i], d->of[i].hex, &d->of[i].why);
 }
 
-/* JSON holds Unicode: a byte that is none becomes U+FFFD. */
-static void add_name(struct json_builder *b, const char *name) {
-    char text[3 * IMAGE_NAME_MAX + 1], *to = text;
-    for (size_t left = strlen(name), n; left; left -= n, name += n) {
-        bool valid = (n = utf8_length(name, left)) != 0;
-        n = valid ? n : 1;
-        to = stpncpy(to, valid ? name : "\xef\xbf\xbd", valid ? n : 3);
-    }
-    *to = '\0';
-    json_add_string(b, "name", text);
-}
-
 static void add_images(struct json_builder *b, const struct image_digests *d) {
     char all[DIGEST_HEX];
     struct digest *sum = digest_new();
@@ -80,7 +65,7 @@ static void add_images(struct json_builder *b, const struct image_digests *d) {
     json_open_array(b, "images");
     for (int i = 0; i < d->list->count; i++) {
         json_open_object(b, NULL);
-        add_name(b, d->list->names[i]);
+        json_add_string(b, "name", d->list->names[i]);
         json_add_string(b, "sha256", d->of[i].hex);
         json_close(b);
     }
@@ -112,7 +97,7 @@ static int build(const struct identity_settings *s, const char *device, const st
     return json_built(&b, run, err);
 }
 
-int identity_of(const struct identity_settings *s, identity_say_fn *say, cJSON **run, struct err *err) {
+int identity_of(const struct identity_settings *s, err_say_fn *say, cJSON **run, struct err *err) {
     const struct backend_kind *kind;
     struct image_list *list = NULL;
     struct image_digests d = {0};
@@ -227,32 +212,22 @@ static void newest_free(struct newest *n) {
 
 /* What a run at folder is, and what differs in it; a folder without run.json has none. */
 static int look(const char *folder, const cJSON *run, struct newest *found, struct err *err) {
-    char *path = NULL;
+    char *path;
     cJSON *old = NULL;
     struct stat st;
-    int ret = -1;
-    if (asprintf(&path, "%s/run.json", folder) < 0)
-        return err_nomem(err);
-    if (stat(path, &st)) {
-        ret = 0;
-        goto out;
+    if (name_format(&path, err, "%s/run.json", folder))
+        return -1;
+    bool is_run = stat(path, &st) == 0;
+    int ret = is_run && (json_read_object(path, &old, err) || differences(old, run, &found->differ, err));
+    if (is_run && !ret) {
+        const char *created = json_string(old, "created");
+        found->folder = strdup(folder);
+        found->created = strdup(created ? created : "");
+        ret = found->folder && found->created ? 0 : err_nomem(err);
     }
-    if (json_read(path, &old, err))
-        goto out;
-    if (!cJSON_IsObject(old)) {
-        err_set(err, ERR_FAILED, "%s: not an object", path);
-        goto out;
-    }
-    const char *created = cJSON_GetStringValue(get(old, "created"));
-    if (differences(old, run, &found->differ, err))
-        goto out;
-    found->folder = strdup(folder);
-    found->created = strdup(created ? created : "");
-    ret = found->folder && found->created ? 0 : err_nomem(err);
-out:
     cJSON_Delete(old);
     free(path);
-    return ret;
+    return ret ? -1 : 0;
 }
 
 static bool is_newer(const struct newest *a, const struct newest *b) {
@@ -262,8 +237,8 @@ static bool is_newer(const struct newest *a, const struct newest *b) {
 
 /* The newest of all runs, and the newest with this identity. Links, as `latest` is one, are passed over: what they
  * name is there itself. */
-static int search(const char *runs, const cJSON *run, identity_say_fn *say, struct newest *all,
-                  struct newest *fit, struct err *err) {
+static int search(const char *runs, const cJSON *run, err_say_fn *say, struct newest *all, struct newest *fit,
+                  struct err *err) {
     int ret = 0;
     DIR *dir = opendir(runs);
     for (struct dirent *entry; dir && !ret && (entry = readdir(dir));) {
@@ -273,10 +248,8 @@ static int search(const char *runs, const cJSON *run, identity_say_fn *say, stru
         char *folder = NULL;
         if (entry->d_name[0] == '.')
             continue;
-        if (asprintf(&folder, "%s/%s", runs, entry->d_name) < 0) {
-            ret = err_nomem(err);
+        if ((ret = name_format(&folder, err, "%s/%s", runs, entry->d_name)))
             break;
-        }
         if (lstat(folder, &st) == 0 && S_ISDIR(st.st_mode) && look(folder, run, &found, &why))
             tell(say, "%s; this run is left alone", why.msg);
         free(folder);
@@ -311,48 +284,41 @@ static bool is_free(const char *folder) {
 
 /* run.json comes first: a folder that has it is a run. */
 static int start(const char *folder, const cJSON *run, struct err *err) {
-    char *path = NULL;
-    if (asprintf(&path, "%s/run.json", folder) < 0)
-        return err_nomem(err);
+    char *path;
+    if (name_format(&path, err, "%s/run.json", folder))
+        return -1;
     int ret = json_write(path, run, err);
     free(path);
     return ret;
 }
 
-static int choose_named(const struct identity_place *p, const cJSON *run, identity_say_fn *say, char **folder,
+static int choose_named(const struct identity_place *p, const cJSON *run, err_say_fn *say, char **folder,
                         struct err *err) {
     struct newest found = {0};
-    int ret = -1;
-    if (asprintf(folder, "%s/%s", p->runs, p->name) < 0) {
-        *folder = NULL;
-        return err_nomem(err);
-    }
+    int ret = 0;
+    if (name_format(folder, err, "%s/%s", p->runs, p->name))
+        return -1;
     if (look(*folder, run, &found, err)) {
-        err_set(err, ERR_FAILED, "%s/run.json: cannot be read; choose another TIMESTAMP", *folder);
+        ret = err_set(err, ERR_FAILED, "%s/run.json: cannot be read; choose another TIMESTAMP", *folder);
     } else if (found.folder && p->fresh) {
-        err_set(err, ERR_FAILED,
-                "TIMESTAMP=%s: this run exists, and NEW=1 asks for a new one; choose another name", p->name);
+        ret = err_set(err, ERR_FAILED,
+                      "TIMESTAMP=%s: this run exists, and NEW=1 asks for a new one; choose another name",
+                      p->name);
     } else if (found.folder && *found.differ) {
-        err_set(err, ERR_FAILED,
-                "TIMESTAMP=%s: this run has other settings: %s; choose another TIMESTAMP or none", p->name,
-                found.differ);
-    } else if (found.folder) {
-        ret = 0;
-    } else if (p->find ? access(*folder, F_OK) || is_free(*folder)
-                       : mkdir(*folder, 0777) == 0 || (errno == EEXIST && is_free(*folder))) {
-        if (p->find) {
-            free(*folder);
-            *folder = NULL;
-            ret = 0;
-        } else {
-            tell(say, "new run %s", *folder);
-            ret = start(*folder, run, err);
-        }
-    } else if (p->find || errno == EEXIST) {
-        err_set(err, ERR_FAILED, "%s: there is something there that is no run; choose another TIMESTAMP",
-                *folder);
-    } else {
-        err_errno(err, "%s: cannot be made", *folder);
+        ret = err_set(err, ERR_FAILED,
+                      "TIMESTAMP=%s: this run has other settings: %s; choose another TIMESTAMP or none",
+                      p->name, found.differ);
+    } else if (!found.folder && !p->find && mkdir(*folder, 0777) && errno != EEXIST) {
+        ret = err_errno(err, "%s: cannot be made", *folder);
+    } else if (!found.folder && access(*folder, F_OK) == 0 && !is_free(*folder)) {
+        ret = err_set(err, ERR_FAILED,
+                      "%s: there is something there that is no run; choose another TIMESTAMP", *folder);
+    } else if (!found.folder && p->find) {
+        free(*folder);
+        *folder = NULL;
+    } else if (!found.folder) {
+        tell(say, "new run %s", *folder);
+        ret = start(*folder, run, err);
     }
     newest_free(&found);
     return ret;
@@ -369,10 +335,8 @@ static int make_folder(const char *runs, char **folder, struct err *err) {
         char number[16] = "";
         if (k > 1)
             snprintf(number, sizeof number, "-%d", k);
-        if (asprintf(folder, "%s/%s%s", runs, stamp, number) < 0) {
-            *folder = NULL;
-            return err_nomem(err);
-        }
+        if (name_format(folder, err, "%s/%s%s", runs, stamp, number))
+            return -1;
         if (mkdir(*folder, 0777) == 0)
             return 0;
         if (errno != EEXIST)
@@ -382,14 +346,14 @@ static int make_folder(const char *runs, char **folder, struct err *err) {
 }
 
 /* Waits until no other sweep chooses its run here. *lock is to be closed; -1 where none is made. */
-static int be_alone(const struct identity_place *p, identity_say_fn *say, int *lock, struct err *err) {
-    char *path = NULL;
+static int be_alone(const struct identity_place *p, err_say_fn *say, int *lock, struct err *err) {
+    char *path;
     int ret = -1;
     *lock = -1;
     if (p->find)
         return 0;
-    if (asprintf(&path, "%s/.choice", p->runs) < 0)
-        return err_nomem(err);
+    if (name_format(&path, err, "%s/.choice", p->runs))
+        return -1;
     if (outfile_make_folder(p->runs, err) || (*lock = open(path, O_RDWR | O_CREAT | O_CLOEXEC, 0666)) < 0) {
         err_set(err, ERR_FAILED, "%s: cannot be written; name a SUBDIR that can", p->runs);
         goto out;
@@ -407,15 +371,15 @@ out:
     return ret;
 }
 
-int identity_choose(const struct identity_place *p, const cJSON *run, identity_say_fn *say, char **folder,
+int identity_choose(const struct identity_place *p, const cJSON *run, err_say_fn *say, char **folder,
                     struct err *err) {
     struct newest all = {0}, fit = {0};
     struct stat st;
-    char *path = NULL;
+    char *path;
     int ret = -1, lock;
     *folder = NULL;
-    if (asprintf(&path, "%s/run.json", p->runs) < 0)
-        return err_nomem(err);
+    if (name_format(&path, err, "%s/run.json", p->runs))
+        return -1;
     bool is_run = stat(path, &st) == 0;
     free(path);
     if (is_run)

@@ -19,13 +19,10 @@ struct identity_settings {
     double effective_bits; /* 0: each weight type's own */
 };
 
-/* Hears, in a line each, what a user should know but that is no error. */
-typedef void identity_say_fn(const char *message);
-
 /* The run.json of these settings, the caller's: reads the list and digests its images, asks which kind of device
  * there is. Of more images to score on than there are, it has as many as there are. Errors: those of reading the list
  * and of backend_find. */
-int identity_of(const struct identity_settings *settings, identity_say_fn *say, cJSON **run, struct err *err);
+int identity_of(const struct identity_settings *settings, err_say_fn *say, cJSON **run, struct err *err);
 
 /* The folder of runs, and which one is wanted. */
 struct identity_place {
@@ -38,7 +35,7 @@ struct identity_place {
 /* Sets *folder, the caller's, to that of the run: the newest with this identity, else a new one, of which say hears
  * what differs from the newest; NULL where none is to be made. Errors: ERR_FAILED when the name is that of a run of
  * another identity or of a folder that is no run, or when the folder cannot be made. */
-int identity_choose(const struct identity_place *place, const cJSON *run, identity_say_fn *say, char **folder,
+int identity_choose(const struct identity_place *place, const cJSON *run, err_say_fn *say, char **folder,
                     struct err *err);
 
 #endif

@@ -3,8 +3,10 @@
 #include "grid/grid.h"
 
 #include "base/json.h"
+#include "base/name.h"
 #include "base/pool.h"
 
+#include <stdarg.h>
 #include <stdlib.h>
 #include <string.h>
 #include <sys/stat.h>
@@ -53,10 +55,10 @@ static char *locate(const char *word, const char *dir) {
     char *path = NULL;
     if (stem_length(word))
         return strdup(word);
-    if (asprintf(&path, "%s/%s.pt", dir, word) < 0)
+    if (name_format(&path, NULL, "%s/%s.pt", dir, word))
         return NULL;
     char *bundled = NULL;
-    if (access(path, F_OK) && asprintf(&bundled, "calib/models/%s.pt", word) >= 0 &&
+    if (access(path, F_OK) && name_format(&bundled, NULL, "calib/models/%s.pt", word) == 0 &&
         access(bundled, F_OK) == 0) {
         free(path);
         return bundled;
@@ -68,25 +70,17 @@ static char *locate(const char *word, const char *dir) {
 /* Whether the run holds results under a name that are another file's: neither this digest's nor this path's. */
 static int is_taken(const struct grid *grid, const char *name, const struct grid_model *model, bool *taken,
                     struct err *err) {
-    char *path = NULL, *line = NULL, digest[DIGEST_HEX] = "";
-    size_t room = 0;
+    char *path, digest[DIGEST_HEX];
     *taken = false;
     if (!grid->folder)
         return 0;
-    if (grid_path(grid, &path, err, "work/model/%s", name))
+    if (grid_read_model(grid, name, digest, &path, err))
         return -1;
-    FILE *f = fopen(path, "r");
-    free(path);
-    if (f && getline(&line, &room, f) > DIGEST_HEX) {
-        line[strcspn(line, "\n")] = '\0';
-        memcpy(digest, line, DIGEST_HEX - 1);
-        *taken = strcmp(digest, model->digest) != 0 && strcmp(line + DIGEST_HEX, model->path) != 0;
-    }
-    if (f)
-        fclose(f);
-    free(line);
-    if (f)
+    if (path) {
+        *taken = strcmp(digest, model->digest) != 0 && strcmp(path, model->path) != 0;
+        free(path);
         return 0;
+    }
     /* work/ may have been deleted: any of its scores says whose they are. */
     for (const char *const *w = qcfg_weight_dtypes; *w; w++)
         for (const char *const *a = qcfg_act_dtypes; *a; a++)
@@ -208,24 +202,26 @@ static int find_models(struct grid *grid, const struct grid_filters *f, struct e
 
 /* ---- How a cell stands ---- */
 
-static int set_state(struct grid_cell *c, enum grid_state state, const char *reason) {
-    struct err one = {0};
-    err_set(&one, ERR_OK, "%s", reason);
+/* Sets a state and its reason, in printf's format. */
+__attribute__((format(printf, 4, 5))) static int set_state(struct grid_cell *c, enum grid_state state,
+                                                           struct err *err, const char *fmt, ...) {
+    struct err line;
+    va_list ap;
+    va_start(ap, fmt);
+    err_vset(&line, ERR_OK, fmt, ap);
+    va_end(ap);
     c->state = state;
-    return (c->reason = strdup(one.msg)) ? 0 : -1;
+    return (c->reason = strdup(line.msg)) ? 0 : err_nomem(err);
 }
 
 /* Whether the run has noted that these very scores are made from this cell's inputs. */
 static bool is_noted(const struct grid *grid, const struct grid_cell *c) {
-    char name[CELL_NAME_MAX], *path = NULL, inputs[GRID_INPUTS + 1] = "", scores[DIGEST_HEX] = "";
-    if (grid_path(grid, &path, &(struct err){0}, "work/made/%s", cell_name_print(&c->name, CELL_PATH, name)))
+    char name[CELL_NAME_MAX], *text, inputs[GRID_INPUTS + 1], scores[DIGEST_HEX];
+    if (grid_read(grid, "work/made", cell_name_print(&c->name, CELL_PATH, name), &text, NULL) || !text)
         return false;
-    FILE *f = fopen(path, "r");
-    free(path);
-    bool noted = f && fscanf(f, "%16s %64s", inputs, scores) == 2 && strcmp(inputs, c->inputs) == 0 &&
+    bool noted = sscanf(text, "%16s %64s", inputs, scores) == 2 && strcmp(inputs, c->inputs) == 0 &&
                  strcmp(scores, c->scores) == 0;
-    if (f)
-        fclose(f);
+    free(text);
     return noted;
 }
 
@@ -259,108 +255,97 @@ struct recorded_files {
 
 static int check_file(void *ctx, const char *file, struct err *err) {
     const struct recorded_files *r = ctx;
-    const char *wanted = cJSON_GetStringValue(cJSON_GetObjectItemCaseSensitive(r->files, file));
-    char *path = NULL, hex[DIGEST_HEX];
+    const char *wanted = json_string(r->files, file);
+    char *path, hex[DIGEST_HEX];
     if (strcmp(file, "scores.json") == 0)
         return 0; /* its digest is known already */
-    if (asprintf(&path, "%s/%s", r->folder, file) < 0)
-        return err_nomem(err);
+    if (name_format(&path, err, "%s/%s", r->folder, file))
+        return -1;
     int ret = digest_file(path, hex, err) || digest_match(hex, wanted ? wanted : "", err);
     free(path);
     return ret ? -1 : 0;
 }
 
-struct judging {
-    struct grid *grid;
-    struct err *why; /* of each cell: what its record suffers from; one whose code is ERR_USAGE ends it all */
-};
-
-static void judge_recorded(const struct grid *grid, struct grid_cell *c, const cJSON *status,
-                           const char *folder, struct err *fatal) {
-    const struct recorded_files files = {folder, cJSON_GetObjectItemCaseSensitive(status, "files")};
-    const char *word = cJSON_GetStringValue(cJSON_GetObjectItemCaseSensitive(status, "status"));
-    const char *checkpoint =
-        cJSON_GetStringValue(cJSON_GetObjectItemCaseSensitive(status, "checkpoint_sha256"));
-    const char *error = cJSON_GetStringValue(cJSON_GetObjectItemCaseSensitive(status, "error"));
-    const char *digest = c->model->digest;
-    const bool ok = word && strcmp(word, "ok") == 0;
-    struct err why = {0};
-    char *scores = NULL;
-    int ret = 0;
-    if (asprintf(&scores, "%s/scores.json", folder) < 0) {
-        fatal->code = ERR_USAGE;
-        err_nomem(fatal);
-        return;
-    }
-    if (digest_file(scores, c->scores, &(struct err){0}))
-        c->scores[0] = '\0';
-    const char *wanted = cJSON_GetStringValue(cJSON_GetObjectItemCaseSensitive(files.files, "scores.json"));
-    bool whole = *c->scores && (!ok || (wanted && strcmp(wanted, c->scores) == 0));
-    c->scored = *digest && whole && check_scores(grid, c, scores, &why) == 0;
-    if (ok && !*digest) {
-        c->state = GRID_DONE;
-    } else if (ok && (!checkpoint || strcmp(checkpoint, digest) != 0)) {
+/* Of a cell that is recorded as finished. why: what is wrong with its scores, where they are whole. */
+static int judge_finished(struct grid_cell *c, const cJSON *status, const struct recorded_files *files,
+                          bool whole, const char *why, struct err *err) {
+    const char *checkpoint = json_string(status, "checkpoint_sha256"), *digest = c->model->digest;
+    c->state = GRID_DONE;
+    if (!*digest)
+        return 0;
+    if (!checkpoint || strcmp(checkpoint, digest) != 0) {
         c->scored = false;
-        ret = set_state(c, GRID_STALE, "another checkpoint");
-    } else if (ok && whole && !c->scored) {
-        ret = set_state(c, GRID_STALE, why.msg);
-    } else if (ok && (!whole || grid_each_file(&c->name, check_file, (void *)&files, &why))) {
-        ret = set_state(c, GRID_STALE, "files that were altered or are gone");
-    } else if (ok) {
-        c->state = GRID_DONE;
-    } else if (!*digest) {
-        char *text = NULL;
-        ret = asprintf(&text, "%s: no such checkpoint here, or none that can be read", c->model->path) < 0
-                  ? -1
-                  : set_state(c, GRID_NOMODEL, text);
-        free(text);
-    } else if (word && strcmp(word, "failed") == 0) {
-        ret = set_state(c, GRID_FAILED, error ? error : "unknown");
-    } else {
-        c->state = GRID_TODO;
+        return set_state(c, GRID_STALE, err, "another checkpoint");
     }
-    if (ret) {
-        err_nomem(fatal);
-        fatal->code = ERR_USAGE;
-    }
-    free(scores);
+    if (whole && !c->scored)
+        return set_state(c, GRID_STALE, err, "%s", why);
+    if (!whole || grid_each_file(&c->name, check_file, (void *)files, NULL))
+        return set_state(c, GRID_STALE, err, "files that were altered or are gone");
+    return 0;
 }
 
-static void judge(void *ctx, size_t i, int worker) {
-    struct judging *j = ctx;
-    struct grid *grid = j->grid;
-    struct grid_cell *c = &grid->cells[i];
+/* status: what is recorded of the cell, or NULL. */
+static int judge_recorded(const struct grid *grid, struct grid_cell *c, const cJSON *status,
+                          const char *folder, struct err *err) {
+    const struct recorded_files files = {folder, cJSON_GetObjectItemCaseSensitive(status, "files")};
+    const char *word = json_string(status, "status"), *wanted = json_string(files.files, "scores.json");
+    const char *error = json_string(status, "error"), *digest = c->model->digest;
+    const bool ok = word && strcmp(word, "ok") == 0;
+    struct err why = {0};
+    char *scores;
+    if (name_format(&scores, err, "%s/scores.json", folder))
+        return -1;
+    if (digest_file(scores, c->scores, NULL))
+        c->scores[0] = '\0';
+    bool whole = *c->scores && (!ok || (wanted && strcmp(wanted, c->scores) == 0));
+    c->scored = *digest && whole && check_scores(grid, c, scores, &why) == 0;
+    free(scores);
+    if (ok)
+        return judge_finished(c, status, &files, whole, why.msg, err);
+    if (!*digest)
+        return set_state(c, GRID_NOMODEL, err, "%s: no such checkpoint here, or none that can be read",
+                         c->model->path);
+    if (word && strcmp(word, "failed") == 0)
+        return set_state(c, GRID_FAILED, err, "%s", error ? error : "unknown");
+    c->state = GRID_TODO;
+    return 0;
+}
+
+/* unread: why the cell's record cannot be read, which ends nothing. */
+static int judge(const struct grid *grid, struct grid_cell *c, struct err *unread, struct err *err) {
     char text[CELL_NAME_MAX], *folder = NULL, *path = NULL, *log = NULL;
     cJSON *status = NULL;
-    struct err fatal = {0};
-    (void)worker;
+    struct stat st;
+    int ret = c->state == GRID_UNSUPPORTED ? 0 : grid_set_inputs(grid, c, err);
     cell_name_print(&c->name, CELL_PATH, text);
-    if (c->state != GRID_UNSUPPORTED && grid_set_inputs(grid, c, &fatal))
-        goto out;
-    if (grid->folder) {
-        if (grid_path(grid, &folder, &fatal, "outputs/%s", text) ||
-            grid_path(grid, &log, &fatal, "logs/%s.log", text) ||
-            grid_path(grid, &path, &fatal, "outputs/%s/status.json", text))
-            goto out;
-        struct stat st;
-        if (stat(path, &st) == 0 && st.st_size > 0) {
-            if (json_read(path, &status, &j->why[i]) == 0 && !cJSON_IsObject(status))
-                err_set(&j->why[i], ERR_FAILED, "%s: not an object", path);
-            c->recorded = j->why[i].code == 0;
-        }
-        c->logged = access(log, F_OK) == 0;
+    if (!ret && grid->folder) {
+        ret = grid_path(grid, &folder, err, "outputs/%s", text) ||
+              grid_path(grid, &log, err, "logs/%s.log", text) ||
+              name_format(&path, err, "%s/status.json", folder);
+        c->recorded =
+            !ret && stat(path, &st) == 0 && st.st_size > 0 && json_read_object(path, &status, unread) == 0;
+        c->logged = !ret && access(log, F_OK) == 0;
     }
-    if (c->state != GRID_UNSUPPORTED)
-        judge_recorded(grid, c, c->recorded ? status : NULL, folder ? folder : "", &fatal);
-out:
-    if (fatal.code) {
-        j->why[i] = fatal;
-        j->why[i].code = ERR_USAGE;
-    }
+    if (!ret && c->state != GRID_UNSUPPORTED)
+        ret = judge_recorded(grid, c, c->recorded ? status : NULL, folder ? folder : "", err);
     cJSON_Delete(status);
     free(folder);
     free(path);
     free(log);
+    return ret;
+}
+
+struct judging {
+    struct grid *grid;
+    struct judgement {
+        struct err unread, fatal;
+    } * of; /* each cell */
+};
+
+static void judge_one(void *ctx, size_t i, int worker) {
+    struct judging *j = ctx;
+    (void)worker;
+    judge(j->grid, &j->grid->cells[i], &j->of[i].unread, &j->of[i].fatal);
 }
 
 static int add_cells(struct grid *grid, const struct grid_filters *f, struct err *err) {
@@ -409,27 +394,25 @@ static void cut(struct grid *grid, int max_runs) {
         }
 }
 
-int grid_plan(struct grid *grid, const struct grid_filters *f, grid_say_fn *say, struct err *err) {
+int grid_plan(struct grid *grid, const struct grid_filters *f, err_say_fn *say, struct err *err) {
     struct judging j = {grid, NULL};
     if (find_models(grid, f, err) || add_cells(grid, f, err))
         return -1;
-    if (!(j.why = calloc(grid->n_cells + 1, sizeof *j.why)))
+    if (!(j.of = calloc(grid->n_cells + 1, sizeof *j.of)))
         return err_nomem(err);
-    int ret = grid->n_cells ? pool_each(grid->n_cells, judge, &j, err) : 0;
+    int ret = grid->n_cells ? pool_each(grid->n_cells, judge_one, &j, err) : 0;
     for (size_t i = 0; !ret && i < grid->n_cells; i++) {
-        if (j.why[i].code == ERR_USAGE) {
-            *err = j.why[i];
-            err->code = ERR_FAILED;
+        struct err *unread = &j.of[i].unread;
+        if (j.of[i].fatal.code) {
+            *err = j.of[i].fatal;
             ret = -1;
-        } else if (j.why[i].code) {
-            struct err line = j.why[i];
-            err_wrap(&line, "yolosens");
-            size_t n = strlen(line.msg);
-            snprintf(line.msg + n, sizeof line.msg - n, "; the cell is taken as not recorded");
-            say(line.msg);
+        } else if (unread->code) {
+            err_wrap(unread, "yolosens");
+            err_append(unread, "; the cell is taken as not recorded");
+            say(unread->msg);
         }
     }
     cut(grid, f->max_runs);
-    free(j.why);
+    free(j.of);
     return ret;
 }

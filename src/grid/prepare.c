@@ -3,6 +3,7 @@
 #include "grid/grid.h"
 
 #include "base/json.h"
+#include "base/name.h"
 #include "base/outfile.h"
 #include "exec/score.h"
 #include "report/report.h"
@@ -76,32 +77,21 @@ static int clear_cell(const struct grid *grid, const struct grid_cell *cell, str
 
 /* Digest and path of a checkpoint. What was calibrated or summed for another one goes. */
 static int note_model(const struct grid *grid, const struct grid_model *m, struct err *err) {
-    char *text = NULL, *path = NULL, old[DIGEST_HEX] = "";
-    if (grid_path(grid, &path, err, "work/model/%s", m->name))
+    char *text, *path, old[DIGEST_HEX];
+    if (grid_read_model(grid, m->name, old, &path, err))
         return -1;
-    FILE *f = fopen(path, "r");
     free(path);
-    bool same = f && fgets(old, sizeof old, f) && strcmp(old, m->digest) == 0;
-    if (f)
-        fclose(f);
-    if (!same) {
-        char amax[CELL_MODEL_MAX + 8];
-        snprintf(amax, sizeof amax, "%s.json", m->name);
-        if (remove_path(grid, "work/amax", amax, "", err))
-            return -1;
-    }
-    if (asprintf(&text, "%s %s\n", m->digest, m->path) < 0)
-        return err_nomem(err);
+    if ((strcmp(old, m->digest) != 0 && remove_path(grid, "work/amax", m->name, ".json", err)) ||
+        name_format(&text, err, "%s %s\n", m->digest, m->path))
+        return -1;
     int ret = grid_put(grid, text, strlen(text), err, "work/model", m->name);
     free(text);
     return ret;
 }
 
 static int put_qcfg(const struct grid *grid, const struct grid_cell *c, struct err *err) {
-    struct cell_name formats = c->name;
     char word[CELL_NAME_MAX], *path = NULL;
-    formats.model[0] = '\0';
-    if (grid_path(grid, &path, err, "work/qcfg/%s.json", cell_name_print(&formats, CELL_WORD, word)))
+    if (grid_path(grid, &path, err, "work/qcfg/%s.json", cell_name_print_formats(&c->name, CELL_WORD, word)))
         return -1;
     cJSON *json = qcfg_to_json(&c->qcfg);
     int ret = json ? json_put(path, json, err) : err_nomem(err);
@@ -174,13 +164,11 @@ static void print_cells(FILE *f, const struct grid *grid) {
     for (size_t i = 0; i < grid->n_cells; i++) {
         const struct grid_cell *c = &grid->cells[i];
         char text[CELL_NAME_MAX];
-        struct cell_name formats = c->name;
         if (c->state == GRID_UNSUPPORTED || !c->model->digest[0])
             continue;
-        formats.model[0] = '\0';
         if (c->model != last)
             fprintf(f, "\n\n# %s\nmodels += %s\ncells_%s :=", c->model->path, c->name.model, c->name.model);
-        fprintf(f, " \\\n    %s=%s", cell_name_print(&formats, CELL_PATH, text), c->inputs);
+        fprintf(f, " \\\n    %s=%s", cell_name_print_formats(&c->name, CELL_PATH, text), c->inputs);
         last = c->model;
     }
     fputs("\n\n", f);

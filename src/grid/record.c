@@ -101,22 +101,26 @@ static int write_log(const struct record *r, struct err *err) {
     return ret;
 }
 
-static struct record begin(const struct grid *grid, const struct grid_cell *cell) {
-    struct record r = {.grid = grid, .cell = cell, .status = json_builder()};
+static struct record record_of(const struct grid *grid, const struct grid_cell *cell) {
+    struct record r = {.grid = grid, .cell = cell};
     cell_name_print(&cell->name, CELL_PATH, r.path);
     cell_name_print(&cell->name, CELL_FILE, r.title);
-    json_open_object(&r.status, "run");
-    json_add_string(&r.status, "model", cell->name.model);
-    json_add_string(&r.status, "weight_dtype", cell->name.weight);
-    json_add_string(&r.status, "act_dtype", cell->name.act);
-    json_add_string(&r.status, "granularity", cell->name.granularity);
-    json_close(&r.status);
     return r;
 }
 
-static void add_path(struct json_builder *b, const char *key, const char *fmt, ...)
-    __attribute__((format(printf, 3, 4)));
-static void add_path(struct json_builder *b, const char *key, const char *fmt, ...) {
+static void begin(struct record *r) {
+    const struct cell_name *name = &r->cell->name;
+    r->status = json_builder();
+    json_open_object(&r->status, "run");
+    json_add_string(&r->status, "model", name->model);
+    json_add_string(&r->status, "weight_dtype", name->weight);
+    json_add_string(&r->status, "act_dtype", name->act);
+    json_add_string(&r->status, "granularity", name->granularity);
+    json_close(&r->status);
+}
+
+__attribute__((format(printf, 3, 4))) static void add_path(struct json_builder *b, const char *key,
+                                                           const char *fmt, ...) {
     char *text = NULL;
     va_list ap;
     va_start(ap, fmt);
@@ -185,8 +189,9 @@ static void add_plain(struct json_builder *b, const char *key, const char *text,
 }
 
 int grid_record_refusal(const struct grid *grid, const struct grid_cell *cell, struct err *err) {
-    struct record r = begin(grid, cell);
+    struct record r = record_of(grid, cell);
     const bool unsupported = cell->state == GRID_UNSUPPORTED;
+    begin(&r);
     r.why = cell->reason && *cell->reason ? cell->reason : "unknown";
     json_add_string(&r.status, "status", unsupported ? "skipped" : "failed");
     if (unsupported) {
@@ -232,27 +237,23 @@ static int by_name(const void *a, const void *b) {
 
 /* The cell's share of the time from work/time/CELL, when its scoring began and for how many cells, to its scores. */
 static double elapsed(const struct record *r) {
-    char *path = NULL;
+    char *path, *text = NULL;
     struct stat st;
-    double began = NAN, cells = 1, share = 0;
-    if (grid_path(r->grid, &path, &(struct err){0}, "outputs/%s/scores.json", r->path))
+    double began, cells, share = 0;
+    if (grid_path(r->grid, &path, NULL, "outputs/%s/scores.json", r->path))
         return 0;
-    bool scored = stat(path, &st) == 0;
-    free(path);
-    if (!scored || grid_path(r->grid, &path, &(struct err){0}, "work/time/%s", r->path))
-        return 0;
-    FILE *f = fopen(path, "r");
-    if (f && fscanf(f, "%lf %lf", &began, &cells) == 2 && cells >= 1)
+    if (stat(path, &st) == 0 && grid_read(r->grid, "work/time", r->path, &text, NULL) == 0 && text &&
+        sscanf(text, "%lf %lf", &began, &cells) == 2 && cells >= 1)
         share = ((double)st.st_mtim.tv_sec + (double)st.st_mtim.tv_nsec * 1e-9 - began) / cells;
-    if (f)
-        fclose(f);
     free(path);
+    free(text);
     return share > 0 ? round(share * 1000) / 1000 : 0;
 }
 
 static int record_finished(const struct grid *grid, const struct grid_cell *cell, struct err *err) {
-    struct record r = begin(grid, cell);
+    struct record r = record_of(grid, cell);
     struct listing l = {.record = &r};
+    begin(&r);
     r.elapsed = elapsed(&r);
     json_add_string(&r.status, "status", "ok");
     json_add_real(&r.status, "elapsed_s", r.elapsed);
@@ -274,7 +275,7 @@ static int record_finished(const struct grid *grid, const struct grid_cell *cell
 }
 
 int grid_record_log(const struct grid *grid, const struct grid_cell *cell, struct err *err) {
-    struct record r = begin(grid, cell);
+    struct record r = record_of(grid, cell);
     cJSON *status = NULL;
     char *path = NULL;
     int ret = grid_path(grid, &path, err, "outputs/%s/status.json", r.path) || json_read(path, &status, err);
@@ -282,9 +283,6 @@ int grid_record_log(const struct grid *grid, const struct grid_cell *cell, struc
     r.elapsed = cJSON_IsNumber(seconds) ? seconds->valuedouble : 0;
     if (!ret)
         ret = write_log(&r, err);
-    cJSON *unused = NULL;
-    json_built(&r.status, &unused, &(struct err){0});
-    cJSON_Delete(unused);
     cJSON_Delete(status);
     free(path);
     return ret ? -1 : 0;
@@ -292,26 +290,8 @@ int grid_record_log(const struct grid *grid, const struct grid_cell *cell, struc
 
 /* ---- What Make has been through ---- */
 
-/* A file's text, the caller's; NULL where there is none or it is empty. */
-static int read_text(const struct grid *grid, const char *folder, const char *name, char **text,
-                     struct err *err) {
-    char *path = NULL;
-    size_t room = 0;
-    *text = NULL;
-    if (grid_path(grid, &path, err, "%s/%s", folder, name))
-        return -1;
-    FILE *f = fopen(path, "r");
-    free(path);
-    if (f && getdelim(text, &room, '\0', f) <= 0) {
-        free(*text);
-        *text = NULL;
-    }
-    if (f)
-        fclose(f);
-    return 0;
-}
-
-static int exists(void *ctx, const char *file, struct err *err) {
+/* 1: there is no such file of the cell, or an empty one. */
+static int is_missing(void *ctx, const char *file, struct err *err) {
     const struct record *r = ctx;
     char *path = NULL;
     struct stat st;
@@ -322,47 +302,47 @@ static int exists(void *ctx, const char *file, struct err *err) {
     return missing;
 }
 
-static int digest_scores(const struct record *r, char hex[DIGEST_HEX], struct err *err) {
-    char *path = NULL;
-    int ret =
-        grid_path(r->grid, &path, err, "outputs/%s/scores.json", r->path) || digest_file(path, hex, err);
+/* Notes that the cell's scores, where there are any, were made from its inputs. */
+static int note_scores(const struct record *r, struct grid_cell *cell, struct err *err) {
+    char *path;
+    int missing = is_missing((void *)r, "scores.json", err);
+    if (missing)
+        return missing < 0 ? -1 : 0;
+    if (grid_path(r->grid, &path, err, "outputs/%s/scores.json", r->path))
+        return -1;
+    int ret = digest_file(path, cell->scores, err) || grid_note_inputs(r->grid, cell, err) ? -1 : 0;
     free(path);
-    return ret ? -1 : 0;
+    return ret;
 }
 
 int grid_record(struct grid *grid, const char *word, struct err *err) {
     struct grid_model model = {.path = NULL};
     struct grid_cell cell = {.model = &model};
-    char *stamp = NULL, *why = NULL;
     struct record r;
-    int ret = cell_name_parse(&cell.name, CELL_PATH, word, err) ||
-              read_text(grid, "work/model", cell.name.model, &stamp, err);
-    if (!ret && (!stamp || strlen(stamp) < DIGEST_HEX + 1))
-        ret = err_set(err, ERR_FAILED, "%s: the run does not know its checkpoint; make sweep", word);
-    if (ret)
+    char *why = NULL;
+    int ret = -1;
+    if (cell_name_parse(&cell.name, CELL_PATH, word, err) ||
+        grid_read_model(grid, cell.name.model, model.digest, &model.path, err))
         goto out;
-    memcpy(model.digest, stamp, DIGEST_HEX - 1);
-    model.path = stamp + DIGEST_HEX;
-    model.path[strcspn(model.path, "\n")] = '\0';
-    if ((ret = grid_configure(grid, &cell, err)) || (ret = grid_set_inputs(grid, &cell, err)) ||
-        (ret = read_text(grid, "work/failed", word, &why, err)))
+    if (!model.path) {
+        err_set(err, ERR_FAILED, "%s: the run does not know its checkpoint; make sweep", word);
         goto out;
-    r = (struct record){.grid = grid};
-    cell_name_print(&cell.name, CELL_PATH, r.path);
-    if (exists(&r, "scores.json", err) == 0)
-        ret = digest_scores(&r, cell.scores, err) || grid_note_inputs(grid, &cell, err) ? -1 : 0;
-    if (!ret && why) {
+    }
+    r = record_of(grid, &cell);
+    if (grid_configure(grid, &cell, err) || grid_set_inputs(grid, &cell, err) ||
+        grid_read(grid, "work/failed", word, &why, err) || note_scores(&r, &cell, err))
+        goto out;
+    if (why) {
         free(cell.reason);
         cell.reason = why;
-        why = NULL;
         cell.state = GRID_FAILED;
         ret = grid_record_refusal(grid, &cell, err);
-    } else if (!ret && grid_each_file(&cell.name, exists, &r, err) == 0) {
-        ret = record_finished(grid, &cell, err);
+    } else {
+        int missing = grid_each_file(&cell.name, is_missing, &r, err);
+        ret = missing == 0 ? record_finished(grid, &cell, err) : missing < 0 ? -1 : 0;
     }
 out:
-    free(stamp);
-    free(why);
+    free(model.path);
     free(cell.reason);
-    return ret ? -1 : 0;
+    return ret;
 }
