@@ -1,5 +1,7 @@
 #include "detect/detect.h"
 
+#include "op/vec/vec.h"
+
 #include <math.h>
 #include <stdbool.h>
 
@@ -21,27 +23,68 @@ float detect_confidence(const struct detect_output *out, size_t anchor) {
     return most;
 }
 
-/* Whether a goes before b, of which b was met first. */
-static bool before(float a, const struct detect_box *b) {
-    return a > b->score;
+enum { RUN = 256 };
+
+/* The largest class probabilities of up to RUN anchors from `first` on, read as they lie in memory; how many. */
+static size_t most_of_run(const struct detect_output *out, size_t first, float most[RUN]) {
+    size_t n = out->anchors - first < RUN ? out->anchors - first : RUN;
+    for (size_t a = 0; a < n; a++)
+        most[a] = 0;
+    for (int k = 0; k < out->classes; k++) {
+        const float *p = out->y + (size_t)(4 + k) * out->anchors + first;
+        for (size_t a = 0; a < n; a++)
+            most[a] = p[a] > most[a] ? p[a] : most[a];
+    }
+    return n;
+}
+
+size_t detect_sure(const struct detect_output *out, float least, size_t *anchors) {
+    float most[RUN];
+    size_t n = 0;
+    for (size_t first = 0, run; first < out->anchors; first += run) {
+        run = most_of_run(out, first, most);
+        for (size_t a = 0; a < run; a++)
+            if (most[a] > least)
+                anchors[n++] = first + a;
+    }
+    return n;
+}
+
+/* The boxes found so far. */
+struct found {
+    struct detect_box *boxes;
+    size_t n, most;
+};
+
+/* Whether a pair of probability p, met after those found, is one of the most probable. */
+static bool is_among(const struct found *f, float p) {
+    return f->n < f->most || p > f->boxes[f->n - 1].score;
+}
+
+static void add_anchor(const struct detect_output *out, float least, size_t a, struct found *f) {
+    for (int k = 0; k < out->classes; k++) {
+        float p = probability(out, a, k);
+        if (!(p > least) || !is_among(f, p))
+            continue;
+        size_t at = f->n < f->most ? f->n++ : f->n - 1;
+        for (; at > 0 && p > f->boxes[at - 1].score; at--)
+            f->boxes[at] = f->boxes[at - 1];
+        f->boxes[at] = box_of(out, a);
+        f->boxes[at].score = p;
+        f->boxes[at].class_id = k;
+    }
 }
 
 size_t detect_find(const struct detect_output *out, float least, size_t most, struct detect_box *boxes) {
-    size_t n = 0;
-    for (size_t a = 0; most && a < out->anchors; a++) {
-        for (int k = 0; k < out->classes; k++) {
-            float p = probability(out, a, k);
-            if (!(p > least) || (n == most && !before(p, &boxes[n - 1])))
-                continue;
-            size_t at = n < most ? n++ : n - 1;
-            for (; at > 0 && before(p, &boxes[at - 1]); at--)
-                boxes[at] = boxes[at - 1];
-            boxes[at] = box_of(out, a);
-            boxes[at].score = p;
-            boxes[at].class_id = k;
-        }
+    struct found f = {boxes, 0, most};
+    float sure[RUN];
+    for (size_t first = 0, run; most && first < out->anchors; first += run) {
+        run = most_of_run(out, first, sure);
+        for (size_t a = 0; a < run; a++)
+            if (sure[a] > least && is_among(&f, sure[a]))
+                add_anchor(out, least, first + a, &f);
     }
-    return n;
+    return f.n;
 }
 
 double detect_iou(const struct detect_box *a, const struct detect_box *b) {
@@ -51,30 +94,17 @@ double detect_iou(const struct detect_box *a, const struct detect_box *b) {
     return all > 0 ? common / all : 0;
 }
 
-static double clamped(float p) {
-    return fmin(fmax(p, 1e-6), 1 - 1e-6);
-}
-
 double detect_class_kl(const struct detect_output *truth, const struct detect_output *other) {
-    double sum = 0;
-    for (size_t i = 4 * truth->anchors; i < (size_t)(4 + truth->classes) * truth->anchors; i++) {
-        double p = clamped(truth->y[i]), q = clamped(other->y[i]);
-        if (p != q)
-            sum += p * log(p / q) + (1 - p) * log((1 - p) / (1 - q));
-    }
-    return sum;
+    size_t boxes = 4 * truth->anchors;
+    return vec()->bernoulli_kl(truth->y + boxes, other->y + boxes, (size_t)truth->classes * truth->anchors);
 }
 
-double detect_box_loss(const struct detect_output *truth, const struct detect_output *other, float least,
-                       size_t *n) {
+double detect_box_loss(const struct detect_output *truth, const struct detect_output *other,
+                       const size_t *anchors, size_t n) {
     double sum = 0;
-    *n = 0;
-    for (size_t a = 0; a < truth->anchors; a++) {
-        if (!(detect_confidence(truth, a) > least))
-            continue;
-        struct detect_box mine = box_of(truth, a), its = box_of(other, a);
+    for (size_t i = 0; i < n; i++) {
+        struct detect_box mine = box_of(truth, anchors[i]), its = box_of(other, anchors[i]);
         sum += 1 - detect_iou(&mine, &its);
-        ++*n;
     }
     return sum;
 }

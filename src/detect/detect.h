@@ -33,12 +33,15 @@ float detect_confidence(const struct detect_output *out, size_t anchor);
 double detect_iou(const struct detect_box *a, const struct detect_box *b);
 
 /* Sum over anchors and classes of KL(Bernoulli(p) || Bernoulli(q)) in nats, p of truth and q of other, each
- * clamped to [1e-6, 1 - 1e-6]. */
+ * clamped to [1e-6, 1 - 1e-6]; NaN where one is no number. */
 double detect_class_kl(const struct detect_output *truth, const struct detect_output *other);
 
-/* Sum of 1 - IoU of truth's and other's box over the anchors whose largest probability in truth is above
- * `least`; *n receives how many these are. */
-double detect_box_loss(const struct detect_output *truth, const struct detect_output *other, float least,
-                       size_t *n);
+/* Fills anchors (room for all) with those whose largest probability is above `least`, in order, and returns how many
+ * there are. */
+size_t detect_sure(const struct detect_output *out, float least, size_t *anchors);
+
+/* Sum of 1 - IoU of truth's and other's box over n anchors. */
+double detect_box_loss(const struct detect_output *truth, const struct detect_output *other,
+                       const size_t *anchors, size_t n);
 
 #endif

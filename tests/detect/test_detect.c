@@ -28,9 +28,35 @@ static void check_find(const struct detect_output *truth) {
           "a probability that is no number is none");
 }
 
+/* More anchors than are looked at together, with equal probabilities: against a plain sort. */
+static void check_many(void) {
+    enum { MANY = 1000, MOST = 100 };
+    static float y[(4 + CLASSES) * MANY];
+    struct detect_output out = {y, CLASSES, MANY};
+    struct detect_box b[MOST];
+    size_t wrong = 0;
+    for (int i = 0; i < CLASSES * MANY; i++)
+        y[4 * MANY + i] = (float)(i * 7919 % 257) / 257;
+    for (int a = 0; a < MANY; a++)
+        y[a] = (float)a;
+    CHECK(detect_find(&out, 0, MOST, b) == MOST, "a hundred of a thousand");
+    for (size_t n = 0; n < MOST; n++) { /* how many pairs go before it */
+        size_t before = 0, anchor = (size_t)b[n].x;
+        for (size_t a = 0; a < MANY; a++)
+            for (int k = 0; k < CLASSES; k++) {
+                float p = y[(size_t)(4 + k) * MANY + a];
+                before +=
+                    p > b[n].score || (p == b[n].score && (a < anchor || (a == anchor && k < b[n].class_id)));
+            }
+        wrong += before != n;
+    }
+    CHECK(wrong == 0, "in the order of probability, anchor, class: %zu are not", wrong);
+}
+
 int main(void) {
     struct detect_output truth = {truth_y, CLASSES, ANCHORS};
     check_find(&truth);
+    check_many();
 
     struct detect_box a = {0, 0, 10, 10, 0, 0}, half = {5, 0, 10, 10, 0, 0}, far_off = {20, 0, 10, 10, 0, 0},
                       point = {0};
@@ -41,10 +67,13 @@ int main(void) {
     float y[(4 + CLASSES) * ANCHORS];
     memcpy(y, truth_y, sizeof y);
     struct detect_output other = {y, CLASSES, ANCHORS};
-    size_t n;
-    CHECK(detect_class_kl(&truth, &other) == 0, "an output is no distance from itself");
-    CHECK(detect_box_loss(&truth, &other, 0.25F, &n) == 0 && n == 3,
-          "nor are its boxes; all three are sure enough");
+    size_t sure[ANCHORS], n = detect_sure(&truth, 0.25F, sure);
+    CHECK(n == 3 && sure[0] == 0 && sure[1] == 1 && sure[2] == 2, "all three anchors are above 0.25");
+    CHECK(detect_sure(&truth, 0.5F, sure) == 1 && sure[0] == 0, "one is above 0.5: an equal one is not");
+    CHECK(detect_sure(&truth, 0.95F, sure) == 0, "no anchor is above 0.95");
+    CHECK(detect_sure(&truth, 0.25F, sure) == n && detect_class_kl(&truth, &other) == 0,
+          "an output is no distance from itself");
+    CHECK(detect_box_loss(&truth, &other, sure, n) == 0, "nor are its boxes");
     y[4 * ANCHORS] = 0.8F;
     CHECK_CLOSE(detect_class_kl(&truth, &other), 0.9 * log(0.9 / 0.8) + 0.1 * log(0.1 / 0.2), 1e-6,
                 "one probability moved");
@@ -52,8 +81,10 @@ int main(void) {
     CHECK_CLOSE(detect_class_kl(&truth, &other), 0.9 * log(0.9 / 1e-6) + 0.1 * log(0.1 / (1 - 1e-6)), 1e-6,
                 "a probability of zero is a millionth");
     y[0] = 15;
-    CHECK_CLOSE(detect_box_loss(&truth, &other, 0.25F, &n), 1 - 1.0 / 3, 1e-12,
+    CHECK_CLOSE(detect_box_loss(&truth, &other, sure, n), 1 - 1.0 / 3, 1e-12,
                 "one box moved by half its width");
-    CHECK(detect_box_loss(&truth, &other, 0.95F, &n) == 0 && n == 0, "no anchor is so sure");
+    CHECK(detect_box_loss(&truth, &other, sure + 1, n - 1) == 0, "which the other anchors do not see");
+    y[4 * ANCHORS + 1] = NAN;
+    CHECK(isnan(detect_class_kl(&truth, &other)), "a probability that is no number gives none");
     return test_end();
 }

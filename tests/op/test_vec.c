@@ -178,6 +178,45 @@ static void test_softmax_forward(const char *level) {
     free(v);
 }
 
+/* Probabilities as a detector has them, from a millionth of a millionth to all but one, moved by factors of all sizes. */
+static void test_kl(const char *level) {
+    enum { N = 100003 };
+    static float p[N], q[N];
+    double worst = 0, whole = 0;
+    for (int move = 0; move < 9; move++) {
+        for (size_t i = 0; i < N; i++) {
+            float logit = 14 * uniform() - (i % 3 ? 6 : 0),
+                  by = (move == 8 ? 20 : 1e-3f * (float)(1 << (2 * move))) * uniform();
+            p[i] = 1 / (1 + expf(-logit));
+            q[i] = 1 / (1 + expf(-logit - by));
+        }
+        double got = vec()->bernoulli_kl(p, q, N), want = vec_ref.bernoulli_kl(p, q, N);
+        worst = fmax(worst, fabs(got - want) / want);
+        for (size_t i = 0; i < N; i += 97) {
+            double one = vec_ref.bernoulli_kl(p + i, q + i, 1);
+            if (one > 1e-9)
+                whole = fmax(whole, fabs(vec()->bernoulli_kl(p + i, q + i, 1) - one) / one);
+        }
+    }
+    CHECK(worst <= 1e-6, "%s: KL divergence of sums: %.1e of 1e-6 allowed", level, worst);
+    CHECK(whole <= 1e-4, "%s: KL divergence of one: %.1e of 1e-4 allowed", level, whole);
+    float truth[37], other[37];
+    double equal = 0;
+    size_t lost = 0;
+    for (size_t n = 1; n <= 37; n++) {
+        for (size_t i = 0; i < n; i++)
+            truth[i] = other[i] = (float)i / 36;
+        equal = fmax(equal, fabs(vec()->bernoulli_kl(truth, other, n)));
+        other[n - 1] = NAN;
+        lost += isnan(vec()->bernoulli_kl(truth, other, n)) == 0;
+        lost += isnan(vec()->bernoulli_kl(other, truth, n)) == 0;
+    }
+    CHECK(equal == 0 && lost == 0, "%s: KL divergence of equal ones is 0, a NaN's a NaN", level);
+    float ends[4] = {0, 1, 0, 1}, opposite[4] = {1, 0, 1e-7f, 0.9999999f};
+    CHECK_CLOSE(vec()->bernoulli_kl(ends, opposite, 4), 2 * (1 - 2e-6) * log((1 - 1e-6) / 1e-6), 1e-6,
+                "KL divergence at both ends");
+}
+
 static void test_level(const char *level) {
     test_activations(level);
     test_rest(level);
@@ -185,6 +224,7 @@ static void test_level(const char *level) {
     test_nan(level);
     test_softmax_forward(level);
     test_softmax(level);
+    test_kl(level);
 }
 
 int main(void) {

@@ -58,6 +58,20 @@ static double sum_squares(const float *v, size_t n) {
     return sum;
 }
 
+static double clamped(float p) {
+    return p < 1e-6 ? 1e-6 : p > 1 - 1e-6 ? 1 - 1e-6 : (double)p;
+}
+
+static double bernoulli_kl(const float *p, const float *q, size_t n) {
+    double sum = 0;
+    for (size_t i = 0; i < n; i++) {
+        double a = clamped(p[i]), b = clamped(q[i]);
+        if (a != b)
+            sum += a * log(a / b) + (1 - a) * log((1 - a) / (1 - b));
+    }
+    return sum;
+}
+
 static void interleave(const float *a, const float *b, size_t n, bool add, float *out) {
     for (size_t i = 0; i < n; i++) {
         out[2 * i] = add ? out[2 * i] + a[i] : a[i];
@@ -74,5 +88,6 @@ const struct vec_kernels vec_ref = {
     .softmax = softmax,
     .softmax_grad = softmax_grad,
     .sum_squares = sum_squares,
+    .bernoulli_kl = bernoulli_kl,
     .interleave = interleave,
 };
