@@ -14,6 +14,7 @@ int run_settings_read(const cJSON *run, struct run_settings *s, struct err *err)
                    sealed_count(run, "batch_size", &s->batch_size, err) ||
                    sealed_count(run, "calib_images", &s->calib_images, err) ||
                    sealed_count(run, "score_size", &s->score_size, err) ||
+                   sealed_count(run, "probes", &s->probes, err) ||
                    sealed_string(run, "device", &s->device, err) ||
                    sealed_string(run, "scoring_revision", &s->revision, err) ||
                    sealed_string(run, "fp4_preset", &s->fp4_preset, err) ||
@@ -50,12 +51,20 @@ static int same_images(const struct run_settings *run, const struct scores *s, s
     return run->score_size ? same_count("number of scored images", s->score_images, scored, err) : 0;
 }
 
+/* A run of detection objectives needs their scores, by as many vectors of signs. */
+static int same_probes(const struct run_settings *run, const struct scores *s, struct err *err) {
+    if (run->probes && !s->probes)
+        return err_set(err, ERR_FAILED, "it lacks the detection scores");
+    return same_count("number of probes", s->probes, run->probes, err);
+}
+
 int run_settings_fit(const struct run_settings *run, const struct scores *s, struct err *err) {
     char revision[24];
     snprintf(revision, sizeof revision, "%ld", s->revision);
     return same_count("imgsz", s->imgsz, run->imgsz, err) ||
                    same_count("batch_size", s->batch_size, run->batch_size, err) ||
-                   same_images(run, s, err) || same_text("device", s->device, run->device, err) ||
+                   same_images(run, s, err) || same_probes(run, s, err) ||
+                   same_text("device", s->device, run->device, err) ||
                    same_text("scoring_revision", s->revision ? revision : NULL, run->revision, err) ||
                    same_text("fp4_preset", s->qcfg.fp4_preset, run->fp4_preset, err) ||
                    same_text("int4_preset", s->qcfg.int4_preset, run->int4_preset, err) ||

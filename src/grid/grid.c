@@ -103,8 +103,9 @@ static void add_settings(struct digest *d, const struct grid *grid) {
     const struct run_settings *s = &grid->settings;
     const char *images = json_string(grid->json, "images_sha256");
     char text[256];
-    int n = snprintf(text, sizeof text, "\n%ld %ld %ld %s %s %s\n", s->imgsz, s->batch_size, s->score_size,
-                     s->device, s->revision ? s->revision : "", images ? images : "");
+    int n =
+        snprintf(text, sizeof text, "\n%ld %ld %ld %ld %s %s %s\n", s->imgsz, s->batch_size, s->score_size,
+                 s->probes, s->device, s->revision ? s->revision : "", images ? images : "");
     digest_add(d, text, (size_t)n < sizeof text ? (size_t)n : sizeof text - 1);
 }
 

@@ -72,14 +72,17 @@ static void add_images(struct json_builder *b, const struct image_digests *d) {
     json_close(b);
 }
 
-static int build(const struct identity_settings *s, const char *device, const struct image_digests *d,
-                 cJSON **run, struct err *err) {
+static int build(const struct identity_settings *s, bool detection, const char *device,
+                 const struct image_digests *d, cJSON **run, struct err *err) {
     struct json_builder b = json_builder();
     struct timespec now;
     char text[48];
     json_add_string(&b, "image_list", s->image_list);
     json_add_int(&b, "calib_images", s->calib_images);
     json_add_int(&b, "score_size", s->score_size < d->list->count ? s->score_size : d->list->count);
+    json_add_string(&b, "objectives", detection ? "modelopt detection" : "modelopt");
+    if (detection)
+        json_add_int(&b, "probes", s->probes);
     json_add_int(&b, "imgsz", s->imgsz);
     json_add_int(&b, "batch_size", s->batch_size);
     json_add_item(&b, "effective_bits",
@@ -102,7 +105,8 @@ int identity_of(const struct identity_settings *s, err_say_fn *say, cJSON **run,
     struct image_list *list = NULL;
     struct image_digests d = {0};
     int ret = -1;
-    if (backend_find(s->device, say, &kind, err) ||
+    bool detection;
+    if (scores_parse_objectives(s->objectives, &detection, err) || backend_find(s->device, say, &kind, err) ||
         image_list_read(&list, s->image_list, s->calib_images, CALIB_IMAGES_LEAST, err))
         return -1;
     d.list = list;
@@ -124,7 +128,7 @@ int identity_of(const struct identity_settings *s, err_say_fn *say, cJSON **run,
     if (list->count < s->score_size)
         tell(say, "%s: %d images are used, SCORE_SIZE=%d: all %d are scored on", s->image_list, list->count,
              s->score_size, list->count);
-    ret = build(s, kind->word, &d, run, err);
+    ret = build(s, detection, kind->word, &d, run, err);
 out:
     free(d.of);
     image_list_free(&list);
@@ -152,6 +156,10 @@ static bool same(const char *key, const cJSON *old, const cJSON *now) {
     if (strcmp(key, "score_size") == 0 && cJSON_IsNumber(was) &&
         was->valuedouble > cJSON_GetArraySize(get(old, "images")))
         return is->valuedouble == cJSON_GetArraySize(get(old, "images"));
+    if (strcmp(key, "objectives") == 0 && !was) /* made before there were others */
+        return strcmp(is->valuestring, "modelopt") == 0;
+    if (strcmp(key, "probes") == 0 && !was) /* it has other objectives, which say enough */
+        return true;
     return cJSON_Compare(was, is, true);
 }
 

@@ -23,13 +23,15 @@ size_t cuda_target_bytes(int n, int h, int w, int c, int objectives) {
     return (size_t)n * (size_t)h * (size_t)w * (size_t)pad8(c) * (size_t)(1 + objectives) * sizeof(float);
 }
 
+struct gradients {
+    struct view of[CUDA_OBJECTIVES_MAX];
+};
+
 template <int OBJECTIVES>
 static void fill_target(cudaStream_t s, struct view y, const struct view *gradients, const float *bias,
                         bool add, const struct target &t) {
     unsigned room = (unsigned)t.room;
-    struct {
-        struct view of[OBJECTIVES];
-    } g;
+    struct gradients g;
     for (int k = 0; k < OBJECTIVES; k++)
         g.of[k] = gradients[k];
     each(s, view_pixels(y) * room, [=] __device__(unsigned i) {
