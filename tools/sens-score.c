@@ -58,7 +58,7 @@ int main(int argc, char **argv) {
         {"score-size", 'n', OPT_INT, &r.cells.score_size, "N", "images to score on, the first of the stream",
          OPT_LIMITS(SCORE_SIZE)},
         {"objectives", 0, OPT_STRING, &r.objectives, "WORDS",
-         "what to score: modelopt, or \"modelopt detection\", which adds class_score and box_score"},
+         "what to score: detection adds class_score and box_score"},
         {"probes", 0, OPT_INT, &r.cells.probes, "N", "vectors of signs an image for the detection scores",
          OPT_LIMITS(PROBES)},
         {"batch-size", 'b', OPT_INT, &r.options.batch_size, "N", "images in a forward pass",

@@ -14,10 +14,10 @@
 /* What the numbers depend on, as the user gave it. */
 struct identity_settings {
     const char *image_list, *fp4_preset, *int4_preset, *block_dim;
-    const char *device; /* auto, cpu, cuda, cuda:N */
-    const char *objectives;                          /* words for scores_parse_objectives */
+    const char *device;     /* auto, cpu, cuda, cuda:N */
+    const char *objectives; /* words for scores_parse_objectives */
     int calib_images, score_size, imgsz, batch_size;
-    int probes; /* vectors of signs, if detection is an objective */
+    int probes;            /* vectors of signs, if detection is an objective */
     double effective_bits; /* 0: each weight type's own */
 };
 
