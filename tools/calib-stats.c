@@ -1,9 +1,5 @@
 /* calib-stats: amax of every convolution's input and weight, from a checkpoint and a calib stream. */
-#include "cli/opt.h"
-#include "cli/progress.h"
-#include "exec/session.h"
-
-#include <unistd.h>
+#include "cli/session_rows.h"
 
 struct request {
     struct session_options options;
@@ -23,21 +19,10 @@ static int run(void *ctx, const struct operands *operands, struct err *err) {
 }
 
 int main(int argc, char **argv) {
-    struct request r = {{.device = "auto",
-                         .threads = (int)sysconf(_SC_NPROCESSORS_ONLN),
-                         .batch_size = 1,
-                         .say = opt_complain,
-                         .progress = progress_show},
-                        .output = "-"};
+    struct request r = {SESSION_DEFAULTS, .output = "-"};
     struct opt rows[] = {
-        {"model", 'm', OPT_IN, &r.options.model, "FILE", "YOLOv10 checkpoint", .required = true},
-        {"calib", 'c', OPT_IN, &r.options.calib, "FILE", "calib stream of calib-prep", .required = true},
-        {"sha256", 0, OPT_STRING, &r.options.sha256, "HEX", "refuse a checkpoint with another SHA-256"},
-        {"batch-size", 'b', OPT_INT, &r.options.batch_size, "N", "images in a forward pass",
-         OPT_LIMITS(BATCH_SIZE)},
-        {"device", 'd', OPT_STRING, &r.options.device, "NAME", "auto, cpu, cuda or cuda:N"},
-        {"threads", 't', OPT_INT, &r.options.threads, "N", "threads", OPT_LIMITS(THREADS),
-         .by_default = "all processors"},
+        SESSION_INPUTS(r.options),
+        SESSION_MEANS(r.options),
         {"state", 's', OPT_STRING, &r.options.state, "DIR", "keep the progress of a killed pass here"},
         {"output", 'o', OPT_OUT, &r.output, "FILE", "where the amax file goes"},
         OPT_END,

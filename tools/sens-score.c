@@ -1,12 +1,9 @@
 /* sens-score: sensitivity scores of every convolution, for any number of cells of one model in one pass. */
 #include "cli/cells.h"
-#include "cli/opt.h"
-#include "cli/progress.h"
-#include "exec/session.h"
+#include "cli/session_rows.h"
 
 #include <limits.h>
 #include <stdio.h>
-#include <unistd.h>
 
 struct request {
     struct session_options options;
@@ -28,8 +25,6 @@ out:
 
 static int run(void *ctx, const struct operands *operands, struct err *err) {
     struct request *r = ctx;
-    if (!r->options.model || !r->options.calib)
-        return err_set(err, ERR_USAGE, "--%s is required", r->options.model ? "calib" : "model");
     bool detection;
     if (scores_parse_objectives(r->objectives, &detection, err))
         return err_wrap(err, "--objectives");
@@ -42,18 +37,12 @@ static int run(void *ctx, const struct operands *operands, struct err *err) {
 
 int main(int argc, char **argv) {
     struct request r = {
-        {.device = "auto",
-         .threads = (int)sysconf(_SC_NPROCESSORS_ONLN),
-         .batch_size = 1,
-         .say = opt_complain,
-         .progress = progress_show},
+        SESSION_DEFAULTS,
         {.score_size = 16, .probes = 1, .output = "-", .complain = opt_complain},
         .objectives = "modelopt detection",
     };
     struct opt rows[] = {
-        {"model", 'm', OPT_IN, &r.options.model, "FILE", "YOLOv10 checkpoint (required)"},
-        {"calib", 'c', OPT_IN, &r.options.calib, "FILE", "calib stream of calib-prep (required)"},
-        {"sha256", 0, OPT_STRING, &r.options.sha256, "HEX", "refuse a checkpoint with another SHA-256"},
+        SESSION_INPUTS(r.options),
         {"amax", 'a', OPT_IN, &r.amax, "FILE", "amax file of calib-stats; without it, calibrate first"},
         {"score-size", 'n', OPT_INT, &r.cells.score_size, "N", "images to score on, the first of the stream",
          OPT_LIMITS(SCORE_SIZE)},
@@ -61,15 +50,11 @@ int main(int argc, char **argv) {
          "what to score: detection adds class_score and box_score"},
         {"probes", 0, OPT_INT, &r.cells.probes, "N", "vectors of signs an image for the detection scores",
          OPT_LIMITS(PROBES)},
-        {"batch-size", 'b', OPT_INT, &r.options.batch_size, "N", "images in a forward pass",
-         OPT_LIMITS(BATCH_SIZE)},
         {"name", 0, OPT_STRING, &r.cells.name, "NAME", "the model's name in results",
          .by_default = "the file's name"},
         {"demonstration", 0, OPT_FLAG, &r.cells.demonstration, NULL,
          "note that the weights are not official ones"},
-        {"device", 'd', OPT_STRING, &r.options.device, "NAME", "auto, cpu, cuda or cuda:N"},
-        {"threads", 't', OPT_INT, &r.options.threads, "N", "threads", OPT_LIMITS(THREADS),
-         .by_default = "all processors"},
+        SESSION_MEANS(r.options),
         {"state", 's', OPT_STRING, &r.options.state, "DIR",
          "keep the sums of a killed pass here and go on from them"},
         {"output", 'o', OPT_OUT, &r.cells.output, "FILE", "where the scores of a single cell go"},

@@ -1,0 +1,28 @@
+/* The options of every tool that opens a session: o is its struct session_options. Included by tools. */
+#ifndef YS_CLI_SESSION_ROWS_H
+#define YS_CLI_SESSION_ROWS_H
+
+#include "cli/opt.h"
+#include "cli/progress.h"
+#include "exec/session.h"
+
+#include <unistd.h>
+
+/* clang-format off */
+#define SESSION_DEFAULTS {.device = "auto", .threads = (int)sysconf(_SC_NPROCESSORS_ONLN), .batch_size = 1, \
+                          .say = opt_complain, .progress = progress_show}
+
+/* What is read. */
+#define SESSION_INPUTS(o) \
+    {"model", 'm', OPT_IN, &(o).model, "FILE", "YOLOv10 checkpoint", .required = true}, \
+    {"calib", 'c', OPT_IN, &(o).calib, "FILE", "calib stream of calib-prep", .required = true}, \
+    {"sha256", 0, OPT_STRING, &(o).sha256, "HEX", "refuse a checkpoint with another SHA-256"}
+
+/* How it is computed. */
+#define SESSION_MEANS(o) \
+    {"batch-size", 'b', OPT_INT, &(o).batch_size, "N", "images in a forward pass", OPT_LIMITS(BATCH_SIZE)}, \
+    {"device", 'd', OPT_STRING, &(o).device, "NAME", "auto, cpu, cuda or cuda:N"}, \
+    {"threads", 't', OPT_INT, &(o).threads, "N", "threads", OPT_LIMITS(THREADS), .by_default = "all processors"}
+/* clang-format on */
+
+#endif
