@@ -49,13 +49,6 @@ full() { # FOLDER
     die 1 "$1: the disk takes no more; make room, then make sweep goes on where it was"
 }
 
-# Waits until no other sweep chooses its run in FOLDER of runs, and makes the others wait until this script ends, or closes 8.
-alone_in() { # FOLDER
-    mkdir -p "$1" 2>/dev/null && writable "$1/.choice" || die 1 "$1: cannot be written; name a SUBDIR that can"
-    exec 8>>"$1/.choice"
-    flock -n 8 || { note "$1: waiting for another sweep, which chooses its run"; flock 8; }
-}
-
 # Standard input becomes FILE, whole or not at all; one that holds these bytes already is left alone.
 put() { # FILE
     "$BIN/file-put" -o "$1" || exit 1
@@ -68,8 +61,9 @@ remove() { # PATH...
     done
 }
 
-# Runs COMMAND, which reads from descriptor 6 where a feeder writes to it; its status. A signal that comes meanwhile is passed on to it, and ends this script as soon as it has ended:
-# a shell that simply waited would go on until then, and a shell that simply died would leave it running.
+# Runs COMMAND, which reads from descriptor 6 where a feeder writes to it; returns its status. A signal that comes meanwhile is
+# passed on to COMMAND, and ends this script once COMMAND has ended. A shell that ran it in the foreground would see the signal only
+# after COMMAND's own end; one that died of the signal would leave COMMAND running.
 interruptible() { # COMMAND...
     child=
     trap 'stop 130' INT

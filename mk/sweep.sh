@@ -215,10 +215,10 @@ close_board() {
 
 point_latest() {
     [ "$(readlink "tmp/$SUBDIR/latest")" != "${RUN##*/}" ] || return 0
-    alone_in "tmp/$SUBDIR"
-    ln -sfn "${RUN##*/}" "tmp/$SUBDIR/.latest" && mv -fT "tmp/$SUBDIR/.latest" "tmp/$SUBDIR/latest" ||
+    # Under grid-run's lock of the folder.
+    # shellcheck disable=SC2016
+    flock "tmp/$SUBDIR/.choice" sh -c 'ln -sfn "$1" "$2/.latest" && mv -fT "$2/.latest" "$2/latest"' sh "${RUN##*/}" "tmp/$SUBDIR" ||
         die 1 "tmp/$SUBDIR/latest: cannot be made"
-    exec 8>&-
 }
 
 interrupted='' board='' running=''
