@@ -50,9 +50,9 @@ int main(int argc, char **argv) {
                                      .objectives = "modelopt detection",
                                      .probes = 1,
                                      .effective_bits = NAN,
-                                     .fp4_preset = "nvfp4",
-                                     .int4_preset = "blockwise",
-                                     .block_dim = "modelopt",
+                                     .fp4_preset = qcfg_fp4_presets[0],
+                                     .int4_preset = qcfg_int4_presets[0],
+                                     .block_dim = qcfg_block_dims[0],
                                      .device = "auto"}};
     struct identity_settings *s = &r.settings;
     struct opt rows[] = {

@@ -91,9 +91,11 @@ static int run(void *ctx, const struct operands *operands, struct err *err) {
 }
 
 int main(int argc, char **argv) {
-    struct request r = {
-        {.fp4_preset = "nvfp4", .int4_preset = "blockwise", .block_dim = "modelopt", .effective_bits = NAN},
-        "-"};
+    struct request r = {{.fp4_preset = qcfg_fp4_presets[0],
+                         .int4_preset = qcfg_int4_presets[0],
+                         .block_dim = qcfg_block_dims[0],
+                         .effective_bits = NAN},
+                        "-"};
     struct opt rows[] = {
         {"weight", 'w', OPT_CHOICE, &r.choice.weight, NULL, "weight type", .choices = qcfg_weight_dtypes},
         {"act", 'a', OPT_CHOICE, &r.choice.act, NULL, "activation type; fp16: not quantized",

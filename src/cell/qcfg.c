@@ -1,5 +1,7 @@
 #include "cell/presets.h"
 
+#include "base/limits.h"
+
 #include <stdio.h>
 #include <string.h>
 
@@ -70,9 +72,9 @@ int qcfg_build(struct qcfg *cfg, const struct qcfg_choice *choice, struct err *e
                qcfg_int4_presets, err) ||
         choose(block_dim, sizeof block_dim, "block dim", choice->block_dim, qcfg_block_dims, err))
         return -1;
-    if (!(choice->effective_bits >= 0 && choice->effective_bits <= 16))
-        return err_set(err, ERR_USAGE, "effective bits: %g is not above 0 and at most 16",
-                       choice->effective_bits);
+    if (!(choice->effective_bits >= 0 && choice->effective_bits <= EFFECTIVE_BITS_MOST))
+        return err_set(err, ERR_USAGE, "effective bits: %g is not above 0 and at most %g",
+                       choice->effective_bits, EFFECTIVE_BITS_MOST);
     cfg->block_dim = strcmp(block_dim, "reduction") == 0 ? BLOCK_DIM_REDUCTION : BLOCK_DIM_MODELOPT;
     cfg->effective_bits =
         choice->effective_bits > 0 ? choice->effective_bits : preset_effective_bits(cfg->weight_dtype);

@@ -44,9 +44,9 @@ static int derive_qcfg(struct scores *s, const char *weight, const char *act, co
     struct qcfg_choice choice = {.weight = weight,
                                  .act = act,
                                  .granularity = granularity,
-                                 .fp4_preset = "nvfp4",
-                                 .int4_preset = "blockwise",
-                                 .block_dim = "modelopt",
+                                 .fp4_preset = qcfg_fp4_presets[0],
+                                 .int4_preset = qcfg_int4_presets[0],
+                                 .block_dim = qcfg_block_dims[0],
                                  .effective_bits = s->effective_bits};
     if (sealed_string(presets, "fp4_preset", &choice.fp4_preset, err) ||
         sealed_string(presets, "int4_preset", &choice.int4_preset, err) ||
