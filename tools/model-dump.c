@@ -58,9 +58,8 @@ int main(int argc, char **argv) {
         .purpose = "print a YOLOv10 checkpoint as JSON: graph, shapes, digests of weights, module tree",
         .synopsis = "[OPTION]... CHECKPOINT",
         .notes = "Reads the file as data: nothing in it is executed.",
-        .examples =
-            "model-dump yolov10n.pt | jq -r '.graph.convs | to_entries[] | \"\\(.value.macs) \\(.key)\"' | "
-            "sort -rn\n",
+        .examples = "model-dump yolov10n.pt | jq -r '.graph.convs | to_entries[] | \"\\(.value.macs) "
+                    "\\(.key)\"' | sort -rn\n",
         .rows = rows,
         .arity = {1, 1, "name one checkpoint"},
         .operands = OPERANDS_IN,

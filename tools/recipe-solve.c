@@ -62,10 +62,9 @@ int main(int argc, char **argv) {
             "quantizer; effective bits is the mean over all weights, 16 for layers left alone. The optimum "
             "is\n"
             "exact. A limit below the recipe's own bits cannot be met: exit status 1.",
-        .examples =
-            "recipe-solve scores.json -o recipe.json\n"
-            "recipe-solve -e 11 scores.json | jq -r '.best.recipe | to_entries[] | select(.value[:4] == "
-            "\"NONE\").key'\n",
+        .examples = "recipe-solve scores.json -o recipe.json\n"
+                    "recipe-solve -e 11 scores.json | jq -r '.best.recipe | to_entries[] | select(.value[:4] "
+                    "== \"NONE\").key'\n",
         .rows = rows,
         .arity = {1, INT_MAX, "name a file of scores (- for standard input)"},
         .operands = OPERANDS_IN_OUT,

@@ -102,19 +102,17 @@ static int note_blocks(struct findings *f, const struct scores *scores) {
     if (formats[q->weight.format].rule == FORMAT_INTEGER)
         return note(f,
                     "Artefact: ModelOpt's blocks run along the kernel's width, so in 1x1 convolutions%s "
-                    "every weight has a "
-                    "block and a scale of its own, and %s leaves it unchanged. %s Use BLOCK_DIM=reduction, "
-                    "where blocks "
-                    "run along the input channels, to rank these layers.",
+                    "every weight has a block and a scale of its own, and %s leaves it unchanged. %s Use "
+                    "BLOCK_DIM=reduction, where blocks run along the input channels, to rank these layers.",
                     which, q->weight_dtype,
                     !format_quantizes(&q->input) ? "Their scores are rounding noise."
                                                  : "Their scores come from their activations alone.");
-    return note(f,
-                "Artefact: ModelOpt's blocks run along the kernel's width, so in 1x1 convolutions%s every "
-                "weight has a block "
-                "and a scale of its own, and only the rounding of that scale is left of the error. Use "
-                "BLOCK_DIM=reduction, where blocks run along the input channels, to rank these layers.",
-                which);
+    return note(
+        f,
+        "Artefact: ModelOpt's blocks run along the kernel's width, so in 1x1 convolutions%s every weight has "
+        "a block and a scale of its own, and only the rounding of that scale is left of the error. Use "
+        "BLOCK_DIM=reduction, where blocks run along the input channels, to rank these layers.",
+        which);
 }
 
 static int find_notes(struct findings *f, const struct scores *scores) {
@@ -123,18 +121,17 @@ static int find_notes(struct findings *f, const struct scores *scores) {
         return -1;
     if (scores->qcfg.input.block && scores->qcfg.block_dim == BLOCK_DIM_MODELOPT &&
         note(f, "Activation blocks run along the image's width, as ModelOpt's do; a deployed kernel's run "
-                "along the channels "
-                "(BLOCK_DIM=reduction)."))
+                "along the channels (BLOCK_DIM=reduction)."))
         return -1;
-    if (hidden && note(f,
-                       "%zu of %zu layers belong to the one2many head, which only training uses and an "
-                       "export drops. They are "
-                       "scored and solved for, as the reference does, but are in none of the sets above.",
-                       hidden, scores->n_layers))
+    if (hidden &&
+        note(f,
+             "%zu of %zu layers belong to the one2many head, which only training uses and an export drops. "
+             "They are scored and solved for, as the reference does, but are in none of the sets above.",
+             hidden, scores->n_layers))
         return -1;
-    return note(f, "Scores are of the unfused network: BatchNorm stands apart from its convolution. Folding "
-                   "it into the weights "
-                   "before quantizing changes the per-channel ranges, and with them the scores.");
+    return note(
+        f, "Scores are of the unfused network: BatchNorm stands apart from its convolution. Folding it into "
+           "the weights before quantizing changes the per-channel ranges, and with them the scores.");
 }
 
 struct findings *findings_new(const struct scores *scores, const struct recipe *recipe) {

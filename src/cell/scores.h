@@ -38,8 +38,7 @@ struct scores_layer {
     const char *name;                /* its path in the module tree */
     double score[SCORES_OBJECTIVES]; /* float32 values >= 0; NAN: not computed */
     int64_t bits, none_bits;         /* its weights' size in bits quantized, and in 16-bit floats */
-    bool exported; /* whether the network that is deployed has it (a fact of the graph); true
-                                      * where the file does not say */
+    bool exported;                   /* the deployed network has it, or the file does not say */
     /* What follows is 0 (macs: -1) where the file does not say. */
     int shape[SCORES_WEIGHT_DIMS];                           /* of its weight: cout, cin / groups, kh, kw */
     int input[SCORES_IMAGE_DIMS], output[SCORES_IMAGE_DIMS]; /* of one image: channels, height, width */

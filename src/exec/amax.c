@@ -198,11 +198,10 @@ static int from_json(const cJSON *o, const struct graph *graph, const struct ama
                        "it was made by revision %ld of the code, this is %d; run calib-stats again", revision,
                        SCORE_REVISION);
     if (awq != awq_images_of((int)images, origin->batch_size))
-        return err_set(
-            err, ERR_FAILED,
-            "it was made for another batch size, whose AWQ images are %ld; run calib-stats again with "
-            "batches of %d",
-            awq, origin->batch_size);
+        return err_set(err, ERR_FAILED,
+                       "it was made for another batch size, whose AWQ images are %ld; run calib-stats again "
+                       "with batches of %d",
+                       awq, origin->batch_size);
     a->images = (int)images;
     a->awq_images = (int)awq;
     a->done = (int)done;

@@ -58,10 +58,10 @@ static int read_header(struct calib *c, struct err *err) {
         return altered(c, "cut short in its header", err);
     uint32_t version = calib_get_u32(header + CALIB_MAGIC);
     if (version != CALIB_VERSION)
-        return err_set(err, ERR_FAILED,
-                       "%s: a calib file of version %u, this program reads version %d; make it "
-                       "again with calib-prep",
-                       c->shown, version, CALIB_VERSION);
+        return err_set(
+            err, ERR_FAILED,
+            "%s: a calib file of version %u, this program reads version %d; make it again with calib-prep",
+            c->shown, version, CALIB_VERSION);
     uint32_t count = calib_get_u32(header + CALIB_MAGIC + 4), size = calib_get_u32(header + CALIB_MAGIC + 8);
     if (!calib_sane(count, size))
         return altered(c, "an altered calib file: impossible sizes in its header", err);

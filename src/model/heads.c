@@ -48,10 +48,10 @@ static int features(struct builder *b, const struct module *head, const struct b
                     const int *levels, int *out, struct err *err) {
     struct module boxes, classes;
     if (!module_has(head, branch->boxes) || !module_has(head, branch->classes))
-        return err_set(err, ERR_UNSUPPORTED,
-                       "%s: it is fused or exported, without %s and %s; score the checkpoint that training "
-                       "saved",
-                       head->path, branch->boxes, branch->classes);
+        return err_set(
+            err, ERR_UNSUPPORTED,
+            "%s: it is fused or exported, without %s and %s; score the checkpoint that training saved",
+            head->path, branch->boxes, branch->classes);
     if (builder_part(head, branch->boxes, KIND_LIST, NULL, &boxes, err) ||
         builder_part(head, branch->classes, KIND_LIST, NULL, &classes, err))
         return -1;

@@ -157,8 +157,7 @@ int module_floats(const struct module *m, const char *name, int *dims, int ndim,
     if (pt_attr(m->v, name))
         return err_set(err, ERR_UNSUPPORTED,
                        "%s.%s: it is no parameter or buffer, but was computed from others; before saving, "
-                       "call what makes "
-                       "it one again, as torch.nn.utils.prune.remove does",
+                       "call what makes it one again, as torch.nn.utils.prune.remove does",
                        m->path, name);
     return read_floats(m, name, find(m, name), dims, ndim, out, err);
 }

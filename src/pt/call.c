@@ -158,14 +158,13 @@ static int make_from_type(const struct call *c, struct pt_value **out, struct er
 /* Modules whose classes act on the machine when they are instantiated. Their names in a pickle are the mark
  * of an attack; the test of the case of a name would let subprocess.Popen pass as data. */
 static const char refused[] =
-    "_io _pickle _posixsubprocess asyncio bdb builtins cProfile code codeop commands concurrent "
-    "copyreg ctypes dbm dill cloudpickle distutils doctest ftplib http idlelib importlib io joblib "
-    "lib2to3 marshal mmap multiprocessing nt ntpath operator os pdb pickle pip pkgutil posix "
-    "posixpath profile pty pydoc requests runpy setuptools shelve shutil signal site smtplib socket "
-    "socketserver sqlite3 ssl subprocess sys tarfile telnetlib tempfile threading timeit tkinter "
-    "trace types unittest urllib venv webbrowser wsgiref xmlrpc zipfile zipimport torch.hub "
-    "torch.jit torch.package torch.multiprocessing torch.utils.cpp_extension torch.distributed "
-    "torch.fx torch._inductor torch._dynamo";
+    "_io _pickle _posixsubprocess asyncio bdb builtins cProfile code codeop commands concurrent copyreg "
+    "ctypes dbm dill cloudpickle distutils doctest ftplib http idlelib importlib io joblib lib2to3 marshal "
+    "mmap multiprocessing nt ntpath operator os pdb pickle pip pkgutil posix posixpath profile pty pydoc "
+    "requests runpy setuptools shelve shutil signal site smtplib socket socketserver sqlite3 ssl subprocess "
+    "sys tarfile telnetlib tempfile threading timeit tkinter trace types unittest urllib venv webbrowser "
+    "wsgiref xmlrpc zipfile zipimport torch.hub torch.jit torch.package torch.multiprocessing "
+    "torch.utils.cpp_extension torch.distributed torch.fx torch._inductor torch._dynamo";
 
 /* Whether a class may stand for data: not from a refused module. Two of their classes only hold data. */
 static bool is_harmless(const char *name) {
@@ -188,11 +187,10 @@ static bool is_wrapping(const char *name) {
 
 static int refuse(const char *name, struct err *err) {
     if (strncmp(name, "dill.", 5) == 0)
-        return err_set(
-            err, ERR_FAILED,
-            "it calls %s: dill was loaded when it was saved and put code into it, a lambda or a class of the "
-            "script; save it where dill is not imported; nothing was run",
-            name);
+        return err_set(err, ERR_FAILED,
+                       "it calls %s: dill was loaded when it was saved and put code into it, a lambda or a "
+                       "class of the script; save it where dill is not imported; nothing was run",
+                       name);
     return err_set(err, ERR_FAILED, "it calls %s, which no model needs; nothing was run", name);
 }
 

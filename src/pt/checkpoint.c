@@ -34,14 +34,12 @@ static bool is_state_dict(const struct pt_value *v) {
 
 static int no_model(const struct pt_value *v, struct err *err) {
     if (is_state_dict(v))
-        return err_set(
-            err, ERR_FAILED,
-            "it holds weights alone (a state_dict), and the layers are needed too: save the model itself, "
-            "torch.save({\"model\": model}, \"model.pt\")");
+        return err_set(err, ERR_FAILED,
+                       "it holds weights alone (a state_dict), and the layers are needed too: save the model "
+                       "itself, torch.save({\"model\": model}, \"model.pt\")");
     return err_set(err, ERR_FAILED,
                    "it holds %s, and no torch.nn.Module under \"ema\" or \"model\"; the checkpoint that "
-                   "training wrote is "
-                   "needed",
+                   "training wrote is needed",
                    pt_describe(v));
 }
 

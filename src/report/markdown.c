@@ -109,8 +109,7 @@ static void put_sets(FILE *f, const struct report *r, const struct findings *fou
     }
     fprintf(f,
             "The fewest of the %zu exported layers that together hold a share of their total score, and the "
-            "effective bits if "
-            "these stay in 16 bits while all others are quantized.\n\n",
+            "effective bits if these stay in 16 bits while all others are quantized.\n\n",
             found->n_exported);
     fputs("|Share of score|Layers|Effective bits|Effective bits, exported layers|\n| :--- | :--- | :--- | "
           ":--- |\n",
@@ -139,8 +138,7 @@ static void put_choice(FILE *f, const struct report *r, const struct findings *f
     if (found->no_choice) {
         fprintf(f,
                 "The limit of %.4g effective bits is the format's own size (%d bits), which leaves no "
-                "choice: every layer is "
-                "quantized.\n",
+                "choice: every layer is quantized.\n",
                 r->recipe.limit, r->scores.qcfg.bits);
         return;
     }

@@ -7,8 +7,7 @@
 
 const char report_demonstration[] =
     "This is the demonstration checkpoint that comes with yolosens, trained on COCO128: not the official "
-    "weights. Its "
-    "sensitivities show what the tools do; they say nothing about an official YOLOv10.";
+    "weights. Its sensitivities show what the tools do; they say nothing about an official YOLOv10.";
 
 char *part_text(struct json_builder *b, size_t *n, struct err *err) {
     cJSON *json;
