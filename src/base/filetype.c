@@ -40,6 +40,9 @@ static const struct {
         "it holds weights alone, and the layers are needed too: " SAVED),
     ROW(0, "\x08?\x12", "an ONNX model", SAVED),
     ROW(0, "\x08?\x3a", "an ONNX model", SAVED),
+    /* A plan as TensorRT writes it, and behind ultralytics' metadata: their length in 4 bytes, then JSON. */
+    ROW(0, "ftrt", "a TensorRT engine", SAVED),
+    ROW(2, "\0\0{\"", "a TensorRT engine", SAVED),
     ROW(4, "TFL3", "a TensorFlow Lite model", SAVED),
     ROW(0, "\x89HDF\r\n\x1a\n", "an HDF5 file", SAVED),
     ROW(0, "GGUF", "a GGUF file", SAVED),

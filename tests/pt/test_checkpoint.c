@@ -125,6 +125,8 @@ static void test_formats(void) {
          "t.pt: it is an HTML page; download the file itself, not the page about it"},
         {"\x10\1\0\0\0\0\0\0{\"a\":", 13, "t.pt: it is a safetensors file; it holds weights alone, and"},
         {"\x08\x0a\x12\x07pytorch", 11, "t.pt: it is an ONNX model; the checkpoint that training saved"},
+        {"ftrt\0\0\0\0", 8, "t.pt: it is a TensorRT engine; the checkpoint that training saved"},
+        {"\x5d\x0e\0\0{\"description\": ", 20, "t.pt: it is a TensorRT engine; the checkpoint that training"},
         {"\x1f\x8b\x08\0", 4, "t.pt: it is a gzip file; unpack it first: gunzip"},
         {"\x80\x04N.", 4, "t.pt: it is a bare pickle; the checkpoint that training saved"},
         {"\xff\xd8\xff\xe0", 4, "t.pt: it is a JPEG picture; name the checkpoint"}};
