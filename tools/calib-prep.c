@@ -18,11 +18,12 @@ struct destination {
     struct progress progress;
 };
 
-static int put(void *ctx, int index, const uint8_t *chw, const char *warning, struct err *err) {
+static int put(void *ctx, int index, const uint8_t *chw, const struct image *file, struct err *err) {
     struct destination *d = ctx;
-    if (warning)
-        fprintf(stderr, "calib-prep: %s: %s\n", d->list->paths[index], warning);
-    int ret = d->calib ? calib_put(d->calib, d->list->names[index], chw, err) : npy_put(d->npy, chw, err);
+    if (file->warning)
+        fprintf(stderr, "calib-prep: %s: %s\n", d->list->paths[index], file->warning);
+    int ret = d->calib ? calib_put(d->calib, d->list->names[index], file->sha256, chw, err)
+                       : npy_put(d->npy, chw, err);
     progress_step(&d->progress, index + 1);
     return ret;
 }

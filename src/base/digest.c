@@ -54,12 +54,6 @@ int digest_match(const char *hex, const char *expected, struct err *err) {
                          "changed meanwhile: its SHA-256 is not the one expected; run the whole again");
 }
 
-int digest_expect(const void *bytes, size_t n, const char *expected, struct err *err) {
-    char hex[DIGEST_HEX];
-    digest_bytes(bytes, n, hex);
-    return digest_match(hex, expected, err);
-}
-
 int digest_file(const char *path, char hex[DIGEST_HEX], struct err *err) {
     FILE *f = fopen(path, "rb");
     if (!f)

@@ -22,11 +22,8 @@ void digest_free(struct digest **d);
 /* Digest of n bytes. */
 void digest_bytes(const void *bytes, size_t n, char hex[DIGEST_HEX]);
 
-/* Checks that a file's n bytes have the digest `expected`. Errors: ERR_FAILED, that the file has changed;
- * wrap it with the file's name. */
-int digest_expect(const void *bytes, size_t n, const char *expected, struct err *err);
-
-/* The same for a digest that is known already. */
+/* Checks that a file's digest is the one `expected`. Errors: ERR_FAILED, that the file has changed; wrap it with the
+ * file's name. */
 int digest_match(const char *hex, const char *expected, struct err *err);
 
 /* Digest of a file's contents. Errors: ERR_FAILED naming path. */

@@ -14,6 +14,7 @@ int run_settings_read(const cJSON *run, struct run_settings *s, struct err *err)
                    sealed_count(run, "batch_size", &s->batch_size, err) ||
                    sealed_count(run, "calib_images", &s->calib_images, err) ||
                    sealed_count(run, "score_size", &s->score_size, err) ||
+                   sealed_string(run, "images_sha256", &s->images, err) ||
                    sealed_count(run, "probes", &s->probes, err) ||
                    sealed_string(run, "device", &s->device, err) ||
                    sealed_string(run, "scoring_revision", &s->revision, err) ||
@@ -45,6 +46,8 @@ static int same_images(const struct run_settings *run, const struct scores *s, s
     if (run->calib_images && s->calibration_images > run->calib_images)
         return err_set(err, ERR_FAILED, "its number of calibration images is %ld, the run's is at most %ld",
                        s->calibration_images, run->calib_images);
+    if (s->images_digest && run->images && strcmp(s->images_digest, run->images) != 0)
+        return err_set(err, ERR_FAILED, "its images are others than the run's");
     long scored = run->score_size < batch ? batch : run->score_size / batch * batch;
     if (s->calibration_images && scored > s->calibration_images)
         scored = s->calibration_images;

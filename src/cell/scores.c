@@ -195,7 +195,8 @@ static int read_origin(struct scores *s, struct err *err) {
                    sealed_string(digests, "checkpoint", &s->checkpoint_digest, err) ||
                    sealed_string(digests, "calib", &s->calib_digest, err) ||
                    sealed_string(digests, "qcfg", &s->qcfg_digest, err) ||
-                   sealed_string(digests, "amax", &s->amax_digest, err)
+                   sealed_string(digests, "amax", &s->amax_digest, err) ||
+                   sealed_string(digests, "images", &s->images_digest, err)
                ? -1
                : 0;
 }
@@ -273,6 +274,8 @@ int scores_write(const char *path, const struct scores *s, struct err *err) {
     json_add_string(&b, "calib", s->calib_digest);
     json_add_string(&b, "qcfg", s->qcfg_digest);
     json_add_string(&b, "amax", s->amax_digest);
+    if (s->images_digest)
+        json_add_string(&b, "images", s->images_digest);
     json_close(&b);
     json_add_item(&b, "qcfg", qcfg_to_json(q));
     json_open_object(&b, "layers");

@@ -64,6 +64,7 @@ struct scores {
     const char *computed_on; /* in words: "CPU, float32" */
     const char *device;      /* the kind of device that run.json names: "cpu", "cuda" */
     const char *checkpoint_digest, *calib_digest, *qcfg_digest, *amax_digest;
+    const char *images_digest; /* of the image files, as images_sha256 in run.json */
 
     cJSON *json;        /* what was read, sealed; NULL in scores that are to be written */
     const char *digest; /* of what was read */

@@ -65,6 +65,7 @@ int result_write(const struct score_job *job, const struct score_cell *cell, con
         .device = about->device->word,
         .checkpoint_digest = job->checkpoint,
         .calib_digest = job->images->digest,
+        .images_digest = *job->images->files_digest ? job->images->files_digest : NULL,
         .qcfg_digest = cell->qcfg_digest,
         .amax_digest = job->amax->digest,
     };

@@ -101,11 +101,10 @@ void grid_close(struct grid *grid) {
 /* Everything but the checkpoint and the configuration that scores depend on. */
 static void add_settings(struct digest *d, const struct grid *grid) {
     const struct run_settings *s = &grid->settings;
-    const char *images = json_string(grid->json, "images_sha256");
     char text[256];
     int n =
         snprintf(text, sizeof text, "\n%ld %ld %ld %ld %s %s %s\n", s->imgsz, s->batch_size, s->score_size,
-                 s->probes, s->device, s->revision ? s->revision : "", images ? images : "");
+                 s->probes, s->device, s->revision ? s->revision : "", s->images ? s->images : "");
     digest_add(d, text, (size_t)n < sizeof text ? (size_t)n : sizeof text - 1);
 }
 

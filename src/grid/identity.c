@@ -56,10 +56,8 @@ static void add_images(struct json_builder *b, const struct image_digests *d) {
         json_fail(b, NULL);
         return;
     }
-    for (int i = 0; i < d->list->count; i++) {
-        digest_add(sum, d->of[i].hex, DIGEST_HEX - 1);
-        digest_add(sum, "\n", 1);
-    }
+    for (int i = 0; i < d->list->count; i++)
+        image_list_add(sum, d->of[i].hex);
     digest_finish(&sum, all);
     json_add_string(b, "images_sha256", all);
     json_open_array(b, "images");

@@ -3,6 +3,7 @@
 
 #include "base/name.h"
 #include "image/calib_format.h"
+#include "image/list.h"
 
 #include <stdbool.h>
 #include <stdio.h>
@@ -24,10 +25,10 @@ void calib_to_float(const uint8_t *bytes, size_t n, float *out) {
 struct calib {
     FILE *stream;
     char *shown; /* how messages name the stream */
-    int count, size, next;
-    struct digest *pixels, *names;
+    int version, count, size, next;
+    struct digest *pixels, *names, *files;
     char *name;
-    char digest[DIGEST_HEX];
+    char digest[DIGEST_HEX], files_digest[DIGEST_HEX];
 };
 
 static int altered(const struct calib *c, const char *what, struct err *err) {
@@ -57,7 +58,7 @@ static int read_header(struct calib *c, struct err *err) {
     if (n < sizeof header)
         return altered(c, "cut short in its header", err);
     uint32_t version = calib_get_u32(header + CALIB_MAGIC);
-    if (version != CALIB_VERSION)
+    if (version < CALIB_VERSION_READ || version > CALIB_VERSION)
         return err_set(
             err, ERR_FAILED,
             "%s: a calib file of version %u, this program reads version %d; make it again with calib-prep",
@@ -65,6 +66,7 @@ static int read_header(struct calib *c, struct err *err) {
     uint32_t count = calib_get_u32(header + CALIB_MAGIC + 4), size = calib_get_u32(header + CALIB_MAGIC + 8);
     if (!calib_sane(count, size))
         return altered(c, "an altered calib file: impossible sizes in its header", err);
+    c->version = (int)version;
     c->count = (int)count;
     c->size = (int)size;
     digest_add(c->pixels, header + CALIB_MAGIC + 4, 8);
@@ -75,7 +77,7 @@ int calib_open(const char *path, struct calib **calib, struct err *err) {
     *calib = NULL;
     struct calib *c = calloc(1, sizeof *c);
     if (!c || !(c->shown = strdup(name_of_input(path))) || !(c->name = malloc(CALIB_NAME_MAX + 1)) ||
-        !(c->pixels = digest_new()) || !(c->names = digest_new())) {
+        !(c->pixels = digest_new()) || !(c->names = digest_new()) || !(c->files = digest_new())) {
         err_nomem(err);
         goto fail;
     }
@@ -104,12 +106,17 @@ const char *calib_digest(const struct calib *c) {
     return c->digest;
 }
 
+const char *calib_files_digest(const struct calib *c) {
+    return c->files_digest;
+}
+
 static int verify(struct calib *c, struct err *err) {
-    char trailer[CALIB_TRAILER], names[DIGEST_HEX], pixels[DIGEST_HEX];
+    char trailer[CALIB_TRAILER], names[DIGEST_HEX], pixels[DIGEST_HEX], files[DIGEST_HEX];
     if (take(c, trailer, sizeof trailer, err))
         return -1;
     digest_finish(&c->pixels, pixels);
     digest_finish(&c->names, names);
+    digest_finish(&c->files, files);
     if (memcmp(trailer, calib_end_magic, CALIB_MAGIC) != 0 ||
         memcmp(trailer + CALIB_MAGIC, pixels, DIGEST_HEX - 1) != 0 ||
         memcmp(trailer + CALIB_MAGIC + DIGEST_HEX - 1, names, DIGEST_HEX - 1) != 0)
@@ -119,6 +126,8 @@ static int verify(struct calib *c, struct err *err) {
     if (ferror(c->stream))
         return err_errno(err, "%s: cannot read", c->shown);
     memcpy(c->digest, pixels, sizeof pixels);
+    if (c->version > 1)
+        memcpy(c->files_digest, files, sizeof files);
     return 0;
 }
 
@@ -131,11 +140,17 @@ int calib_next(struct calib *c, uint8_t *image, const char **name, struct err *e
     uint32_t n = calib_get_u32(length);
     if (n > CALIB_NAME_MAX)
         return altered(c, "altered: an impossible name", err);
-    if (take(c, c->name, n, err) || take(c, image, calib_image_bytes(c->size), err))
+    char sha256[DIGEST_HEX];
+    const size_t hex = c->version > 1 ? DIGEST_HEX - 1 : 0;
+    if (take(c, c->name, n, err) || take(c, sha256, hex, err) ||
+        take(c, image, calib_image_bytes(c->size), err))
         return -1;
     c->name[n] = '\0';
     digest_add(c->names, length, sizeof length);
     digest_add(c->names, c->name, n);
+    digest_add(c->names, sha256, hex);
+    if (hex)
+        image_list_add(c->files, sha256);
     digest_add(c->pixels, image, calib_image_bytes(c->size));
     c->next++;
     if (c->next == c->count && verify(c, err))
@@ -153,6 +168,7 @@ void calib_close(struct calib **calib) {
         fclose(c->stream);
     digest_free(&c->pixels);
     digest_free(&c->names);
+    digest_free(&c->files);
     free(c->shown);
     free(c->name);
     free(c);

@@ -1,13 +1,14 @@
 /* The calib stream: letterboxed images as bytes, in order, with a digest at the end, so that it can go
  * through a pipe and a cut one is noticed.
  *
- *     magic "yscalib\n", then version (1), count and size, each a little-endian uint32
- *     count times: uint32 length of the name, the name, 3 x size x size bytes (CHW; planes R, G, B)
+ *     magic "yscalib\n", then version (2), count and size, each a little-endian uint32
+ *     count times: uint32 length of the name, the name, the file's SHA-256 in 64 hexadecimal characters,
+ *         3 x size x size bytes (CHW; planes R, G, B)
  *     magic "yscalend", the calib digest and the names' digest, 64 hexadecimal characters each; then nothing
  *
  * The calib digest is the SHA-256 of count, size (as above) and all images' bytes. It names the calibration
  * data in every result made from them, and depends on neither paths nor times. The names' digest covers each
- * length and name.
+ * length, name and SHA-256.
  *
  *     struct calib *c = NULL;                        // image by image; calib_set.h has them all
  *     if (calib_open("-", &c, &err)) ...
@@ -53,6 +54,9 @@ int calib_next(struct calib *c, uint8_t *image, const char **name, struct err *e
 
 /* The calib digest, after the last image was read; "" before. Valid until calib_close. */
 const char *calib_digest(const struct calib *c);
+
+/* Likewise the digest of all files' SHA-256s (image_list_add); "" where an old stream has none. */
+const char *calib_files_digest(const struct calib *c);
 void calib_close(struct calib **c);
 
 /* ---- Writing ---- */
@@ -63,8 +67,9 @@ struct calib_writer;
  * above, or the file cannot be made. */
 int calib_create(const char *path, FILE *copy, int count, int size, struct calib_writer **w, struct err *err);
 
-/* The next image: its name (at most CALIB_NAME_MAX bytes) and its bytes. */
-int calib_put(struct calib_writer *w, const char *name, const uint8_t *image, struct err *err);
+/* The next image: its name (at most CALIB_NAME_MAX bytes), the SHA-256 of its file, and its bytes. */
+int calib_put(struct calib_writer *w, const char *name, const char sha256[DIGEST_HEX], const uint8_t *image,
+              struct err *err);
 
 /* Writes the trailer and makes the file appear; digest, if not NULL, receives the calib digest. *w is NULL
  * after it. Errors: fewer images than promised, or what outfile_commit finds. */

@@ -7,7 +7,8 @@
 #include <stdbool.h>
 
 enum {
-    CALIB_VERSION = 1,
+    CALIB_VERSION = 2,
+    CALIB_VERSION_READ = 1, /* the oldest that is read; it had no digests of the files */
     CALIB_MAGIC = 8,
     CALIB_HEADER = CALIB_MAGIC + 12,
     CALIB_TRAILER = CALIB_MAGIC + 2 * (DIGEST_HEX - 1),

@@ -38,8 +38,10 @@ static void *read_images(void *arg) {
             f->err = err;
         else
             f->arrived++;
-        if (f->arrived == s->count)
+        if (f->arrived == s->count) {
             memcpy(s->digest, calib_digest(f->stream), sizeof s->digest);
+            memcpy(s->files_digest, calib_files_digest(f->stream), sizeof s->files_digest);
+        }
         more = !failed && !f->stopped;
         pthread_cond_broadcast(&f->changed);
         pthread_mutex_unlock(&f->lock);

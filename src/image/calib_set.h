@@ -25,7 +25,8 @@ struct calib_set {
     size_t image_bytes;
     uint8_t **images;        /* count, each of image_bytes; an image and its name from calib_wait on */
     char **names;            /* count */
-    char digest[DIGEST_HEX]; /* from calib_wait_all on */
+    char digest[DIGEST_HEX]; /* from calib_wait_all on, as files_digest is: "" where an old stream has none */
+    char files_digest[DIGEST_HEX];
     struct calib_feed *feed;
 };
 

@@ -52,7 +52,8 @@ fail:
     return -1;
 }
 
-int calib_put(struct calib_writer *w, const char *name, const uint8_t *image, struct err *err) {
+int calib_put(struct calib_writer *w, const char *name, const char sha256[DIGEST_HEX], const uint8_t *image,
+              struct err *err) {
     const size_t n = strlen(name), image_bytes = calib_image_bytes(w->size);
     if (w->next == w->count)
         return err_set(err, ERR_FAILED, "%s: more than the promised %d images", w->shown, w->count);
@@ -62,8 +63,10 @@ int calib_put(struct calib_writer *w, const char *name, const uint8_t *image, st
     calib_put_u32(length, (uint32_t)n);
     digest_add(w->names, length, sizeof length);
     digest_add(w->names, name, n);
+    digest_add(w->names, sha256, DIGEST_HEX - 1);
     digest_add(w->pixels, image, image_bytes);
-    if (put(w, length, sizeof length, err) || put(w, name, n, err) || put(w, image, image_bytes, err))
+    if (put(w, length, sizeof length, err) || put(w, name, n, err) || put(w, sha256, DIGEST_HEX - 1, err) ||
+        put(w, image, image_bytes, err))
         return -1;
     w->next++;
     return 0;

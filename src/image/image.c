@@ -61,21 +61,25 @@ static int read_all(FILE *f, uint8_t **bytes, size_t *n, struct err *err) {
     }
 }
 
-int image_read(const char *path, const char *sha256, struct image *im, struct err *err) {
+int image_read(const char *path, const char *expected, struct image *im, struct err *err) {
     int ret = -1;
     uint8_t *bytes = NULL;
     size_t n = 0;
+    char sha256[DIGEST_HEX];
     *im = (struct image){0};
     FILE *f = fopen(path, "rb");
     if (!f)
         return err_errno(err, "%s", path);
-    if (read_all(f, &bytes, &n, err) || (sha256 && digest_expect(bytes, n, sha256, err)) ||
-        image_decode(bytes, n, im, err)) {
-        err_wrap(err, "%s", path);
-        goto out;
-    }
+    if (read_all(f, &bytes, &n, err))
+        goto named;
+    digest_bytes(bytes, n, sha256);
+    if ((expected && digest_match(sha256, expected, err)) || image_decode(bytes, n, im, err))
+        goto named;
+    memcpy(im->sha256, sha256, sizeof sha256);
     ret = 0;
-out:
+named:
+    if (ret)
+        err_wrap(err, "%s", path);
     free(bytes);
     fclose(f);
     return ret;

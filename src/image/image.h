@@ -11,7 +11,7 @@
 #ifndef YS_IMAGE_IMAGE_H
 #define YS_IMAGE_IMAGE_H
 
-#include "base/err.h"
+#include "base/digest.h"
 
 #include <stddef.h>
 #include <stdint.h>
@@ -22,14 +22,15 @@
 
 struct image {
     int width, height;
-    uint8_t *rgb;        /* height x width x 3 */
-    const char *warning; /* what is wrong with the file, though all pixels are there; NULL: nothing */
+    uint8_t *rgb;            /* height x width x 3 */
+    char sha256[DIGEST_HEX]; /* of the file's bytes, from image_read; "" from image_decode */
+    const char *warning;     /* what is wrong with the file, though all pixels are there; NULL: nothing */
 };
 
 /* Decodes the file at path, upright (EXIF orientation applied). Its type is told by its first bytes, whatever
- * its name: JPEG (image/jpeg.h) or PNG (image/png.h). sha256: the digest (base/digest.h) that the very bytes
+ * its name: JPEG (image/jpeg.h) or PNG (image/png.h). expected: the SHA-256 that the very bytes
  * decoded must have, or NULL. Errors: ERR_FAILED, one line that names path. */
-int image_read(const char *path, const char *sha256, struct image *im, struct err *err);
+int image_read(const char *path, const char *expected, struct image *im, struct err *err);
 
 /* The same for a file already in memory; messages do not name it. */
 int image_decode(const uint8_t *bytes, size_t n, struct image *im, struct err *err);

@@ -10,6 +10,11 @@
 #include <strings.h>
 #include <sys/stat.h>
 
+void image_list_add(struct digest *all, const char sha256[DIGEST_HEX]) {
+    digest_add(all, sha256, DIGEST_HEX - 1);
+    digest_add(all, "\n", 1);
+}
+
 void image_list_free(struct image_list **list) {
     struct image_list *l = *list;
     if (!l)

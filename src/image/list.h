@@ -30,6 +30,9 @@ int image_list_read(struct image_list **list, const char *path, int count, int m
 /* Notes which SHA-256 each image must have, from the file at path: one in hexadecimal digits a line, in list
  * order. Errors: ERR_FAILED when there are not as many as images, or a line is something else. */
 int image_list_expect(struct image_list *list, const char *path, struct err *err);
+
+/* Adds the next image's SHA-256 to a digest of all of a list's, by which runs and results name their images. */
+void image_list_add(struct digest *all, const char sha256[DIGEST_HEX]);
 void image_list_free(struct image_list **list);
 
 /* Whether path is one of the listed images, under whatever name: writing there would destroy it. */

@@ -1,16 +1,15 @@
 #include "image/prepare.h"
 #include "base/pool.h"
-#include "image/image.h"
 #include "image/letterbox.h"
 
 #include <stdlib.h>
 
 /* Letterboxed images that wait to be handed over. */
 struct batch {
-    int first, count; /* in the list */
-    uint8_t *chw;     /* room for a full batch */
-    struct err *errs; /* of each image, code ERR_OK if it is there */
-    const char **warnings;
+    int first, count;    /* in the list */
+    uint8_t *chw;        /* room for a full batch */
+    struct err *errs;    /* of each image, code ERR_OK if it is there */
+    struct image *files; /* without their pixels */
 };
 
 struct job {
@@ -23,14 +22,13 @@ struct job {
     struct err err;
 };
 
-static int prepare(const struct job *job, int index, uint8_t *chw, const char **warning, struct err *err) {
-    struct image im = {0};
+static int prepare(const struct job *job, int index, uint8_t *chw, struct image *im, struct err *err) {
     const struct image_list *list = job->list;
-    int ret = image_read(list->paths[index], list->sha256 ? list->sha256[index] : NULL, &im, err);
-    if (!ret && (ret = letterbox(&im, job->size, chw, err)))
+    int ret = image_read(list->paths[index], list->sha256 ? list->sha256[index] : NULL, im, err);
+    if (!ret && (ret = letterbox(im, job->size, chw, err)))
         err_wrap(err, "%s", list->paths[index]);
-    *warning = im.warning;
-    image_clear(&im);
+    free(im->rgb);
+    im->rgb = NULL;
     return ret;
 }
 
@@ -40,8 +38,7 @@ static void hand_over(struct job *job) {
         if (b->errs[i].code != ERR_OK)
             job->err = b->errs[i];
         else
-            job->sink(job->ctx, b->first + i, b->chw + (size_t)i * job->image_bytes, b->warnings[i],
-                      &job->err);
+            job->sink(job->ctx, b->first + i, b->chw + (size_t)i * job->image_bytes, &b->files[i], &job->err);
     }
 }
 
@@ -55,7 +52,7 @@ static void step(void *ctx, size_t i, int worker) {
     }
     struct batch *b = job->next;
     b->errs[i - 1] = (struct err){0};
-    prepare(job, b->first + (int)i - 1, b->chw + (i - 1) * job->image_bytes, &b->warnings[i - 1],
+    prepare(job, b->first + (int)i - 1, b->chw + (i - 1) * job->image_bytes, &b->files[i - 1],
             &b->errs[i - 1]);
 }
 
@@ -75,8 +72,8 @@ int image_prepare(const struct image_list *list, int size, int threads, image_si
     for (int i = 0; i < 2; i++) {
         batches[i].chw = malloc((size_t)room * job.image_bytes);
         batches[i].errs = malloc((size_t)room * sizeof *batches[i].errs);
-        batches[i].warnings = malloc((size_t)room * sizeof *batches[i].warnings);
-        if (!batches[i].chw || !batches[i].errs || !batches[i].warnings) {
+        batches[i].files = malloc((size_t)room * sizeof *batches[i].files);
+        if (!batches[i].chw || !batches[i].errs || !batches[i].files) {
             err_nomem(err);
             goto out;
         }
@@ -104,7 +101,7 @@ out:
     for (int i = 0; i < 2; i++) {
         free(batches[i].chw);
         free(batches[i].errs);
-        free(batches[i].warnings);
+        free(batches[i].files);
     }
     return ret;
 }

@@ -179,14 +179,16 @@ static void lists(void) {
 static void calibs(void) {
     enum { SIZE = 32 };
     static uint8_t image[3 * SIZE * SIZE];
+    char sha256[DIGEST_HEX];
     struct err err = {0};
+    digest_bytes("", 0, sha256);
     for (int count = 1; count <= 2; count++) {
         char path[4096];
         struct calib_writer *w = NULL;
         snprintf(path, sizeof path, "%s/seed-%d", folder, count);
         int ret = calib_create(path, NULL, count, SIZE, &w, &err);
         for (int i = 0; !ret && i < count; i++)
-            ret = calib_put(w, i ? "b/a.png" : "a.jpg", image, &err);
+            ret = calib_put(w, i ? "b/a.png" : "a.jpg", sha256, image, &err);
         if (ret || calib_finish(&w, NULL, &err)) {
             fprintf(stderr, "seeds: %s\n", err.msg);
             exit(1);

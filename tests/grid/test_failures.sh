@@ -96,6 +96,12 @@ cp -a $runs/there/outputs/a/int8-int8/per_layer $runs/here/outputs/a/int8-int8/
 small plan TIMESTAMP=here
 equal "copied-in cells of another image size are to do" "$(grep '^a/int8-int8/per_layer ' out | tr -s ' ')" \
     "a/int8-int8/per_layer to do (scores of other settings: its imgsz is 320, the run's is 640)"
+sed 's/images.15/other\/15/' lists/list.txt >lists/other.txt && mkdir lists/other && echo "another image 15" >lists/other/15.jpg
+small sweep TIMESTAMP=elsewhere IMAGE_LIST=lists/other.txt
+cp -a $runs/elsewhere/outputs/a/int8-int8/per_layer $runs/here/outputs/a/int8-int8/
+small plan TIMESTAMP=here
+equal "so are those of other images of the same number" "$(grep '^a/int8-int8/per_layer ' out | tr -s ' ')" \
+    "a/int8-int8/per_layer to do (scores of other settings: its images are others than the run's)"
 for change in batch_size=2 scoring_revision=3 device='"cuda"' model='"b"' 'digests={"checkpoint": "0"}'; do
     jq -c ".${change%%=*} = ${change#*=}" $runs/there/outputs/a/int8-int8/per_layer/scores.json | jq 'del(.imgsz)' >altered.json
     cp altered.json $runs/here/outputs/a/int8-int8/per_layer/scores.json

@@ -10,13 +10,20 @@
 #include <sys/wait.h>
 #include <unistd.h>
 
-enum { COUNT = 3, SIZE = 32, IMAGE = 3 * SIZE * SIZE };
+enum { COUNT = 3, SIZE = 32, IMAGE = 3 * SIZE * SIZE, SHA256 = DIGEST_HEX - 1 };
 static char folder[] = "/tmp/test_calib.XXXXXX", path[64];
 static const char *const names[COUNT] = {"images/a.jpg", "b c.png", ""};
 
 static void picture(int i, uint8_t *image) {
     for (int k = 0; k < IMAGE; k++)
         image[k] = (uint8_t)(k * (i + 3) + k / 251);
+}
+
+/* What stands for the digest of the file that image i is of. */
+static const char *file_digest(int i) {
+    static char hex[DIGEST_HEX];
+    digest_bytes(&i, sizeof i, hex);
+    return hex;
 }
 
 static int write_to(const char *to, const char *const *as, int count, char *digest, struct err *err) {
@@ -26,7 +33,7 @@ static int write_to(const char *to, const char *const *as, int count, char *dige
         return -1;
     for (int i = 0; i < count; i++) {
         picture(i, image);
-        if (calib_put(w, as[i], image, err)) {
+        if (calib_put(w, as[i], file_digest(i), image, err)) {
             calib_abandon(&w);
             return -1;
         }
@@ -79,6 +86,11 @@ static void check_round_trip(char digest[DIGEST_HEX]) {
         CHECK_STR(set->names[i], names[i], "name");
     }
     CHECK_STR(set->digest, digest, "digest");
+    char lines[COUNT * (SHA256 + 1) + 1] = "", of_files[DIGEST_HEX];
+    for (int i = 0; i < COUNT; i++)
+        sprintf(lines + strlen(lines), "%s\n", file_digest(i));
+    digest_bytes(lines, strlen(lines), of_files);
+    CHECK_STR(set->files_digest, of_files, "the digest of the files is of their SHA-256s, one a line");
     calib_set_free(&set);
 
     uint8_t hashed[8 + COUNT * IMAGE] = {COUNT, 0, 0, 0, SIZE};
@@ -90,6 +102,38 @@ static void check_round_trip(char digest[DIGEST_HEX]) {
     const char *const others[COUNT] = {"x", "y", "z"};
     CHECK(write_to(path, others, COUNT, want, &err) == 0 && strcmp(want, digest) == 0, "and of no name");
     write_to(path, names, COUNT, want, &err);
+}
+
+/* The stream of version 1, which has no digests of the files. */
+static void check_old(const char *digest) {
+    size_t n, at = 20, to = 20;
+    uint8_t *p = slurp(&n);
+    char hex[DIGEST_HEX];
+    struct digest *d = digest_new();
+    struct calib_set *set = NULL;
+    struct err err = {0};
+    p[8] = 1;
+    for (int i = 0; i < COUNT; i++) {
+        const size_t name = 4 + strlen(names[i]);
+        digest_add(d, p + at, name);
+        memmove(p + to, p + at, name);
+        memmove(p + to + name, p + at + name + SHA256, IMAGE);
+        to += name + IMAGE;
+        at += name + SHA256 + IMAGE;
+    }
+    digest_finish(&d, hex);
+    memmove(p + to, p + at, n - at);
+    memcpy(p + to + 8 + SHA256, hex, SHA256);
+    spit(p, to + n - at);
+    CHECK(calib_load(path, &set, &err) == 0, "a stream of version 1 is read %s", err.msg);
+    if (set) {
+        CHECK_STR(set->digest, digest, "digest");
+        CHECK_STR(set->names[1], names[1], "name");
+        CHECK_STR(set->files_digest, "", "and none of its files");
+    }
+    calib_set_free(&set);
+    free(p);
+    write_to(path, names, COUNT, NULL, &err);
 }
 
 static void check_damage(void) {
@@ -117,7 +161,7 @@ static void check_damage(void) {
     check_message("an empty calib file; make it again with calib-prep");
     spit(p, 15);
     check_message("cut short in its header; make it again with calib-prep");
-    spit(p, 20 + 4 + strlen(names[0]) + IMAGE + 50);
+    spit(p, 20 + 4 + strlen(names[0]) + SHA256 + IMAGE + 50);
     check_message("cut short after 1 of 3 images; make it again with calib-prep");
     spit(p, n - 1);
     check_message("cut short after 3 of 3 images; make it again with calib-prep");
@@ -130,8 +174,8 @@ static void check_damage(void) {
     p[5000] ^= 1;
     p[8] = 9;
     spit(p, n);
-    check_message("a calib file of version 9, this program reads version 1; make it again with calib-prep");
-    p[8] = 1;
+    check_message("a calib file of version 9, this program reads version 2; make it again with calib-prep");
+    p[8] = 2;
     memset(p + 12, 0xff, 4); /* 2^32 - 1 images */
     spit(p, n);
     check_message("an altered calib file: impossible sizes in its header; make it again with calib-prep");
@@ -197,8 +241,8 @@ static void *send_slowly(void *arg) {
     struct sender *s = arg;
     size_t n;
     uint8_t *p = slurp(&n);
-    const size_t header = 20, at = header + 4 + strlen(names[0]) + IMAGE;
-    const size_t stops[] = {header, at, at + 4 + strlen(names[1]) + IMAGE, n};
+    const size_t header = 20, at = header + 4 + strlen(names[0]) + SHA256 + IMAGE;
+    const size_t stops[] = {header, at, at + 4 + strlen(names[1]) + SHA256 + IMAGE, n};
     for (size_t i = 0, done = 0; i < sizeof stops / sizeof *stops && done < s->end; done = stops[i++]) {
         sem_wait(&s->go);
         size_t stop = stops[i] < s->end ? stops[i] : s->end;
@@ -223,7 +267,7 @@ static void check_background(const char *digest) {
             return;
         }
         struct sender sender = {.to = ends[1],
-                                .end = cut ? 20 + 4 + strlen(names[0]) + IMAGE + 50 : SIZE_MAX};
+                                .end = cut ? 20 + 4 + strlen(names[0]) + SHA256 + IMAGE + 50 : SIZE_MAX};
         sem_init(&sender.go, 0, 2);
         snprintf(from, sizeof from, "/dev/fd/%d", ends[0]);
         pthread_create(&thread, NULL, send_slowly, &sender);
@@ -258,8 +302,9 @@ static void check_writer(void) {
     CHECK(access(path, F_OK) == -1, "and no file");
     const char *const four[] = {"a", "b", "c", "d"};
     uint8_t image[IMAGE] = {0};
-    CHECK(calib_create(path, NULL, 1, SIZE, &w, &err) == 0 && calib_put(w, four[0], image, &err) == 0 &&
-              calib_put(w, four[1], image, &err) == -1,
+    CHECK(calib_create(path, NULL, 1, SIZE, &w, &err) == 0 &&
+              calib_put(w, four[0], file_digest(0), image, &err) == 0 &&
+              calib_put(w, four[1], file_digest(1), image, &err) == -1,
           "one too many: %s", err.msg);
     calib_abandon(&w);
     CHECK(calib_create(path, NULL, 10, 100, &w, &err) == -1 && !w, "a size that is no multiple of 32: %s",
@@ -288,6 +333,7 @@ int main(void) {
     snprintf(path, sizeof path, "%s/c.bin", folder);
     check_round_trip(digest);
     check_background(digest);
+    check_old(digest);
     check_damage();
     check_pipe(digest);
     check_writer();

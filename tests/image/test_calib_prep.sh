@@ -35,7 +35,7 @@ images=12 square=$((3 * 64 * 64))
 "$prep" --list list.txt --size 64 -o a.bin 2>err
 ok "a short list is used whole" [ $? -eq 0 ]
 ok "and said" [ "$(cat err)" = "calib-prep: list.txt: 12 images, all are used (100 were asked for)" ]
-ok "as many bytes as documented" [ "$(bytes a.bin)" -eq $((20 + images * (4 + 23 + square) + 136)) ]
+ok "as many bytes as documented" [ "$(bytes a.bin)" -eq $((20 + images * (4 + 23 + 64 + square) + 136)) ]
 "$prep" --list list.txt --count 12 --size 64 >b.bin 2>err
 ok "no words when the count fits" [ ! -s err ]
 ok "standard output has the same bytes" cmp -s a.bin b.bin
@@ -48,7 +48,7 @@ rm b.bin
 ok "--tee: the same bytes in the file and on standard output" [ "$(cmp a.bin b.bin && cmp a.bin c.bin && cat err && echo same)" = same ]
 rm b.bin
 "$prep" -l list.txt -n 12 -S 640 -o b.bin --tee 2>err | head -c 100 >c.bin
-ok "a reader that goes away takes nothing with it" [ "$(wc -c <c.bin) $(bytes b.bin)" = "100 $((20 + images * (4 + 23 + 100 * square) + 136))" ]
+ok "a reader that goes away takes nothing with it" [ "$(wc -c <c.bin) $(bytes b.bin)" = "100 $((20 + images * (4 + 23 + 64 + 100 * square) + 136))" ]
 rm b.bin
 refused 2 "--tee: copies a calib stream that goes to a file, which -o names" -l list.txt --tee
 refused 2 "--tee: copies a calib stream that goes to a file, which -o names" -l list.txt --tee --npy -o out.bin

@@ -178,6 +178,12 @@ for change in '.images=.images[1:]' '.images+=.images[:1]' 'del(.images)|.calib_
     jq "$change" full.json >other.json
     refused "a run with $change" 1 "ours.json: its number of calibration images is 15, the run's is " -s ours.json -r recipe.json -R other.json -o none
 done
+jq '.digests.images = "01"' scores.json >ours.json
+jq '.images_sha256 = "02"' full.json >other.json
+refused "a run of other images" 1 "ours.json: its images are others than the run's; make it again" -s ours.json -r recipe.json -R other.json -o none
+jq '.images_sha256 = "01"' full.json >other.json
+"$gen" -s ours.json -r recipe.json -R other.json -o f 2>err
+check "and those of the run's are written: $(cat err)" test $? -eq 0
 jq '.score_size = 5' full.json >other.json
 refused "a run that scores on fewer images" 1 "ours.json: its number of scored images is 15, the run's is 4" -s ours.json -r recipe.json -R other.json -o none
 

@@ -21,4 +21,5 @@ run=$(dirname "$index")
 scores=$run/outputs/best/int8-int8/per_layer/scores.json
 ok "all of ours: $(jq '.layers | length' "$scores") layers" [ "$(jq '[.layers[].score | select(. >= 0)] | length' "$scores")" = "$(jq '.convs | length' tests/ultralytics/tiny.json)" ]
 ok "under their own names" [ -d "$run/outputs/best" -a "$(find "$run/outputs" -maxdepth 1 -name "*_theirs_best" | wc -l)" -eq 1 ]
+ok "of the run's images" [ "$(jq -r .digests.images "$scores")" = "$(jq -r .images_sha256 "$run/run.json")" ]
 ok "of their own files" [ "$(jq -r .digests.checkpoint "$scores")" = "$(sha256sum <tests/ultralytics/tiny.pt | cut -c1-64)" ]
