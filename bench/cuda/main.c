@@ -125,30 +125,31 @@ out:
 }
 
 /* A line of the table and an object of the JSON. */
-static cJSON *line(const struct bench *b, const char *name, enum cuda_phase phase, double ms, struct work w) {
+static void line(struct json_builder *o, const struct bench *b, const char *name, enum cuda_phase phase, double ms, struct work w) {
     double tflops = ms > 0 ? w.operations / ms * 1e-9 : 0, gb = ms > 0 ? w.bytes / ms * 1e-6 : 0;
     double peak = phase == PHASE_SCORE ? b->peak.bf16 : b->peak.f32;
     printf("%-11s %-36s %9.3f %8.1f %6.1f %9.0f %6.1f\n", phase_names[phase], name, ms, tflops,
            100 * tflops / peak, gb, 100 * gb / b->peak.bandwidth);
-    cJSON *o = cJSON_CreateObject();
-    cJSON_AddStringToObject(o, "phase", phase_names[phase]);
-    cJSON_AddStringToObject(o, "layer", name);
-    cJSON_AddItemToObject(o, "ms", json_real(ms));
-    cJSON_AddItemToObject(o, "tflops", json_real(tflops));
-    cJSON_AddItemToObject(o, "share_of_peak", json_real(tflops / peak));
-    cJSON_AddItemToObject(o, "gb_per_s", json_real(gb));
-    cJSON_AddItemToObject(o, "share_of_bandwidth", json_real(gb / b->peak.bandwidth));
-    return o;
+    json_open_object(o, NULL);
+    json_add_string(o, "phase", phase_names[phase]);
+    json_add_string(o, "layer", name);
+    json_add_real(o, "ms", ms);
+    json_add_real(o, "tflops", tflops);
+    json_add_real(o, "share_of_peak", tflops / peak);
+    json_add_real(o, "gb_per_s", gb);
+    json_add_real(o, "share_of_bandwidth", gb / b->peak.bandwidth);
+    json_close(o);
 }
 
 static int report(const struct bench *b, const char *path, struct err *err) {
     const struct graph *g = b->session.graph;
-    cJSON *o = cJSON_CreateObject(), *lines = cJSON_AddArrayToObject(o, "lines");
-    cJSON_AddStringToObject(o, "card", b->session.backend->kind->name(b->session.backend));
-    cJSON_AddStringToObject(o, "model", b->session.options.model);
-    cJSON_AddItemToObject(o, "peak_f32_tflops", json_real(b->peak.f32));
-    cJSON_AddItemToObject(o, "peak_bf16_mma_tflops", json_real(b->peak.bf16));
-    cJSON_AddItemToObject(o, "peak_copy_gb_per_s", json_real(b->peak.bandwidth));
+    struct json_builder o = json_builder();
+    json_add_string(&o, "card", b->session.backend->kind->name(b->session.backend));
+    json_add_string(&o, "model", b->session.options.model);
+    json_add_real(&o, "peak_f32_tflops", b->peak.f32);
+    json_add_real(&o, "peak_bf16_mma_tflops", b->peak.bf16);
+    json_add_real(&o, "peak_copy_gb_per_s", b->peak.bandwidth);
+    json_open_array(&o, "lines");
     printf("%s: float32 %.1f TFLOP/s, bf16 mma %.0f TFLOP/s, copies %.0f GB/s\n",
            b->session.backend->kind->name(b->session.backend), b->peak.f32, b->peak.bf16, b->peak.bandwidth);
     printf("%s: %d images calibrated on, %d scored on, %d pairs of operands\n", b->session.options.model,
@@ -160,16 +161,14 @@ static int report(const struct bench *b, const char *path, struct err *err) {
         for (size_t i = 0; i < g->n_convs; i++) {
             double t = b->ms[(size_t)phase * g->n_convs + i];
             struct work w = work_of(b, (enum cuda_phase)phase, i);
-            cJSON_AddItemToArray(lines, line(b, g->convs[i].name, (enum cuda_phase)phase, t, w));
+            line(&o, b, g->convs[i].name, (enum cuda_phase)phase, t, w);
             all.operations += w.operations;
             all.bytes += w.bytes;
             ms += t;
         }
-        cJSON_AddItemToArray(lines, line(b, "(all)", (enum cuda_phase)phase, ms, all));
+        line(&o, b, "(all)", (enum cuda_phase)phase, ms, all);
     }
-    int ret = json_write(path, o, err);
-    cJSON_Delete(o);
-    return ret;
+    return json_built_write(&o, path, err);
 }
 
 int main(int argc, char **argv) {

@@ -31,7 +31,7 @@ template <int OBJECTIVES>
 static void fill_target(cudaStream_t s, struct view y, const struct view *gradients, const float *bias,
                         bool add, const struct target &t) {
     unsigned room = (unsigned)t.room;
-    struct gradients g;
+    struct gradients g = {};
     for (int k = 0; k < OBJECTIVES; k++)
         g.of[k] = gradients[k];
     each(s, view_pixels(y) * room, [=] __device__(unsigned i) {
