@@ -42,15 +42,24 @@ n=0
 for f in "$dir"/cpu/*.json; do
     n=$((n + 1))
     jq -n -r --slurpfile c "$f" --slurpfile g "$dir/gpu/$(basename "$f")" --arg cell "$(basename "$f" .json)" '
-        ([$c[0].layers | to_entries[] | select(.value.score >= 1e-12) |
-          (.value.score - $g[0].layers[.key].score | fabs) / .value.score] | sort) as $e |
+        ("score", "class_score", "box_score") as $key |
+        ([$c[0].layers | to_entries[] | select(.value[$key] >= 1e-12) |
+          (.value[$key] - $g[0].layers[.key][$key] | fabs) / .value[$key]] | sort) as $e |
         ($e[($e | length) / 2 | floor]) as $median | $e[-1] as $worst |
         (if ($cell | test("mxfp4")) then 3e-3 else 1e-3 end) as $most |
         (if $median <= 5e-5 and $worst <= $most then "ok" else "not ok" end) +
-        " - \($cell): CPU and GPU agree, median \($median), worst \($worst)"'
+        " - \($cell): CPU and GPU agree on \($key) of \($e | length) layers, median \($median), worst \($worst)"'
 done
 [ $n -gt 60 ] && ok "$n cells compared" || bad "only $n cells compared"
 score cuda again && diff -r "$dir/gpu" "$dir/again" >/dev/null && ok "the same bytes again" || bad "other bytes on a second run"
+
+# The other objectives change no byte of ModelOpt's scores.
+score cuda alone --objectives modelopt
+same=0
+for f in "$dir"/gpu/*.json; do
+    [ "$(jq -c '.layers | map_values(del(.class_score, .box_score))' "$f")" = "$(jq -c .layers "$dir/alone/$(basename "$f")")" ] || same=1
+done
+[ $same -eq 0 ] && ok "ModelOpt's scores are the same without the others" || bad "ModelOpt's scores differ without the others"
 
 # A card with little memory: smaller batches, the same bytes, and it is said.
 YOLOSENS_CUDA_BYTES=2500000000 score cuda small && diff -r "$dir/gpu" "$dir/small" >/dev/null &&

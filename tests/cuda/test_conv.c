@@ -137,7 +137,8 @@ static void test_passes(const struct fixture *f, const char *name) {
 /* Codes of eight bits for x, and three weights: of codes and units, or of any numbers. */
 enum { CELLS = 3 };
 
-static void test_scores(const struct fixture *f, const char *name, int terms) {
+/* Of one objective, or of three: the gradient, none, the gradient again. */
+static void test_scores(const struct fixture *f, const char *name, int terms, int objectives) {
     const struct shape *s = &f->s;
     int taps = s->k * s->k, cin = s->cin / s->groups, room = (s->cin + 7) / 8 * 8,
         row = (taps * room + 31) / 32 * 32;
@@ -171,12 +172,16 @@ static void test_scores(const struct fixture *f, const char *name, int terms) {
         packed_f32[w] = to_device(NULL, nw * sizeof(float));
     }
     float *bias = to_device(f->conv.bias, (size_t)s->cout * sizeof(float));
-    struct target target = {.values = to_device(NULL, cuda_target_bytes(s->n, f->oh, f->ow, s->cout, 1)),
-                            .objectives = 1};
-    cuda_target(NULL, y.view, &g.view, bias, false, &target);
+    struct target target = {.values =
+                                to_device(NULL, cuda_target_bytes(s->n, f->oh, f->ow, s->cout, objectives)),
+                            .objectives = objectives};
+    const struct view gradients[CUDA_OBJECTIVES_MAX] = {g.view, {0}, g.view};
+    cuda_target(NULL, y.view, gradients, bias, false, &target);
     struct conv_geometry geometry = conv_geometry(&f->conv);
-    float *partial = to_device(NULL, cuda_score_room(s->n, f->oh, f->ow, s->cout, CELLS, 1) * sizeof(float));
-    double *sums = to_device(NULL, CELLS * 8 * sizeof *sums);
+    float *partial =
+        to_device(NULL, cuda_score_room(s->n, f->oh, f->ow, s->cout, CELLS, objectives) * sizeof(float));
+    size_t n_sums = (size_t)(CELLS * objectives) * 8;
+    double *sums = to_device(NULL, n_sums * sizeof *sums);
     if (s->groups == 1) {
         size_t pixels = (size_t)(s->n * s->h * s->w);
         uint16_t *device_codes = to_device(NULL, pixels * (size_t)room * 2);
@@ -212,10 +217,13 @@ static void test_scores(const struct fixture *f, const char *name, int terms) {
                            partial, 1, sums, 8);
         map_free(&small);
     }
-    double *got = from_device(sums, CELLS * 8 * sizeof *got), worst = 0;
+    double *got = from_device(sums, n_sums * sizeof *got), worst = 0;
     for (int w = 0; w < CELLS; w++)
-        for (int n = 0; n < s->n; n++)
-            worst = fmax(worst, fabs(got[w * 8 + n] - wanted[w][n]) / wanted[w][n]);
+        for (int o = 0; o < objectives; o++)
+            for (int n = 0; n < s->n; n++) {
+                double want = o == 1 ? 0 : wanted[w][n], sum = got[(w * objectives + o) * 8 + n];
+                worst = fmax(worst, o == 1 ? (sum != 0) : fabs(sum - want) / want);
+            }
     CHECK(worst<3e-6, "%s: scores of %d weights with %d term%s off by %.1e", name, CELLS, terms, terms> 1
               ? "s"
               : "",
@@ -245,8 +253,10 @@ int main(void) {
                  s->k, s->stride, s->groups, s->h, s->w);
         struct fixture f = fixture_new(s);
         test_passes(&f, name);
-        test_scores(&f, name, 1);
-        test_scores(&f, name, 3);
+        for (int objectives = 1; objectives <= CUDA_OBJECTIVES_MAX; objectives += 2)
+            test_scores(&f, name, 1, objectives);
+        for (int objectives = 1; objectives <= CUDA_OBJECTIVES_MAX; objectives += 2)
+            test_scores(&f, name, 3, objectives);
         fixture_free(&f);
     }
     return test_end();
