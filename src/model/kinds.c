@@ -7,12 +7,11 @@
 #include <stdlib.h>
 #include <string.h>
 
-/* in[0 .. n_in-1]: value numbers of the module's inputs; *out: its output's. */
-typedef int kind_fn(struct builder *b, const struct module *m, const int *in, int n_in, int *out,
-                    struct err *err);
+/* in: the number of the value that the module reads; *out: of the one that it makes. */
+typedef int kind_fn(struct builder *b, const struct module *m, int in, int *out, struct err *err);
 
-static int one_child(const struct module *m, const char *name, struct builder *b, int *value,
-                     struct err *err) {
+/* Leads *value through the child: what it makes of it comes in its place. */
+static int through(struct builder *b, const struct module *m, const char *name, int *value, struct err *err) {
     return builder_child(b, m, name, *value, value, err);
 }
 
@@ -26,13 +25,11 @@ static int slice(struct builder *b, int x, int from, int to, int *out, struct er
 
 /* ---- torch.nn ---- */
 
-static int conv2d(struct builder *b, const struct module *m, const int *in, int n_in, int *out,
-                  struct err *err) {
-    (void)n_in;
+static int conv2d(struct builder *b, const struct module *m, int in, int *out, struct err *err) {
     for (size_t i = 0; i < b->g->n_convs; i++)
         if (b->conv_modules[i] == m->v) {
             b->g->convs[i].calls++;
-            return builder_add(b, (struct op){.kind = OP_CONV, .conv = (int)i}, in, 1, out, err);
+            return builder_add(b, (struct op){.kind = OP_CONV, .conv = (int)i}, &in, 1, out, err);
         }
     return err_set(err, ERR_FAILED, "%s: is not in the module tree", m->path);
 }
@@ -48,9 +45,7 @@ static int check_variance(const struct module *m, const struct bn *bn, int n, st
     return 0;
 }
 
-static int batch_norm(struct builder *b, const struct module *m, const int *in, int n_in, int *out,
-                      struct err *err) {
-    (void)n_in;
+static int batch_norm(struct builder *b, const struct module *m, int in, int *out, struct err *err) {
     struct bn *bns = realloc(b->g->bns, (b->g->n_bns + 1) * sizeof *bns), *bn;
     int n = -1;
     if (!bns)
@@ -68,13 +63,11 @@ static int batch_norm(struct builder *b, const struct module *m, const int *in, 
     if (!(bn->name = strdup(m->path)))
         return err_nomem(err);
     bn->channels = n;
-    return builder_add(b, (struct op){.kind = OP_BN, .bn = (int)b->g->n_bns - 1}, in, 1, out, err);
+    return builder_add(b, (struct op){.kind = OP_BN, .bn = (int)b->g->n_bns - 1}, &in, 1, out, err);
 }
 
 /* The activation whose row of acts.def names the module's class. GELU's other form has a name of its own in none. */
-static int activation(struct builder *b, const struct module *m, const int *in, int n_in, int *out,
-                      struct err *err) {
-    (void)n_in;
+static int activation(struct builder *b, const struct module *m, int in, int *out, struct err *err) {
     struct act act = {ACT_NONE + 1};
     double v;
     while (strcmp(pt_class_name(m->v), act_rows[act.kind].torch_class) != 0)
@@ -87,20 +80,17 @@ static int activation(struct builder *b, const struct module *m, const int *in, 
             return -1;
         act.param[i] = (float)v;
     }
-    return builder_add(b, (struct op){.kind = OP_ACT, .act = act}, in, 1, out, err);
+    return builder_add(b, (struct op){.kind = OP_ACT, .act = act}, &in, 1, out, err);
 }
 
-static int identity(struct builder *b, const struct module *m, const int *in, int n_in, int *out,
-                    struct err *err) {
-    (void)b, (void)m, (void)n_in, (void)err;
-    *out = in[0];
+static int identity(struct builder *b, const struct module *m, int in, int *out, struct err *err) {
+    (void)b, (void)m, (void)err;
+    *out = in;
     return 0;
 }
 
-static int sequential(struct builder *b, const struct module *m, const int *in, int n_in, int *out,
-                      struct err *err) {
-    (void)n_in;
-    *out = in[0];
+static int sequential(struct builder *b, const struct module *m, int in, int *out, struct err *err) {
+    *out = in;
     struct module child;
     int more;
     for (size_t at = 0; (more = module_next(m, &at, &child, err)) > 0;)
@@ -109,9 +99,7 @@ static int sequential(struct builder *b, const struct module *m, const int *in, 
     return more;
 }
 
-static int max_pool(struct builder *b, const struct module *m, const int *in, int n_in, int *out,
-                    struct err *err) {
-    (void)n_in;
+static int max_pool(struct builder *b, const struct module *m, int in, int *out, struct err *err) {
     int k[2], s[2], p[2], d[2];
     bool ceil_mode;
     if (module_pair(m, "kernel_size", 1, 64, k, err) || module_pair(m, "stride", 1, 64, s, err) ||
@@ -121,13 +109,11 @@ static int max_pool(struct builder *b, const struct module *m, const int *in, in
     if (k[0] != k[1] || s[0] != s[1] || p[0] != p[1] || d[0] != 1 || d[1] != 1 || ceil_mode ||
         2 * p[0] > k[0]) /* a window might lie in the padding alone; torch refuses it too */
         return err_set(err, ERR_UNSUPPORTED, "%s: max pooling of this form is not supported", m->path);
-    return builder_add(b, (struct op){.kind = OP_MAXPOOL, .kernel = k[0], .stride = s[0], .pad = p[0]}, in, 1,
-                       out, err);
+    return builder_add(b, (struct op){.kind = OP_MAXPOOL, .kernel = k[0], .stride = s[0], .pad = p[0]}, &in,
+                       1, out, err);
 }
 
-static int upsample(struct builder *b, const struct module *m, const int *in, int n_in, int *out,
-                    struct err *err) {
-    (void)n_in;
+static int upsample(struct builder *b, const struct module *m, int in, int *out, struct err *err) {
     double scale;
     if (!module_is_word(m, "mode", "nearest") || !module_is_none(m, "size"))
         return err_set(err, ERR_UNSUPPORTED, "%s: only nearest-neighbour upsampling by a factor is supported",
@@ -136,36 +122,21 @@ static int upsample(struct builder *b, const struct module *m, const int *in, in
         return -1;
     if (scale != floor(scale) || scale < 1 || scale > 64)
         return err_set(err, ERR_UNSUPPORTED, "%s: upsampling by %g is not supported", m->path, scale);
-    return builder_add(b, (struct op){.kind = OP_UPSAMPLE, .scale = (int)scale}, in, 1, out, err);
+    return builder_add(b, (struct op){.kind = OP_UPSAMPLE, .scale = (int)scale}, &in, 1, out, err);
 }
 
 /* ---- ultralytics ---- */
 
 /* conv, bn, act. fuse() folds bn into conv and takes it away. */
-static int conv(struct builder *b, const struct module *m, const int *in, int n_in, int *out,
-                struct err *err) {
-    (void)n_in;
-    int v = in[0];
+static int conv(struct builder *b, const struct module *m, int in, int *out, struct err *err) {
     if (!module_has(m, "bn"))
         return err_set(err, ERR_UNSUPPORTED,
                        "%s: it is fused, its BatchNorm is part of the convolution; score the checkpoint that "
                        "training saved",
                        m->path);
-    if (one_child(m, "conv", b, &v, err) || one_child(m, "bn", b, &v, err) || one_child(m, "act", b, &v, err))
+    if (through(b, m, "conv", &in, err) || through(b, m, "bn", &in, err))
         return -1;
-    *out = v;
-    return 0;
-}
-
-static int concat(struct builder *b, const struct module *m, const int *in, int n_in, int *out,
-                  struct err *err) {
-    int dim;
-    if (module_int(m, "d", -8, 8, &dim, err))
-        return -1;
-    if (dim != 1)
-        return err_set(err, ERR_UNSUPPORTED, "%s: concatenation along dimension %d is not supported", m->path,
-                       dim);
-    return builder_add(b, (struct op){.kind = OP_CONCAT}, in, n_in, out, err);
+    return builder_child(b, m, "act", in, out, err);
 }
 
 /* x + f(x) where the module's `add` says so, f(x) otherwise. */
@@ -177,46 +148,35 @@ static int maybe_add(struct builder *b, const struct module *m, int x, int fx, i
     return add ? add_values(b, x, fx, out, err) : 0;
 }
 
-static int bottleneck(struct builder *b, const struct module *m, const int *in, int n_in, int *out,
-                      struct err *err) {
-    (void)n_in;
-    int v = in[0];
-    if (one_child(m, "cv1", b, &v, err) || one_child(m, "cv2", b, &v, err))
+static int bottleneck(struct builder *b, const struct module *m, int in, int *out, struct err *err) {
+    int v = in;
+    if (through(b, m, "cv1", &v, err) || through(b, m, "cv2", &v, err))
         return -1;
-    return maybe_add(b, m, in[0], v, out, err);
+    return maybe_add(b, m, in, v, out, err);
 }
 
-static int cib(struct builder *b, const struct module *m, const int *in, int n_in, int *out,
-               struct err *err) {
-    (void)n_in;
-    int v = in[0];
-    if (one_child(m, "cv1", b, &v, err))
+static int cib(struct builder *b, const struct module *m, int in, int *out, struct err *err) {
+    int v;
+    if (builder_child(b, m, "cv1", in, &v, err))
         return -1;
-    return maybe_add(b, m, in[0], v, out, err);
+    return maybe_add(b, m, in, v, out, err);
 }
 
-static int rep_vgg_dw(struct builder *b, const struct module *m, const int *in, int n_in, int *out,
-                      struct err *err) {
-    (void)n_in;
-    int wide = in[0], narrow = in[0];
-    if (one_child(m, "conv", b, &wide, err))
+static int rep_vgg_dw(struct builder *b, const struct module *m, int in, int *out, struct err *err) {
+    int wide = in, narrow = in;
+    if (through(b, m, "conv", &wide, err) || through(b, m, "conv1", &narrow, err) ||
+        add_values(b, wide, narrow, &wide, err))
         return -1;
-    if (one_child(m, "conv1", b, &narrow, err) || add_values(b, wide, narrow, &wide, err) ||
-        one_child(m, "act", b, &wide, err))
-        return -1;
-    *out = wide;
-    return 0;
+    return builder_child(b, m, "act", wide, out, err);
 }
 
 /* cv1, split in two; each of m works on the last; all of it concatenated through cv2. C2fCIB differs in its m
  * only. */
-static int c2f(struct builder *b, const struct module *m, const int *in, int n_in, int *out,
-               struct err *err) {
-    (void)n_in;
-    int parts[OP_INPUTS_MAX], v = in[0], c;
+static int c2f(struct builder *b, const struct module *m, int in, int *out, struct err *err) {
+    int parts[OP_INPUTS_MAX], v = in, c;
     struct module chain;
     if (module_int(m, "c", 1, 1 << 20, &c, err) || builder_part(m, "m", KIND_LIST, NULL, &chain, err) ||
-        one_child(m, "cv1", b, &v, err) || slice(b, v, 0, c, &parts[0], err) ||
+        through(b, m, "cv1", &v, err) || slice(b, v, 0, c, &parts[0], err) ||
         slice(b, v, c, 2 * c, &parts[1], err))
         return -1;
     size_t n = module_count(&chain);
@@ -234,29 +194,21 @@ static int c2f(struct builder *b, const struct module *m, const int *in, int n_i
 }
 
 /* cv1 and m, beside cv2; both concatenated through cv3. */
-static int c3(struct builder *b, const struct module *m, const int *in, int n_in, int *out, struct err *err) {
-    (void)n_in;
-    int sides[2] = {in[0], in[0]}, v;
-    if (one_child(m, "cv1", b, &sides[0], err) || one_child(m, "m", b, &sides[0], err) ||
-        one_child(m, "cv2", b, &sides[1], err) ||
+static int c3(struct builder *b, const struct module *m, int in, int *out, struct err *err) {
+    int sides[2] = {in, in}, v;
+    if (through(b, m, "cv1", &sides[0], err) || through(b, m, "m", &sides[0], err) ||
+        through(b, m, "cv2", &sides[1], err) ||
         builder_add(b, (struct op){.kind = OP_CONCAT}, sides, 2, &v, err))
         return -1;
     return builder_child(b, m, "cv3", v, out, err);
 }
 
-static int sc_down(struct builder *b, const struct module *m, const int *in, int n_in, int *out,
-                   struct err *err) {
-    (void)n_in;
-    int v = in[0];
-    if (one_child(m, "cv1", b, &v, err))
-        return -1;
-    return builder_child(b, m, "cv2", v, out, err);
+static int sc_down(struct builder *b, const struct module *m, int in, int *out, struct err *err) {
+    return through(b, m, "cv1", &in, err) ? -1 : builder_child(b, m, "cv2", in, out, err);
 }
 
-static int sppf(struct builder *b, const struct module *m, const int *in, int n_in, int *out,
-                struct err *err) {
-    (void)n_in;
-    int parts[OP_INPUTS_MAX], v = in[0], n = 3;
+static int sppf(struct builder *b, const struct module *m, int in, int *out, struct err *err) {
+    int parts[OP_INPUTS_MAX], v = in, n = 3;
     if (!module_is_none(m, "n") && module_int(m, "n", 1, OP_INPUTS_MAX - 1, &n, err))
         return -1;
     if (builder_child(b, m, "cv1", v, &parts[0], err))
@@ -265,14 +217,12 @@ static int sppf(struct builder *b, const struct module *m, const int *in, int n_
         if (builder_child(b, m, "m", parts[i], &parts[i + 1], err))
             return -1;
     if (builder_add(b, (struct op){.kind = OP_CONCAT}, parts, n + 1, &v, err) ||
-        one_child(m, "cv2", b, &v, err))
+        through(b, m, "cv2", &v, err))
         return -1;
-    return maybe_add(b, m, in[0], v, out, err);
+    return maybe_add(b, m, in, v, out, err);
 }
 
-static int attention(struct builder *b, const struct module *m, const int *in, int n_in, int *out,
-                     struct err *err) {
-    (void)n_in;
+static int attention(struct builder *b, const struct module *m, int in, int *out, struct err *err) {
     struct op op = {.kind = OP_ATTN_MIX};
     double scale;
     int qkv, mix, v, pe;
@@ -284,18 +234,16 @@ static int attention(struct builder *b, const struct module *m, const int *in, i
         return err_set(err, ERR_UNSUPPORTED, "%s: an attention scale of %g is not supported", m->path, scale);
     struct op values = op;
     values.kind = OP_ATTN_V;
-    if (builder_child(b, m, "qkv", in[0], &qkv, err) || builder_add(b, op, &qkv, 1, &mix, err) ||
+    if (builder_child(b, m, "qkv", in, &qkv, err) || builder_add(b, op, &qkv, 1, &mix, err) ||
         builder_add(b, values, &qkv, 1, &v, err) || builder_child(b, m, "pe", v, &pe, err) ||
         add_values(b, mix, pe, &mix, err))
         return -1;
     return builder_child(b, m, "proj", mix, out, err);
 }
 
-static int psa(struct builder *b, const struct module *m, const int *in, int n_in, int *out,
-               struct err *err) {
-    (void)n_in;
-    int c, v = in[0], half[2], f;
-    if (module_int(m, "c", 1, 1 << 20, &c, err) || one_child(m, "cv1", b, &v, err) ||
+static int psa(struct builder *b, const struct module *m, int in, int *out, struct err *err) {
+    int c, v = in, half[2], f;
+    if (module_int(m, "c", 1, 1 << 20, &c, err) || through(b, m, "cv1", &v, err) ||
         slice(b, v, 0, c, &half[0], err) || slice(b, v, c, 2 * c, &half[1], err) ||
         builder_child(b, m, "attn", half[1], &f, err) || add_values(b, half[1], f, &half[1], err) ||
         builder_child(b, m, "ffn", half[1], &f, err) || add_values(b, half[1], f, &half[1], err) ||
@@ -304,14 +252,26 @@ static int psa(struct builder *b, const struct module *m, const int *in, int n_i
     return builder_child(b, m, "cv2", v, out, err);
 }
 
+/* The only kind that takes several values: no kind_fn. */
+static int concat(struct builder *b, const struct module *m, const int *in, int n_in, int *out,
+                  struct err *err) {
+    int dim;
+    if (module_int(m, "d", -8, 8, &dim, err))
+        return -1;
+    if (dim != 1)
+        return err_set(err, ERR_UNSUPPORTED, "%s: concatenation along dimension %d is not supported", m->path,
+                       dim);
+    return builder_add(b, (struct op){.kind = OP_CONCAT}, in, n_in, out, err);
+}
+
 static const struct kind {
-    const char *cls; /* as kind_is takes it */
-    kind_fn *build;
+    const char *cls;      /* as kind_is takes it */
+    kind_fn *build;       /* NULL: concat */
     const char *children; /* the only ones that it may have, in words; NULL: any */
 } kinds[] = {
     {"conv.Conv", conv, "conv bn act"},
     {"conv.DWConv", conv, "conv bn act"},
-    {"conv.Concat", concat, ""},
+    {"conv.Concat", NULL, ""},
     {"block.Bottleneck", bottleneck, "cv1 cv2"},
     {"block.C2f", c2f, "cv1 cv2 m"},
     {"block.C2fCIB", c2f, "cv1 cv2 m"},
@@ -388,10 +348,12 @@ int builder_module(struct builder *b, const struct module *m, const int *in, int
             continue;
         if (builder_check(m, k->cls, k->children, err))
             return -1;
-        if (n_in != 1 && k->build != concat)
+        if (!k->build)
+            return concat(b, m, in, n_in, out, err);
+        if (n_in != 1)
             return err_set(err, ERR_UNSUPPORTED, "%s: %s of %d inputs is not supported", m->path,
                            pt_class_name(m->v), n_in);
-        return k->build(b, m, in, n_in, out, err);
+        return k->build(b, m, in[0], out, err);
     }
     return err_set(err, ERR_UNSUPPORTED,
                    "%s: module kind %s is not one of YOLOv10's; only YOLOv10 detectors are scored", m->path,
