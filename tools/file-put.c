@@ -1,10 +1,13 @@
 /* file-put: many files at once, each whole or not at all. */
 #define _GNU_SOURCE
+#include "base/name.h"
 #include "base/outfile.h"
+#include "base/slurp.h"
 #include "cli/opt.h"
 
 #include <limits.h>
 #include <stdbool.h>
+#include <stdint.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -26,21 +29,6 @@ static int add(struct batch *b, const char *path, const void *bytes, size_t n, s
     return 0;
 }
 
-/* The rest of a stream. *text is the caller's. */
-static int read_all(FILE *f, const char *name, char **text, size_t *n, struct err *err) {
-    FILE *copy = open_memstream(text, n);
-    if (!copy)
-        return err_nomem(err);
-    char buf[1 << 14];
-    size_t got;
-    while ((got = fread(buf, 1, sizeof buf, f)) > 0)
-        fwrite(buf, 1, got, copy);
-    int bad = ferror(f);
-    if (fclose(copy))
-        return err_nomem(err);
-    return bad ? err_errno(err, "%s: cannot read", name) : 0;
-}
-
 static int add_operand(struct batch *b, const char *operand, struct err *err) {
     char *in = NULL, *text = NULL;
     const char *out;
@@ -57,9 +45,10 @@ static int add_operand(struct batch *b, const char *operand, struct err *err) {
         err_errno(err, "%s", in);
         goto out;
     }
-    if (read_all(f, in, &text, &n, err) || add(b, out, text, n, err))
-        goto out;
-    ret = 0;
+    if (slurp(f, SIZE_MAX, &text, &n, err))
+        err_wrap(err, "%s", in);
+    else
+        ret = add(b, out, text, n, err);
 out:
     if (f)
         fclose(f);
@@ -71,9 +60,9 @@ out:
 static int add_stdin(struct batch *b, const char *path, struct err *err) {
     char *text = NULL;
     size_t n = 0;
-    int ret = read_all(stdin, "standard input", &text, &n, err);
-    if (!ret)
-        ret = add(b, path, text, n, err);
+    if (slurp(stdin, SIZE_MAX, &text, &n, err))
+        return err_wrap(err, "%s", name_of_input("-"));
+    int ret = add(b, path, text, n, err);
     free(text);
     return ret;
 }

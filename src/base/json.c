@@ -4,6 +4,7 @@
 #include "base/digest.h"
 #include "base/name.h"
 #include "base/outfile.h"
+#include "base/slurp.h"
 #include "base/utf8.h"
 
 #include <float.h>
@@ -63,23 +64,6 @@ static void watch_memory(void) {
     cJSON_InitHooks(&(cJSON_Hooks){allocate, free});
 }
 
-/* All of a stream, however it is cut; NUL-terminated. */
-static char *slurp(FILE *f, size_t *size) {
-    size_t cap = 1 << 16, n = 0, got;
-    char *buf = malloc(cap + 1);
-    while (buf && (got = fread(buf + n, 1, cap - n, f)) > 0)
-        if ((n += got) == cap) {
-            char *bigger = realloc(buf, (cap *= 2) + 1);
-            if (!bigger)
-                free(buf);
-            buf = bigger;
-        }
-    if (buf)
-        buf[n] = '\0';
-    *size = n;
-    return buf;
-}
-
 int json_read(const char *path, cJSON **json, struct err *err) {
     *json = NULL;
     int is_stdin = strcmp(path, "-") == 0;
@@ -88,16 +72,12 @@ int json_read(const char *path, cJSON **json, struct err *err) {
     if (!f)
         return err_errno(err, "%s", path);
     size_t n;
-    char *text = slurp(f, &n);
-    int bad = ferror(f);
-    if (bad)
-        err_errno(err, "%s: cannot read", name);
+    char *text;
+    int bad = slurp(f, SIZE_MAX, &text, &n, err);
     if (!is_stdin)
         fclose(f);
-    if (bad || !text) {
-        free(text);
-        return bad ? -1 : err_nomem(err);
-    }
+    if (bad)
+        return err_wrap(err, "%s", name);
     const char *end = memchr(text, '\0', n); /* cJSON takes it for white space */
     static pthread_once_t once = PTHREAD_ONCE_INIT;
     pthread_once(&once, watch_memory);

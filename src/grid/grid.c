@@ -4,6 +4,7 @@
 #include "base/json.h"
 #include "base/name.h"
 #include "base/outfile.h"
+#include "base/slurp.h"
 #include "cell/sealed.h"
 #include "report/report.h"
 
@@ -28,20 +29,19 @@ int grid_path(const struct grid *grid, char **path, struct err *err, const char 
 }
 
 int grid_read(const struct grid *grid, const char *folder, const char *name, char **text, struct err *err) {
-    char *path = NULL;
-    size_t room = 0;
+    char *path;
+    size_t n;
     *text = NULL;
     if (grid_path(grid, &path, err, "%s/%s", folder, name))
         return -1;
     FILE *f = fopen(path, "r");
-    int ret = 0;
-    if (f && getdelim(text, &room, '\0', f) < 0) {
-        ret = feof(f) ? 0 : err_errno(err, "%s", path);
+    int ret = f && slurp(f, SIZE_MAX, text, &n, err) ? err_wrap(err, "%s", path) : 0;
+    if (f)
+        fclose(f);
+    if (*text && n == 0) {
         free(*text);
         *text = NULL;
     }
-    if (f)
-        fclose(f);
     free(path);
     return ret;
 }

@@ -1,6 +1,8 @@
 #include "image/image.h"
+
 #include "base/digest.h"
 #include "base/filetype.h"
+#include "base/slurp.h"
 #include "image/jpeg.h"
 #include "image/png.h"
 
@@ -41,45 +43,24 @@ int image_decode(const uint8_t *bytes, size_t n, struct image *im, struct err *e
                    type ? ", " : "", type && type->remedy ? type->remedy : "convert it to one of these");
 }
 
-/* Not sized by fstat: a path may be a pipe. */
-static int read_all(FILE *f, uint8_t **bytes, size_t *n, struct err *err) {
-    size_t room = 0;
-    for (*n = 0;;) {
-        if (*n == room) {
-            room = room ? 2 * room : (size_t)1 << 18;
-            uint8_t *more = realloc(*bytes, room);
-            if (!more)
-                return err_nomem(err);
-            *bytes = more;
-        }
-        size_t got = fread(*bytes + *n, 1, room - *n, f);
-        *n += got;
-        if (*n > IMAGE_FILE_MAX)
-            return err_set(err, ERR_FAILED, "files of more than %zu bytes are not read", IMAGE_FILE_MAX);
-        if (got == 0)
-            return ferror(f) ? err_errno(err, "cannot read") : 0;
-    }
-}
-
 int image_read(const char *path, const char *expected, struct image *im, struct err *err) {
     int ret = -1;
-    uint8_t *bytes = NULL;
-    size_t n = 0;
+    char *bytes;
+    size_t n;
     char sha256[DIGEST_HEX];
     *im = (struct image){0};
     FILE *f = fopen(path, "rb");
     if (!f)
         return err_errno(err, "%s", path);
-    if (read_all(f, &bytes, &n, err))
-        goto named;
-    digest_bytes(bytes, n, sha256);
-    if ((expected && digest_match(sha256, expected, err)) || image_decode(bytes, n, im, err))
-        goto named;
-    memcpy(im->sha256, sha256, sizeof sha256);
-    ret = 0;
-named:
+    if (slurp(f, IMAGE_FILE_MAX, &bytes, &n, err) == 0) {
+        digest_bytes(bytes, n, sha256);
+        if (!expected || digest_match(sha256, expected, err) == 0)
+            ret = image_decode((const uint8_t *)bytes, n, im, err);
+    }
     if (ret)
         err_wrap(err, "%s", path);
+    else
+        memcpy(im->sha256, sha256, sizeof sha256);
     free(bytes);
     fclose(f);
     return ret;
