@@ -327,6 +327,14 @@ FILE *outfile_stream(struct outfile *out) {
     return out->stream;
 }
 
+const char *outfile_shown(const struct outfile *out) {
+    return strcmp(out->path, "-") == 0 ? "standard output" : out->path;
+}
+
+int outfile_add(struct outfile *out, const void *bytes, size_t n, struct err *err) {
+    return fwrite(bytes, 1, n, out->stream) == n ? 0 : cannot("write", outfile_shown(out), err);
+}
+
 /* A rename is durable only once its folder is. Where folders cannot be synced (EINVAL), nothing more can be
  * done. */
 static int sync_folder(const char *path) {
@@ -358,7 +366,7 @@ static int finish(struct outfile **out, bool sync, struct err *err) {
     if (!bad)
         return 0;
     errno = saved;
-    cannot("write", strcmp(o->path, "-") == 0 ? "standard output" : o->path, err);
+    cannot("write", outfile_shown(o), err);
     outfile_discard(out);
     return -1;
 }

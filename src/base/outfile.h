@@ -50,6 +50,12 @@ int outfile_open(struct outfile **out, const char *path, struct err *err);
 /* The stream to write to; owned by out. Write errors may be left for commit to find. */
 FILE *outfile_stream(struct outfile *out);
 
+/* Writes n bytes to it. Errors: ERR_FAILED at once where the disk is full or the pipe closed, not after all is made. */
+int outfile_add(struct outfile *out, const void *bytes, size_t n, struct err *err);
+
+/* How messages name it: its path, or standard output. */
+const char *outfile_shown(const struct outfile *out);
+
 /* The first half of a commit: flushes, checks, fsyncs and closes, so that of several files all can be on the
  * disk before the first appears. What remains is to commit. *out is NULL afterwards only if it failed.
  * Errors: ERR_FAILED naming path. */

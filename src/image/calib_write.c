@@ -7,16 +7,14 @@
 
 struct calib_writer {
     struct outfile *out;
-    char *shown;
     FILE *copy; /* NULL: none, or one that takes no more */
     int count, size, next;
     struct digest *pixels, *names;
 };
 
-/* A full disk or a closed pipe ends the work at once, not after all images. */
 static int put(struct calib_writer *w, const void *bytes, size_t n, struct err *err) {
-    if (fwrite(bytes, 1, n, outfile_stream(w->out)) != n)
-        return err_errno(err, "%s: cannot write", w->shown);
+    if (outfile_add(w->out, bytes, n, err))
+        return -1;
     if (w->copy && fwrite(bytes, 1, n, w->copy) != n)
         w->copy = NULL;
     return 0;
@@ -29,8 +27,7 @@ int calib_create(const char *path, FILE *copy, int count, int size, struct calib
         return err_set(err, ERR_FAILED, "%s: %d images of %dx%d do not make a calib file", path, count, size,
                        size);
     struct calib_writer *w = calloc(1, sizeof *w);
-    if (!w || !(w->shown = strdup(strcmp(path, "-") == 0 ? "standard output" : path)) ||
-        !(w->pixels = digest_new()) || !(w->names = digest_new())) {
+    if (!w || !(w->pixels = digest_new()) || !(w->names = digest_new())) {
         err_nomem(err);
         goto fail;
     }
@@ -56,9 +53,11 @@ int calib_put(struct calib_writer *w, const char *name, const char sha256[DIGEST
               struct err *err) {
     const size_t n = strlen(name), image_bytes = calib_image_bytes(w->size);
     if (w->next == w->count)
-        return err_set(err, ERR_FAILED, "%s: more than the promised %d images", w->shown, w->count);
+        return err_set(err, ERR_FAILED, "%s: more than the promised %d images", outfile_shown(w->out),
+                       w->count);
     if (n > CALIB_NAME_MAX)
-        return err_set(err, ERR_FAILED, "%s: a name of more than %d bytes", w->shown, CALIB_NAME_MAX);
+        return err_set(err, ERR_FAILED, "%s: a name of more than %d bytes", outfile_shown(w->out),
+                       CALIB_NAME_MAX);
     uint8_t length[4];
     calib_put_u32(length, (uint32_t)n);
     digest_add(w->names, length, sizeof length);
@@ -77,7 +76,8 @@ int calib_finish(struct calib_writer **writer, char digest[DIGEST_HEX], struct e
     int ret = -1;
     char pixels[DIGEST_HEX], names[DIGEST_HEX];
     if (w->next < w->count) {
-        err_set(err, ERR_FAILED, "%s: %d of the promised %d images", w->shown, w->next, w->count);
+        err_set(err, ERR_FAILED, "%s: %d of the promised %d images", outfile_shown(w->out), w->next,
+                w->count);
         goto out;
     }
     digest_finish(&w->pixels, pixels);
@@ -102,7 +102,6 @@ void calib_abandon(struct calib_writer **writer) {
     outfile_discard(&w->out);
     digest_free(&w->pixels);
     digest_free(&w->names);
-    free(w->shown);
     free(w);
     *writer = NULL;
 }

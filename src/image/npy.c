@@ -1,4 +1,3 @@
-#define _GNU_SOURCE
 #include "image/npy.h"
 #include "base/outfile.h"
 #include "image/calib.h"
@@ -8,7 +7,6 @@
 
 struct npy_writer {
     struct outfile *out;
-    char *shown;
     int count, next;
     size_t values; /* of one image */
     float *row;
@@ -24,16 +22,13 @@ static int put_header(struct npy_writer *w, int size, struct err *err) {
                  0, 0, w->count, size, size);
     memset(header + n, ' ', sizeof header - (size_t)n);
     header[sizeof header - 1] = '\n';
-    if (fwrite(header, 1, sizeof header, outfile_stream(w->out)) != sizeof header)
-        return err_errno(err, "%s: cannot write", w->shown);
-    return 0;
+    return outfile_add(w->out, header, sizeof header, err);
 }
 
 int npy_create(const char *path, int count, int size, struct npy_writer **writer, struct err *err) {
     *writer = NULL;
     struct npy_writer *w = calloc(1, sizeof *w);
-    if (!w || !(w->shown = strdup(strcmp(path, "-") == 0 ? "standard output" : path)) ||
-        !(w->row = malloc(calib_image_bytes(size) * sizeof *w->row))) {
+    if (!w || !(w->row = malloc(calib_image_bytes(size) * sizeof *w->row))) {
         err_nomem(err);
         goto fail;
     }
@@ -50,10 +45,11 @@ fail:
 
 int npy_put(struct npy_writer *w, const uint8_t *image, struct err *err) {
     if (w->next == w->count)
-        return err_set(err, ERR_FAILED, "%s: more than the promised %d images", w->shown, w->count);
+        return err_set(err, ERR_FAILED, "%s: more than the promised %d images", outfile_shown(w->out),
+                       w->count);
     calib_to_float(image, w->values, w->row);
-    if (fwrite(w->row, sizeof *w->row, w->values, outfile_stream(w->out)) != w->values)
-        return err_errno(err, "%s: cannot write", w->shown);
+    if (outfile_add(w->out, w->row, w->values * sizeof *w->row, err))
+        return -1;
     w->next++;
     return 0;
 }
@@ -62,7 +58,8 @@ int npy_finish(struct npy_writer **writer, struct err *err) {
     struct npy_writer *w = *writer;
     int ret = -1;
     if (w->next < w->count)
-        err_set(err, ERR_FAILED, "%s: %d of the promised %d images", w->shown, w->next, w->count);
+        err_set(err, ERR_FAILED, "%s: %d of the promised %d images", outfile_shown(w->out), w->next,
+                w->count);
     else
         ret = outfile_commit(&w->out, err);
     npy_abandon(writer);
@@ -74,7 +71,6 @@ void npy_abandon(struct npy_writer **writer) {
     if (!w)
         return;
     outfile_discard(&w->out);
-    free(w->shown);
     free(w->row);
     free(w);
     *writer = NULL;
