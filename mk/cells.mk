@@ -30,7 +30,9 @@ finished = $(and $(call scored,$1,$2),$(wildcard outputs/$1/$(call cell,$2)/stat
 artifacts = $(foreach a,$(ARTIFACTS),outputs/$1/$2/$(if $(filter _%,$a),$1_w$(subst -,_a,$(subst /,_,$2)))$a)
 
 # $(call by,HOW MANY,FUNCTION,MODEL,CELLS): calls FUNCTION for so many cells at a time, or all.
-by = $(if $(strip $4),$(call $2,$3,$(strip $(if $(filter all,$1),$4,$(wordlist 1,$1,$4))))$(if $(filter all,$1),,$(call by,$1,$2,$3,$(wordlist $(words x $(wordlist 1,$1,$4)),$(words $4),$4))))
+first = $(if $(filter all,$1),$2,$(wordlist 1,$1,$2))
+others = $(if $(filter all,$1),,$(wordlist $(words x $(call first,$1,$2)),$(words $2),$2))
+by = $(if $(strip $4),$(call $2,$3,$(strip $(call first,$1,$4)))$(call by,$1,$2,$3,$(call others,$1,$4)))
 
 # The rules of cells that are not finished: all that comes after scores is made anew.
 define score_rule
