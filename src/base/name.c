@@ -17,6 +17,22 @@ int name_check(const char *name, struct err *err) {
     return 0;
 }
 
+const char *name_listed(const char *const *list, const char *word) {
+    while (*list && strcmp(*list, word) != 0)
+        list++;
+    return *list;
+}
+
+const char *name_choose(const char *const *list, const char *word, struct err *err) {
+    const char *found = name_listed(list, word ? word : "");
+    if (found)
+        return found;
+    err_set(err, ERR_USAGE, "\"%s\" is not one of %s", word ? word : "", *list);
+    while (*++list)
+        err_append(err, ", %s", *list);
+    return NULL;
+}
+
 const char *name_of_input(const char *path) {
     return strcmp(path, "-") == 0 ? "standard input" : path;
 }

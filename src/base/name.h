@@ -9,6 +9,13 @@
  * Errors: ERR_FAILED, which says what is wrong and that another name is needed. */
 int name_check(const char *name, struct err *err);
 
+/* The own copy of a word in a NULL-terminated list, or NULL. */
+const char *name_listed(const char *const *list, const char *word);
+
+/* The same, where a word (NULL: none) that is not in the list is an error: ERR_USAGE, `"int5" is not one of int4, int8`;
+ * wrap it with what the word is of. */
+const char *name_choose(const char *const *list, const char *word, struct err *err);
+
 /* How messages name a file that is read; "-" is standard input. */
 const char *name_of_input(const char *path);
 

@@ -1,5 +1,6 @@
 #include "cell/name.h"
 
+#include "base/json.h"
 #include "base/name.h"
 #include "cell/qcfg.h"
 
@@ -13,20 +14,13 @@ static const char *const separators[][3] = {
     [CELL_WORD] = {"-", "-", "-"},
 };
 
-/* The list's own copy of a word, or NULL. */
-static const char *listed(const char *const *list, const char *word) {
-    while (*list && strcmp(*list, word) != 0)
-        list++;
-    return *list;
-}
-
 int cell_name_set(struct cell_name *name, const char *model, const char *weight, const char *act,
                   const char *granularity, struct err *err) {
     if (!model)
         model = "";
-    name->weight = listed(qcfg_weight_dtypes, weight);
-    name->act = listed(qcfg_act_dtypes, act);
-    name->granularity = listed(qcfg_granularities, granularity);
+    name->weight = name_listed(qcfg_weight_dtypes, weight);
+    name->act = name_listed(qcfg_act_dtypes, act);
+    name->granularity = name_listed(qcfg_granularities, granularity);
     if (!name->weight || !name->act || !name->granularity)
         return err_set(err, ERR_FAILED, "\"%s\" is no %s",
                        !name->weight ? weight
@@ -87,4 +81,13 @@ char *cell_name_print(const struct cell_name *name, enum cell_spelling spelling,
     snprintf(text, CELL_NAME_MAX, "%s%s%s%s%s%s%s", name->model, *name->model ? before[0] : "", name->weight,
              before[1], name->act, before[2], name->granularity);
     return text;
+}
+
+void cell_name_add_run(struct json_builder *b, const struct cell_name *name) {
+    json_open_object(b, "run");
+    json_add_string(b, "model", name->model);
+    json_add_string(b, "weight_dtype", name->weight);
+    json_add_string(b, "act_dtype", name->act);
+    json_add_string(b, "granularity", name->granularity);
+    json_close(b);
 }

@@ -41,4 +41,8 @@ char *cell_name_print(const struct cell_name *name, enum cell_spelling spelling,
 char *cell_name_print_formats(const struct cell_name *name, enum cell_spelling spelling,
                               char text[CELL_NAME_MAX]);
 
+/* Adds the member "run": {"model", "weight_dtype", "act_dtype", "granularity"}, as the reference has it. */
+struct json_builder;
+void cell_name_add_run(struct json_builder *b, const struct cell_name *name);
+
 #endif

@@ -1,6 +1,7 @@
 #include "cell/presets.h"
 
 #include "base/limits.h"
+#include "base/name.h"
 
 #include <stdio.h>
 #include <string.h>
@@ -46,16 +47,11 @@ static bool same_entry(const struct preset_entry *a, const struct preset_entry *
 
 static int choose(char *word, size_t size, const char *option, const char *value, const char *const *list,
                   struct err *err) {
-    char names[128] = "";
-    for (const char *const *c = list; *c; c++) {
-        if (value && strcmp(*c, value) == 0) {
-            snprintf(word, size, "%s", value);
-            return 0;
-        }
-        size_t n = strlen(names);
-        snprintf(names + n, sizeof names - n, "%s%s", n ? ", " : "", *c);
-    }
-    return err_set(err, ERR_USAGE, "%s: \"%s\" is not one of %s", option, value ? value : "", names);
+    const char *found = name_choose(list, value, err);
+    if (!found)
+        return err_wrap(err, "%s", option);
+    snprintf(word, size, "%s", found);
+    return 0;
 }
 
 int qcfg_build(struct qcfg *cfg, const struct qcfg_choice *choice, struct err *err) {

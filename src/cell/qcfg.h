@@ -69,6 +69,11 @@ int qcfg_build(struct qcfg *cfg, const struct qcfg_choice *choice, struct err *e
  * driver sets it. NULL when out of memory. Caller deletes. */
 cJSON *qcfg_to_json(const struct qcfg *cfg);
 
+/* Its first members, which other files have too: "weight", "activation", "granularity", and then "presets", "block_dim". */
+struct json_builder;
+void qcfg_add_choice(struct json_builder *b, const struct qcfg *cfg);
+void qcfg_add_presets(struct json_builder *b, const struct qcfg *cfg);
+
 /* The digest of that JSON on one line. Errors: memory. */
 int qcfg_digest(const struct qcfg *cfg, char hex[DIGEST_HEX], struct err *err);
 

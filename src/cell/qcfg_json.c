@@ -88,10 +88,14 @@ static void add_effective(struct json_builder *b, const struct preset_cell *c) {
     json_close(b);
 }
 
-static void add_choice(struct json_builder *b, const struct qcfg *cfg) {
+void qcfg_add_choice(struct json_builder *b, const struct qcfg *cfg) {
     json_add_string(b, "weight", cfg->weight_dtype);
     json_add_string(b, "activation", cfg->act_dtype);
     json_add_string(b, "granularity", cfg->granularity);
+    qcfg_add_presets(b, cfg);
+}
+
+void qcfg_add_presets(struct json_builder *b, const struct qcfg *cfg) {
     json_open_object(b, "presets");
     json_add_string(b, "fp4_preset", cfg->fp4_preset);
     json_add_string(b, "int4_preset", cfg->int4_preset);
@@ -117,7 +121,7 @@ cJSON *qcfg_to_json(const struct qcfg *cfg) {
     struct json_builder b = json_builder();
     struct preset_cell c = preset_cell_of(cfg);
     cJSON *o;
-    add_choice(&b, cfg);
+    qcfg_add_choice(&b, cfg);
     json_add_string(&b, "base_format", cfg->base_format);
     json_add_string(&b, "recipe", cfg->recipe);
     json_add_real(&b, "effective_bits", cfg->effective_bits);
@@ -163,7 +167,7 @@ cJSON *qcfg_reason_to_json(const struct qcfg *cfg, const char *reason) {
     cJSON *o;
     json_add_string(&b, "reason", reason);
     json_add_string(&b, "base_format_name", cfg->base_format);
-    add_choice(&b, cfg);
+    qcfg_add_choice(&b, cfg);
     json_built(&b, &o, NULL);
     return o;
 }

@@ -250,14 +250,7 @@ int scores_write(const char *path, const struct scores *s, struct err *err) {
     const struct qcfg *q = &s->qcfg;
     struct json_builder b = json_builder();
     json_add_string(&b, "model", s->name.model);
-    json_add_string(&b, "weight", q->weight_dtype);
-    json_add_string(&b, "activation", q->act_dtype);
-    json_add_string(&b, "granularity", q->granularity);
-    json_open_object(&b, "presets");
-    json_add_string(&b, "fp4_preset", q->fp4_preset);
-    json_add_string(&b, "int4_preset", q->int4_preset);
-    json_close(&b);
-    json_add_string(&b, "block_dim", qcfg_block_dims[q->block_dim]);
+    qcfg_add_choice(&b, q);
     json_add_string(&b, "base_format", q->base_format);
     json_add_real(&b, "effective_bits", q->effective_bits);
     json_add_string(&b, "recipe", q->recipe);

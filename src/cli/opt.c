@@ -1,5 +1,6 @@
 #include "cli/opt.h"
 
+#include "base/name.h"
 #include "base/outfile.h"
 #include "base/version.h"
 #include "cli/files.h"
@@ -115,18 +116,9 @@ static int set_value(struct opt *o, const char *text, struct err *err) {
             return err_set(err, ERR_USAGE, "--%s: the value is empty", o->name);
         *(const char **)o->value = text;
         break;
-    case OPT_CHOICE: {
-        char list[256] = "";
-        for (const char *const *c = o->choices; *c; c++) {
-            if (strcmp(*c, text) == 0) {
-                *(const char **)o->value = *c;
-                return 0;
-            }
-            size_t n = strlen(list);
-            snprintf(list + n, sizeof list - n, "%s%s", n ? ", " : "", *c);
-        }
-        return err_set(err, ERR_USAGE, "--%s: \"%s\" is not one of %s", o->name, text, list);
-    }
+    case OPT_CHOICE:
+        if (!(*(const char **)o->value = name_choose(o->choices, text, err)))
+            return err_wrap(err, "--%s", o->name);
     }
     return 0;
 }

@@ -109,14 +109,8 @@ static struct record record_of(const struct grid *grid, const struct grid_cell *
 }
 
 static void begin(struct record *r) {
-    const struct cell_name *name = &r->cell->name;
     r->status = json_builder();
-    json_open_object(&r->status, "run");
-    json_add_string(&r->status, "model", name->model);
-    json_add_string(&r->status, "weight_dtype", name->weight);
-    json_add_string(&r->status, "act_dtype", name->act);
-    json_add_string(&r->status, "granularity", name->granularity);
-    json_close(&r->status);
+    cell_name_add_run(&r->status, &r->cell->name);
 }
 
 __attribute__((format(printf, 3, 4))) static void add_path(struct json_builder *b, const char *key,

@@ -10,14 +10,8 @@
 #include <yaml.h>
 
 static int build(const struct report *r, cJSON **tree, struct err *err) {
-    const struct qcfg *q = &r->scores.qcfg;
     struct json_builder b = json_builder();
-    json_open_object(&b, "run");
-    json_add_string(&b, "model", r->scores.name.model);
-    json_add_string(&b, "weight_dtype", q->weight_dtype);
-    json_add_string(&b, "act_dtype", q->act_dtype);
-    json_add_string(&b, "granularity", q->granularity);
-    json_close(&b);
+    cell_name_add_run(&b, &r->scores.name);
     json_add_string(&b, "checkpoint", r->checkpoint);
     part_dataset(&b, r);
     json_open_object(&b, "autoquant");

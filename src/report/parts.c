@@ -72,11 +72,7 @@ void part_quantization(struct json_builder *b, const struct report *r) {
     add_of_qcfg(b, r, "quant_cfg_overrides");
     json_close(b);
     add_of_qcfg(b, r, "effective_quant_cfg_summary");
-    json_open_object(b, "presets");
-    json_add_string(b, "fp4_preset", q->fp4_preset);
-    json_add_string(b, "int4_preset", q->int4_preset);
-    json_close(b);
-    json_add_string(b, "block_dim", qcfg_block_dims[q->block_dim]);
+    qcfg_add_presets(b, q);
     json_close(b);
 }
 
