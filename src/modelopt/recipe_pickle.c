@@ -4,74 +4,49 @@
 
 #include <string.h>
 
-/* Fields of a QuantizerAttributeConfig that differ between formats; the others keep ModelOpt's defaults. */
-struct attribute {
-    bool enable;
-    int num_bits[2];        /* {8, 0}: the integer 8; {4, 3}: the tuple */
-    int axis;               /* QUANT_AXIS_NONE: None */
-    int block;              /* 0: block_sizes is None */
-    const char *block_type; /* NULL: left out of block_sizes */
-    int scale_bits[2];      /* {0, 0}: left out */
-    unsigned given;         /* the fields that the configuration sets: pydantic's fields_set */
-};
-enum { GIVEN_ENABLE = 1, GIVEN_NUM_BITS = 2, GIVEN_AXIS = 4, GIVEN_BLOCK_SIZES = 8 };
-
-static const struct attribute disabled = {.num_bits = {8, 0}, .axis = QUANT_AXIS_NONE, .given = GIVEN_ENABLE};
+/* What a QuantizerAttributeConfig that only disables is made from. */
+static const struct preset_entry disabled = {.q = {QUANT_OFF, QUANT_AXIS_NONE, 0}, .has_enable = true};
 
 #define ALGORITHMS "modelopt.torch.quantization.algorithms"
 #define CONFIG "modelopt.torch.quantization.config"
 
-static struct attribute attribute_of(const struct preset_entry *e) {
-    const struct format *f = &formats[e->q.format];
-    bool on = format_quantizes(&e->q);
-    return (struct attribute){.enable = on,
-                              .num_bits = {f->exponent ? f->exponent
-                                           : on        ? f->bits
-                                                       : 8,
-                                           f->mantissa},
-                              .axis = e->q.axis,
-                              .block = e->q.block,
-                              .block_type = e->block_type,
-                              .scale_bits = {f->scale_exponent, f->scale_mantissa},
-                              .given = (e->has_enable ? GIVEN_ENABLE : 0) | (on ? GIVEN_NUM_BITS : 0) |
-                                       (e->has_axis ? GIVEN_AXIS : 0) | (e->q.block ? GIVEN_BLOCK_SIZES : 0)};
-}
-
-static void put_pair(struct pickler *p, const int pair[2]) {
-    pickler_int(p, pair[0]);
-    pickler_int(p, pair[1]);
+static void put_pair(struct pickler *p, int a, int b) {
+    pickler_int(p, a);
+    pickler_int(p, b);
     pickler_op(p, PICKLER_TUPLE2);
 }
 
-static void put_block_sizes(struct pickler *p, const struct attribute *a) {
-    if (!a->block) {
+static void put_block_sizes(struct pickler *p, const struct preset_entry *e) {
+    const struct format *f = &formats[e->q.format];
+    if (!e->q.block) {
         pickler_op(p, PICKLER_NONE);
         return;
     }
     pickler_open_dict(p);
     pickler_int(p, -1);
-    pickler_int(p, a->block);
-    if (a->block_type) {
+    pickler_int(p, e->q.block);
+    if (e->block_type) {
         pickler_string(p, "type");
-        pickler_string(p, a->block_type);
+        pickler_string(p, e->block_type);
     }
-    if (a->scale_bits[0]) {
+    if (f->scale_exponent) {
         pickler_string(p, "scale_bits");
-        put_pair(p, a->scale_bits);
+        put_pair(p, f->scale_exponent, f->scale_mantissa);
     }
     pickler_close_dict(p);
 }
 
-/* The state of a pydantic object whose __dict__ was just pushed: what follows it, up to BUILD. fields:
- * NULL-terminated. */
-static void finish_pydantic(struct pickler *p, const char *const *fields) {
+/* The state of a pydantic object whose __dict__ was just pushed: what follows it, up to BUILD. given: which of its
+ * fields the configuration sets; NULLs among them are none. */
+static void finish_pydantic(struct pickler *p, const char *const *given, size_t n) {
     pickler_string(p, "__pydantic_extra__");
     pickler_op(p, PICKLER_NONE);
     pickler_string(p, "__pydantic_fields_set__");
     pickler_global(p, "__builtin__", "set");
     pickler_open_list(p);
-    for (; *fields; fields++)
-        pickler_string(p, *fields);
+    for (size_t i = 0; i < n; i++)
+        if (given[i])
+            pickler_string(p, given[i]);
     pickler_close_list(p);
     pickler_op(p, PICKLER_TUPLE1);
     pickler_op(p, PICKLER_REDUCE);
@@ -89,7 +64,10 @@ static void open_object(struct pickler *p, const char *module, const char *class
     pickler_open_dict(p);
 }
 
-static void put_attribute(struct pickler *p, const struct attribute *a) {
+/* A QuantizerAttributeConfig; what a preset's entry does not say is ModelOpt's default. */
+static void put_attribute(struct pickler *p, const struct preset_entry *e) {
+    const struct format *f = &formats[e->q.format];
+    const bool on = format_quantizes(&e->q);
     static const struct {
         const char *name, *text; /* text NULL: a boolean or None */
         int value;               /* -1: None */
@@ -104,17 +82,17 @@ static void put_attribute(struct pickler *p, const struct attribute *a) {
     pickler_string(p, "__dict__");
     pickler_open_dict(p);
     pickler_string(p, "enable");
-    pickler_bool(p, a->enable);
+    pickler_bool(p, on);
     pickler_string(p, "num_bits");
-    if (a->num_bits[1])
-        put_pair(p, a->num_bits);
+    if (f->exponent)
+        put_pair(p, f->exponent, f->mantissa);
     else
-        pickler_int(p, a->num_bits[0]);
+        pickler_int(p, on ? f->bits : 8);
     pickler_string(p, "axis");
-    if (a->axis == QUANT_AXIS_NONE)
+    if (e->q.axis == QUANT_AXIS_NONE)
         pickler_op(p, PICKLER_NONE);
     else
-        pickler_int(p, a->axis);
+        pickler_int(p, e->q.axis);
     pickler_string(p, "fake_quant");
     pickler_bool(p, true);
     static const char *const off[] = {"unsigned", "narrow_range", "learn_amax"};
@@ -125,7 +103,7 @@ static void put_attribute(struct pickler *p, const struct attribute *a) {
     pickler_string(p, "type");
     pickler_string(p, "static");
     pickler_string(p, "block_sizes");
-    put_block_sizes(p, a);
+    put_block_sizes(p, e);
     for (size_t i = 0; i < sizeof rest / sizeof *rest; i++) {
         pickler_string(p, rest[i].name);
         if (rest[i].text)
@@ -137,14 +115,9 @@ static void put_attribute(struct pickler *p, const struct attribute *a) {
     }
     pickler_close_dict(p);
 
-    static const char *const names[] = {"enable", "num_bits", "axis", "block_sizes"};
-    const char *fields[5];
-    int n = 0;
-    for (int i = 0; i < 4; i++)
-        if (a->given & 1u << i)
-            fields[n++] = names[i];
-    fields[n] = NULL;
-    finish_pydantic(p, fields);
+    const char *const given[] = {e->has_enable ? "enable" : NULL, on ? "num_bits" : NULL,
+                                 e->has_axis ? "axis" : NULL, e->q.block ? "block_sizes" : NULL};
+    finish_pydantic(p, given, 4);
 }
 
 static void put_algorithm(struct pickler *p, enum quant_calib calib) {
@@ -188,15 +161,15 @@ static void open_recipe(struct pickler *p) {
     pickler_open_dict(p);
 }
 
+static const char *const recipe_fields[] = {"quant_cfg", "algorithm"};
+
 uint32_t pickle_recipe(struct pickler *p, const struct qcfg *q) {
-    static const char *const both[] = {"quant_cfg", "algorithm", NULL};
     struct preset_cell cell = preset_cell_of(q);
-    struct attribute weight = attribute_of(&cell.weight), input = attribute_of(&cell.input);
     open_recipe(p);
     pickler_string(p, "*weight_quantizer");
-    put_attribute(p, &weight);
+    put_attribute(p, &cell.weight);
     pickler_string(p, "*input_quantizer");
-    put_attribute(p, &input);
+    put_attribute(p, &cell.input);
     for (size_t i = 0; i < PRESET_EXEMPTS; i++) {
         pickler_string(p, preset_exempts[i].pattern);
         if (preset_exempts[i].is_class) {
@@ -213,12 +186,11 @@ uint32_t pickle_recipe(struct pickler *p, const struct qcfg *q) {
     pickler_string(p, "algorithm");
     put_algorithm(p, q->calib);
     pickler_close_dict(p);
-    finish_pydantic(p, both);
+    finish_pydantic(p, recipe_fields, 2);
     return finish_recipe(p, q->bits / 16.0, q->recipe);
 }
 
 uint32_t pickle_none_recipe(struct pickler *p, const char *name) {
-    static const char *const only[] = {"quant_cfg", NULL};
     open_recipe(p);
     pickler_string(p, "*");
     put_attribute(p, &disabled);
@@ -228,6 +200,6 @@ uint32_t pickle_none_recipe(struct pickler *p, const char *name) {
     pickler_string(p, "algorithm");
     pickler_string(p, "max");
     pickler_close_dict(p);
-    finish_pydantic(p, only);
+    finish_pydantic(p, recipe_fields, 1);
     return finish_recipe(p, 1, name);
 }
