@@ -21,41 +21,20 @@ static const struct pt_value *at(const struct pt_value *dict, size_t i, const ch
     return or_null(pt_dict_value(dict, i));
 }
 
-size_t pt_children(const struct pt_value *m) {
-    return pt_dict_len(pt_attr(m, "_modules"));
-}
-
-const struct pt_value *pt_child_at(const struct pt_value *m, size_t i, const char **name) {
-    return at(pt_attr(m, "_modules"), i, name);
-}
-
-const struct pt_value *pt_child(const struct pt_value *m, const char *name) {
-    return or_null(pt_dict_get(pt_attr(m, "_modules"), name));
-}
-
-size_t pt_params(const struct pt_value *m) {
-    return pt_dict_len(pt_attr(m, "_parameters"));
-}
-
-const struct pt_value *pt_param_at(const struct pt_value *m, size_t i, const char **name) {
-    return at(pt_attr(m, "_parameters"), i, name);
-}
-
-const struct pt_value *pt_param(const struct pt_value *m, const char *name) {
-    return or_null(pt_dict_get(pt_attr(m, "_parameters"), name));
-}
-
-size_t pt_buffers(const struct pt_value *m) {
-    return pt_dict_len(pt_attr(m, "_buffers"));
-}
-
-const struct pt_value *pt_buffer_at(const struct pt_value *m, size_t i, const char **name) {
-    return at(pt_attr(m, "_buffers"), i, name);
-}
-
-const struct pt_value *pt_buffer(const struct pt_value *m, const char *name) {
-    return or_null(pt_dict_get(pt_attr(m, "_buffers"), name));
-}
+/* The three functions of one of a module's dicts. */
+#define MEMBERS(number, member_at, member, dict)                                                             \
+    size_t number(const struct pt_value *m) {                                                                \
+        return pt_dict_len(pt_attr(m, dict));                                                                \
+    }                                                                                                        \
+    const struct pt_value *member_at(const struct pt_value *m, size_t i, const char **name) {                \
+        return at(pt_attr(m, dict), i, name);                                                                \
+    }                                                                                                        \
+    const struct pt_value *member(const struct pt_value *m, const char *name) {                              \
+        return or_null(pt_dict_get(pt_attr(m, dict), name));                                                 \
+    }
+MEMBERS(pt_children, pt_child_at, pt_child, "_modules")
+MEMBERS(pt_params, pt_param_at, pt_param, "_parameters")
+MEMBERS(pt_buffers, pt_buffer_at, pt_buffer, "_buffers")
 
 static bool is_of(const struct pt_value *v, const char *package) {
     const char *class = pt_class(v);
