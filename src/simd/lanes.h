@@ -25,14 +25,55 @@
 
 #define INLINE static inline __attribute__((always_inline))
 
+/* MM(add_ps) is the intrinsic of that name for whole vectors. */
 #ifdef __AVX512F__
 enum { LANES = 16 };
+typedef __m512i lanes_integers;
+#define MM(operation) _mm512_##operation
 #else
 enum { LANES = 8 };
+typedef __m256i lanes_integers;
+#define MM(operation) _mm256_##operation
 #endif
 typedef float vf __attribute__((vector_size(LANES * 4)));
 typedef uint32_t vu __attribute__((vector_size(LANES * 4)));
 typedef int32_t vs __attribute__((vector_size(LANES * 4)));
+
+INLINE vf splat(float x) {
+    return MM(set1_ps)(x);
+}
+
+INLINE vf load(const float *p) {
+    return MM(loadu_ps)(p);
+}
+
+INLINE void store(float *p, vf v) {
+    MM(storeu_ps)(p, v);
+}
+
+INLINE vf fused(vf a, vf b, vf c) {
+    return MM(fmadd_ps)(a, b, c);
+}
+
+INLINE vf smaller(vf a, vf b) {
+    return MM(min_ps)(a, b);
+}
+
+INLINE vf larger(vf a, vf b) {
+    return MM(max_ps)(a, b);
+}
+
+INLINE vu larger_bits(vu a, vu b) {
+    return (vu)MM(max_epu32)((lanes_integers)a, (lanes_integers)b);
+}
+
+INLINE vs to_int(vf v) {
+    return (vs)MM(cvtps_epi32)(v);
+}
+
+INLINE vf to_float(vs v) {
+    return MM(cvtepi32_ps)((lanes_integers)v);
+}
 
 #ifdef __AVX512F__
 #include "simd/lanes_avx512.h"

@@ -1,16 +1,4 @@
 /* lanes.h for AVX2 and FMA, which includes it. */
-INLINE vf splat(float x) {
-    return _mm256_set1_ps(x);
-}
-
-INLINE vf load(const float *p) {
-    return _mm256_loadu_ps(p);
-}
-
-INLINE void store(float *p, vf v) {
-    _mm256_storeu_ps(p, v);
-}
-
 INLINE __m256i lanes_first(size_t n) {
     static const int32_t mask[2 * LANES] = {-1, -1, -1, -1, -1, -1, -1, -1};
     return _mm256_loadu_si256((const __m256i *)(const void *)(mask + LANES - n));
@@ -27,22 +15,6 @@ INLINE void store_first(float *p, size_t n, vf v) {
         _mm256_maskstore_ps(p, lanes_first(n), v);
 }
 
-INLINE vf fused(vf a, vf b, vf c) {
-    return _mm256_fmadd_ps(a, b, c);
-}
-
-INLINE vf smaller(vf a, vf b) {
-    return _mm256_min_ps(a, b);
-}
-
-INLINE vf larger(vf a, vf b) {
-    return _mm256_max_ps(a, b);
-}
-
-INLINE vu larger_bits(vu a, vu b) {
-    return (vu)_mm256_max_epu32((__m256i)a, (__m256i)b);
-}
-
 INLINE uint32_t largest_bits(vu v) {
     __m128i m = _mm_max_epu32(_mm256_castsi256_si128((__m256i)v), _mm256_extracti128_si256((__m256i)v, 1));
     m = _mm_max_epu32(m, _mm_shuffle_epi32(m, _MM_SHUFFLE(1, 0, 3, 2)));
@@ -52,14 +24,6 @@ INLINE uint32_t largest_bits(vu v) {
 
 INLINE vf nearest(vf v) {
     return _mm256_round_ps(v, _MM_FROUND_TO_NEAREST_INT | _MM_FROUND_NO_EXC);
-}
-
-INLINE vs to_int(vf v) {
-    return (vs)_mm256_cvtps_epi32(v);
-}
-
-INLINE vf to_float(vs v) {
-    return _mm256_cvtepi32_ps((__m256i)v);
 }
 
 INLINE vs broadcast(const void *p) {

@@ -1,16 +1,4 @@
 /* lanes.h for AVX-512 (F, BW, VL, DQ), which includes it. */
-INLINE vf splat(float x) {
-    return _mm512_set1_ps(x);
-}
-
-INLINE vf load(const float *p) {
-    return _mm512_loadu_ps(p);
-}
-
-INLINE void store(float *p, vf v) {
-    _mm512_storeu_ps(p, v);
-}
-
 INLINE __mmask16 lanes_first(size_t n) {
     return (__mmask16)((1u << n) - 1);
 }
@@ -23,36 +11,12 @@ INLINE void store_first(float *p, size_t n, vf v) {
     _mm512_mask_storeu_ps(p, lanes_first(n), v);
 }
 
-INLINE vf fused(vf a, vf b, vf c) {
-    return _mm512_fmadd_ps(a, b, c);
-}
-
-INLINE vf smaller(vf a, vf b) {
-    return _mm512_min_ps(a, b);
-}
-
-INLINE vf larger(vf a, vf b) {
-    return _mm512_max_ps(a, b);
-}
-
-INLINE vu larger_bits(vu a, vu b) {
-    return (vu)_mm512_max_epu32((__m512i)a, (__m512i)b);
-}
-
 INLINE uint32_t largest_bits(vu v) {
     return _mm512_reduce_max_epu32((__m512i)v);
 }
 
 INLINE vf nearest(vf v) {
     return _mm512_roundscale_ps(v, _MM_FROUND_TO_NEAREST_INT | _MM_FROUND_NO_EXC);
-}
-
-INLINE vs to_int(vf v) {
-    return (vs)_mm512_cvtps_epi32(v);
-}
-
-INLINE vf to_float(vs v) {
-    return _mm512_cvtepi32_ps((__m512i)v);
 }
 
 INLINE vs broadcast(const void *p) {
