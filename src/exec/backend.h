@@ -14,6 +14,8 @@
 #include "base/pool.h"
 
 struct calibration;
+struct measure_job;
+struct measurer;
 struct score_job;
 struct pairs;
 
@@ -47,6 +49,9 @@ struct backend_kind {
      * to take: one after another, in order. Stops at the first step that fails, which err is about. */
     int (*score)(struct backend *backend, const struct score_job *job, const struct pairs *pairs, int first,
                  const int *from, score_take_fn *take, void *ctx, struct err *err);
+    /* Gets ready to quantize any convolutions of a network together (exec/measure.h). */
+    int (*measure)(struct backend *backend, const struct measure_job *job, struct measurer **out,
+                   struct err *err);
 };
 
 extern const struct backend_kind backend_cpu;

@@ -1,5 +1,4 @@
-/* What calibration runs, whatever it runs on: stages up to the inputs of the last convolutions, and where their values
- * lie in one arena. Private to src/exec. */
+/* What a pass without gradients runs, whatever it runs on, and where its values lie in one arena. Private to src/exec. */
 #ifndef YS_EXEC_FORWARD_PLAN_H
 #define YS_EXEC_FORWARD_PLAN_H
 
@@ -7,6 +6,11 @@
 #include "model/shape.h"
 
 #include <stdbool.h>
+
+enum forward_aim {
+    FORWARD_INPUTS, /* calibration's: the inputs of all convolutions; the last ones are stages that are not run */
+    FORWARD_EXPORTED, /* measuring's: the exported leaf, which lives on, and what it depends on */
+};
 
 struct forward_plan {
     struct stage *stages;
@@ -19,7 +23,8 @@ struct forward_plan {
 };
 
 /* For an image of size x size. Errors: shapes that do not fit, memory. */
-int forward_plan_make(const struct graph *graph, int size, struct forward_plan *out, struct err *err);
+int forward_plan_make(const struct graph *graph, enum forward_aim aim, int size, struct forward_plan *out,
+                      struct err *err);
 void forward_plan_free(struct forward_plan *plan);
 
 #endif

@@ -10,13 +10,13 @@ build=${BUILD:-build}
 # A folder a line with its level, lowest first.
 levels='base 0
 simd 1
-detect 1
 pt 2
 image 2
 format 2
 model 3
 op 4
 cell 5
+detect 5
 exec 6
 solve 7
 modelopt 7

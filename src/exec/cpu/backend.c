@@ -42,4 +42,5 @@ const struct backend_kind backend_cpu = {
     .name = name_of,
     .calibrate = cpu_calibrate,
     .score = cpu_score,
+    .measure = cpu_measure,
 };

@@ -1,4 +1,4 @@
-/* Inside src/exec/cpu: the backend and its two passes. */
+/* Inside src/exec/cpu: the backend and its passes. */
 #ifndef YS_EXEC_CPU_CPU_H
 #define YS_EXEC_CPU_CPU_H
 
@@ -16,5 +16,9 @@ int cpu_calibrate(struct backend *backend, struct calibration *c, struct err *er
  * made. The bits of the sums depend neither on the threads nor on how many steps go side by side. */
 int cpu_score(struct backend *backend, const struct score_job *job, const struct pairs *pairs, int first,
               const int *from, score_take_fn *take, void *ctx, struct err *err);
+
+/* Every thread measures images of its own, as far as memory is meant for it. */
+int cpu_measure(struct backend *backend, const struct measure_job *job, struct measurer **out,
+                struct err *err);
 
 #endif

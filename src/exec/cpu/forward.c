@@ -1,6 +1,7 @@
 #include "exec/cpu/forward.h"
 
 #include "base/grow.h"
+#include "exec/cpu/fused.h"
 #include "exec/forward_plan.h"
 #include "exec/spans.h"
 #include "format/fakequant.h"
@@ -8,12 +9,6 @@
 
 #include <stdlib.h>
 #include <string.h>
-
-/* A convolution's packed weight, and its bias or BatchNorm as scale and shift of each output channel. */
-struct fused {
-    struct conv_weight *weight;
-    float *scale, *shift;
-};
 
 struct forward_net {
     const struct graph *graph;
@@ -49,37 +44,23 @@ static float *target(struct forward *f, int v) {
     return f->arena + f->net->plan.offsets[v];
 }
 
-static int fuse(const struct graph *g, const struct stage *s, struct fused *out, struct err *err) {
-    const struct conv *c = &g->convs[s->op->conv];
-    size_t n = (size_t)c->cout;
-    out->scale = malloc(n * sizeof *out->scale);
-    out->shift = malloc(n * sizeof *out->shift);
-    if (!out->scale || !out->shift)
-        return err_nomem(err);
-    for (size_t i = 0; i < n; i++) {
-        double scale = 1, shift = c->bias ? c->bias[i] : 0;
-        if (s->bn)
-            op_kernels(s->bn->kind)->affine(g, s->bn, i, &scale, &shift);
-        out->scale[i] = (float)scale;
-        out->shift[i] = (float)shift;
-    }
-    return conv_weight_new(c, c->weight, &out->weight, err);
-}
-
 int forward_net_new(const struct graph *graph, int size, struct forward_net **out, struct err *err) {
     struct forward_net *net = calloc(1, sizeof *net);
     if (!net)
         return err_nomem(err);
     net->graph = graph;
-    if (forward_plan_make(graph, size, &net->plan, err))
+    if (forward_plan_make(graph, FORWARD_INPUTS, size, &net->plan, err))
         goto fail;
     if (!(net->fused = calloc(net->plan.n_stages + 1, sizeof *net->fused))) {
         err_nomem(err);
         goto fail;
     }
-    for (size_t i = 0; i < net->plan.n_stages; i++)
-        if (net->plan.stages[i].op->kind == OP_CONV && fuse(graph, &net->plan.stages[i], &net->fused[i], err))
+    for (size_t i = 0; i < net->plan.n_stages; i++) {
+        const struct stage *s = &net->plan.stages[i];
+        if (s->op->kind == OP_CONV &&
+            fused_new(graph, s, graph->convs[s->op->conv].weight, &net->fused[i], err))
             goto fail;
+    }
     *out = net;
     return 0;
 fail:
@@ -91,11 +72,8 @@ void forward_net_free(struct forward_net **forward_net) {
     struct forward_net *net = *forward_net;
     if (!net)
         return;
-    for (size_t i = 0; net->fused && i < net->plan.n_stages; i++) {
-        conv_weight_free(&net->fused[i].weight);
-        free(net->fused[i].scale);
-        free(net->fused[i].shift);
-    }
+    for (size_t i = 0; net->fused && i < net->plan.n_stages; i++)
+        fused_free(&net->fused[i]);
     forward_plan_free(&net->plan);
     free(net->fused);
     free(net);
@@ -190,16 +168,6 @@ static void copy_amax(const struct task *t) {
             memcpy(to, t->f->amax[op->in[k]], (size_t)t->op.in[k].shape.c * sizeof *to);
 }
 
-static int run_conv(struct forward *f, size_t i, struct err *err) {
-    const struct stage *s = &f->net->plan.stages[i];
-    const struct conv *c = &f->net->graph->convs[s->op->conv];
-    struct chw in = shape(f, s->op->in[0]);
-    const struct conv_input x = {value(f, s->op->in[0]), 1, (int)in.h, (int)in.w};
-    const struct act act = s->act ? s->act->act : (struct act){0};
-    return conv_forward(f->scratch.conv, f->scratch.pool, c, &x, f->net->fused[i].weight,
-                        f->net->fused[i].scale, f->net->fused[i].shift, &act, target(f, s->out), err);
-}
-
 static int run_stage(struct forward *f, size_t i, struct err *err) {
     const struct stage *s = &f->net->plan.stages[i];
     const struct op *op = s->op;
@@ -221,7 +189,7 @@ static int run_stage(struct forward *f, size_t i, struct err *err) {
             copy_amax(&t);
         return 0;
     }
-    if (op->kind == OP_CONV ? run_conv(f, i, err) : k->image(&t.op, 0, err))
+    if (op->kind == OP_CONV ? fused_run(&f->net->fused[i], s, &t.op, err) : k->image(&t.op, 0, err))
         return -1;
     pool_run(f->scratch.pool, channels, amax_channel, &t);
     return 0;

@@ -114,7 +114,7 @@ int cuda_calibrate(struct backend *backend, struct calibration *to, struct err *
     const struct amax *amax = to->amax;
     struct card_calibration c = {0};
     int ret = -1;
-    if (device_enter(cuda, err) || forward_plan_make(graph, images->size, &c.plan, err) ||
+    if (device_enter(cuda, err) || forward_plan_make(graph, FORWARD_INPUTS, images->size, &c.plan, err) ||
         net_new(cuda, graph, c.plan.shapes, c.plan.stages, c.plan.n_stages, true, false, &c.net, err) ||
         make_room(&c, images, amax->images, err) || make_amax(&c, err))
         goto out;

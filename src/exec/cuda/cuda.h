@@ -22,6 +22,8 @@ struct cuda *cuda_of(struct backend *backend);
 int cuda_calibrate(struct backend *backend, struct calibration *c, struct err *err);
 int cuda_score_steps(struct backend *backend, const struct score_job *job, const struct pairs *pairs,
                      int first, const int *from, score_take_fn *take, void *ctx, struct err *err);
+int cuda_measure(struct backend *backend, const struct measure_job *job, struct measurer **out,
+                 struct err *err);
 
 /* Scores of pairs on batches of batch_size images, `steps` of them, of one objective or with probes of three (exec/score.h).
  * Borrows its arguments. */

@@ -94,6 +94,7 @@ static const struct backend_kind kind = {
     .name = name_of,
     .calibrate = cuda_calibrate,
     .score = cuda_score_steps,
+    .measure = cuda_measure,
 };
 const struct backend_kind *const cuda_backend = &kind;
 

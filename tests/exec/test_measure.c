@@ -1,0 +1,476 @@
+/* Measured damage against a plain network: every operation of the graph by itself, convolutions in double over operands
+ * that the reference's quantizers made, the two distances as damage.md writes them. A small checkpoint at 64 pixels. */
+#define _GNU_SOURCE
+#include "exec/calibrate.h"
+#include "exec/measure.h"
+#include "format/fakequant.h"
+#include "levels.h"
+#include "op/op.h"
+#include "pt/checkpoint.h"
+
+#include <unistd.h>
+
+enum { SIZE = 64, IMAGES = 3, RANDOM_SETS = 3 };
+
+struct fixture {
+    struct graph *graph;
+    struct calib_set *images;
+    struct amax amax;
+    struct qcfg qcfg;
+    struct chw *shapes;
+    float *truth[IMAGES]; /* the plain network's leaf */
+    struct measure_variant *variants;
+    size_t n_variants;
+};
+
+/* ---- the plain network ---- */
+
+/* What a channel-wise or whole operation computes, by the kernels that tests/op and tests/oracle check. */
+static void run_op(const struct fixture *f, const struct op *op, float *const *values,
+                   struct op_scratch *scratch, struct err *err) {
+    const struct op_kernels *k = op_kernels(op->kind);
+    struct op_task t = {.graph = f->graph, .op = op, .scratch = scratch};
+    t.kept = malloc((op_room(k->kept, op, f->shapes) + 1) * sizeof *t.kept);
+    t.out = (struct op_value){values[op->out], 0, f->shapes[op->out]};
+    for (int i = 0; i < op->n_in; i++)
+        t.in[i] = (struct op_value){values[op->in[i]], 0, f->shapes[op->in[i]]};
+    size_t plane = op_plane(&t.out);
+    if (op_rows[op->kind].place != OP_MAKES)
+        memcpy(t.out.v, t.in[0].v + (size_t)op->from * plane, shape_numel(t.out.shape) * sizeof(float));
+    else if (k->channel)
+        for (size_t c = 0; c < (size_t)t.out.shape.c; c++)
+            k->channel(&t, 0, c);
+    else
+        k->image(&t, 0, err);
+    free(t.kept);
+}
+
+static void convolve(const struct conv *c, const float *x, struct chw in, const float *w, float *out,
+                     struct chw to) {
+    int cin = c->cin / c->groups;
+    for (int o = 0; o < c->cout; o++)
+        for (int oy = 0; oy < to.h; oy++)
+            for (int ox = 0; ox < to.w; ox++) {
+                double sum = c->bias ? c->bias[o] : 0;
+                for (int i = 0; i < cin; i++)
+                    for (int k = 0; k < c->kh * c->kw; k++) {
+                        int y = oy * c->stride[0] - c->pad[0] + k / c->kw * c->dilation[0];
+                        int xx = ox * c->stride[1] - c->pad[1] + k % c->kw * c->dilation[1];
+                        int channel = o / (c->cout / c->groups) * cin + i;
+                        if (y >= 0 && y < in.h && xx >= 0 && xx < in.w)
+                            sum += (double)x[(channel * in.h + y) * in.w + xx] *
+                                   w[(o * cin + i) * c->kh * c->kw + k];
+                    }
+                *out++ = (float)sum;
+            }
+}
+
+static void run_conv(const struct fixture *f, const struct op *op, float *const *values, bool quantized) {
+    const struct conv *c = &f->graph->convs[op->conv];
+    const struct amax_layer *amax = &f->amax.layers[op->conv];
+    const struct qcfg *q = &f->qcfg;
+    struct chw in = f->shapes[op->in[0]];
+    const float *x = values[op->in[0]];
+    float *own = malloc((shape_numel(in) + (size_t)in.c) * sizeof *own), *channels = own + shape_numel(in),
+          *w = malloc(conv_numel(c) * sizeof *w), all = 0;
+    memcpy(own, x, shape_numel(in) * sizeof *own);
+    memcpy(w, c->weight, conv_numel(c) * sizeof *w);
+    if (quantized) {
+        const struct amax_range *r = &amax->input[q->calib == CALIB_AWQ ? AMAX_AWQ : AMAX_ALL];
+        for (int i = 0; i < in.c; i++) {
+            channels[i] = fakequant_amax(x + i * in.h * in.w, (size_t)(in.h * in.w));
+            all = fmaxf(all, channels[i]);
+        }
+        bool own_range = q->calib == CALIB_NONE;
+        fakequant_input(&q->input, q->block_dim, x, 1, (size_t)in.c, (size_t)in.h, (size_t)in.w,
+                        q->input.axis == QUANT_AXIS_NONE ? (own_range ? &all : &r->tensor)
+                                                         : (own_range ? channels : r->channel),
+                        own);
+        fakequant_weight(&q->weight, q->block_dim, c->weight, (size_t)c->cout, (size_t)(c->cin / c->groups),
+                         (size_t)c->kh, (size_t)c->kw,
+                         q->weight.axis == QUANT_AXIS_NONE ? &amax->weight.tensor : amax->weight.channel, w);
+    }
+    convolve(c, own, in, w, values[op->out], f->shapes[op->out]);
+    free(own);
+    free(w);
+}
+
+/* The exported leaf; the caller frees it. */
+static float *plain_leaf(const struct fixture *f, int image, const bool *quantized) {
+    const struct graph *g = f->graph;
+    float **values = calloc((size_t)g->n_values, sizeof(float *));
+    struct op_scratch scratch = {0};
+    struct err err = {0};
+    int leaf = g->leaves[g->exported];
+    pool_new(1, &scratch.pool, &err);
+    conv_scratch_new(scratch.pool, &scratch.conv, &err);
+    for (int v = 0; v < g->n_values; v++)
+        values[v] = calloc(shape_numel(f->shapes[v]), sizeof(float));
+    calib_to_float(f->images->images[image], f->images->image_bytes, values[0]);
+    for (size_t i = 0; i < g->n_ops && g->ops[i].out <= leaf + g->n_values; i++) {
+        const struct op *op = &g->ops[i];
+        if (op->kind == OP_CONV)
+            run_conv(f, op, values, quantized && quantized[op->conv] && g->convs[op->conv].exported);
+        else
+            run_op(f, op, values, &scratch, &err);
+    }
+    float *out = values[leaf];
+    values[leaf] = NULL;
+    for (int v = 0; v < g->n_values; v++)
+        free(values[v]);
+    free(values);
+    free(scratch.memory);
+    conv_scratch_free(&scratch.conv);
+    pool_free(&scratch.pool);
+    return out;
+}
+
+/* ---- damage ---- */
+
+static double clamp(double p) {
+    return fmin(fmax(p, 1e-6), 1 - 1e-6);
+}
+
+static double plain_kl(const struct fixture *f, const float *truth, const float *other) {
+    struct chw s = f->shapes[f->graph->leaves[f->graph->exported]];
+    double sum = 0;
+    for (size_t i = 4 * (size_t)s.w; i < shape_numel(s); i++) {
+        double p = clamp(truth[i]), q = clamp(other[i]);
+        sum += p * log(p / q) + (1 - p) * log((1 - p) / (1 - q));
+    }
+    return sum;
+}
+
+static double plain_box_loss(const struct fixture *f, const float *truth, const float *other, size_t *sure) {
+    struct chw s = f->shapes[f->graph->leaves[f->graph->exported]];
+    double sum = 0;
+    *sure = 0;
+    for (int64_t a = 0; a < s.w; a++) {
+        float conf = 0;
+        struct detect_box b[2];
+        for (int64_t k = 4; k < s.c; k++)
+            conf = fmaxf(conf, truth[k * s.w + a]);
+        if (!(conf > MEASURE_SURE))
+            continue;
+        for (int i = 0; i < 2; i++) {
+            const float *y = (i ? other : truth) + a;
+            b[i] = (struct detect_box){(double)y[0] - (double)y[2 * s.w] / 2,
+                                       (double)y[s.w] - (double)y[3 * s.w] / 2,
+                                       y[2 * s.w],
+                                       y[3 * s.w],
+                                       0,
+                                       0};
+        }
+        sum += 1 - detect_iou(&b[0], &b[1]);
+        ++*sure;
+    }
+    return sum;
+}
+
+/* ---- the measurer ---- */
+
+/* What runs gave: [image][variant]. */
+struct taken {
+    struct measure_result *results;
+    struct detect_box *boxes;
+    size_t sure[IMAGES], n;
+    int images;
+};
+
+static int take(void *ctx, int image, const struct measure_image *m, struct err *err) {
+    struct taken *t = ctx;
+    if (image != t->images++ || m->n != t->n)
+        return err_set(err, ERR_FAILED, "image %d does not come in order", image);
+    t->sure[image] = m->sure;
+    for (size_t i = 0; i < m->n; i++) {
+        size_t at = (size_t)image * m->n + i;
+        t->results[at] = m->results[i];
+        t->results[at].found.boxes = t->boxes + at * AP_FOUND_MAX;
+        if (m->results[i].found.n)
+            memcpy(t->boxes + at * AP_FOUND_MAX, m->results[i].found.boxes,
+                   m->results[i].found.n * sizeof *t->boxes);
+    }
+    return 0;
+}
+
+static struct taken taken_new(size_t n) {
+    return (struct taken){.results = calloc(IMAGES * n, sizeof(struct measure_result)),
+                          .boxes = calloc(IMAGES * n * AP_FOUND_MAX, sizeof(struct detect_box)),
+                          .n = n};
+}
+
+static void taken_free(struct taken *t) {
+    free(t->results);
+    free(t->boxes);
+}
+
+static bool same(const struct taken *a, const struct taken *b) {
+    bool equal = memcmp(a->sure, b->sure, sizeof a->sure) == 0 && a->images == b->images;
+    for (size_t i = 0; i < IMAGES * a->n; i++) {
+        const struct measure_result *r = &a->results[i], *s = &b->results[i];
+        equal = equal && r->class_kl == s->class_kl && r->box_loss == s->box_loss &&
+                r->found.n == s->found.n &&
+                memcmp(r->found.boxes, s->found.boxes, r->found.n * sizeof *r->found.boxes) == 0;
+    }
+    return equal;
+}
+
+/* Opens a measurer with so many threads and runs all variants `runs` times into t. */
+static int measure(const struct fixture *f, int threads, int runs, struct taken *t, struct err *err) {
+    struct pool *pool = NULL;
+    struct backend *backend = NULL;
+    struct measurer *m = NULL;
+    const struct measure_job job = {f->graph, &f->amax, &f->qcfg, f->images};
+    int ret = pool_new(threads, &pool, err);
+    ret = ret ? ret : backend_open("cpu", pool, NULL, &backend, err);
+    ret = ret ? ret : measurer_open(backend, &job, &m, err);
+    for (int i = 0; i < runs && !ret; i++) {
+        t->images = 0;
+        ret = measurer_run(m, f->variants, f->n_variants, 0, IMAGES, take, t, err);
+    }
+    measurer_close(&m);
+    backend_close(&backend);
+    pool_free(&pool);
+    return ret;
+}
+
+/* ---- checks ---- */
+
+/* An input on the border between two codes may fall to either side, by the last bits of what it was computed from: so each
+ * result may be off by a few hundredths of itself and a thousandth of the largest. */
+struct comparison {
+    double worst, most;
+};
+
+static void compare(struct comparison *c, const double *got, const double *want, size_t n) {
+    *c = (struct comparison){0};
+    for (size_t i = 0; i < n; i++)
+        c->most = fmax(c->most, want[i]);
+    for (size_t i = 0; i < n; i++)
+        c->worst = fmax(c->worst, fabs(got[i] - want[i]) / (0.05 * want[i] + 1e-3 * c->most));
+}
+
+static void check_against_plain(const struct fixture *f, const struct taken *t, const char *cell) {
+    size_t n = IMAGES * f->n_variants, sure;
+    double *room = calloc(4 * n, sizeof *room), *got[2] = {room, room + n},
+           *want[2] = {room + 2 * n, room + 3 * n};
+    bool sure_same = true, found_same = true;
+    struct comparison c;
+    for (size_t at = 0; at < n; at++) {
+        const struct measure_result *r = &t->results[at];
+        const struct measure_variant *v = &f->variants[at % f->n_variants];
+        size_t image = at / f->n_variants;
+        float *leaf = plain_leaf(f, (int)image, v->quantized);
+        const struct detect_output y = {leaf, f->graph->classes,
+                                        (size_t)f->shapes[f->graph->leaves[f->graph->exported]].w};
+        struct detect_box boxes[AP_FOUND_MAX];
+        size_t found = detect_find(&y, MEASURE_LEAST, AP_FOUND_MAX, boxes);
+        got[0][at] = r->class_kl;
+        got[1][at] = r->box_loss;
+        want[0][at] = plain_kl(f, f->truth[image], leaf);
+        want[1][at] = plain_box_loss(f, f->truth[image], leaf, &sure);
+        sure_same = sure_same && sure == t->sure[image];
+        found_same = found_same && r->found.n == (v->finds ? found : 0);
+        for (size_t k = 0; k < r->found.n; k++)
+            found_same = found_same && fabsf(r->found.boxes[k].score - boxes[k].score) < 0.01f;
+        free(leaf);
+    }
+    compare(&c, got[0], want[0], n);
+    CHECK(c.worst <= 1 && c.most > 0.1, "%s: class_kl: %.2f of what is allowed; up to %.2g nats", cell,
+          c.worst, c.most);
+    compare(&c, got[1], want[1], n);
+    CHECK(c.worst <= 1 && c.most > 0.01, "%s: box_loss: %.2f of what is allowed; up to %.2g", cell, c.worst,
+          c.most);
+    CHECK(sure_same && t->sure[0] > 0, "%s: sure anchors are counted (%zu)", cell, t->sure[0]);
+    CHECK(found_same, "%s: detections are the plain network's", cell);
+    free(room);
+}
+
+/* Every exported convolution alone, all of them, some at random, and one that is not exported. */
+static void make_variants(struct fixture *f, size_t every) {
+    const struct graph *g = f->graph;
+    f->variants = calloc(g->n_convs + RANDOM_SETS + 2, sizeof *f->variants);
+    f->n_variants = 0;
+    for (size_t i = 0; i < g->n_convs; i++)
+        if (g->convs[i].exported && (i % every == 0 || g->convs[i].calls > 1)) {
+            bool *one = calloc(g->n_convs, sizeof *one);
+            one[i] = true;
+            f->variants[f->n_variants++].quantized = one;
+        }
+    for (int k = 0; k <= RANDOM_SETS; k++) {
+        bool *some = calloc(g->n_convs, sizeof *some);
+        for (size_t i = 0; i < g->n_convs; i++)
+            some[i] = k == RANDOM_SETS || uniform() > 0.3f;
+        f->variants[f->n_variants++] = (struct measure_variant){some, true};
+    }
+    bool *training = calloc(g->n_convs, sizeof *training);
+    for (size_t i = 0; i < g->n_convs; i++)
+        training[i] = !g->convs[i].exported;
+    f->variants[f->n_variants++] = (struct measure_variant){training, false};
+}
+
+static void free_variants(struct fixture *f) {
+    for (size_t i = 0; i < f->n_variants; i++)
+        free((void *)f->variants[i].quantized);
+    free(f->variants);
+}
+
+static void test_cell(struct fixture *f, struct qcfg_choice choice, size_t every) {
+    char cell[100];
+    struct err err = {0};
+    snprintf(cell, sizeof cell, "%s-%s/%s", choice.weight, choice.act, choice.granularity);
+    make_variants(f, every);
+    struct taken one = taken_new(f->n_variants), again = taken_new(f->n_variants);
+    if (qcfg_build(&f->qcfg, &choice, &err) || measure(f, 1, 1, &one, &err) ||
+        measure(f, 3, 2, &again, &err)) {
+        CHECK(false, "%s: %s", cell, err.msg);
+    } else {
+        check_against_plain(f, &one, cell);
+        CHECK(same(&one, &again), "%s: the same bytes with three threads, and from a second run", cell);
+        CHECK(one.results[f->n_variants - 1].class_kl == 0, "%s: training's head has no part", cell);
+    }
+    taken_free(&one);
+    taken_free(&again);
+    free_variants(f);
+}
+
+/* Weights that are on their format's grid already, and inputs as they are: nothing changes. */
+static void test_no_change(struct fixture *f) {
+    struct qcfg_choice choice = {"int8", "fp16", "per_channel", "nvfp4", "blockwise", "modelopt", 0};
+    struct err err = {0};
+    float *was[1000];
+    int ret = qcfg_build(&f->qcfg, &choice, &err);
+    for (size_t i = 0; i < f->graph->n_convs; i++) {
+        struct conv *c = &f->graph->convs[i];
+        was[i] = c->weight;
+        c->weight = malloc(conv_numel(c) * sizeof(float));
+        fakequant_weight(&f->qcfg.weight, f->qcfg.block_dim, was[i], (size_t)c->cout,
+                         (size_t)(c->cin / c->groups), (size_t)c->kh, (size_t)c->kw,
+                         f->amax.layers[i].weight.channel, c->weight);
+    }
+    make_variants(f, 5);
+    struct taken t = taken_new(f->n_variants);
+    double most = 0;
+    ret = ret ? ret : measure(f, 2, 2, &t, &err);
+    for (size_t i = 0; i < IMAGES * f->n_variants; i++)
+        most = fmax(most, fmax(t.results[i].class_kl, t.results[i].box_loss));
+    CHECK(!ret && most == 0 && t.results[f->n_variants - 2].found.n > 0,
+          "quantizing that changes nothing has damage 0 exactly, and detections: %g %s", most, err.msg);
+    for (size_t i = 0; i < f->graph->n_convs; i++) {
+        free(f->graph->convs[i].weight);
+        f->graph->convs[i].weight = was[i];
+    }
+    taken_free(&t);
+    free_variants(f);
+}
+
+/* A number that is none names its layer, in the unquantized network and in a variant. */
+static void test_not_finite(struct fixture *f) {
+    struct qcfg_choice choice = {"int8", "int8", "per_layer", "nvfp4", "blockwise", "modelopt", 0};
+    struct err err = {0};
+    size_t conv = 3;
+    struct conv *c = &f->graph->convs[conv];
+    float was = c->weight[0], *amax = &f->amax.layers[conv].input[AMAX_ALL].tensor, range = *amax;
+    make_variants(f, 1000);
+    struct taken t = taken_new(f->n_variants);
+    qcfg_build(&f->qcfg, &choice, &err);
+    c->weight[0] = INFINITY;
+    CHECK(measure(f, 2, 1, &t, &err) && strstr(err.msg, c->name) && strstr(err.msg, "image 0") &&
+              !strstr(err.msg, "quantized"),
+          "the unquantized network: %s", err.msg);
+    c->weight[0] = was;
+    *amax = NAN;
+    err = (struct err){0};
+    CHECK(measure(f, 2, 1, &t, &err) && strstr(err.msg, c->name) && strstr(err.msg, "quantized"),
+          "a quantized one: %s", err.msg);
+    *amax = range;
+    taken_free(&t);
+    free_variants(f);
+}
+
+static int write_images(const char *path, struct err *err) {
+    struct calib_writer *w = NULL;
+    size_t n = calib_image_bytes(SIZE);
+    uint8_t *bytes = malloc(n);
+    char sha256[DIGEST_HEX] = "";
+    memset(sha256, '0', DIGEST_HEX - 1);
+    int ret = calib_create(path, NULL, IMAGES, SIZE, &w, err);
+    for (int i = 0; i < IMAGES && !ret; i++) {
+        char name[16];
+        snprintf(name, sizeof name, "image %d", i);
+        for (size_t k = 0; k < n; k++)
+            bytes[k] = (uint8_t)(128 + 127 * uniform());
+        ret = calib_put(w, name, sha256, bytes, err);
+    }
+    free(bytes);
+    return ret ? ret : calib_finish(&w, NULL, err);
+}
+
+/* Classes that are sure of some anchors, as a trained head is. */
+static void make_sure(struct graph *g) {
+    for (size_t i = 0; i < g->n_convs; i++) {
+        struct conv *c = &g->convs[i];
+        if (c->cout != g->classes || !c->exported)
+            continue;
+        for (size_t k = 0; k < conv_numel(c); k++)
+            c->weight[k] *= 100;
+        for (int k = 0; k < c->cout; k++)
+            c->bias[k] = -1 - (float)k;
+    }
+}
+
+static int fixture_open(struct fixture *f, struct err *err) {
+    struct checkpoint *checkpoint = NULL;
+    struct pool *pool = NULL;
+    struct backend *backend = NULL;
+    char path[] = "/tmp/test_measure.XXXXXX";
+    const struct calibrate_options options = {IMAGES, 1, "tiny", NULL, NULL};
+    int fd = mkstemp(path);
+    close(fd);
+    int ret = checkpoint_open("tests/ultralytics/tiny.pt", &checkpoint, err);
+    ret = ret ? ret : graph_build(checkpoint_root(checkpoint), &f->graph, err);
+    checkpoint_free(&checkpoint);
+    if (!ret)
+        make_sure(f->graph);
+    ret = ret ? ret : write_images(path, err);
+    ret = ret ? ret : calib_load(path, &f->images, err);
+    ret = ret ? ret : graph_shapes(f->graph, SIZE, &f->shapes, err);
+    ret = ret ? ret : pool_new(2, &pool, err);
+    ret = ret ? ret : backend_open("cpu", pool, NULL, &backend, err);
+    ret = ret ? ret : calibrate(backend, f->graph, f->images, &options, &f->amax, err);
+    backend_close(&backend);
+    pool_free(&pool);
+    unlink(path);
+    for (int i = 0; i < IMAGES && !ret; i++)
+        f->truth[i] = plain_leaf(f, i, NULL);
+    return ret;
+}
+
+static void fixture_close(struct fixture *f) {
+    for (int i = 0; i < IMAGES; i++)
+        free(f->truth[i]);
+    amax_free(&f->amax);
+    calib_set_free(&f->images);
+    free(f->shapes);
+    graph_free(&f->graph);
+}
+
+int main(void) {
+    struct fixture f = {0};
+    struct err err = {0};
+    int ret = fixture_open(&f, &err);
+    CHECK(ret == 0, "a network, images, ranges: %s", err.msg);
+    if (!ret) {
+        test_cell(&f, (struct qcfg_choice){"fp8", "fp8", "per_layer", "nvfp4", "blockwise", "modelopt", 0},
+                  1);
+        test_cell(&f, (struct qcfg_choice){"fp8", "fp8", "per_channel", "nvfp4", "blockwise", "modelopt", 0},
+                  9);
+        test_cell(&f, (struct qcfg_choice){"fp4", "fp4", "per_layer", "mxfp4", "blockwise", "reduction", 0},
+                  9);
+        test_cell(&f, (struct qcfg_choice){"int4", "fp16", "per_layer", "nvfp4", "awq", "modelopt", 0}, 9);
+        test_no_change(&f);
+        test_not_finite(&f);
+    }
+    fixture_close(&f);
+    return test_end();
+}
