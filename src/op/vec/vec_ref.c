@@ -79,15 +79,5 @@ static void interleave(const float *a, const float *b, size_t n, bool add, float
     }
 }
 
-const struct vec_kernels vec_ref = {
-    .act = act,
-    .act_grad = act_grad,
-    .add = add,
-    .sigmoid = sigmoid,
-    .sigmoid_grad = sigmoid_grad,
-    .softmax = softmax,
-    .softmax_grad = softmax_grad,
-    .sum_squares = sum_squares,
-    .bernoulli_kl = bernoulli_kl,
-    .interleave = interleave,
-};
+const struct vec_kernels vec_ref = {act,     act_grad,     add,         sigmoid,      sigmoid_grad,
+                                    softmax, softmax_grad, sum_squares, bernoulli_kl, interleave};

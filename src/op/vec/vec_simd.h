@@ -151,15 +151,5 @@ static void interleave_runs(const float *a, const float *b, size_t n, bool add, 
     }
 }
 
-const struct vec_kernels KERNELS = {
-    .act = act,
-    .act_grad = act_grad,
-    .add = add,
-    .sigmoid = sigmoid,
-    .sigmoid_grad = sigmoid_grad,
-    .softmax = softmax,
-    .softmax_grad = softmax_grad,
-    .sum_squares = sum_squares,
-    .bernoulli_kl = bernoulli_kl,
-    .interleave = interleave_runs,
-};
+const struct vec_kernels KERNELS = {act,     act_grad,     add,         sigmoid,      sigmoid_grad,
+                                    softmax, softmax_grad, sum_squares, bernoulli_kl, interleave_runs};
