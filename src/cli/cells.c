@@ -23,30 +23,41 @@ int cells_check(const struct cells_options *options, struct err *err) {
     return operands_check(options->operands, options->n_operands, "QCFG=SCORES", err);
 }
 
-/* One operand's paths. */
-struct request {
-    char *qcfg;
-    const char *scores;
-};
-
-static int read_cell(const struct request *r, const char *state, const char *model, struct score_cell *cell,
-                     struct err *err) {
+/* Reads the configuration that an operand names; *scores is where its scores are to go. */
+static int read_cell(const char *operand, const char *output, const char *state, const char *model,
+                     struct score_cell *cell, const char **scores, struct err *err) {
+    struct qcfg *q = &cell->qcfg;
     struct cell_name name;
-    if (qcfg_read(r->qcfg, &cell->qcfg, err) || qcfg_digest(&cell->qcfg, cell->qcfg_digest, err) ||
-        cell_name_set(&name, model, cell->qcfg.weight_dtype, cell->qcfg.act_dtype, cell->qcfg.granularity,
-                      err))
+    char *path;
+    if (operand_split(operand, output, &path, scores, err))
         return -1;
-    return state && !(cell->state = score_state_path(state, &name)) ? err_nomem(err) : 0;
+    int ret = qcfg_read(path, q, err) || qcfg_digest(q, cell->qcfg_digest, err) ||
+              cell_name_set(&name, model, q->weight_dtype, q->act_dtype, q->granularity, err);
+    free(path);
+    if (!ret && state && !(cell->state = score_state_path(state, &name)))
+        ret = err_nomem(err);
+    return ret ? -1 : 0;
+}
+
+/* A single cell's failure is the error, and so is a disk that takes no more; others are heard of, and counted. */
+static int take_failure(const struct cells_options *options, const struct err *why, int *failed,
+                        struct err *err) {
+    if (options->n_operands == 1 || why->disk) {
+        *err = *why;
+        return -1;
+    }
+    options->complain(why->msg);
+    ++*failed;
+    return 0;
 }
 
 int cells_score(struct session *session, const struct cells_options *options, struct err *err) {
     size_t n = (size_t)options->n_operands, n_cells = 0;
-    struct request *requests = calloc(n, sizeof *requests);
     struct score_cell *cells = calloc(n, sizeof *cells);
-    size_t *request_of = calloc(n, sizeof *request_of);
+    const char **scores = calloc(n, sizeof *scores); /* of each of the cells */
     char *name = options->name ? strdup(options->name) : session_model_name(session->options.model);
     int failed = 0, ret = -1;
-    if (!requests || !cells || !request_of || !name) {
+    if (!cells || !scores || !name) {
         err_nomem(err);
         goto out;
     }
@@ -55,19 +66,12 @@ int cells_score(struct session *session, const struct cells_options *options, st
         goto out;
     }
     for (size_t i = 0; i < n; i++) {
-        if (operand_split(options->operands[i], options->output, &requests[i].qcfg, &requests[i].scores, err))
-            goto out;
         struct err why = {0};
-        if (read_cell(&requests[i], session->options.state, name, &cells[n_cells], &why)) {
-            if (n == 1) {
-                *err = why;
-                goto out;
-            }
-            options->complain(why.msg);
-            failed++;
-            continue;
-        }
-        request_of[n_cells++] = i;
+        if (read_cell(options->operands[i], options->output, session->options.state, name, &cells[n_cells],
+                      &scores[n_cells], &why) == 0)
+            n_cells++;
+        else if (take_failure(options, &why, &failed, err))
+            goto out;
     }
     int batch = session->options.batch_size;
     const struct score_job job = {
@@ -89,27 +93,18 @@ int cells_score(struct session *session, const struct cells_options *options, st
     }
     for (size_t i = 0; i < n_cells; i++) {
         struct err why = {0};
-        const char *path = requests[request_of[i]].scores;
-        if (result_write(&job, &cells[i], &about, path, &why)) {
-            if (n == 1 || why.disk) {
-                *err = why;
-                goto out;
-            }
-            options->complain(why.msg);
-            failed++;
-        }
+        if (result_write(&job, &cells[i], &about, scores[i], &why) &&
+            take_failure(options, &why, &failed, err))
+            goto out;
         if (cells[i].state)
             unlink(cells[i].state);
     }
     ret = failed ? err_set(err, ERR_FAILED, "%d of %zu cells failed", failed, n) : 0;
 out:
-    for (size_t i = 0; requests && i < n; i++)
-        free(requests[i].qcfg);
     for (size_t i = 0; cells && i < n; i++)
         score_cell_free(&cells[i]);
-    free(requests);
     free(cells);
-    free(request_of);
+    free(scores);
     free(name);
     return ret;
 }
