@@ -125,7 +125,8 @@ out:
 }
 
 /* A line of the table and an object of the JSON. */
-static void line(struct json_builder *o, const struct bench *b, const char *name, enum cuda_phase phase, double ms, struct work w) {
+static void line(struct json_builder *o, const struct bench *b, const char *name, enum cuda_phase phase,
+                 double ms, struct work w) {
     double tflops = ms > 0 ? w.operations / ms * 1e-9 : 0, gb = ms > 0 ? w.bytes / ms * 1e-6 : 0;
     double peak = phase == PHASE_SCORE ? b->peak.bf16 : b->peak.f32;
     printf("%-11s %-36s %9.3f %8.1f %6.1f %9.0f %6.1f\n", phase_names[phase], name, ms, tflops,

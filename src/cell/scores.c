@@ -1,15 +1,23 @@
 #include "cell/scores.h"
 
 #include "base/json.h"
+#include "cell/rank.h"
 #include "cell/sealed.h"
 
 #include <float.h>
 #include <math.h>
+#include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 
 static const char *const score_keys[] = {
     [SCORES_MODELOPT] = "score", [SCORES_CLASS] = "class_score", [SCORES_BOX] = "box_score"};
+
+static const char *const error_keys[] = {[SCORES_MODELOPT] = "score_error",
+                                         [SCORES_CLASS] = "class_score_error",
+                                         [SCORES_BOX] = "box_score_error"};
+
+const int scores_firsts[SCORES_FIRSTS] = {5, 10, 20};
 
 int scores_check_limit(double effective_bits, struct err *err) {
     return effective_bits > 0 && effective_bits <= SCORES_BITS
@@ -119,7 +127,9 @@ static int read_layer(struct scores_layer *l, const cJSON *json, struct err *err
     if (!cJSON_IsObject(json))
         return err_set(err, ERR_FAILED, "not an object");
     for (int k = 0; k < SCORES_OBJECTIVES; k++) {
-        l->score[k] = NAN;
+        l->score[k] = l->error[k] = NAN;
+        if (sealed_real(json, error_keys[k], &l->error[k], err))
+            return -1;
         if (k == SCORES_MODELOPT ? json_get_real(json, score_keys[k], &l->score[k], err)
                                  : sealed_real(json, score_keys[k], &l->score[k], err))
             return -1;
@@ -177,6 +187,20 @@ static int read_layers(struct scores *s, struct err *err) {
     return refuse_twins(s, err);
 }
 
+static int read_stability(struct scores *s, struct err *err) {
+    const cJSON *all = cJSON_GetObjectItemCaseSensitive(s->json, "stability");
+    for (int r = 0; r < SCORES_RANKS; r++)
+        for (int i = 0; i < SCORES_FIRSTS; i++) {
+            char key[16];
+            snprintf(key, sizeof key, "%d", scores_firsts[i]);
+            s->stability[r][i] = NAN;
+            if (sealed_real(cJSON_GetObjectItemCaseSensitive(all, rank_words[r]), key, &s->stability[r][i],
+                            err))
+                return -1;
+        }
+    return 0;
+}
+
 static int read_origin(struct scores *s, struct err *err) {
     const cJSON *j = s->json, *digests = cJSON_GetObjectItemCaseSensitive(j, "digests");
     if (digests && !cJSON_IsObject(digests))
@@ -206,7 +230,7 @@ static int read_scores(struct scores *s, struct err *err) {
     if (!cJSON_GetObjectItemCaseSensitive(s->json, "digest") && json_seal(s->json, err))
         return -1;
     return json_get_string(s->json, "digest", &s->digest, err) || read_formats(s, err) ||
-                   read_layers(s, err) || read_origin(s, err)
+                   read_layers(s, err) || read_stability(s, err) || read_origin(s, err)
                ? -1
                : 0;
 }
@@ -243,7 +267,26 @@ static void add_layer(struct json_builder *b, const struct scores_layer *l) {
     for (int k = SCORES_MODELOPT + 1; k < SCORES_OBJECTIVES; k++)
         if (!isnan(l->score[k]))
             json_add_real(b, score_keys[k], l->score[k]);
+    for (int k = 0; k < SCORES_OBJECTIVES; k++)
+        if (!isnan(l->error[k]))
+            json_add_float(b, error_keys[k], (float)l->error[k]);
     json_close(b);
+}
+
+/* {"detection": {"5": 0.97, ...}, ...}, of what is known. */
+static void add_stability(struct json_builder *b, const struct scores *s) {
+    json_open_object(b, "stability");
+    for (int r = 0; r < SCORES_RANKS; r++) {
+        json_open_object(b, rank_words[r]);
+        for (int i = 0; i < SCORES_FIRSTS; i++) {
+            char key[16];
+            snprintf(key, sizeof key, "%d", scores_firsts[i]);
+            if (!isnan(s->stability[r][i]))
+                json_add_float(b, key, (float)s->stability[r][i]);
+        }
+        json_close_or_drop(b);
+    }
+    json_close_or_drop(b);
 }
 
 int scores_write(const char *path, const struct scores *s, struct err *err) {
@@ -278,6 +321,7 @@ int scores_write(const char *path, const struct scores *s, struct err *err) {
     json_add_string(&b, "device", s->device);
     if (s->probes)
         json_add_int(&b, "probes", s->probes);
+    add_stability(&b, s);
     return sealed_write(path, &b, err);
 }
 

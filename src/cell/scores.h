@@ -28,6 +28,10 @@ enum scores_objective {
     SCORES_OBJECTIVES
 };
 
+/* A rank's first so many layers: 5, 10, 20. Ranks that are made of scores are numbered as cell/rank.h has them. */
+enum { SCORES_FIRSTS = 3, SCORES_RANKS = 4 };
+extern const int scores_firsts[SCORES_FIRSTS];
+
 enum { SCORES_BITS = 16, SCORES_LAYERS_MAX = 10000, SCORES_WEIGHT_DIMS = 4, SCORES_IMAGE_DIMS = 3 };
 
 /* Sizes of all layers together are at most this, in bits. */
@@ -37,6 +41,7 @@ enum { SCORES_BITS = 16, SCORES_LAYERS_MAX = 10000, SCORES_WEIGHT_DIMS = 4, SCOR
 struct scores_layer {
     const char *name;                /* its path in the module tree */
     double score[SCORES_OBJECTIVES]; /* float32 values >= 0; NAN: not computed */
+    double error[SCORES_OBJECTIVES]; /* standard error of each over the images; NAN: not known */
     int64_t bits, none_bits;         /* its weights' size in bits quantized, and in 16-bit floats */
     bool exported;                   /* the deployed network has it, or the file does not say */
     /* What follows is 0 (macs: -1) where the file does not say. */
@@ -52,6 +57,10 @@ struct scores {
     double effective_bits;       /* the limit that recipe-solve takes by default; 0: the file has none */
     struct scores_layer *layers; /* in the module tree's order */
     size_t n_layers;
+
+    /* The share of a rank's first layers that other images would be expected to choose too (exec/spread.h); NAN: not
+     * known. */
+    double stability[SCORES_RANKS][SCORES_FIRSTS];
 
     /* What the numbers depend on; 0 or NULL where a file that is not ours does not say. */
     long calibration_images, score_images; /* images calibrated and scored on */

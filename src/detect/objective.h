@@ -9,27 +9,15 @@
 #ifndef YS_DETECT_OBJECTIVE_H
 #define YS_DETECT_OBJECTIVE_H
 
+#include "base/splitmix.h"
 #include "detect/detect.h"
 
-#include <stdint.h>
-
-#ifdef __CUDACC__
-#define OBJECTIVE_SIGN static inline __host__ __device__ float
-#else
-#define OBJECTIVE_SIGN static inline float
-#endif
-
 /* The sign, +1 or -1, of row `row` of an output (a box's cx, cy, w, h are 0 to 3, class k is 4 + k) at an
- * anchor, in probe `probe` of image `image`: a bit of splitmix64 (Steele, Lea and Flood, 2014) of these four
- * numbers, so that it depends on nothing else. Image and probe are below 2^16, anchor and row below 2^24 and
+ * anchor, in probe `probe` of image `image`: a bit of splitmix64 of these four numbers, so that it depends on nothing else. Image and probe are below 2^16, anchor and row below 2^24 and
  * 2^16. Also compiled by CUDA. */
-OBJECTIVE_SIGN objective_sign(uint32_t image, uint32_t probe, uint32_t anchor, uint32_t row) {
-    uint64_t v = ((uint64_t)(image & 0xffff) << 48 | (uint64_t)(probe & 0xffff) << 32 | anchor) ^
-                 (uint64_t)(row / 32) * 0xd1342543de82ef95u;
-    v += 0x9e3779b97f4a7c15u;
-    v = (v ^ (v >> 30)) * 0xbf58476d1ce4e5b9u;
-    v = (v ^ (v >> 27)) * 0x94d049bb133111ebu;
-    v ^= v >> 31;
+SPLITMIX_FUNCTION float objective_sign(uint32_t image, uint32_t probe, uint32_t anchor, uint32_t row) {
+    uint64_t v = splitmix_of(((uint64_t)(image & 0xffff) << 48 | (uint64_t)(probe & 0xffff) << 32 | anchor) ^
+                             (uint64_t)(row / 32) * 0xd1342543de82ef95u);
     return v >> (row % 32) & 1 ? 1.0F : -1.0F;
 }
 

@@ -1,6 +1,7 @@
 #include "exec/result.h"
 
 #include "cell/scores.h"
+#include "exec/spread.h"
 #include "model/shape.h"
 
 #include <math.h>
@@ -24,6 +25,7 @@ static int fill_layer(const struct score_job *job, const struct score_cell *cell
         if (o < score_objectives(job) && score_of(job, cell, (enum scores_objective)o, i, &score, err))
             return -1;
         l->score[o] = (double)score;
+        l->error[o] = isnan(score) ? NAN : spread_error(job, cell, (enum scores_objective)o, i);
     }
     return 0;
 }
@@ -76,7 +78,10 @@ int result_write(const struct score_job *job, const struct score_cell *cell, con
         if ((ret = fill_layer(job, cell, i, &s.layers[i], err)))
             err_wrap(err, "%s", path);
     if (!ret)
-        ret = fill_shapes(job, s.layers, err) || scores_write(path, &s, err) ? -1 : 0;
+        ret = fill_shapes(job, s.layers, err) || spread_first(job, cell, s.layers, s.stability, err) ||
+                      scores_write(path, &s, err)
+                  ? -1
+                  : 0;
     scores_free(&s);
     return ret;
 }

@@ -32,7 +32,7 @@ size_t score_step_sums(const struct score_job *job, const struct pairs *pairs) {
     return (size_t)score_objectives(job) * (size_t)pairs->n_pairs * job->graph->n_convs;
 }
 
-/* How many sums a cell has. */
+/* How many sums a cell has of each step. */
 static size_t sums_of(const struct score_job *job) {
     return (size_t)score_objectives(job) * job->graph->n_convs;
 }
@@ -67,19 +67,20 @@ static void tell(const struct progress_of_cells *p, int done) {
 /* Adds a step to the cells that lack it. */
 static int take_step(void *ctx, int step, const double *add, struct err *err) {
     struct progress_of_cells *p = ctx;
-    size_t n_convs = p->job->graph->n_convs, n_pairs = (size_t)p->pairs->n_pairs;
+    size_t n_convs = p->job->graph->n_convs, n_pairs = (size_t)p->pairs->n_pairs, n = sums_of(p->job);
     for (size_t i = 0; i < p->n_cells; i++) {
         struct score_cell *c = &p->cells[i];
         if (c->done != step)
             continue;
         for (size_t o = 0; o < (size_t)score_objectives(p->job); o++)
-            for (size_t k = 0; k < n_convs; k++)
-                c->sums[o * n_convs + k] += add[(o * n_pairs + (size_t)p->pairs->pair_of[i]) * n_convs + k];
+            memcpy(c->sums + (size_t)step * n + o * n_convs,
+                   add + (o * n_pairs + (size_t)p->pairs->pair_of[i]) * n_convs, n_convs * sizeof *add);
         c->done++;
-        if (c->done % p->backend->kind->steps_between_saves)
+        if (c->done % p->backend->kind->steps_between_saves || !c->state)
             continue;
-        if (c->state && sums_write(c->state, p->identities[i], c->done, c->sums, sums_of(p->job), err))
-            return -1;
+        for (; c->saved < c->done; c->saved++)
+            if (sums_append(c->state, p->identities[i], c->saved, c->sums + (size_t)c->saved * n, n, err))
+                return -1;
     }
     tell(p, step + 1);
     return 0;
@@ -104,12 +105,11 @@ static int take_up(struct progress_of_cells *p, int *first, struct err *err) {
     *first = p->job->steps;
     for (size_t i = 0; i < p->n_cells; i++) {
         struct score_cell *c = &p->cells[i];
-        if (!(c->sums = calloc(n, sizeof *c->sums)))
+        if (!(c->sums = calloc(n * (size_t)p->job->steps, sizeof *c->sums)))
             return err_nomem(err);
         identity_of(p->backend, p->job, c, p->identities[i]);
-        c->done = c->state ? sums_read(c->state, p->identities[i], c->sums, n) : 0;
-        if (c->done > p->job->steps)
-            c->done = 0;
+        c->done = c->state ? sums_read(c->state, p->identities[i], p->job->steps, c->sums, n) : 0;
+        c->saved = c->done;
         *first = c->done < *first ? c->done : *first;
     }
     return 0;
@@ -155,10 +155,18 @@ out:
     return ret;
 }
 
+double score_of_step(const struct score_job *job, const struct score_cell *cell,
+                     enum scores_objective objective, size_t conv, int step) {
+    double sum = cell->sums[(size_t)step * sums_of(job) + (size_t)objective * job->graph->n_convs + conv];
+    return objective == SCORES_MODELOPT ? sum : sum / job->probes;
+}
+
 int score_of(const struct score_job *job, const struct score_cell *cell, enum scores_objective objective,
              size_t conv, float *score, struct err *err) {
-    *score = (float)(cell->sums[(size_t)objective * job->graph->n_convs + conv] /
-                     (objective == SCORES_MODELOPT ? 1 : job->probes));
+    double total = 0;
+    for (int i = 0; i < job->steps; i++)
+        total += score_of_step(job, cell, objective, conv, i);
+    *score = (float)total;
     if (!isfinite(*score))
         return err_set(err, ERR_FAILED, "the score of %s is not finite; its weights or activations overflow",
                        job->graph->convs[conv].name);

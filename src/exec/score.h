@@ -27,9 +27,9 @@ enum { SCORE_REVISION = 5 };
 struct score_cell {
     struct qcfg qcfg;
     char qcfg_digest[DIGEST_HEX];
-    char *state;  /* file that keeps the sums between steps, or NULL */
-    int done;     /* steps whose sums are in */
-    double *sums; /* [objective][convolution]; allocated by score_run, freed by score_cell_free */
+    char *state;     /* file that keeps the sums between steps, or NULL */
+    int done, saved; /* steps whose sums are in, and in the state file */
+    double *sums;    /* [step][objective][convolution]; allocated by score_run, freed by score_cell_free */
 };
 void score_cell_free(struct score_cell *cell);
 
@@ -66,5 +66,9 @@ int score_run(struct backend *backend, const struct score_job *job, struct score
  * finite is an error naming the layer. */
 int score_of(const struct score_job *job, const struct score_cell *cell, enum scores_objective objective,
              size_t conv, float *score, struct err *err);
+
+/* What step `step` adds to that total. */
+double score_of_step(const struct score_job *job, const struct score_cell *cell,
+                     enum scores_objective objective, size_t conv, int step);
 
 #endif

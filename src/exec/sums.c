@@ -1,42 +1,102 @@
+#define _GNU_SOURCE
 #include "exec/sums.h"
 
-#include "base/json.h"
+#include "base/digest.h"
 
+#include <errno.h>
+#include <fcntl.h>
+#include <stdbool.h>
+#include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 #include <unistd.h>
 
-int sums_write(const char *path, const char *identity, int done, const double *sums, size_t n,
-               struct err *err) {
-    struct json_builder b = json_builder();
-    json_add_string(&b, "identity", identity);
-    json_add_int(&b, "done", done);
-    json_open_array(&b, "sums");
+/* A line is the digest of "IDENTITY STEP NUMBER...", a blank, and "STEP NUMBER...", numbers in hexadecimal. */
+static void digest_line(const char *identity, const char *text, char hex[DIGEST_HEX]) {
+    struct digest *d = digest_new();
+    hex[0] = '\0';
+    if (!d)
+        return;
+    digest_add(d, identity, strlen(identity));
+    digest_add(d, " ", 1);
+    digest_add(d, text, strlen(text));
+    digest_finish(&d, hex);
+}
+
+static int write_line(int fd, const char *hex, const char *text) {
+    char *line = NULL;
+    int n = asprintf(&line, "%s %s\n", hex, text);
+    if (n < 0)
+        return -1;
+    errno = ENOSPC; /* what a write that is cut short means */
+    int ret = write(fd, line, (size_t)n) == n ? 0 : -1;
+    free(line);
+    return ret;
+}
+
+int sums_append(const char *path, const char *identity, int step, const double *sums, size_t n,
+                struct err *err) {
+    char *text = NULL, hex[DIGEST_HEX];
+    size_t size;
+    FILE *f = open_memstream(&text, &size);
+    if (!f)
+        return err_nomem(err);
+    fprintf(f, "%d", step);
     for (size_t i = 0; i < n; i++)
-        json_add_real(&b, NULL, sums[i]);
-    return json_built_write_sealed(&b, path, false, err);
+        fprintf(f, " %a", sums[i]);
+    if (fclose(f)) {
+        free(text);
+        return err_nomem(err);
+    }
+    digest_line(identity, text, hex);
+    int fd = open(path, O_WRONLY | O_APPEND | O_CREAT | O_CLOEXEC, 0666);
+    int ret = fd < 0 || write_line(fd, hex, text) ? -1 : 0, why = errno;
+    if (fd >= 0 && close(fd) && !ret) {
+        ret = -1;
+        why = errno;
+    }
+    free(text);
+    errno = why;
+    return ret ? err_errno(err, "%s", path) : 0;
 }
 
-static int from_json(const cJSON *o, const char *identity, double *sums, size_t n) {
-    const char *got;
-    const cJSON *list;
-    long done;
-    if (json_check_seal(o, NULL) || json_get_string(o, "identity", &got, NULL) ||
-        strcmp(got, identity) != 0 || json_get_int(o, "done", 1, 1 << 30, &done, NULL) ||
-        json_get_array(o, "sums", &list, NULL) || (size_t)cJSON_GetArraySize(list) != n)
-        return 0;
-    size_t i = 0;
-    for (const cJSON *c = list->child; c; c = c->next)
-        sums[i++] = c->valuedouble;
-    return (int)done;
+/* Whether line is step `step` of n numbers, into sums. */
+static bool parse(const char *line, const char *identity, int step, double *sums, size_t n) {
+    char hex[DIGEST_HEX], *end;
+    if (strlen(line) < DIGEST_HEX || line[DIGEST_HEX - 1] != ' ')
+        return false;
+    const char *text = line + DIGEST_HEX;
+    digest_line(identity, text, hex);
+    if (memcmp(hex, line, DIGEST_HEX - 1) != 0 || strtol(text, &end, 10) != step)
+        return false;
+    for (size_t i = 0; i < n; i++) {
+        if (*end != ' ')
+            return false;
+        sums[i] = strtod(end, &end);
+    }
+    return *end == '\0';
 }
 
-int sums_read(const char *path, const char *identity, double *sums, size_t n) {
-    cJSON *o = NULL;
-    memset(sums, 0, n * sizeof *sums);
-    if (access(path, R_OK) || json_read(path, &o, NULL))
+int sums_read(const char *path, const char *identity, int steps, double *sums, size_t n) {
+    FILE *f = fopen(path, "re");
+    char *line = NULL;
+    size_t room = 0;
+    ssize_t length;
+    off_t good = 0;
+    int done = 0;
+    if (!f)
         return 0;
-    int done = from_json(o, identity, sums, n);
-    cJSON_Delete(o);
-    return done;
+    while (done < steps && (length = getline(&line, &room, f)) > 0 && line[length - 1] == '\n') {
+        line[length - 1] = '\0';
+        if (!parse(line, identity, done, sums + (size_t)done * n, n))
+            break;
+        good += length;
+        done++;
+    }
+    free(line);
+    fclose(f);
+    if (truncate(path, good) == 0)
+        return done;
+    unlink(path);
+    return 0;
 }

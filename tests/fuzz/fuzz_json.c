@@ -45,7 +45,7 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t n) {
         solve(path, &err);
         break;
     case 3:
-        sums_read(path, "i", sums, 3);
+        sums_read(path, "i", 1, sums, 3);
     }
     return 0;
 }

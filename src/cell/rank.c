@@ -1,0 +1,62 @@
+#include "cell/rank.h"
+
+#include <math.h>
+
+const char *const rank_words[RANKS] = {"modelopt", "class", "box", "detection", "measured"};
+
+_Static_assert(SCORES_RANKS == (int)RANK_MEASURED, "cell/scores.h numbers them too");
+
+/* The one or two numbers that a layer's value is made of: a share of each one's total, or a single one as it is. */
+static int parts_of(const struct rank_layer *l, enum rank rank, double parts[2]) {
+    switch (rank) {
+    case RANK_MODELOPT:
+    case RANK_CLASS:
+    case RANK_BOX:
+        parts[0] = l->score[rank];
+        return 1;
+    case RANK_DETECTION:
+        parts[0] = l->score[SCORES_CLASS];
+        parts[1] = l->score[SCORES_BOX];
+        return 2;
+    case RANK_MEASURED:
+    case RANKS:
+        parts[0] = l->class_kl;
+        parts[1] = l->box_loss;
+    }
+    return 2;
+}
+
+bool rank_is_there(const struct rank_layer *layers, size_t n, enum rank rank) {
+    double parts[2];
+    for (size_t i = 0; i < n; i++)
+        for (int k = parts_of(&layers[i], rank, parts); layers[i].exported && k-- > 0;)
+            if (isnan(parts[k]))
+                return false;
+    return n > 0;
+}
+
+void rank_values(const struct rank_layer *layers, size_t n, enum rank rank, double *values) {
+    double totals[2] = {0, 0}, parts[2];
+    for (size_t i = 0; i < n; i++)
+        for (int k = parts_of(&layers[i], rank, parts); layers[i].exported && k-- > 0;)
+            totals[k] += parts[k];
+    for (size_t i = 0; i < n; i++) {
+        int count = parts_of(&layers[i], rank, parts);
+        values[i] = 0;
+        for (int k = 0; k < count && layers[i].exported; k++)
+            values[i] += count == 1 ? parts[k] : totals[k] > 0 ? parts[k] / totals[k] : 0;
+    }
+}
+
+size_t rank_order(const struct rank_layer *layers, size_t n, const double *values, size_t *order) {
+    size_t count = 0;
+    for (size_t i = 0; i < n; i++) {
+        if (!layers[i].exported)
+            continue;
+        size_t at = count++;
+        for (; at > 0 && values[order[at - 1]] < values[i]; at--)
+            order[at] = order[at - 1];
+        order[at] = i;
+    }
+    return count;
+}
