@@ -18,7 +18,7 @@ int score_steps(int score_size, int batch_size, int images) {
 
 char *score_state_path(const char *folder, const struct cell_name *name) {
     char word[CELL_NAME_MAX], *path = NULL;
-    return asprintf(&path, "%s/%s.json", folder, cell_name_print(name, CELL_WORD, word)) < 0 ? NULL : path;
+    return asprintf(&path, "%s/%s.sums", folder, cell_name_print(name, CELL_WORD, word)) < 0 ? NULL : path;
 }
 
 void score_cell_free(struct score_cell *cell) {

@@ -24,13 +24,13 @@ half_scored() {
 }
 half_scored 0
 half_scored $(($(wc -l <calls) - 4)) # the last calls are those of scores.json
-ok "sums of a pass that was interrupted: $(wc -l <state/a-int8-int8-per_layer.json) steps$(cat err)" [ "$(ls state)" = a-int8-int8-per_layer.json ]
+ok "sums of a pass that was interrupted: $(wc -l <state/a-int8-int8-per_layer.sums) steps$(cat err)" [ "$(ls state)" = a-int8-int8-per_layer.sums ]
 mkdir -p $run/work/state/a && mv state/* $run/work/state/a/
 # Killed before it could remove them.
-cp $run/work/state/a/* $run/work/state/a/a-fp4-int8-per_layer.json
+cp $run/work/state/a/* $run/work/state/a/a-fp4-int8-per_layer.sums
 rm -r "${run:?}/$a" $run/outputs/a/fp4-int8/per_layer/status.json
 mv $run half
-sums=work/state/a/a-int8-int8-per_layer.json unfinished=outputs/a/fp4-int8/per_layer finished=outputs/a/int8-int8/per_channel
+sums=work/state/a/a-int8-int8-per_layer.sums unfinished=outputs/a/fp4-int8/per_layer finished=outputs/a/int8-int8/per_channel
 
 # Of JSON a bit of a digit, since not every bit of it makes a difference: of white space, of the e in 1e-7. SIZE bounds the search.
 flip() { # FILE
