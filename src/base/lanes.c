@@ -17,6 +17,7 @@ struct piece {
 
 /* All changes under the lock. */
 struct lanes {
+    size_t n;
     lanes_make_fn *make;
     lanes_take_fn *take;
     void *ctx;
@@ -26,6 +27,7 @@ struct lanes {
     struct piece *pieces; /* from first on */
     struct err *err;
     pthread_mutex_t lock;
+    pthread_cond_t moved; /* taken or failed */
 };
 
 static void fail(struct lanes *l, int piece, const struct err *why) {
@@ -33,6 +35,7 @@ static void fail(struct lanes *l, int piece, const struct err *why) {
         l->failed = piece;
         if (l->err)
             *l->err = *why;
+        pthread_cond_broadcast(&l->moved);
     }
 }
 
@@ -53,6 +56,7 @@ static void take_ready(struct lanes *l) {
         if (ret)
             fail(l, l->taken, &err);
         l->taken++;
+        pthread_cond_broadcast(&l->moved);
     }
     l->taking = false;
 }
@@ -62,6 +66,10 @@ static void run_lane(void *ctx, size_t lane, int worker) {
     struct lanes *l = ctx;
     pthread_mutex_lock(&l->lock);
     while (l->failed == l->end && l->next < l->end) {
+        if ((size_t)(l->next - l->taken) >= LANES_AHEAD * l->n) {
+            pthread_cond_wait(&l->moved, &l->lock);
+            continue;
+        }
         int piece = l->next++;
         struct err err = {0};
         void *made = NULL;
@@ -78,8 +86,18 @@ static void run_lane(void *ctx, size_t lane, int worker) {
 
 int lanes_run(struct pool *pool, size_t n, int first, int end, lanes_make_fn *make, lanes_take_fn *take,
               void *ctx, struct err *err) {
-    struct lanes l = {make,  take, ctx,   first, end, first,
-                      first, end,  false, NULL,  err, PTHREAD_MUTEX_INITIALIZER};
+    struct lanes l = {.n = n,
+                      .make = make,
+                      .take = take,
+                      .ctx = ctx,
+                      .first = first,
+                      .end = end,
+                      .next = first,
+                      .taken = first,
+                      .failed = end,
+                      .err = err,
+                      .lock = PTHREAD_MUTEX_INITIALIZER,
+                      .moved = PTHREAD_COND_INITIALIZER};
     if (end <= first)
         return 0;
     if (!(l.pieces = calloc((size_t)(end - first), sizeof *l.pieces)))

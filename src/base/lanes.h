@@ -17,6 +17,9 @@ typedef int lanes_make_fn(void *ctx, size_t lane, int piece, void **made, struct
 /* Takes a piece that is made: one at a time, each after those before it, while lanes make others. */
 typedef int lanes_take_fn(void *ctx, int piece, void *made, struct err *err);
 
+/* A lane waits while this many pieces a lane are begun and not taken: what takes them may be slower. */
+enum { LANES_AHEAD = 4 };
+
 /* Makes and takes pieces first .. end - 1 with n lanes, on the threads of pool. After a piece that fails none
  * is begun and none behind it is taken; err is about the first one that did. */
 int lanes_run(struct pool *pool, size_t n, int first, int end, lanes_make_fn *make, lanes_take_fn *take,

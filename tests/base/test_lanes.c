@@ -13,6 +13,8 @@ struct work {
     int taken[PIECES], n_taken;
     atomic_int making, most, made;
     int bad_make, bad_take; /* pieces, or -1 */
+    int slow;               /* microseconds that taking takes */
+    int ahead;              /* the most pieces that were made and not taken */
 };
 
 /* Every third piece takes longer, so that pieces become ready out of order. */
@@ -34,6 +36,9 @@ static int make(void *ctx, size_t lane, int piece, void **made, struct err *err)
 
 static int take(void *ctx, int piece, void *made, struct err *err) {
     struct work *w = ctx;
+    usleep((useconds_t)w->slow);
+    if (w->made - w->n_taken > w->ahead)
+        w->ahead = w->made - w->n_taken;
     w->taken[w->n_taken++] = *(int *)made;
     return piece == w->bad_take ? err_set(err, ERR_FAILED, "took %d", piece) : 0;
 }
@@ -71,6 +76,9 @@ int main(void) {
                   take_fails.n_taken == 8,
               "%d lanes: nor does one that cannot be taken: %s", threads, err.msg);
     }
+    struct work slow = {.bad_make = -1, .bad_take = -1, .slow = 2000};
+    CHECK(run(&slow, 4, 0, NULL) == 0 && in_order(&slow, 0) && slow.ahead <= 4 * LANES_AHEAD,
+          "what is made waits for what takes it: %d pieces of %d at the most", slow.ahead, PIECES);
     struct work none = {.bad_make = -1, .bad_take = -1};
     CHECK(run(&none, 2, PIECES, NULL) == 0 && none.made == 0, "nothing to do is done");
     CHECK(lanes_count(8, 3, 1) == 3 && lanes_count(8, 30, (size_t)1 << 28) == 4 &&
