@@ -7,7 +7,7 @@ GRID_TOOLS := $(if $(call given,BIN),,build)
 GRID_SETTINGS := MODEL_DIR MAX_RUNS MODELS WEIGHT_DTYPES ACT_DTYPES GRANULARITIES $(IDENTITY) \
     TOP_K SUBDIR TIMESTAMP NEW CELLS_PER_PROCESS THREADS LAUNCHER BIN
 settings = $(foreach v,$(GRID_SETTINGS),$v=$(call quote,$($v))) MAKE=$(call quote,$(MAKE)) V=$(call quote,$V) \
-    DTYPES='$(ACT_WORDS)' \
+    DTYPES='$(ACT_WORDS)' GRANULARITY_WORDS='$(GRANULARITY_WORDS)' \
     BY_IDENTITY=$(call quote,$(call given,$(IDENTITY) NEW))
 
 # `exec`: what make tells its child to do, stop for one, must reach the script and not a shell before it.

@@ -2,7 +2,7 @@
 # index.sh RUN: sweep_index.json, sweep_index.csv, failures.json and index.html from the cells that the run holds. Files that would
 # hold the same bytes are left alone, and no cell is read when these, the cells' records and the page's source are those of the last
 # time, by their digests.
-# Environment: TOP_K, DTYPES, and RUN again.
+# Environment: TOP_K, DTYPES, GRANULARITY_WORDS, and RUN again.
 . mk/lib.sh
 
 run=$1

@@ -40,7 +40,8 @@ static int all_cells(struct qcfg *cells, int room) {
             for (const char *const *g = qcfg_granularities; *g && n < room; g++) {
                 const struct qcfg_choice choice = {*w, *a, *g, "nvfp4", "blockwise", "modelopt", 0};
                 struct err err = {0};
-                if (strcmp(*a, "fp16") && qcfg_build(&cells[n], &choice, &err) == 0)
+                if (strcmp(*a, "fp16") && qcfg_granularity_of(*g)->usual &&
+                    qcfg_build(&cells[n], &choice, &err) == 0)
                     n++;
             }
     return n;

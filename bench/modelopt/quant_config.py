@@ -4,7 +4,9 @@ import copy
 import modelopt.torch.quantization as mtq
 
 FP4 = {"nvfp4": "NVFP4_DEFAULT_CFG", "mxfp4": "MXFP4_DEFAULT_CFG"}
-INT4 = {"blockwise": "INT4_BLOCKWISE_WEIGHT_ONLY_CFG", "awq": "INT4_AWQ_CFG"}
+# axis: no preset of ModelOpt's has such weights; they are INT8_DEFAULT_CFG's with 4 bits.
+INT4 = {"blockwise": "INT4_BLOCKWISE_WEIGHT_ONLY_CFG", "awq": "INT4_AWQ_CFG", "axis": "INT8_DEFAULT_CFG"}
+AXES = {"per_channel": (0, 1), "per_layer": (None, None), "per_channel_weight": (0, None)}
 BITS = {"int4": 4.0, "int8": 8.0, "fp4": 4.0, "fp8": 11.0}
 
 
@@ -18,6 +20,8 @@ def build(weight, act, granularity, fp4="nvfp4", int4="blockwise"):
     cfg = copy.deepcopy(getattr(mtq, base))
     quantizers = cfg["quant_cfg"]
     quantizers["*weight_quantizer"]["enable"] = True
+    if weight == "int4" and int4 == "axis":
+        quantizers["*weight_quantizer"]["num_bits"] = 4
     if act == "int4":
         quantizers["*input_quantizer"] = {"num_bits": 4, "axis": None, "enable": True}
     elif act == "fp16":
@@ -25,9 +29,9 @@ def build(weight, act, granularity, fp4="nvfp4", int4="blockwise"):
     elif act != weight:
         other = getattr(mtq, preset_name(act, fp4, int4))["quant_cfg"]["*input_quantizer"]
         quantizers["*input_quantizer"] = copy.deepcopy(other) | {"enable": True}
-    for key, axis in (("*weight_quantizer", 0), ("*input_quantizer", 1)):
+    for key, axis in zip(("*weight_quantizer", "*input_quantizer"), AXES[granularity]):
         if "block_sizes" not in quantizers[key]:
-            quantizers[key]["axis"] = axis if granularity == "per_channel" else None
-        elif granularity == "per_channel":
-            raise ValueError(f"per_channel requires axis-based quantization but {key} uses block_sizes")
+            quantizers[key]["axis"] = axis
+        elif granularity != "per_layer":
+            raise ValueError(f"{granularity} requires axis-based quantization but {key} uses block_sizes")
     return base, cfg

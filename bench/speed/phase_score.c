@@ -6,9 +6,9 @@
 #include <stdlib.h>
 #include <string.h>
 
-/* Every cell of the grid that can be scored, with the default presets. Caller frees *out. */
+/* Every cell of the default grid that can be scored, with the default presets. Caller frees *out. */
 static int all_cells(struct qcfg **out, size_t *n, struct err *err) {
-    enum { DTYPES = 8, GRANULARITIES = 2 };
+    enum { DTYPES = 8, GRANULARITIES = 4 };
     struct qcfg *cells = calloc((size_t)DTYPES * DTYPES * GRANULARITIES, sizeof *cells);
     *n = 0;
     if (!cells)
@@ -19,6 +19,8 @@ static int all_cells(struct qcfg **out, size_t *n, struct err *err) {
                 const struct qcfg_choice choice = {
                     *w, *a, *g, qcfg_fp4_presets[0], qcfg_int4_presets[0], qcfg_block_dims[0], 0};
                 struct err why = {0};
+                if (!qcfg_granularity_of(*g)->usual)
+                    continue;
                 if (qcfg_build(&cells[*n], &choice, &why) == 0)
                     ++*n;
                 else if (why.code != ERR_UNSUPPORTED) {

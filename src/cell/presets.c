@@ -5,7 +5,7 @@
 #define NO_AXIS QUANT_AXIS_NONE
 
 /* Rows are written as preset_entry's fields: format, axis, block; has axis, has enable; type of blocks. */
-enum { INT8, FP8, NVFP4, MXFP4, INT4_BLOCKWISE, INT4_AWQ };
+enum { NO_PRESET = -1, INT8, FP8, NVFP4, MXFP4, INT4_BLOCKWISE, INT4_AWQ };
 static const struct preset presets[] = {
     [INT8] = {"INT8_DEFAULT_CFG",
               CALIB_MAX,
@@ -33,16 +33,35 @@ static const struct preset presets[] = {
                   {{QUANT_OFF, NO_AXIS, 0}, false, true, NULL}},
 };
 
-/* No preset quantizes activations to int4. */
+/* No preset quantizes activations to int4, nor weights to int4 without blocks. */
 static const struct preset_entry int4_input = {{QUANT_INT4, NO_AXIS, 0}, true, true, NULL};
+static const struct preset_entry int4_axis = {{QUANT_INT4, 0, 0}, true, true, NULL};
 static const struct preset_entry off_input = {{QUANT_OFF, NO_AXIS, 0}, false, true, NULL};
+
+enum option { NO_OPTION, FP4_PRESET, INT4_PRESET };
+
+/* What one word of an option makes of the type. */
+struct meaning {
+    enum option option;
+    const char *word;
+    int preset;
+    const struct preset_entry *weight;
+};
+static const struct meaning meanings[] = {
+#define CHOICE(option, ...) MEANING_##option(option, __VA_ARGS__)
+#define MEANING_FP4_PRESET(...) {__VA_ARGS__},
+#define MEANING_INT4_PRESET(...) {__VA_ARGS__},
+#define MEANING_BLOCK_DIM(...)
+#include "cell/choices.def"
+#undef CHOICE
+};
 
 struct dtype {
     const char *word;
     double effective_bits;
-    enum { PRESET_NONE, PRESET_FP4, PRESET_INT4 } option;
-    int preset, other;
-    const struct preset_entry *weight, *input;
+    enum option option;
+    int preset;
+    const struct preset_entry *input;
 };
 static const struct dtype dtypes[] = {
 #define DTYPE(word, roles, ...) {word, __VA_ARGS__},
@@ -61,10 +80,14 @@ static const struct dtype *dtype_of(const char *word) {
     return d;
 }
 
-static const struct preset *preset_of(const struct dtype *d, const struct qcfg *cfg) {
-    bool other = (d->option == PRESET_FP4 && !is(cfg->fp4_preset, qcfg_fp4_presets[0])) ||
-                 (d->option == PRESET_INT4 && !is(cfg->int4_preset, qcfg_int4_presets[0]));
-    return &presets[other ? d->other : d->preset];
+static struct meaning meaning_of(const struct dtype *d, const struct qcfg *cfg) {
+    const struct meaning *m = meanings;
+    if (d->option == NO_OPTION)
+        return (struct meaning){.preset = d->preset};
+    while (m->option != d->option ||
+           !is(m->word, d->option == FP4_PRESET ? cfg->fp4_preset : cfg->int4_preset))
+        m++;
+    return *m;
 }
 
 static struct preset_entry input_of(const struct qcfg *cfg, const struct preset *base) {
@@ -73,7 +96,7 @@ static struct preset_entry input_of(const struct qcfg *cfg, const struct preset 
         return *d->input;
     if (is(cfg->act_dtype, cfg->weight_dtype))
         return base->input;
-    struct preset_entry e = preset_of(d, cfg)->input;
+    struct preset_entry e = presets[meaning_of(d, cfg).preset].input;
     e.has_enable = true;
     return e;
 }
@@ -88,10 +111,10 @@ static bool lay_over(struct preset_entry *e, int axis) {
 }
 
 struct preset_cell preset_cell_of(const struct qcfg *cfg) {
-    const struct dtype *d = dtype_of(cfg->weight_dtype);
+    const struct meaning m = meaning_of(dtype_of(cfg->weight_dtype), cfg);
     const struct qcfg_granularity *g = qcfg_granularity_of(cfg->granularity);
-    struct preset_cell c = {.base = preset_of(d, cfg)};
-    c.weight = d->weight ? *d->weight : c.base->weight;
+    struct preset_cell c = {.base = &presets[m.preset]};
+    c.weight = m.weight ? *m.weight : c.base->weight;
     c.weight.has_enable = true;
     c.input = input_of(cfg, c.base);
     c.over_weight = lay_over(&c.weight, g->weight_axis);

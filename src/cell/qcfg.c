@@ -6,8 +6,8 @@
 #include <stdio.h>
 #include <string.h>
 
-#define ANY(word) word,
-#define NONE(word)
+#define ANY(word, ...) word,
+#define NONE(...)
 #define DTYPE(word, roles, ...) WEIGHTS_##roles(word)
 #define WEIGHTS_BOTH ANY
 #define WEIGHTS_ACTS NONE
@@ -20,18 +20,39 @@ const char *const qcfg_act_dtypes[] = {
 #include "cell/dtypes.def"
     NULL};
 #undef DTYPE
-const char *const qcfg_fp4_presets[] = {"nvfp4", "mxfp4", NULL};
-const char *const qcfg_int4_presets[] = {"blockwise", "awq", NULL};
-const char *const qcfg_block_dims[] = {"modelopt", "reduction", NULL};
 
-/* word, axis of weights, axis of inputs, axes only */
-#define GRANULARITIES(ROW)                                                                                   \
-    ROW("per_channel", 0, 1, true)                                                                           \
-    ROW("per_layer", QUANT_AXIS_NONE, QUANT_AXIS_NONE, false)
-#define WHOLE(...) {__VA_ARGS__},
-#define WORD(word, ...) word,
-static const struct qcfg_granularity granularities[] = {GRANULARITIES(WHOLE)};
-const char *const qcfg_granularities[] = {GRANULARITIES(WORD) NULL};
+#define CHOICE(option, ...) option(__VA_ARGS__)
+#define FP4_PRESET ANY
+#define INT4_PRESET NONE
+#define BLOCK_DIM NONE
+const char *const qcfg_fp4_presets[] = {
+#include "cell/choices.def"
+    NULL};
+#undef FP4_PRESET
+#undef INT4_PRESET
+#define FP4_PRESET NONE
+#define INT4_PRESET ANY
+const char *const qcfg_int4_presets[] = {
+#include "cell/choices.def"
+    NULL};
+#undef INT4_PRESET
+#undef BLOCK_DIM
+#define INT4_PRESET NONE
+#define BLOCK_DIM(word, constant) [constant] = word,
+const char *const qcfg_block_dims[] = {
+#include "cell/choices.def"
+    NULL};
+
+enum { ASKED, USUAL };
+#define GRANULARITY(...) {__VA_ARGS__},
+static const struct qcfg_granularity granularities[] = {
+#include "cell/granularities.def"
+};
+#undef GRANULARITY
+#define GRANULARITY(word, ...) word,
+const char *const qcfg_granularities[] = {
+#include "cell/granularities.def"
+    NULL};
 
 const struct qcfg_granularity *qcfg_granularity_of(const char *word) {
     const struct qcfg_granularity *g = granularities;
@@ -54,6 +75,22 @@ static int choose(char *word, size_t size, const char *option, const char *value
     return 0;
 }
 
+static int refuse_blocks(const struct qcfg *cfg, const struct preset_cell *c, struct err *err) {
+    const struct qcfg_granularity *g = qcfg_granularity_of(cfg->granularity);
+    const int w = c->weight.q.block, a = c->input.q.block;
+    const char *both = w && a ? " and " : "";
+    if (g->blocks == GRANULARITY_WITHOUT_BLOCKS_AS_REFERENCE)
+        return err_set(err, ERR_UNSUPPORTED, "%s requires axis-based quantization but %s%s%s", g->word,
+                       w ? "*weight_quantizer uses block_sizes" : "", both,
+                       a ? "*input_quantizer uses block_sizes" : "");
+    return err_set(err, ERR_UNSUPPORTED, "%s needs scales without blocks, and %s%s%s%s%s have one a block%s",
+                   g->word, w ? cfg->weight_dtype : "", w ? " weights" : "", both, a ? cfg->act_dtype : "",
+                   a ? " activations" : "",
+                   w && !a && formats[c->weight.q.format].rule == FORMAT_INTEGER
+                       ? "; INT4_PRESET=axis gives them one an output channel"
+                       : "");
+}
+
 int qcfg_build(struct qcfg *cfg, const struct qcfg_choice *choice, struct err *err) {
     *cfg = (struct qcfg){0};
     char block_dim[16];
@@ -71,7 +108,8 @@ int qcfg_build(struct qcfg *cfg, const struct qcfg_choice *choice, struct err *e
     if (!(choice->effective_bits >= 0 && choice->effective_bits <= EFFECTIVE_BITS_MOST))
         return err_set(err, ERR_USAGE, "effective bits: %g is not above 0 and at most %g",
                        choice->effective_bits, EFFECTIVE_BITS_MOST);
-    cfg->block_dim = strcmp(block_dim, "reduction") == 0 ? BLOCK_DIM_REDUCTION : BLOCK_DIM_MODELOPT;
+    while (strcmp(block_dim, qcfg_block_dims[cfg->block_dim]) != 0)
+        cfg->block_dim++;
     cfg->effective_bits =
         choice->effective_bits > 0 ? choice->effective_bits : preset_effective_bits(cfg->weight_dtype);
 
@@ -86,10 +124,8 @@ int qcfg_build(struct qcfg *cfg, const struct qcfg_choice *choice, struct err *e
     snprintf(cfg->recipe, sizeof cfg->recipe, "%s(effective-bits: %d.0)", kept ? c.base->name : "CUSTOM_0",
              cfg->bits);
 
-    if (qcfg_granularity_of(cfg->granularity)->axes_only && (c.weight.q.block || c.input.q.block))
-        return err_set(err, ERR_UNSUPPORTED, "%s requires axis-based quantization but %s%s%s",
-                       cfg->granularity, c.weight.q.block ? "*weight_quantizer uses block_sizes" : "",
-                       c.weight.q.block && c.input.q.block ? " and " : "",
-                       c.input.q.block ? "*input_quantizer uses block_sizes" : "");
+    if ((c.weight.q.block || c.input.q.block) &&
+        qcfg_granularity_of(cfg->granularity)->blocks != GRANULARITY_WITH_BLOCKS)
+        return refuse_blocks(cfg, &c, err);
     return 0;
 }

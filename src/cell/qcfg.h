@@ -38,7 +38,8 @@ struct qcfg_choice {
     double effective_bits;
 };
 
-/* The words of each choice, NULL-terminated, the default of the optional ones first. */
+/* The words of each choice (dtypes.def, granularities.def, choices.def), NULL-terminated, the default of the
+ * optional ones first. */
 extern const char *const qcfg_weight_dtypes[];
 extern const char *const qcfg_act_dtypes[];
 extern const char *const qcfg_granularities[];
@@ -46,17 +47,23 @@ extern const char *const qcfg_fp4_presets[];
 extern const char *const qcfg_int4_presets[];
 extern const char *const qcfg_block_dims[];
 
-/* A granularity of the scales: which axis of weights and of inputs keeps an amax for each index. */
+/* A granularity of the scales (granularities.def). */
 struct qcfg_granularity {
     const char *word;
-    int weight_axis, input_axis;
-    bool axes_only; /* formats with blocks do not go with it */
+    bool usual;                  /* of the default grid */
+    int weight_axis, input_axis; /* that keep an amax for each index */
+    enum granularity_blocks {
+        GRANULARITY_WITH_BLOCKS,                 /* formats with blocks have these alone */
+        GRANULARITY_WITHOUT_BLOCKS,              /* they do not go with it */
+        GRANULARITY_WITHOUT_BLOCKS_AS_REFERENCE, /* nor here, for which the reference has words */
+    } blocks;
+    const char *sentence;
 };
 /* The row of a word of qcfg_granularities. */
 const struct qcfg_granularity *qcfg_granularity_of(const char *word);
 
 /* Derives a cell's configuration from the six presets, the dtype pair and the granularity. A cell that cannot
- * be is ERR_UNSUPPORTED, err->msg the reason in the reference's words; cfg's words and base_format are set
+ * be is ERR_UNSUPPORTED, err->msg the reason; cfg's words and base_format are set
  * then too. An unknown word is ERR_USAGE. */
 int qcfg_build(struct qcfg *cfg, const struct qcfg_choice *choice, struct err *err);
 

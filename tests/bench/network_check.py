@@ -118,8 +118,8 @@ def plain(o):
 
 
 made = equal = 0
-for w, a, g, fp4, int4 in itertools.product(("int4", "int8", "fp4", "fp8"), ("int4", "int8", "fp4", "fp8", "fp16"), ("per_channel", "per_layer"),
-                                            ("nvfp4", "mxfp4"), ("blockwise", "awq")):
+for w, a, g, fp4, int4 in itertools.product(("int4", "int8", "fp4", "fp8"), ("int4", "int8", "fp4", "fp8", "fp16"), ("per_channel", "per_layer", "per_channel_weight"),
+                                            ("nvfp4", "mxfp4"), ("blockwise", "awq", "axis")):
     p = subprocess.run([f"{tools}/qcfg-build", "--weight", w, "--act", a, "--granularity", g, "--fp4-preset", fp4, "--int4-preset", int4],
                        capture_output=True, text=True)
     try:
@@ -132,4 +132,4 @@ for w, a, g, fp4, int4 in itertools.product(("int4", "int8", "fp4", "fp8"), ("in
     made, equal = made + 1, equal + same
     if not same:
         print("#", w, a, g, fp4, int4, "differs:", plain(cfg), q.get("effective_quant_cfg"))
-check(made == 160 and equal == made, f"{equal} of {made} configurations are those of qcfg-build")
+check(made == 360 and equal == made, f"{equal} of {made} configurations are those of qcfg-build")

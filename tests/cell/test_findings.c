@@ -21,7 +21,7 @@ static void test_sets(void) {
         layer("a", 10, 50, 100, true), layer("train", 1000, 50, 100, false), layer("b", 50, 50, 100, true),
         layer("c", 10, 50, 100, true), layer("d", 30, 50, 100, true),
     };
-    struct scores cell = {.layers = layers, .n_layers = 5, .qcfg = {.bits = 8}};
+    struct scores cell = {.layers = layers, .n_layers = 5, .qcfg = {.granularity = "per_layer", .bits = 8}};
     bool kept[5] = {[2] = true};
     struct recipe recipe = {.kept = kept, .limit = 9};
     struct findings *f = findings_new(&cell, &recipe);
@@ -52,7 +52,7 @@ static void test_sets(void) {
 
 static void test_zero(void) {
     struct scores_layer layers[] = {layer("a", 0, 2, 8, true), layer("b", 0, 2, 8, true)};
-    struct scores cell = {.layers = layers, .n_layers = 2, .qcfg = {.bits = 4}};
+    struct scores cell = {.layers = layers, .n_layers = 2, .qcfg = {.granularity = "per_layer", .bits = 4}};
     const struct recipe recipe = {.kept = (bool[2]){false}, .limit = 4};
     struct findings *f = findings_new(&cell, &recipe);
     CHECK(f->total == 0 && f->sets[0].n == 0 && f->sets[2].n == 0 && f->sets[2].held == 0,
@@ -63,7 +63,7 @@ static void test_zero(void) {
 
 static void test_artefacts(void) {
     struct scores_layer layers[] = {layer("a", 1, 2, 8, true), layer("b", 1, 2, 8, true)};
-    struct scores cell = {.layers = layers, .n_layers = 2, .qcfg = {.bits = 4}};
+    struct scores cell = {.layers = layers, .n_layers = 2, .qcfg = {.granularity = "per_layer", .bits = 4}};
     const struct recipe recipe = {.kept = (bool[2]){false}, .limit = 4};
     cell.qcfg.weight = (struct quantizer){QUANT_INT4, QUANT_AXIS_NONE, 128};
     cell.qcfg.input = (struct quantizer){QUANT_INT8, QUANT_AXIS_NONE, 0};
@@ -101,7 +101,31 @@ static void test_artefacts(void) {
     findings_free(&f);
 }
 
+static void test_granularities(void) {
+    struct scores_layer layers[] = {layer("a", 1, 8, 16, true)};
+    struct scores cell = {.layers = layers, .n_layers = 1, .qcfg = {.bits = 8}};
+    const struct recipe recipe = {.kept = (bool[1]){false}, .limit = 9};
+    static const char *const want[][2] = {
+        {"per_channel", "per_channel: one scale a channel, for weights and for activations. No runtime"},
+        {"per_layer", "per_layer: one scale a tensor, for weights too"},
+        {"per_channel_weight", "per_channel_weight: weights one scale an output channel, activations one a "
+                               "tensor: what TensorRT, ONNX Runtime, OpenVINO"},
+    };
+    for (size_t i = 0; i < sizeof want / sizeof *want; i++) {
+        strcpy(cell.qcfg.granularity, want[i][0]);
+        cell.qcfg.weight.block = 0;
+        struct findings *f = findings_new(&cell, &recipe);
+        CHECK(says(f, want[i][1]), "%s says which runtime it predicts", want[i][0]);
+        findings_free(&f);
+        cell.qcfg.weight.block = 16;
+        f = findings_new(&cell, &recipe);
+        CHECK(!says(f, "Scales are"), "blocks have scales of their own: nothing is said of it");
+        findings_free(&f);
+    }
+}
+
 int main(void) {
+    test_granularities();
     test_sets();
     test_zero();
     test_artefacts();

@@ -96,24 +96,39 @@ static void recipes(void) {
     cJSON_Delete(all);
 }
 
-static bool blocks(const char *dtype, bool weight) {
-    return strcmp(dtype, "fp4") == 0 || (weight && strcmp(dtype, "int4") == 0);
+static bool blocks(const struct qcfg_choice *c, const char *dtype, bool weight) {
+    return strcmp(dtype, "fp4") == 0 ||
+           (weight && strcmp(dtype, "int4") == 0 && strcmp(c->int4_preset, "axis") != 0);
 }
 
-/* What of a cell does not need the reference: blocks exclude per_channel, and the words are read off. */
+/* The words for a cell that cannot be: the reference's for its own granularity. */
+static void reason_of(const struct qcfg_choice *c, bool w, bool a, char *want, size_t size) {
+    if (strcmp(c->granularity, "per_channel") == 0)
+        snprintf(want, size, "per_channel requires axis-based quantization but %s%s%s",
+                 w ? "*weight_quantizer uses block_sizes" : "", w && a ? " and " : "",
+                 a ? "*input_quantizer uses block_sizes" : "");
+    else
+        snprintf(want, size, "per_channel_weight needs scales without blocks, and %s%s%s have one a block%s",
+                 w ? strcmp(c->weight, "int4") ? "fp4 weights" : "int4 weights" : "", w && a ? " and " : "",
+                 a ? "fp4 activations" : "",
+                 w && !a && strcmp(c->weight, "int4") == 0
+                     ? "; INT4_PRESET=axis gives them one an output channel"
+                     : "");
+}
+
+/* What of a cell does not need the reference: blocks exclude all but per_layer, and the words are read off. */
 static void by_rule(const struct qcfg_choice *c, int *ok, int *unsupported) {
     struct qcfg cfg, again;
     struct err err = {0};
-    bool w = blocks(c->weight, true), a = blocks(c->act, false),
-         channels = strcmp(c->granularity, "per_channel") == 0;
-    char name[128], want[160];
+    bool w = blocks(c, c->weight, true), a = blocks(c, c->act, false),
+         channels = strcmp(c->granularity, "per_layer") != 0,
+         both = strcmp(c->granularity, "per_channel") == 0;
+    char name[128], want[200];
     snprintf(name, sizeof name, "%s-%s %s %s %s %s", c->weight, c->act, c->granularity, c->fp4_preset,
              c->int4_preset, c->block_dim);
     int ret = qcfg_build(&cfg, c, &err);
     if (channels && (w || a)) {
-        snprintf(want, sizeof want, "per_channel requires axis-based quantization but %s%s%s",
-                 w ? "*weight_quantizer uses block_sizes" : "", w && a ? " and " : "",
-                 a ? "*input_quantizer uses block_sizes" : "");
+        reason_of(c, w, a, want, sizeof want);
         CHECK(ret == -1 && err.code == ERR_UNSUPPORTED && cfg.base_format[0] &&
                   strcmp(cfg.act_dtype, c->act) == 0,
               "%s is unsupported", name);
@@ -122,7 +137,7 @@ static void by_rule(const struct qcfg_choice *c, int *ok, int *unsupported) {
         return;
     }
     ++*ok;
-    int axis_w = channels ? 0 : QUANT_AXIS_NONE, axis_a = channels ? 1 : QUANT_AXIS_NONE;
+    int axis_w = channels ? 0 : QUANT_AXIS_NONE, axis_a = both ? 1 : QUANT_AXIS_NONE;
     int block_fp4 = strcmp(c->fp4_preset, "mxfp4") ? 16 : 32;
     bool off = strcmp(c->act, "fp16") == 0;
     CHECK(ret == 0 && cfg.weight.axis == axis_w && cfg.input.axis == axis_a &&
@@ -155,13 +170,14 @@ static void all_cells(void) {
                     for (const char *const *i = qcfg_int4_presets; (c.int4_preset = *i); i++)
                         for (const char *const *b = qcfg_block_dims; (c.block_dim = *b); b++) {
                             bool usual_grid = f == qcfg_fp4_presets && i == qcfg_int4_presets &&
-                                              b == qcfg_block_dims && strcmp(*a, "fp16") != 0;
+                                              b == qcfg_block_dims && qcfg_granularity_of(*g)->usual &&
+                                              strcmp(*a, "fp16") != 0;
                             by_rule(&c, usual_grid ? &grid_ok : &ok,
                                     usual_grid ? &grid_unsupported : &unsupported);
                         }
     CHECK(grid_ok == 22 && grid_unsupported == 10, "the default grid: %d and %d unsupported", grid_ok,
           grid_unsupported);
-    CHECK(grid_ok + grid_unsupported + ok + unsupported == 320, "all %d choices",
+    CHECK(grid_ok + grid_unsupported + ok + unsupported == 720, "all %d choices",
           ok + unsupported + grid_ok + grid_unsupported);
 }
 
@@ -178,13 +194,13 @@ static void wrong_words(void) {
     c = usual("int8", NULL, "per_layer");
     refused(c, "act: \"\" is not one of int4, int8, fp4, fp8, fp16");
     c = usual("int8", "int8", "per_tensor");
-    refused(c, "granularity: \"per_tensor\" is not one of per_channel, per_layer");
+    refused(c, "granularity: \"per_tensor\" is not one of per_channel, per_layer, per_channel_weight");
     c = usual("int8", "int8", "per_layer");
     c.fp4_preset = "fp4";
     refused(c, "fp4 preset: \"fp4\" is not one of nvfp4, mxfp4");
     c = usual("int8", "int8", "per_layer");
     c.int4_preset = "";
-    refused(c, "int4 preset: \"\" is not one of blockwise, awq");
+    refused(c, "int4 preset: \"\" is not one of blockwise, awq, axis");
     c = usual("int8", "int8", "per_layer");
     c.block_dim = "cin";
     refused(c, "block dim: \"cin\" is not one of modelopt, reduction");

@@ -18,8 +18,8 @@ done
 
 # Every cell of the grid, and of the other presets, on both.
 cells() { # FOLDER
-    for w in int4 int8 fp4 fp8; do for a in int4 int8 fp4 fp8 fp16; do for g in per_channel per_layer; do
-        for preset in '' '--fp4-preset mxfp4' '--int4-preset awq' '--block-dim reduction'; do
+    for w in int4 int8 fp4 fp8; do for a in int4 int8 fp4 fp8 fp16; do for g in per_channel per_layer per_channel_weight; do
+        for preset in '' '--fp4-preset mxfp4' '--int4-preset awq' '--int4-preset axis' '--block-dim reduction'; do
             # shellcheck disable=SC2086
             "$bin/qcfg-build" --weight $w --act $a --granularity $g $preset -o "$1/$w-$a-$g${preset##* }.q" 2>/dev/null ||
                 rm -f "$1/$w-$a-$g${preset##* }.q"

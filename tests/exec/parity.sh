@@ -1,6 +1,6 @@
 #!/bin/sh
 # tests/exec/parity.sh CHECKPOINT REFERENCE CALIB: scores every cell that REFERENCE holds files of
-# (<w>-<a>[-mxfp4|-awq]/<granularity>.json) in one pass over CHECKPOINT and compares all layers. Environment: DEVICE, if not cpu.
+# (<w>-<a>[-mxfp4|-awq|-axis]/<granularity>.json) in one pass over CHECKPOINT and compares all layers. Environment: DEVICE, if not cpu.
 bin=${BUILD:-build}/bin
 dir=$(mktemp -d) || exit 1
 trap 'rm -rf "$dir"' EXIT
@@ -11,7 +11,7 @@ for ref in "$2"/*/*.json; do
     fp4=nvfp4 int4=blockwise
     case $pair in
     *-mxfp4) fp4=mxfp4 ;;
-    *-awq) int4=awq ;;
+    *-awq | *-axis) int4=${pair##*-} ;;
     esac
     weight=${pair%%-*} act=${pair#*-}
     act=${act%%-*}

@@ -6,7 +6,7 @@
 #include "format/fakequant.h"
 #include "levels.h"
 
-enum { CELLS_MAX = 400, SIZE = 13, IMAGES = 2, CALLS = 2 };
+enum { CELLS_MAX = 600, SIZE = 13, IMAGES = 2, CALLS = 2 };
 
 /* cin, cout, kernel, groups */
 static const int layers[][4] = {{18, 16, 3, 1}, {20, 9, 1, 1}, {12, 12, 3, 12}};

@@ -238,6 +238,7 @@ static void jsons(void) {
     qcfgs("fp4", "fp16", "per_layer", "mxfp4", "blockwise");
     qcfgs("int4", "int8", "per_layer", "nvfp4", "awq");
     qcfgs("fp4", "int8", "per_channel", "nvfp4", "blockwise");
+    qcfgs("int4", "int8", "per_channel_weight", "nvfp4", "axis");
     snprintf(
         text, sizeof text,
         "{\"format\": \"yolosens-amax 2\", \"revision\": %d, \"checkpoint\": \"%064d\", \"calib\": "

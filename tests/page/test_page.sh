@@ -10,7 +10,7 @@ check() { # WHAT COMMAND...
     shift
     if "$@" >"$dir/out" 2>&1; then echo "ok - $what"; else echo "not ok - $what: $(head -c 300 "$dir/out")"; fi
 }
-export DTYPES="int4 int8 fp4 fp8 fp16" RUN="$dir/run" TOP_K=5 BIN="${BUILD:-build}/bin"
+export DTYPES="int4 int8 fp4 fp8 fp16" GRANULARITY_WORDS="per_channel per_layer per_channel_weight" RUN="$dir/run" TOP_K=5 BIN="${BUILD:-build}/bin"
 jq -n -r -f "$here/fixture.jq" >"$dir/stream" || exit 1
 mkdir -p "$RUN/work"
 # "@FILE" lines, each followed by that file's lines, which begin with a space.

@@ -77,8 +77,8 @@ def resume(state, cfg, limit):
 
 layers = {"first": (0.5, 3 * 8 * 9), "second": (0.25, 64), "last": (8.0, 8 * 4 * 9)}
 cells = equal = safe = 0
-for w, a, g, f4, i4 in itertools.product(("int4", "int8", "fp4", "fp8"), ("int4", "int8", "fp4", "fp8", "fp16"), ("per_channel", "per_layer"), ("nvfp4", "mxfp4"),
-                                         ("blockwise", "awq")):
+for w, a, g, f4, i4 in itertools.product(("int4", "int8", "fp4", "fp8"), ("int4", "int8", "fp4", "fp8", "fp16"), ("per_channel", "per_layer", "per_channel_weight"),
+                                         ("nvfp4", "mxfp4"), ("blockwise", "awq", "axis")):
     made = subprocess.run([qcfg_build, "--weight", w, "--act", a, "--granularity", g, "--fp4-preset", f4, "--int4-preset", i4], capture_output=True, text=True)
     if made.returncode == 3:
         continue
