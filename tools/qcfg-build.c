@@ -121,7 +121,11 @@ int main(int argc, char **argv) {
             "A cell that ModelOpt cannot compute is {\"reason\": ...} on the output, the reason on standard\n"
             "error, and exit status 3. Of several, CELL is WEIGHT-ACT-GRANULARITY, and those that cannot be "
             "are\n"
-            "counted. A file that holds its bytes already is left alone.",
+            "counted. A file that holds its bytes already is left alone.\n"
+#define GRANULARITY(word, usual, weight, input, blocks, scales, runtimes)                                    \
+    "\nGranularity " word ": " scales ".\n" runtimes
+#include "cell/granularities.def"
+        ,
         .examples = "qcfg-build --weight int8 --act fp8 --granularity per_layer -o q.json\n"
                     "qcfg-build int8-fp8-per_layer=q1.json int8-int8-per_channel=q2.json\n",
         .rows = rows,

@@ -119,9 +119,9 @@ static int find_notes(struct findings *f, const struct scores *scores) {
     size_t hidden = scores->n_layers - f->n_exported;
     if (note_blocks(f, scores))
         return -1;
+    const struct qcfg_granularity *g = qcfg_granularity_of(scores->qcfg.granularity);
     if (!scores->qcfg.weight.block && !scores->qcfg.input.block &&
-        note(f, "Scales are %s: %s", scores->qcfg.granularity,
-             qcfg_granularity_of(scores->qcfg.granularity)->sentence))
+        note(f, "Scales are %s: %s. %s", g->word, g->scales, g->runtimes))
         return -1;
     if (scores->qcfg.input.block && scores->qcfg.block_dim == BLOCK_DIM_MODELOPT &&
         note(f, "Activation blocks run along the image's width, as ModelOpt's do; a deployed kernel's run "

@@ -57,7 +57,7 @@ struct qcfg_granularity {
         GRANULARITY_WITHOUT_BLOCKS,              /* they do not go with it */
         GRANULARITY_WITHOUT_BLOCKS_AS_REFERENCE, /* nor here, for which the reference has words */
     } blocks;
-    const char *sentence;
+    const char *scales, *runtimes; /* half a sentence, a sentence */
 };
 /* The row of a word of qcfg_granularities. */
 const struct qcfg_granularity *qcfg_granularity_of(const char *word);

@@ -106,10 +106,10 @@ static void test_granularities(void) {
     struct scores cell = {.layers = layers, .n_layers = 1, .qcfg = {.bits = 8}};
     const struct recipe recipe = {.kept = (bool[1]){false}, .limit = 9};
     static const char *const want[][2] = {
-        {"per_channel", "per_channel: one scale a channel, for weights and for activations. No runtime"},
+        {"per_channel", "per_channel: one scale a channel, for weights and for activations. No runtime has"},
         {"per_layer", "per_layer: one scale a tensor, for weights too"},
         {"per_channel_weight", "per_channel_weight: weights one scale an output channel, activations one a "
-                               "tensor: what TensorRT, ONNX Runtime, OpenVINO"},
+                               "tensor. TensorRT, ONNX Runtime, OpenVINO"},
     };
     for (size_t i = 0; i < sizeof want / sizeof *want; i++) {
         strcpy(cell.qcfg.granularity, want[i][0]);
