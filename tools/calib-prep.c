@@ -85,6 +85,20 @@ out:
     return ret;
 }
 
+static const char notes[] =
+    "Decodes JPEG and PNG files, scales each to fit a square centred on grey, and writes them as bytes,\n"
+    "with a digest at the end. The pixels are those of OpenCV.\n"
+    "\n"
+    "A path of the list is absolute, else relative to the list's folder, else to the current one. A\n"
+    "list of fewer than --count images is used whole; fewer than 10 are refused. EXIF orientation is\n"
+    "applied; alpha is dropped; CMYK is taken as inverted, as Adobe writes it. A damaged image ends the\n"
+    "work. --tee feeds a program that need not wait for the file; if it goes away, the file is still made.";
+
+static const char examples[] =
+    "calib-prep --list quant100.txt --count 100 --size 640 -o calib.bin\n"
+    "calib-prep --list quant100.txt | calib-stats --model yolov10n.pt --calib - -o amax.json\n"
+    "calib-prep --list quant100.txt -o calib.bin --tee | calib-stats -m yolov10n.pt -c - -o amax.json\n";
+
 int main(int argc, char **argv) {
     struct request r = {
         .output = "-", .count = 100, .size = 640, .threads = (int)sysconf(_SC_NPROCESSORS_ONLN)};
@@ -104,22 +118,8 @@ int main(int argc, char **argv) {
         .name = "calib-prep",
         .purpose = "letterbox the images of a list into a calib stream",
         .synopsis = "--list FILE [OPTION]...",
-        .notes =
-            "Decodes JPEG and PNG files, scales each to fit a square centred on grey, and writes them as "
-            "bytes,\n"
-            "with a digest at the end. The pixels are those of OpenCV.\n\n"
-            "A path of the list is absolute, else relative to the list's folder, else to the current one. A\n"
-            "list of fewer than --count images is used whole; fewer than 10 are refused. EXIF orientation "
-            "is\n"
-            "applied; alpha is dropped; CMYK is taken as inverted, as Adobe writes it. A damaged image ends "
-            "the\n"
-            "work. --tee feeds a program that need not wait for the file; if it goes away, the file is still "
-            "made.",
-        .examples =
-            "calib-prep --list quant100.txt --count 100 --size 640 -o calib.bin\n"
-            "calib-prep --list quant100.txt | calib-stats --model yolov10n.pt --calib - -o amax.json\n"
-            "calib-prep --list quant100.txt -o calib.bin --tee | calib-stats -m yolov10n.pt -c - -o "
-            "amax.json\n",
+        .notes = notes,
+        .examples = examples,
         .rows = rows,
     };
     return opt_main(&tool, argc, argv, run, &r);

@@ -42,6 +42,11 @@ static int run(void *ctx, const struct operands *operands, struct err *err) {
     return ret ? -1 : 0;
 }
 
+static const char notes[] =
+    "RUNS is a folder of runs. Prints the run's folder and the kind of its device. A run belongs to the\n"
+    "settings that its numbers depend on: the images by their bytes, counts, sizes, presets, the kind of\n"
+    "device, and the revision of the code that scores. A folder that holds something else is left alone.";
+
 int main(int argc, char **argv) {
     struct request r = {.settings = {.calib_images = 100,
                                      .score_size = 16,
@@ -85,12 +90,7 @@ int main(int argc, char **argv) {
         .name = "grid-run",
         .purpose = "find the run of the grid that settings belong to, or start one",
         .synopsis = "--list FILE [OPTION]... RUNS",
-        .notes = "RUNS is a folder of runs. Prints the run's folder and the kind of its device. A run "
-                 "belongs to the\n"
-                 "settings that its numbers depend on: the images by their bytes, counts, sizes, presets, "
-                 "the kind of\n"
-                 "device, and the revision of the code that scores. A folder that holds something else is "
-                 "left alone.",
+        .notes = notes,
         .examples = "grid-run --list quant100.txt --find tmp/yolo10_layer_sensitivity_sweep | jq .run\n",
         .rows = rows,
         .arity = {1, 1, "name one folder of runs"},

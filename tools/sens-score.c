@@ -35,6 +35,13 @@ static int run(void *ctx, const struct operands *operands, struct err *err) {
     return cells_check(&r->cells, err) ? -1 : score(r, err);
 }
 
+static const char notes[] =
+    "A score is the sum of g^2 (conv(q(x), q(w)) - conv(x, w))^2, as ModelOpt's AutoQuantize has it.\n"
+    "class_score and box_score are the same sum with gradients that tell what quantizing a layer does\n"
+    "to the detector's classes and boxes.\n"
+    "Each operand is a cell's configuration made by qcfg-build. One goes to --output; of several,\n"
+    "each is written QCFG=SCORES, and all are scored in one pass over the images.";
+
 int main(int argc, char **argv) {
     struct request r = {
         SESSION_DEFAULTS,
@@ -64,14 +71,7 @@ int main(int argc, char **argv) {
         .name = "sens-score",
         .purpose = "score how much quantizing each convolution of a YOLOv10 checkpoint hurts",
         .synopsis = "--model FILE --calib FILE [OPTION]... QCFG | QCFG=SCORES...",
-        .notes =
-            "A score is the sum of g^2 (conv(q(x), q(w)) - conv(x, w))^2, as ModelOpt's AutoQuantize has "
-            "it.\n"
-            "class_score and box_score are the same sum with gradients that tell what quantizing a layer "
-            "does\n"
-            "to the detector's classes and boxes.\n"
-            "Each operand is a cell's configuration made by qcfg-build. One goes to --output; of several,\n"
-            "each is written QCFG=SCORES, and all are scored in one pass over the images.",
+        .notes = notes,
         .examples =
             "sens-score -m yolov10n.pt -c calib.bin -a amax.json q1.json=scores1.json q2.json=scores2.json\n"
             "calib-prep --list quant100.txt | sens-score -m yolov10n.pt -c - q.json | jq .layers\n",
