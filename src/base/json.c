@@ -417,9 +417,13 @@ int json_built_write_sealed(struct json_builder *b, const char *path, bool durab
     return ret;
 }
 
-static int get(const cJSON *object, const char *key, cJSON **item, struct err *err) {
+/* object[key], of a type; what: as errors call it. */
+static int get(const cJSON *object, const char *key, cJSON_bool (*is)(const cJSON *), const char *what,
+               const cJSON **item, struct err *err) {
     *item = cJSON_GetObjectItemCaseSensitive(object, key);
-    return *item ? 0 : err_set(err, ERR_FAILED, "key \"%s\" is missing", key);
+    if (!*item)
+        return err_set(err, ERR_FAILED, "key \"%s\" is missing", key);
+    return is(*item) ? 0 : err_set(err, ERR_FAILED, "key \"%s\" is not %s", key, what);
 }
 
 const char *json_string(const cJSON *object, const char *key) {
@@ -427,21 +431,21 @@ const char *json_string(const cJSON *object, const char *key) {
 }
 
 int json_get_string(const cJSON *object, const char *key, const char **s, struct err *err) {
-    cJSON *item;
-    if (get(object, key, &item, err))
+    const cJSON *item;
+    if (get(object, key, cJSON_IsString, "a string", &item, err))
         return -1;
-    if (!cJSON_IsString(item))
-        return err_set(err, ERR_FAILED, "key \"%s\" is not a string", key);
     *s = item->valuestring;
     return 0;
 }
 
+static cJSON_bool is_finite(const cJSON *item) {
+    return cJSON_IsNumber(item) && isfinite(item->valuedouble);
+}
+
 int json_get_real(const cJSON *object, const char *key, double *v, struct err *err) {
-    cJSON *item;
-    if (get(object, key, &item, err))
+    const cJSON *item;
+    if (get(object, key, is_finite, "a finite number", &item, err))
         return -1;
-    if (!cJSON_IsNumber(item) || !isfinite(item->valuedouble))
-        return err_set(err, ERR_FAILED, "key \"%s\" is not a finite number", key);
     *v = item->valuedouble;
     return 0;
 }
@@ -457,17 +461,9 @@ int json_get_int(const cJSON *object, const char *key, long min, long max, long 
 }
 
 int json_get_object(const cJSON *object, const char *key, const cJSON **o, struct err *err) {
-    cJSON *item;
-    if (get(object, key, &item, err))
-        return -1;
-    *o = item;
-    return cJSON_IsObject(item) ? 0 : err_set(err, ERR_FAILED, "key \"%s\" is not an object", key);
+    return get(object, key, cJSON_IsObject, "an object", o, err);
 }
 
 int json_get_array(const cJSON *object, const char *key, const cJSON **a, struct err *err) {
-    cJSON *item;
-    if (get(object, key, &item, err))
-        return -1;
-    *a = item;
-    return cJSON_IsArray(item) ? 0 : err_set(err, ERR_FAILED, "key \"%s\" is not an array", key);
+    return get(object, key, cJSON_IsArray, "an array", a, err);
 }
