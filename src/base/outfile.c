@@ -54,9 +54,8 @@ void outfile_handle_signals(void) {
     signal(SIGXFSZ, SIG_IGN);
 }
 
-/* -- Calls that a signal may interrupt (EINTR), made again; stdio takes that for an error. -- */
-
-/* fopencookie's: fewer than n bytes are a failure. */
+/* fopencookie's: fewer than n bytes are a failure. Like every call here that a signal may interrupt, it is made again;
+ * stdio takes EINTR for an error. */
 static ssize_t write_all(void *cookie, const char *bytes, size_t n) {
     struct outfile *o = cookie;
     size_t done = 0;
@@ -72,30 +71,9 @@ static ssize_t write_all(void *cookie, const char *bytes, size_t n) {
     return (ssize_t)done;
 }
 
-static int sync_fd(int fd) {
-    int bad;
-    while ((bad = fsync(fd)) && errno == EINTR)
-        continue;
-    return bad;
-}
-
 /* Standard output stays open. Linux has closed a descriptor by the time of EINTR: not to be closed again. */
 static int close_fd(int fd) {
     return fd != STDOUT_FILENO && close(fd) && errno != EINTR ? -1 : 0;
-}
-
-static int rename_to(const char *from, const char *to) {
-    int bad;
-    while ((bad = rename(from, to)) && errno == EINTR)
-        continue;
-    return bad;
-}
-
-static int make_folder(const char *path) {
-    int bad;
-    while ((bad = mkdir(path, 0777)) && errno == EINTR)
-        continue;
-    return bad;
 }
 
 /* Creates the file; temp ends in six letters, which are replaced. Not by mkostemp, which takes no mode: umask
@@ -259,14 +237,11 @@ bool outfile_same(const struct outfile_place *a, const struct outfile_place *b) 
 /* A descriptor of what is written through: standard output itself, a copy of another that is open, or what lies at
  * path. */
 static int open_through(const char *path) {
-    int number = descriptor_of(path), fd;
+    int number = descriptor_of(path);
     if (strcmp(path, "-") == 0)
         return number;
-    if (number >= 0)
-        return fcntl(number, F_DUPFD_CLOEXEC, 0);
-    while ((fd = open(path, O_WRONLY | O_CLOEXEC)) < 0 && errno == EINTR)
-        continue;
-    return fd;
+    return number >= 0 ? fcntl(number, F_DUPFD_CLOEXEC, 0)
+                       : TEMP_FAILURE_RETRY(open(path, O_WRONLY | O_CLOEXEC));
 }
 
 /* The temporary sibling of the target, with the rights of the file that is there. */
@@ -340,7 +315,7 @@ int outfile_add(struct outfile *out, const void *bytes, size_t n, struct err *er
 static int sync_folder(const char *path) {
     char *dir = folder_of(path);
     int fd = dir ? open(dir, O_RDONLY | O_DIRECTORY | O_CLOEXEC) : -1;
-    int bad = fd < 0 || (sync_fd(fd) && errno != EINVAL) ? errno : 0;
+    int bad = fd < 0 || (TEMP_FAILURE_RETRY(fsync(fd)) && errno != EINVAL) ? errno : 0;
     if (fd >= 0)
         close(fd);
     free(dir);
@@ -355,7 +330,7 @@ static int finish(struct outfile **out, bool sync, struct err *err) {
     fclose(o->stream);
     o->stream = NULL;
     if (!bad && sync && o->temp) {
-        bad = sync_fd(o->fd);
+        bad = TEMP_FAILURE_RETRY(fsync(o->fd));
         saved = errno;
     }
     if (close_fd(o->fd) && !bad) {
@@ -380,7 +355,7 @@ static int commit(struct outfile **out, bool sync, struct err *err) {
     if (o->stream && finish(out, sync, err))
         return -1;
     if (o->temp) {
-        if (rename_to(o->temp, o->target)) {
+        if (TEMP_FAILURE_RETRY(rename(o->temp, o->target))) {
             cannot("write", o->path, err);
             outfile_discard(out);
             return -1;
@@ -430,7 +405,8 @@ int outfile_make_folder(const char *path, struct err *err) {
             continue;
         *p = '\0';
         struct stat st;
-        if (make_folder(partial) && (errno != EEXIST || stat(partial, &st) || !S_ISDIR(st.st_mode)))
+        if (TEMP_FAILURE_RETRY(mkdir(partial, 0777)) &&
+            (errno != EEXIST || stat(partial, &st) || !S_ISDIR(st.st_mode)))
             ret = errno == EEXIST ? err_set(err, ERR_FAILED, "%s: not a folder", partial)
                                   : cannot("make the folder", partial, err);
         if (c == '\0')

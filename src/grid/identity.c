@@ -367,8 +367,7 @@ static int be_alone(const struct identity_place *p, err_say_fn *say, int *lock, 
     ret = flock(*lock, LOCK_EX | LOCK_NB);
     if (ret && errno == EWOULDBLOCK) {
         tell(say, "%s: waiting for another sweep, which chooses its run", p->runs);
-        while ((ret = flock(*lock, LOCK_EX)) && errno == EINTR)
-            ;
+        ret = TEMP_FAILURE_RETRY(flock(*lock, LOCK_EX));
     }
     if (ret)
         err_errno(err, "%s: cannot be locked", path);
