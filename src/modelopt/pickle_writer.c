@@ -69,42 +69,42 @@ void pickler_free(struct pickler **p) {
     *p = NULL;
 }
 
-void pickler_op(struct pickler *p, enum pickler_op op) {
+void pickler_op(struct pickler *p, enum opcode op) {
     put_byte(p, op);
 }
 
 void pickler_open_dict(struct pickler *p) {
-    pickler_op(p, PICKLER_EMPTY_DICT);
-    pickler_op(p, PICKLER_MARK);
+    pickler_op(p, OP_EMPTY_DICT);
+    pickler_op(p, OP_MARK);
 }
 
 void pickler_close_dict(struct pickler *p) {
-    pickler_op(p, PICKLER_SETITEMS);
+    pickler_op(p, OP_SETITEMS);
 }
 
 void pickler_open_list(struct pickler *p) {
-    pickler_op(p, PICKLER_EMPTY_LIST);
-    pickler_op(p, PICKLER_MARK);
+    pickler_op(p, OP_EMPTY_LIST);
+    pickler_op(p, OP_MARK);
 }
 
 void pickler_close_list(struct pickler *p) {
-    pickler_op(p, PICKLER_APPENDS);
+    pickler_op(p, OP_APPENDS);
 }
 
 void pickler_bool(struct pickler *p, bool v) {
-    put_byte(p, v ? 0x88 : 0x89);
+    pickler_op(p, v ? OP_NEWTRUE : OP_NEWFALSE);
 }
 
 void pickler_int(struct pickler *p, int32_t v) {
     if (v >= 0 && v <= 0xff) {
-        put_byte(p, 'K');
+        pickler_op(p, OP_BININT1);
         put_byte(p, v);
     } else if (v >= 0 && v <= 0xffff) {
-        put_byte(p, 'M');
+        pickler_op(p, OP_BININT2);
         put_byte(p, v & 0xff);
         put_byte(p, v >> 8);
     } else {
-        put_byte(p, 'J');
+        pickler_op(p, OP_BININT);
         put_le32(p, (uint32_t)v);
     }
 }
@@ -112,17 +112,17 @@ void pickler_int(struct pickler *p, int32_t v) {
 void pickler_real(struct pickler *p, double v) {
     uint64_t bits;
     memcpy(&bits, &v, sizeof bits);
-    put_byte(p, 'G');
+    pickler_op(p, OP_BINFLOAT);
     for (int shift = 56; shift >= 0; shift -= 8)
         put_byte(p, (int)(bits >> shift & 0xff));
 }
 
-static void put_memo(struct pickler *p, int small, int large, uint32_t memo) {
+static void put_memo(struct pickler *p, enum opcode small, enum opcode large, uint32_t memo) {
     if (memo <= 0xff) {
-        put_byte(p, small);
+        pickler_op(p, small);
         put_byte(p, (int)memo);
     } else {
-        put_byte(p, large);
+        pickler_op(p, large);
         put_le32(p, memo);
     }
 }
@@ -130,12 +130,12 @@ static void put_memo(struct pickler *p, int small, int large, uint32_t memo) {
 uint32_t pickler_put(struct pickler *p) {
     if (!p)
         return 0;
-    put_memo(p, 'q', 'r', p->n_memo);
+    put_memo(p, OP_BINPUT, OP_LONG_BINPUT, p->n_memo);
     return p->n_memo++;
 }
 
 void pickler_get(struct pickler *p, uint32_t memo) {
-    put_memo(p, 'h', 'j', memo);
+    put_memo(p, OP_BINGET, OP_LONG_BINGET, memo);
 }
 
 /* FNV-1a. */
@@ -192,7 +192,7 @@ void pickler_string(struct pickler *p, const char *s) {
     size_t at = p ? p->n : 0, n = strlen(s);
     if (p && n > UINT32_MAX)
         p->no_memory = true;
-    put_byte(p, 'X');
+    pickler_op(p, OP_BINUNICODE);
     put_le32(p, (uint32_t)n);
     put_bytes(p, s, n);
     memoize(p, at);
@@ -200,7 +200,7 @@ void pickler_string(struct pickler *p, const char *s) {
 
 void pickler_global(struct pickler *p, const char *module, const char *name) {
     size_t at = p ? p->n : 0;
-    put_byte(p, 'c');
+    pickler_op(p, OP_GLOBAL);
     put_bytes(p, module, strlen(module));
     put_byte(p, '\n');
     put_bytes(p, name, strlen(name));
@@ -209,7 +209,7 @@ void pickler_global(struct pickler *p, const char *module, const char *name) {
 }
 
 int pickler_finish(struct pickler **p, unsigned char **bytes, size_t *n, struct err *err) {
-    put_byte(*p, '.');
+    pickler_op(*p, OP_STOP);
     if (!*p || (*p)->no_memory) {
         pickler_free(p);
         return err_nomem(err);

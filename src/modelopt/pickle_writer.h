@@ -14,32 +14,18 @@
 #define YS_MODELOPT_PICKLE_WRITER_H
 
 #include "base/err.h"
+#include "pt/opcode.h"
 
 #include <stdbool.h>
 #include <stddef.h>
 #include <stdint.h>
-
-enum pickler_op {
-    PICKLER_MARK = '(',
-    PICKLER_EMPTY_TUPLE = ')',
-    PICKLER_EMPTY_LIST = ']',
-    PICKLER_EMPTY_DICT = '}',
-    PICKLER_NONE = 'N',
-    PICKLER_APPENDS = 'e',
-    PICKLER_SETITEMS = 'u',
-    PICKLER_REDUCE = 'R',
-    PICKLER_BUILD = 'b',
-    PICKLER_NEWOBJ = 0x81,
-    PICKLER_TUPLE1 = 0x85,
-    PICKLER_TUPLE2 = 0x86,
-};
 
 struct pickler;
 
 /* A pickle that has its PROTO opcode; NULL when out of memory. */
 struct pickler *pickler_new(void);
 
-void pickler_op(struct pickler *p, enum pickler_op op);
+void pickler_op(struct pickler *p, enum opcode op);
 /* Between open and close: keys and values, alternating; items. The container is then on the stack. */
 void pickler_open_dict(struct pickler *p);
 void pickler_close_dict(struct pickler *p);

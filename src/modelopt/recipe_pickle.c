@@ -13,13 +13,13 @@ static const struct preset_entry disabled = {.q = {QUANT_OFF, QUANT_AXIS_NONE, 0
 static void put_pair(struct pickler *p, int a, int b) {
     pickler_int(p, a);
     pickler_int(p, b);
-    pickler_op(p, PICKLER_TUPLE2);
+    pickler_op(p, OP_TUPLE2);
 }
 
 static void put_block_sizes(struct pickler *p, const struct preset_entry *e) {
     const struct format *f = &formats[e->q.format];
     if (!e->q.block) {
-        pickler_op(p, PICKLER_NONE);
+        pickler_op(p, OP_NONE);
         return;
     }
     pickler_open_dict(p);
@@ -40,7 +40,7 @@ static void put_block_sizes(struct pickler *p, const struct preset_entry *e) {
  * fields the configuration sets; NULLs among them are none. */
 static void finish_pydantic(struct pickler *p, const char *const *given, size_t n) {
     pickler_string(p, "__pydantic_extra__");
-    pickler_op(p, PICKLER_NONE);
+    pickler_op(p, OP_NONE);
     pickler_string(p, "__pydantic_fields_set__");
     pickler_global(p, "__builtin__", "set");
     pickler_open_list(p);
@@ -48,19 +48,19 @@ static void finish_pydantic(struct pickler *p, const char *const *given, size_t 
         if (given[i])
             pickler_string(p, given[i]);
     pickler_close_list(p);
-    pickler_op(p, PICKLER_TUPLE1);
-    pickler_op(p, PICKLER_REDUCE);
+    pickler_op(p, OP_TUPLE1);
+    pickler_op(p, OP_REDUCE);
     pickler_string(p, "__pydantic_private__");
-    pickler_op(p, PICKLER_NONE);
+    pickler_op(p, OP_NONE);
     pickler_close_dict(p);
-    pickler_op(p, PICKLER_BUILD);
+    pickler_op(p, OP_BUILD);
 }
 
 /* A bare object of a class, and the dict of its state opened. */
 static void open_object(struct pickler *p, const char *module, const char *class) {
     pickler_global(p, module, class);
-    pickler_op(p, PICKLER_EMPTY_TUPLE);
-    pickler_op(p, PICKLER_NEWOBJ);
+    pickler_op(p, OP_EMPTY_TUPLE);
+    pickler_op(p, OP_NEWOBJ);
     pickler_open_dict(p);
 }
 
@@ -90,7 +90,7 @@ static void put_attribute(struct pickler *p, const struct preset_entry *e) {
         pickler_int(p, on ? f->bits : 8);
     pickler_string(p, "axis");
     if (e->q.axis == QUANT_AXIS_NONE)
-        pickler_op(p, PICKLER_NONE);
+        pickler_op(p, OP_NONE);
     else
         pickler_int(p, e->q.axis);
     pickler_string(p, "fake_quant");
@@ -109,7 +109,7 @@ static void put_attribute(struct pickler *p, const struct preset_entry *e) {
         if (rest[i].text)
             pickler_string(p, rest[i].text);
         else if (rest[i].value < 0)
-            pickler_op(p, PICKLER_NONE);
+            pickler_op(p, OP_NONE);
         else
             pickler_bool(p, rest[i].value);
     }
@@ -134,7 +134,7 @@ static void put_algorithm(struct pickler *p, enum quant_calib calib) {
         pickler_close_dict(p);
         break;
     case CALIB_NONE:
-        pickler_op(p, PICKLER_NONE);
+        pickler_op(p, OP_NONE);
         break;
     }
 }
@@ -146,7 +146,7 @@ static uint32_t finish_recipe(struct pickler *p, double compression, const char 
     pickler_string(p, "_str_repr");
     pickler_string(p, name);
     pickler_close_dict(p);
-    pickler_op(p, PICKLER_BUILD);
+    pickler_op(p, OP_BUILD);
     return pickler_put(p);
 }
 

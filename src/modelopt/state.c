@@ -50,8 +50,8 @@ static void put_stats(struct pickler *p, const struct scores *scores, const stru
         pickler_close_dict(p);
     }
     pickler_close_dict(p);
-    pickler_op(p, PICKLER_TUPLE2);
-    pickler_op(p, PICKLER_REDUCE);
+    pickler_op(p, OP_TUPLE2);
+    pickler_op(p, OP_REDUCE);
 }
 
 static void put_best(struct pickler *p, const struct scores *scores, const struct recipe *recipe,

@@ -1,4 +1,4 @@
-/* The opcodes that picklers of protocols 2 to 5 write, as Python's Lib/pickletools.py describes them. */
+/* The opcodes of pickles of protocols 2 to 5, as Python's Lib/pickletools.py describes them: pickle.c reads them, modelopt/ writes some. */
 #ifndef YS_PT_OPCODE_H
 #define YS_PT_OPCODE_H
 

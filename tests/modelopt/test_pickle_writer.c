@@ -38,7 +38,7 @@ int main(void) {
     pickler_real(p, -0.0);
     pickler_bool(p, true);
     pickler_bool(p, false);
-    pickler_op(p, PICKLER_NONE);
+    pickler_op(p, OP_NONE);
     pickler_close_list(p);
     CHECK_BYTES(p,
                 "\x80\x02](K\0K\xffM\0\1M\xff\xffJ\0\0\1\0J\xff\xff\xff\xffJ\x80\xff\xff\xff"
@@ -47,13 +47,13 @@ int main(void) {
 
     p = pickler_new();
     pickler_global(p, "m.n", "C");
-    pickler_op(p, PICKLER_EMPTY_TUPLE);
-    pickler_op(p, PICKLER_NEWOBJ);
+    pickler_op(p, OP_EMPTY_TUPLE);
+    pickler_op(p, OP_NEWOBJ);
     uint32_t object = pickler_put(p);
     pickler_get(p, object);
     pickler_global(p, "m.n", "C");
-    pickler_op(p, PICKLER_TUPLE2);
-    pickler_op(p, PICKLER_TUPLE2);
+    pickler_op(p, OP_TUPLE2);
+    pickler_op(p, OP_TUPLE2);
     CHECK_BYTES(p,
                 "\x80\x02"
                 "cm.n\nC\nq\0)\x81q\x01h\x01h\0\x86\x86.",
