@@ -21,8 +21,7 @@ int pool_new(int threads, struct pool **out, struct err *err);
 void pool_free(struct pool **pool);
 int pool_threads(const struct pool *pool);
 
-/* Calls fn(ctx, i, worker) for every i below n and returns when all are done; worker is below pool_threads.
- */
+/* Calls fn(ctx, i, worker) for every i below n and returns when all are done; worker is below pool_threads. */
 typedef void pool_fn(void *ctx, size_t i, int worker);
 void pool_run(struct pool *pool, size_t n, pool_fn *fn, void *ctx);
 

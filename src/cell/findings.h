@@ -1,6 +1,5 @@
 /* What a person should take from a cell's scores, apart from how a report words or draws it: the smallest
- * sets of layers that hold most of the score, what the solver could choose, and which numbers are artefacts.
- */
+ * sets of layers that hold most of the score, what the solver could choose, and which numbers are artefacts. */
 #ifndef YS_CELL_FINDINGS_H
 #define YS_CELL_FINDINGS_H
 

@@ -11,8 +11,7 @@ struct operands {
     int n;
 };
 
-/* Judges operands before any file is opened; form: "SCORES=RECIPE", as messages name it. Errors: ERR_USAGE.
- */
+/* Judges operands before any file is opened; form: "SCORES=RECIPE", as messages name it. Errors: ERR_USAGE. */
 int operands_check(char *const *operands, int n, const char *form, struct err *err);
 
 /* One operand as two paths: up to its first '=', the caller's, and the rest, which points into operand;

@@ -12,9 +12,9 @@
 #include "base/splitmix.h"
 #include "detect/detect.h"
 
-/* The sign, +1 or -1, of row `row` of an output (a box's cx, cy, w, h are 0 to 3, class k is 4 + k) at an
- * anchor, in probe `probe` of image `image`: a bit of splitmix64 of these four numbers, so that it depends on nothing else. Image and probe are below 2^16, anchor and row below 2^24 and
- * 2^16. Also compiled by CUDA. */
+/* The sign, +1 or -1, of row `row` of an output (a box's cx, cy, w, h are 0 to 3, class k is 4 + k) at an anchor, in
+ * probe `probe` of image `image`: a bit of splitmix64 of these four numbers, so that it depends on nothing else. Image and
+ * probe are below 2^16, anchor and row below 2^24 and 2^16. Also compiled by CUDA. */
 SPLITMIX_FUNCTION float objective_sign(uint32_t image, uint32_t probe, uint32_t anchor, uint32_t row) {
     uint64_t v = splitmix_of(((uint64_t)(image & 0xffff) << 48 | (uint64_t)(probe & 0xffff) << 32 | anchor) ^
                              (uint64_t)(row / 32) * 0xd1342543de82ef95u);

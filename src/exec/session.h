@@ -46,8 +46,7 @@ int session_read_amax(struct session *s, const char *path, struct err *err);
 
 void session_close(struct session *s);
 
-/* The model's name in results: its file's name without folder and .pt. Caller frees; NULL when out of memory.
- */
+/* The model's name in results: its file's name without folder and .pt. Caller frees; NULL when out of memory. */
 char *session_model_name(const char *path);
 
 #endif

@@ -1,6 +1,5 @@
 /* Places for blocks of floats that live for a while, in one arena: blocks whose lives do not meet share
- * memory.
- */
+ * memory. */
 #ifndef YS_EXEC_SPANS_H
 #define YS_EXEC_SPANS_H
 

@@ -35,8 +35,7 @@ int image_read(const char *path, const char *expected, struct image *im, struct 
 /* The same for a file already in memory; messages do not name it. */
 int image_decode(const uint8_t *bytes, size_t n, struct image *im, struct err *err);
 
-/* Allocates width x height. Errors: ERR_FAILED when a side is not positive or IMAGE_PIXELS_MAX is exceeded.
- */
+/* Allocates width x height. Errors: ERR_FAILED when a side is not positive or IMAGE_PIXELS_MAX is exceeded. */
 int image_alloc(struct image *im, int64_t width, int64_t height, struct err *err);
 void image_clear(struct image *im);
 

@@ -1,8 +1,7 @@
 /* A torch.nn.Module of a checkpoint, by its place in the module tree: children, attributes and tensors, with
  * errors that name the place. Private to src/model.
  *
- * A struct module borrows the checkpoint's values. Tensors are read into new arrays, which are the caller's.
- */
+ * A struct module borrows the checkpoint's values. Tensors are read into new arrays, which are the caller's. */
 #ifndef YS_MODEL_MODULE_H
 #define YS_MODEL_MODULE_H
 

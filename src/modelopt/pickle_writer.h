@@ -46,8 +46,7 @@ void pickler_global(struct pickler *p, const char *module, const char *name);
 uint32_t pickler_put(struct pickler *p);
 void pickler_get(struct pickler *p, uint32_t memo);
 
-/* Adds STOP, hands the bytes to the caller (who frees them), frees *p and sets it to NULL. Errors: no memory.
- */
+/* Adds STOP, hands the bytes to the caller (who frees them), frees *p and sets it to NULL. Errors: no memory. */
 int pickler_finish(struct pickler **p, unsigned char **bytes, size_t *n, struct err *err);
 
 void pickler_free(struct pickler **p);

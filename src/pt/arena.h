@@ -18,8 +18,7 @@ struct arena {
 void *arena_alloc(struct arena *a, size_t n, struct err *err);
 
 /* An array with room for at least n items of `size` bytes: *items if *cap suffices, else a copy of its first
- * *cap items, and *cap is raised; growth doubles. Errors as arena_alloc's, and for an n over UINT32_MAX / 2.
- */
+ * *cap items, and *cap is raised; growth doubles. Errors as arena_alloc's, and for an n over UINT32_MAX / 2. */
 int arena_grow(struct arena *a, void **items, unsigned *cap, size_t n, size_t size, struct err *err);
 
 void arena_free(struct arena *a);

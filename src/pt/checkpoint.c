@@ -11,8 +11,7 @@
 #include <sys/stat.h>
 #include <unistd.h>
 
-/* Bytes of values per byte of the file, and what any file may take. An attribute takes a pickle four bytes.
- */
+/* Bytes of values per byte of the file, and what any file may take. An attribute takes a pickle four bytes. */
 enum { VALUES_FACTOR = 128, VALUES_SLACK = 1 << 20, ENTRIES_SLACK = 4096 };
 
 struct checkpoint {

@@ -39,9 +39,9 @@ int checkpoint_open_bytes(const char *path, const void *bytes, size_t n, struct 
 
 void checkpoint_free(struct checkpoint **ckpt);
 
-/* The root nn.Module: the entry "ema" if it is there and not None, else "model", as upstream chooses; or the
- * whole file if that is a module (torch.save(model)); without what wraps it (DataParallel, torch.compile, a YOLO object). Never NULL. pt/module.h says what can be relied on
- * below it. */
+/* The root nn.Module: the entry "ema" if it is there and not None, else "model", as upstream chooses; or the whole file if
+ * that is a module (torch.save(model)); without what wraps it (DataParallel, torch.compile, a YOLO object). Never NULL.
+ * pt/module.h says what can be relied on below it. */
 const struct pt_value *checkpoint_root(const struct checkpoint *ckpt);
 
 /* Where the root was found: "ema", "model", or "" for the whole file. */

@@ -1,4 +1,4 @@
-/* The opcodes of pickles of protocols 2 to 5, as Python's Lib/pickletools.py describes them: pickle.c reads them, modelopt/ writes some. */
+/* The opcodes of pickles of protocols 2 to 5, as Python's Lib/pickletools.py describes them. */
 #ifndef YS_PT_OPCODE_H
 #define YS_PT_OPCODE_H
 

@@ -63,8 +63,7 @@ const char *pt_str(const struct pt_value *v);
 size_t pt_len(const struct pt_value *v);
 /* Item i, below pt_len. */
 const struct pt_value *pt_item(const struct pt_value *v, size_t i);
-/* n ints from a list or tuple of exactly n, or n times one int, as torch.nn takes them. Errors as pt_int's.
- */
+/* n ints from a list or tuple of exactly n, or n times one int, as torch.nn takes them. Errors as pt_int's. */
 int pt_ints(const struct pt_value *v, size_t n, int64_t min, int64_t max, int64_t *out, struct err *err);
 
 /* -- Dicts, in their order. Reading refuses a dict that gives one string key twice. -- */

@@ -1,6 +1,5 @@
 /* Inside src/op/conv: in which of a few forms a convolution's operands are laid out, and the operands
- * themselves. A mode and a layer decide the form; a weight, an input and a target meet only in the same form.
- */
+ * themselves. A mode and a layer decide the form; a weight, an input and a target meet only in the same form. */
 #ifndef YS_OP_CONV_FORM_H
 #define YS_OP_CONV_FORM_H
 

@@ -1,5 +1,4 @@
-/* Inside src/op/conv: how one convolution is cut into tasks and tiles, for a score and for a forward pass alike.
- */
+/* Inside src/op/conv: how one convolution is cut into tasks and tiles, for a score and for a forward pass alike. */
 #ifndef YS_OP_CONV_TILING_H
 #define YS_OP_CONV_TILING_H
 
