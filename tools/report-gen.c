@@ -8,14 +8,15 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <unistd.h>
 
 /* *note is of a demonstration what is to be said of it, else NULL; it names the cell as `shown`, NULL for its
  * own name. The caller's. */
-static int write_report(const char *scores, const char *recipe, const char *run, const char *dir,
-                        const char *shown, char **note, struct err *err) {
+static int write_report(const char *scores, const char *recipe, const char *run, const char *verify,
+                        const char *dir, const char *shown, char **note, struct err *err) {
     struct report *report = NULL;
     int ret = -1;
-    if (report_read(scores, recipe, run, &report, err) || report_write(report, dir, err))
+    if (report_read(scores, recipe, run, verify, &report, err) || report_write(report, dir, err))
         goto out;
     if (report->scores.demonstration &&
         name_format(note, err, "%s: %s", shown ? shown : report->title, report_demonstration))
@@ -27,7 +28,7 @@ out:
 }
 
 struct request {
-    const char *scores, *recipe, *run, *dir;
+    const char *scores, *recipe, *run, *verify, *dir;
     bool list;
     char **dirs, **notes; /* several cells' */
 };
@@ -35,14 +36,17 @@ struct request {
 static int report_folder(void *ctx, int i, struct err *err) {
     const struct request *r = ctx;
     const char *dir = r->dirs[i];
-    char *scores = NULL, *recipe = NULL;
+    char *scores = NULL, *recipe = NULL, *verify = NULL;
     int ret = name_format(&scores, err, "%s/scores.json", dir) ||
                       name_format(&recipe, err, "%s/recipe.json", dir) ||
-                      write_report(scores, recipe, r->run, dir, dir, &r->notes[i], err)
+                      name_format(&verify, err, "%s/verify.json", dir) ||
+                      write_report(scores, recipe, r->run, access(verify, F_OK) == 0 ? verify : NULL, dir,
+                                   dir, &r->notes[i], err)
                   ? -1
                   : 0;
     free(scores);
     free(recipe);
+    free(verify);
     return ret;
 }
 
@@ -59,7 +63,7 @@ static int is_stdin(const char *path) {
 
 static int run(void *ctx, const struct operands *operands, struct err *err) {
     struct request *r = ctx;
-    bool single = r->scores || r->recipe || r->dir || r->list;
+    bool single = r->scores || r->recipe || r->verify || r->dir || r->list;
     if (single && operands->n)
         return err_set(err, ERR_USAGE, "unexpected operand %s", operands->word[0]);
     if (operands->n > 1 && is_stdin(r->run))
@@ -85,10 +89,10 @@ static int run(void *ctx, const struct operands *operands, struct err *err) {
                        !r->scores   ? "scores"
                        : !r->recipe ? "recipe"
                                     : "output");
-    if (is_stdin(r->scores) + is_stdin(r->recipe) + is_stdin(r->run) > 1)
+    if (is_stdin(r->scores) + is_stdin(r->recipe) + is_stdin(r->run) + is_stdin(r->verify) > 1)
         return err_set(err, ERR_USAGE, "only one input can be standard input");
     char *note = NULL;
-    int ret = write_report(r->scores, r->recipe, r->run, r->dir, NULL, &note, err);
+    int ret = write_report(r->scores, r->recipe, r->run, r->verify, r->dir, NULL, &note, err);
     say(&note);
     return ret;
 }
@@ -100,6 +104,8 @@ int main(int argc, char **argv) {
         {"recipe", 'r', OPT_STRING, &r.recipe, "FILE", "its recipe.json, from recipe-solve"},
         {"run", 'R', OPT_STRING, &r.run, "FILE",
          "JSON that names the run's settings, as a run.json of make sweep does"},
+        {"verify", 'v', OPT_STRING, &r.verify, "FILE",
+         "its verify.json, from damage-measure: the damage that was measured"},
         {"output", 'o', OPT_STRING, &r.dir, "DIR", "folder to write into; made if missing"},
         {"list", 'l', OPT_FLAG, &r.list,
          .help = "print the names of the files, the last one last; before _ goes the cell's name"},
@@ -108,14 +114,14 @@ int main(int argc, char **argv) {
     struct opt_tool tool = {
         .name = "report-gen",
         .purpose = "write manifest, search state, composed configuration and reports of a cell",
-        .synopsis = "[--run FILE] --scores FILE --recipe FILE -o DIR | DIR... | --list",
+        .synopsis = "[--run FILE] [--verify FILE] --scores FILE --recipe FILE -o DIR | DIR... | --list",
         .notes =
             "Writes <cell>_autoquant_state.pt (opens in torch.load; ModelOpt 0.40.0 resumes from it),\n"
             "<cell>_quant_manifest.json, composed-config.yaml, layer-sensitivity-report.md and .json, each\n"
             "whole or not at all. <cell> is <model>_w<weight>_a<activation>_<granularity>. One of the "
             "inputs\n"
-            "may be -, standard input. A folder DIR holds a cell's scores.json and recipe.json and receives\n"
-            "the rest.",
+            "may be -, standard input. A folder DIR holds a cell's scores.json and recipe.json (and its\n"
+            "verify.json, where that was measured) and receives the rest.",
         .examples = "report-gen --scores scores.json --recipe recipe.json -o .\n"
                     "recipe-solve scores.json | report-gen --scores scores.json --recipe - -o .\n"
                     "report-gen --run run.json outputs/yolov10n/*/*\n",

@@ -2,54 +2,14 @@
 #include "report/report.h"
 
 #include "base/json.h"
-#include "base/utf8.h"
 #include "cell/findings.h"
+#include "report/detection.h"
+#include "report/text.h"
 
-#include <ctype.h>
 #include <stdarg.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
-
-/* Text that Markdown and HTML leave alone: names as the reference prints them. */
-static bool is_plain(const char *s) {
-    if (strncmp(s, "www.", 4) == 0)
-        return false;
-    for (const char *p = s; *p; p++)
-        if (!isalnum((unsigned char)*p) && *p != '.' && *p != '-' &&
-            !(*p == '_' && p > s && isalnum((unsigned char)p[-1]) && isalnum((unsigned char)p[1])))
-            return false;
-    return *s != '-';
-}
-
-/* Everything else shows as it is written too: ASCII punctuation becomes character references, which neither
- * tables, emphasis, links, formulas nor HTML see; control characters become spaces. */
-static void put_text(FILE *f, const char *s) {
-    bool plain = is_plain(s);
-    for (const unsigned char *p = (const unsigned char *)s; *p; p++) {
-        const size_t control = utf8_control((const char *)p);
-        if (control) {
-            fputc(' ', f);
-            p += control - 1;
-        } else if (plain || isalnum(*p) || *p == ' ' || *p >= 0x80)
-            fputc(*p, f);
-        else
-            fprintf(f, "&#%d;", *p);
-    }
-}
-
-static void put_code(FILE *f, const char *s) {
-    bool fits = *s;
-    for (const char *p = s; *p; p++)
-        fits &= *p != '`' && *p != '|' && *p != '\\' && !utf8_control(p);
-    if (fits) {
-        fprintf(f, "`%s`", s);
-        return;
-    }
-    fputs("<code>", f);
-    put_text(f, s);
-    fputs("</code>", f);
-}
 
 static void open_table(FILE *f, const char *title) {
     fprintf(f, "\n## %s\n\n\n|Key|Value|\n| :--- | :--- |\n", title);
@@ -57,7 +17,7 @@ static void open_table(FILE *f, const char *title) {
 
 static void put_row(FILE *f, const char *key, const char *value) {
     fprintf(f, "|%s|", key);
-    put_code(f, value);
+    text_put_code(f, value);
     fputs("|\n", f);
 }
 
@@ -83,7 +43,7 @@ static void put_layers(FILE *f, const struct report *r, const struct findings *f
             continue;
         }
         fputs(before, f);
-        put_code(f, r->scores.layers[layer].name);
+        text_put_code(f, r->scores.layers[layer].name);
         before = ", ";
         n--;
     }
@@ -231,20 +191,25 @@ static void put_facts(FILE *f, const struct report *r, const struct findings *fo
     fputc('|', f);
     if (l->macs >= 0)
         fprintf(f, "%.3e", l->macs);
-    fprintf(f, "|%s|\n", findings_is_artefact(&r->scores, l) ? "artefact" : "");
+    fprintf(f, "|%s|", findings_is_artefact(&r->scores, l) ? "artefact" : "");
+    detection_put_columns(f, r, layer);
+    fputc('\n', f);
 }
 
 static void put_table(FILE *f, const struct report *r, const struct findings *found) {
     fputs("\n## Layer Sensitivity Table\n\n\n"
           "Sorted by sensitivity (descending). Layer names are AutoQuant recipe handles; a trailing "
           "`.quant_recipe` suffix (if present) is stripped for readability.\n\n"
-          "|Layer|Num Bits|Sensitivity|Size Cost|Exported|Solver|Share of Score|Weight Shape|MACs|Note|\n"
-          "| :--- | :--- | :--- | :--- | :--- | :--- | ---: | :--- | :--- | :--- |\n",
+          "|Layer|Num Bits|Sensitivity|Size Cost|Exported|Solver|Share of Score|Weight Shape|MACs|Note|",
           f);
+    detection_put_heads(f, r);
+    fputs("\n| :--- | :--- | :--- | :--- | :--- | :--- | ---: | :--- | :--- | :--- |", f);
+    detection_put_rule(f, r);
+    fputc('\n', f);
     for (size_t i = 0; i < r->scores.n_layers; i++) {
         const struct scores_layer *l = &r->scores.layers[found->by_score[i]];
         fputc('|', f);
-        put_text(f, l->name);
+        text_put(f, l->name);
         fprintf(f, "|%d.0|%.3e|%.3e|", r->scores.qcfg.bits, l->score[SCORES_MODELOPT],
                 scores_elements(l->bits));
         put_facts(f, r, found, found->by_score[i]);
@@ -265,7 +230,7 @@ static int put_composed(FILE *f, const struct report *r) {
 static void put_title(FILE *f, const struct report *r) {
     static const char before[] = "AutoQuant Layer Sensitivity (";
     fprintf(f, "\n%s", before);
-    put_text(f, r->title);
+    text_put(f, r->title);
     fputs(")\n", f);
     for (size_t i = 0; i < strlen(before) + strlen(r->title) + 1; i++)
         fputc('=', f);
@@ -281,6 +246,7 @@ char *report_markdown(const struct report *r, size_t *n, struct err *err) {
     int bad = !found || !f;
     if (!bad) {
         put_title(f, r);
+        bad |= detection_put(f, r);
         put_sets(f, r, found);
         put_choice(f, r, found);
         put_notes(f, found);

@@ -30,16 +30,26 @@ static void settle(struct report *r, const struct run_settings *run) {
     r->score_size = run->score_size ? run->score_size : s->score_images;
     r->batch_size = s->batch_size ? s->batch_size : run->batch_size ? run->batch_size : 1;
     cell_name_print(&s->name, CELL_FILE, r->title);
+    for (int k = 0; k < SCORES_OBJECTIVES; k++)
+        for (size_t i = 0; i < s->n_layers; i++)
+            r->total[k] += s->layers[i].exported ? s->layers[i].score[k] : 0;
+}
+
+static int read_damage(struct report *r, const char *verify, struct err *err) {
+    if (!(r->damage = calloc(1, sizeof *r->damage)))
+        return err_nomem(err);
+    return damage_read(verify, &r->scores, r->damage, err);
 }
 
 static int read_all(struct report *r, const char *scores, const char *recipe, const char *run,
-                    struct err *err) {
+                    const char *verify, struct err *err) {
     struct run_settings settings = {0};
     if (scores_read(scores, &r->scores, err))
         return -1;
     if (check_scores(&r->scores, err))
         return sealed_refuse(err, scores, "make it again with sens-score");
-    if (recipe_read(recipe, &r->scores, &r->recipe, err) || (run && sealed_read(run, &r->run_json, err)))
+    if (recipe_read(recipe, &r->scores, &r->recipe, err) || (run && sealed_read(run, &r->run_json, err)) ||
+        (verify && read_damage(r, verify, err)))
         return -1;
     if (run && run_settings_read(r->run_json, &settings, err))
         return sealed_refuse(err, run, "correct it, or leave --run out");
@@ -50,10 +60,10 @@ static int read_all(struct report *r, const char *scores, const char *recipe, co
 }
 
 int report_read(const char *scores_path, const char *recipe_path, const char *run_path,
-                struct report **report, struct err *err) {
+                const char *verify_path, struct report **report, struct err *err) {
     if (!(*report = calloc(1, sizeof **report)))
         return err_nomem(err);
-    int ret = read_all(*report, scores_path, recipe_path, run_path, err);
+    int ret = read_all(*report, scores_path, recipe_path, run_path, verify_path, err);
     if (ret)
         report_free(report);
     return ret;
@@ -65,6 +75,9 @@ void report_free(struct report **report) {
         return;
     scores_free(&r->scores);
     recipe_free(&r->recipe);
+    if (r->damage)
+        damage_free(r->damage);
+    free(r->damage);
     cJSON_Delete(r->qcfg_json);
     cJSON_Delete(r->run_json);
     free(r);

@@ -2,12 +2,13 @@
  * after.
  *
  *     struct report *report = NULL;
- *     if (report_read("scores.json", "recipe.json", NULL, &report, &err)) ...
+ *     if (report_read("scores.json", "recipe.json", NULL, NULL, &report, &err)) ...
  *     report_write(report, dir, &err);
  *     report_free(&report); */
 #ifndef YS_REPORT_REPORT_H
 #define YS_REPORT_REPORT_H
 
+#include "cell/damage.h"
 #include "cell/recipe.h"
 
 /* What the artifacts tell of a cell: read once and checked against each other, so that the writers have nothing left
@@ -15,17 +16,19 @@
 struct report {
     struct scores scores;
     struct recipe recipe;
-    char title[CELL_NAME_MAX]; /* <model>_w<weight>_a<activation>_<granularity> */
-    const char *checkpoint;    /* its path, else the model's name */
-    const char *image_list;    /* NULL: unknown */
-    long calib_images_max;     /* images that were wished for; the scores know how many there were */
-    long score_size;           /* likewise */
+    struct damage *damage;           /* what was measured; NULL: nothing was */
+    double total[SCORES_OBJECTIVES]; /* of the exported layers' scores; NAN: they were not computed */
+    char title[CELL_NAME_MAX];       /* <model>_w<weight>_a<activation>_<granularity> */
+    const char *checkpoint;          /* its path, else the model's name */
+    const char *image_list;          /* NULL: unknown */
+    long calib_images_max;           /* images that were wished for; the scores know how many there were */
+    long score_size;                 /* likewise */
     long batch_size;
     cJSON *qcfg_json; /* qcfg_to_json's: overrides and summary in the reference's key order */
     cJSON *run_json;
 };
 
-/* Reads and checks a cell. Paths may be "-" (one of them); run_path may be NULL.
+/* Reads and checks a cell. Paths may be "-" (one of them); run_path and verify_path (verify.json) may be NULL.
  *
  * run.json, every key optional, is an object of the run's settings: "image_list" (string), "calib_images", "score_size",
  * "batch_size" (integers), "checkpoint" (string). What it lacks is taken from the scores; a batch size that neither has
@@ -33,7 +36,7 @@ struct report {
  *
  * Errors: ERR_FAILED, one line that names the file, the layer and what to do. */
 int report_read(const char *scores_path, const char *recipe_path, const char *run_path,
-                struct report **report, struct err *err);
+                const char *verify_path, struct report **report, struct err *err);
 
 void report_free(struct report **report);
 

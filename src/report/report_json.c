@@ -1,4 +1,5 @@
 #include "cell/findings.h"
+#include "report/detection.h"
 #include "report/parts.h"
 
 /* Nothing where they are unknown. */
@@ -22,6 +23,7 @@ static void add_layer(struct json_builder *b, const struct report *r, size_t lay
     add_sizes(b, "input_shape", l->input, SCORES_IMAGE_DIMS);
     add_sizes(b, "output_shape", l->output, SCORES_IMAGE_DIMS);
     json_add_bool(b, "artefact", findings_is_artefact(&r->scores, l));
+    detection_add_layer(b, r, layer);
     json_close(b);
 }
 
@@ -83,6 +85,7 @@ char *report_json(const struct report *r, size_t *n, struct err *err) {
         json_fail(&b, NULL);
     }
     part_provenance(&b, r);
+    detection_add(&b, r);
     findings_free(&found);
     return part_text(&b, n, err);
 }

@@ -28,10 +28,10 @@ static inline void fuzz_judge(int ret, const struct err *err) {
     }
 }
 
-/* The path of a file in memory with these bytes, valid until the next call with the same slot, 0 to 2. */
+/* The path of a file in memory with these bytes, valid until the next call with the same slot, 0 to 3. */
 static inline const char *fuzz_file(int slot, const void *data, size_t n) {
-    static int fds[3];
-    static char paths[3][32];
+    static int fds[4];
+    static char paths[4][32];
     if (!fds[slot] && (fds[slot] = memfd_create("fuzz", MFD_CLOEXEC)) < 0)
         abort();
     if (ftruncate(fds[slot], 0) || pwrite(fds[slot], data, n, 0) != (ssize_t)n)

@@ -264,9 +264,9 @@ static void jsons(void) {
 
 /* tests/report/tiny's cell. */
 static void reports(void) {
-    static const char *const files[] = {"scores", "recipe", "run"};
+    static const char *const files[] = {"scores", "recipe", "run", "verify"};
     struct buf b = {0};
-    for (int i = 0; i < 3; i++) {
+    for (int i = 0; i < 4; i++) {
         char path[64], text[8192];
         snprintf(path, sizeof path, "tests/report/tiny/%s.json", files[i]);
         FILE *f = fopen(path, "rb");
@@ -274,7 +274,7 @@ static void reports(void) {
         put(&b, text, f ? fread(text, 1, sizeof text, f) : 0);
         if (f)
             fclose(f);
-        if (i) /* without run.json too */
+        if (i) /* without run.json and verify.json too */
             seed(files[i], b.p, b.n);
     }
     buf_free(&b);

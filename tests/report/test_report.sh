@@ -97,6 +97,88 @@ check "no HTML, no formula, no link in the Markdown" sh -c '! grep -qE "<(script
 check "no control character of either range but ends of lines" test "$(LC_ALL=C grep -c "$(printf '[\001-\010\013-\037\177]\\|\302[\200-\237]')" h/layer-sensitivity-report.md)" -eq 0
 check "the fences stay closed" test "$(grep -c '^```' h/layer-sensitivity-report.md)" -eq 4
 
+# --- what was measured
+cp "$here"/measured/*.json .
+mkdir m
+ours="-s scores.json -r recipe.json"
+"$gen" $ours -o m >out 2>err
+check "without a measurement: the report says that its ranking is a prediction" grep -q "ranking is a prediction from gradients on 16 images" \
+    m/layer-sensitivity-report.md
+command='make verify MODELS=yolov10n WEIGHT_DTYPES=int4 ACT_DTYPES=int8 GRANULARITIES=per_channel_weight'
+check "and how to check it" grep -qF "\`$command\`" m/layer-sensitivity-report.md
+check "the JSON too" jq -e --arg command "$command" '.detection == {measured: false, check: $command, stability: .detection.stability} and
+    .detection.stability.detection["5"] == 0.93' m/layer-sensitivity-report.json
+check "class and box scores stand beside ModelOpt's, with their shares and errors" sh -c "grep '^|model.1.conv|' m/layer-sensitivity-report.md |
+    grep -qF '|± 12 %|8.220e-01 ± 12 %|1.48 %|2.884e-02 ± 12 %|0.34 %|'"
+check "and no measured ones" sh -c '! grep -q "Class Damage" m/layer-sensitivity-report.md'
+check "whether more images would change the first layers is one sentence" grep -q '^Other images like the 16 scored on would be expected to choose 4.7 of the first 5 layers by detection again, 9.2 of the first 10, 18.8 of the first 20: more images would hardly change' \
+    m/layer-sensitivity-report.md
+jq '.stability.detection["5"] = 0.5' scores.json >bad.json
+"$gen" -s bad.json -r recipe.json -o m 2>err
+check "another sentence where they would" grep -q '2.5 of the first 5.*: score on more images (SCORE_SIZE)' m/layer-sensitivity-report.md
+jq 'del(.stability, .layers[].score_error, .layers[].class_score, .layers[].box_score)' scores.json >bad.json
+"$gen" -s bad.json -r recipe.json -o m 2>err
+check "scores of ModelOpt's objective alone: nothing of it" sh -c '! grep -qE "Other images|Class Score|Standard Error" m/layer-sensitivity-report.md'
+check "but how to check them" grep -qF "$command" m/layer-sensitivity-report.md
+for name in "it's" '$(shell touch pwned)'; do
+    for file in scores recipe; do jq --arg m "$name" '.model = $m' $file.json >odd-$file.json; done
+    "$gen" -s odd-scores.json -r odd-recipe.json -o odd 2>err
+    jq -r .detection.check odd/layer-sensitivity-report.json >odd.sh
+    printf 'verify:\n\t@printf "%%s\\n" "$$MODELS"\n' >Makefile
+    check "pasted into a shell, the command names the model $name" test "$(sh ./odd.sh)" = "$name"
+done
+check "and runs nothing" test ! -e pwned
+
+"$gen" $ours --verify verify.json -o m >out 2>err
+check "with a measurement: status, and nothing said" test $? -eq 0 -a ! -s err
+sed -n '/^## Damage/,/^## Layers/p' m/layer-sensitivity-report.md >section
+check "the report leads with what was found" test "$(sed -n 3p section)" = \
+    '**5 layers kept in 16 bits: AP agreement 0.610 -> 0.793.** They are the first 5 layers by detection; 5 layers by measured: 0.859; the best measured here, 20 layers by box: 0.925.'
+check "and says on which images" grep -qF 'Measured on 32 images (`images 69 to 100 of calib/quant100.txt`); all were calibrated on too; none was scored on. The unquantized network finds 143 objects' section
+check "a row for each set, and for none kept" test "$(grep -cE '^\|[a-z ]+\|[0-9]+\|[0-9.]+\|0' section)" -eq 17
+check "with its numbers" grep -qxF '|box|20|4.9959|0.925|1.967|0.039|' section
+check "no column of labels, as there are none" sh -c '! grep -q "AP on labels|" section'
+check "Spearman of each rank" sh -c "grep -qxF '|class|0.93|-0.08|' section && grep -qxF '|box|0.07|0.98|' section && grep -qxF '|modelopt|0.26|0.62|' section"
+check "both measured numbers of each layer" sh -c "grep '^|model.23.dfl.conv|' m/layer-sensitivity-report.md | grep -q '|0.000e+00|1.512e-01|\$'"
+check "none of those that are not exported" sh -c "grep '^|model.23.cv2.0.2|' m/layer-sensitivity-report.md | grep -q '|||||||\$'"
+check "as many columns in each row as in the head" test "$(sed -n '/^|Layer|/,/^$/p' m/layer-sensitivity-report.md | awk -F'|' 'NF { print NF - 2 }' | sort -u)" = 17
+check "the JSON report has the sets and the layers' numbers" jq -e --slurpfile v verify.json '.detection.measured and .detection.verify.sets == $v[0].sets
+    and ([.layer_sensitivity[] | select(.exported) | {key: .layer, value: {class_kl, box_loss}}] | from_entries) == $v[0].layers
+    and (.detection.verify | has("layers") or has("model") | not)' m/layer-sensitivity-report.json
+mkdir k
+cp scores.json recipe.json verify.json k
+"$gen" k 2>err
+check "a folder's verify.json is taken" sh -c 'rm k/scores.json k/recipe.json k/verify.json && diff -r k m'
+jq '.labelled = 30 | .float += {ap: 0.44, ap50: 0.6} | .all_quantized += {ap: 0.3, ap50: 0.4} | .sets[] += {ap: 0.4321, ap50: 0.55} | .scored_on = 1 | .calibrated_on = 0' \
+    verify.json >labels.json
+"$gen" $ours -v labels.json -o m 2>err
+check "with labels: AP on them" grep -qxF '|box|20|4.9959|0.925|0.432|0.550|1.967|0.039|' m/layer-sensitivity-report.md
+check "on how many images" grep -qF 'on the labels of 30 images its AP is 0.440, its AP50 0.600' m/layer-sensitivity-report.md
+check "and that one was scored on" grep -qF 'none was calibrated on; 1 of them was scored on too' m/layer-sensitivity-report.md
+jq '.float.detections = 0 | .all_quantized.agreement_ap = null | .all_quantized.box_loss = null | .sets[] += {agreement_ap: null, box_loss: null} |
+    .layers[].box_loss = null | .spearman[].box_loss = null' verify.json >nothing.json
+"$gen" $ours -v nothing.json -o m 2>err
+check "a network that finds nothing: it is said $(cat err)" grep -q 'sure of no object in these images' m/layer-sensitivity-report.md
+check "and nothing is NaN" sh -c '! grep -rqiE "[^a-z]nan[^a-z]" m/layer-sensitivity-report.*'
+while read -r change words; do
+    jq "$change" verify.json >bad.json
+    refused "verify.json with $change" 1 "bad.json: $words; make it again with make verify or damage-measure" $ours -v bad.json -o none
+done <<'END'
+.model="other" its model is "other", the scores' is "yolov10n"
+.digests.scores="00" it is of other scores
+.layers.more={} the scores have no layer more
+.layers["model.0.conv"].class_kl=-1 layer model.0.conv: key "class_kl" is -1, not 0 to inf
+.layers["model.0.conv"].box_loss="1" layer model.0.conv: key "box_loss" is not a finite number
+.sets[2].layers[0]="more" set 3: the scores have no layer more
+.sets[2].keep=4 set 3: "keep" is 4, but "layers" are 5
+.sets[2].agreement_ap=1.5 set 3: key "agreement_ap" is 1.5, not 0 to 1
+.spearman.box.class_kl=2 "spearman" of box with class_kl is no correlation
+.scored_on=33 key "scored_on" is not an integer from 0 to 32
+del(.images) key "images" is missing
+del(.all_quantized) key "all_quantized" is missing
+END
+cp "$here"/tiny/scores.json "$here"/tiny/recipe.json .
+
 # --- what it refuses
 for key in model weight activation granularity layers calibration_images score_images imgsz; do
     jq "del(.$key)" scores.json >bad.json
@@ -202,6 +284,7 @@ refused "no such file" 1 'missing.json: No such file' -s missing.json -r recipe.
 check "a missing folder is made" test "$(ls made/here/too | wc -l)" -eq 5
 refused "a file where the folder should be" 1 'scores.json: not a folder' -s scores.json -r recipe.json -o scores.json/deep
 refused "no folder named" 2 '--output is required' -s scores.json -r recipe.json
+refused "two pipes, one of them what was measured" 2 'only one input can be standard input' -s - -r recipe.json -v - -o none
 refused "two pipes" 2 'only one input can be standard input' -s - -r - -o none
 refused "one run for several, from a pipe" 2 '--run can be standard input for a single cell only' -R - none none
 refused "an operand" 2 'unexpected operand x' -s scores.json -r recipe.json -o none x
