@@ -44,6 +44,9 @@ static void test_spellings(void) {
     *name.model = '\0';
     CHECK_STR(cell_name_print(&name, CELL_PATH, text), "int8-fp16/per_channel", "a folder of any model");
     CHECK_STR(cell_name_print(&name, CELL_WORD, text), "int8-fp16-per_channel", "a word for any model");
+    CHECK(cell_name_parse(&name, CELL_FILE, "m_per_channel_wint8_aint8_per_channel_weight", NULL) == 0 &&
+              strcmp(name.granularity, "per_channel_weight") == 0 && strcmp(name.model, "m_per_channel") == 0,
+          "a granularity that begins as another does");
 }
 
 static void refused(enum cell_spelling spelling, const char *text) {
@@ -56,6 +59,7 @@ int main(void) {
     test_round_trip();
     test_spellings();
     refused(CELL_PATH, "");
+    refused(CELL_PATH, "m/int8-int8/per_channel_weights");
     refused(CELL_PATH, "per_layer");
     refused(CELL_PATH, "m/int8-int9/per_layer");
     refused(CELL_PATH, "m/fp16-int8/per_layer");

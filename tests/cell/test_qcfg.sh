@@ -27,6 +27,12 @@ check "int4 with int4 quantizes both" "$("$q" -w int4 -a int4 -g per_layer | jq 
 check "presets change the base" "$("$q" -w int4 -a fp4 -g per_layer --int4-preset awq --fp4-preset mxfp4 | jq -c '[.base_format, .calibration, .input_quantizer]')" \
     '["INT4_AWQ_CFG","awq",{"format":"mxfp4","axis":null,"block":32}]'
 check "BLOCK_DIM changes nothing else" "$("$q" -w fp4 -a int8 -g per_layer --block-dim reduction | sed 's/reduction/modelopt/')" "$("$q" -w fp4 -a int8 -g per_layer)"
+check "axis scales of int4: INT8_DEFAULT_CFG with 4 bits" "$("$q" -w int4 -a int8 -g per_channel_weight --int4-preset axis | jq -c '[.base_format, .recipe, .bits, .calibration, .effective_quant_cfg_summary]')" \
+    '["INT8_DEFAULT_CFG","CUSTOM_0(effective-bits: 4.0)",4,"max",{"*weight_quantizer":{"num_bits":4,"axis":0,"enable":true},"*input_quantizer":{"num_bits":8,"axis":null,"enable":true},"default":{"enable":false}}]'
+check "per_channel_weight: inputs as ModelOpt's INT8_DEFAULT_CFG has them" "$("$q" -w int8 -a int8 -g per_channel_weight | jq -c '[.quant_cfg_overrides, .effective_quant_cfg_summary["*input_quantizer"]]')" \
+    '[{"*weight_quantizer":{"axis":0},"*input_quantizer":{"axis":null}},{"num_bits":8,"axis":null}]'
+"$q" int8-int8-per_channel="$dir/1" int8-int8-per_channel_weight="$dir/2" int4-int4-per_channel_weight="$dir/3" 2>"$dir/err"
+check "a word that begins with another, among several cells" "$? $(jq -r '.granularity' "$dir/1" "$dir/2" "$dir/3" | tr '\n' ' ')" "3 per_channel per_channel_weight per_channel_weight "
 check "a limit of one's own" "$("$q" -w int8 -a int8 -g per_layer --effective-bits 9.25 | grep '"effective_bits"')" '  "effective_bits": 9.25,'
 check "the same bytes each time" "$("$q" -w int8 -a fp8 -g per_layer | cksum)" "$("$q" -w int8 -a fp8 -g per_layer | cksum)"
 
@@ -36,6 +42,10 @@ check "an unsupported cell: status" $? 3
 check "its reason on standard error" "$(cat "$dir/err")" "qcfg-build: $reason"
 check "and in the file" "$(jq -c . "$dir/u.json")" \
     "{\"reason\":\"$reason\",\"base_format_name\":\"INT4_BLOCKWISE_WEIGHT_ONLY_CFG\",\"weight\":\"int4\",\"activation\":\"fp4\",\"granularity\":\"per_channel\",\"presets\":{\"fp4_preset\":\"nvfp4\",\"int4_preset\":\"blockwise\"},\"block_dim\":\"modelopt\"}"
+
+reason='per_channel_weight needs scales without blocks, and int4 weights have one a block; INT4_PRESET=axis gives them one an output channel'
+"$q" -w int4 -a int8 -g per_channel_weight -o "$dir/u.json" 2>"$dir/err"
+check "int4 in blocks has no per_channel_weight, and is told the way out" "$? $(jq -r .reason "$dir/u.json") $(cat "$dir/err")" "3 $reason qcfg-build: $reason"
 
 refuses() { # refuses WHAT STATUS WORDS OPTION...
     what=$1 status=$2 words=$3

@@ -251,6 +251,36 @@ static void every_half(void) {
         }
 }
 
+/* Every fp16 number again, in the layouts that runtimes have: a scale for each output channel of a weight, its own
+ * amax, and one for a whole activation. */
+static void every_half_by_axis(void) {
+    static float v[65536], got[65536], want[65536];
+    const size_t weight[4] = {61, 16, 8, 8}, n = 61 * 16 * 8 * 8;
+    static const enum format_id ids[] = {QUANT_INT8, QUANT_INT4, QUANT_FP8};
+    for (size_t i = 0; i < n; i++)
+        v[i] = from_half((uint16_t)(i * 2731 % 0x7c00 + (i % 2 ? 0x8000 : 0)));
+    float amax[61];
+    for (size_t o = 0; o < 61; o++)
+        amax[o] = fakequant_amax(v + o * 1024, 1024) * (float)(o % 7) / 6;
+    for (size_t f = 0; f < sizeof ids / sizeof *ids; f++) {
+        const struct quantizer by_axis = {ids[f], 0, 0}, by_tensor = {ids[f], QUANT_AXIS_NONE, 0};
+        int wrong = 0;
+        fakequant_weight(&by_axis, BLOCK_DIM_MODELOPT, v, 61, 16, 8, 8, amax, got);
+        slow_fakequant(&by_axis, BLOCK_DIM_MODELOPT, 0, v, weight, amax, want);
+        for (size_t i = 0; i < n; i++)
+            wrong += !same(got[i], want[i]);
+        CHECK(wrong == 0, "%s, %s weights by output channel: %d wrong", level_name, formats[ids[f]].name,
+              wrong);
+        fakequant_input(&by_tensor, BLOCK_DIM_MODELOPT, v, 1, 61 * 16, 8, 8, &amax[6], got);
+        slow_fakequant(&by_tensor, BLOCK_DIM_MODELOPT, 1, v, (const size_t[]){1, 61 * 16, 8, 8}, &amax[6],
+                       want);
+        wrong = 0;
+        for (size_t i = 0; i < n; i++)
+            wrong += !same(got[i], want[i]);
+        CHECK(wrong == 0, "%s, %s activations by tensor: %d wrong", level_name, formats[ids[f]].name, wrong);
+    }
+}
+
 static void amaxes(void) {
     float v[70];
     for (size_t n = 0; n < 70; n++) {
@@ -289,6 +319,7 @@ int main(void) {
         fp4s();
         layouts();
         every_half();
+        every_half_by_axis();
         amaxes();
     }
     return test_end();

@@ -22,6 +22,8 @@ done
 for t in help deps build sweep cell plan index test test-cuda test-long bless bench bench-modelopt fuzz models man install uninstall clean; do
     ok "help shows $t" grep -q "^  $t " out
 done
+ok "help shows the granularities, and those of the default grid" grep -q '^  GRANULARITIES  *per_channel per_layer  *.*(per_channel per_layer per_channel_weight)$' out
+ok "help shows what int4 weights can be" grep -q '^  INT4_PRESET  *blockwise  *.*(blockwise awq axis)$' out
 make help IMGSZ=320 >out 2>err
 ok "help shows a current value" grep -q '^  IMGSZ  *320 ' out
 
@@ -32,6 +34,9 @@ refused 'nearest: MODELS' plan models=a
 refused 'nearest: int8' sweep WEIGHT_DTYPES='fp8 in8'
 refused 'nearest: fp4 or fp8' sweep WEIGHT_DTYPES=fp16
 refused 'nearest: per_layer' sweep GRANULARITIES=per_layers
+refused 'nearest: per_channel_weight' sweep GRANULARITIES=per_channel_weights
+refused 'nearest: per_channel_weight' cell MODEL=a W=int8 A=fp8 G=per_chanel_weight
+refused 'nearest: axis' sweep INT4_PRESET=axes
 refused 'nearest: nvfp4' sweep FP4_PRESET=nvfp
 refused 'nearest: awq' sweep INT4_PRESET=aqw
 refused 'nearest: reduction' sweep BLOCK_DIM=reduce
