@@ -82,8 +82,25 @@ fail:
     return -1;
 }
 
+int calib_set_new(int count, int size, struct calib_set **set, struct err *err) {
+    struct calib_set *s = calloc(1, sizeof *s);
+    if (!(*set = s))
+        return err_nomem(err);
+    s->count = count;
+    s->size = size;
+    s->image_bytes = calib_image_bytes(size);
+    s->images = calloc((size_t)count + 1, sizeof *s->images);
+    s->names = calloc((size_t)count + 1, sizeof *s->names);
+    if (s->images && s->names)
+        return 0;
+    calib_set_free(set);
+    return err_nomem(err);
+}
+
 int calib_wait(const struct calib_set *s, int i, struct err *err) {
     struct calib_feed *f = s->feed;
+    if (!f)
+        return 0;
     pthread_mutex_lock(&f->lock);
     while (f->arrived <= i && !f->ended)
         pthread_cond_wait(&f->changed, &f->lock);
@@ -99,17 +116,15 @@ int calib_wait_all(const struct calib_set *s, struct err *err) {
 }
 
 bool calib_is_whole(const struct calib_set *s) {
+    if (!s->feed)
+        return true;
     pthread_mutex_lock(&s->feed->lock);
     bool whole = s->feed->arrived == s->count;
     pthread_mutex_unlock(&s->feed->lock);
     return whole;
 }
 
-void calib_set_free(struct calib_set **set) {
-    struct calib_set *s = *set;
-    if (!s)
-        return;
-    struct calib_feed *f = s->feed;
+static void end_feed(struct calib_feed *f) {
     if (f->running) {
         pthread_mutex_lock(&f->lock);
         f->stopped = true;
@@ -120,6 +135,14 @@ void calib_set_free(struct calib_set **set) {
     pthread_cond_destroy(&f->changed);
     pthread_mutex_destroy(&f->lock);
     free(f);
+}
+
+void calib_set_free(struct calib_set **set) {
+    struct calib_set *s = *set;
+    if (!s)
+        return;
+    if (s->feed)
+        end_feed(s->feed);
     for (int i = 0; i < s->count; i++) {
         free(s->images ? s->images[i] : NULL);
         free(s->names ? s->names[i] : NULL);

@@ -34,6 +34,10 @@ struct calib_set {
  * calib_open finds; no memory or thread. */
 int calib_start(const char *path, struct calib_set **set, struct err *err);
 
+/* A set of so many images that no stream fills: the caller puts images and names, from malloc, there, and no one need wait
+ * for them. Errors: memory. */
+int calib_set_new(int count, int size, struct calib_set **set, struct err *err);
+
 /* Waits until image i is there. Errors: the stream ended or failed before it. */
 int calib_wait(const struct calib_set *set, int i, struct err *err);
 

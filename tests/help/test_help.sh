@@ -71,6 +71,9 @@ example model-dump
 ok "lists all convolutions, the largest first" [ "$(wc -l <out)" -eq 108 -a "$(sort -rn out | cmp - out 2>&1)" = "" ]
 example qcfg-build
 ok "makes a cell" [ "$(jq -r '.weight + "-" + .activation + "/" + .granularity' q.json)" = int8-fp8/per_layer ]
+tail -n 3 "$here/calib/quant100.txt" >more.txt
+example damage-measure
+ok "shows sets of layers" jq -e .by out >/dev/null
 cp q.json q1.json
 qcfg-build -w fp8 -a fp8 -g per_layer -o q2.json
 example sens-score

@@ -19,6 +19,7 @@ cell 5
 detect 5
 exec 6
 solve 7
+verify 7
 modelopt 7
 report 8
 grid 9

@@ -1,0 +1,62 @@
+/* What is measured of a cell, and verify.json: each exported layer quantized alone, all of them, and all but a few that one
+ * rank or another would keep in 16 bits.
+ *
+ *     struct verify v = {0};
+ *     if (verify_run(&request, &v, &err) || verify_write(path, &request, &v, &err)) ...
+ *     verify_free(&v);
+ */
+#ifndef YS_VERIFY_VERIFY_H
+#define YS_VERIFY_VERIFY_H
+
+#include "cell/rank.h"
+#include "verify/meter.h"
+
+/* Changes whenever the numbers that this code measures may change in any bit that matters to a user. */
+enum { VERIFY_REVISION = 1 };
+
+struct verify_request {
+    struct backend *backend;
+    const struct graph *graph;
+    const struct amax *amax;
+    const struct qcfg *qcfg;
+    const struct calib_set *calib; /* what amax is of, whole */
+    const struct pictures *pictures;
+    const struct scores *scores; /* of this cell, or NULL */
+    const char *state;           /* folder for what a killed pass found, or NULL */
+    progress_fn *progress;
+
+    const char *model, *list; /* the model's name in results; the pictures' list as the user gave it */
+    const char *checkpoint;   /* digest */
+};
+
+/* All exported layers but those kept quantized. */
+struct verify_set {
+    const char *by; /* one of rank_words, or "exporter" */
+    size_t n_kept;
+    bool *kept;            /* of each convolution */
+    double effective_bits; /* of the exported layers' weights */
+    struct metrics metrics;
+};
+
+struct verify {
+    const struct graph *graph;
+    struct metrics unquantized;       /* its ap and ap50 */
+    size_t detections;                /* of the unquantized network */
+    struct verify_set all;            /* none kept */
+    struct rank_layer *layers;        /* of each convolution: its scores, and what was measured of it alone */
+    bool predicted[SCORES_RANKS];     /* which ranks there are */
+    double spearman[SCORES_RANKS][2]; /* of each with class_kl and with box_loss; NAN: undefined */
+    struct verify_set *sets;
+    size_t n_sets;
+    int calibrated_on, scored_on; /* how many of the pictures were calibrated on, and scored on */
+};
+
+/* Measures. Errors: scores of another cell; those of meter_run. Free with verify_free, after an error too. */
+int verify_run(const struct verify_request *request, struct verify *out, struct err *err);
+
+/* Writes verify.json, sealed; "-" is standard output. */
+int verify_write(const char *path, const struct verify_request *request, const struct verify *v,
+                 struct err *err);
+void verify_free(struct verify *v);
+
+#endif

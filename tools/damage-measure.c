@@ -1,0 +1,137 @@
+/* damage-measure: what quantizing a cell's layers does to the detector, each alone and many together, on pictures. */
+#define _GNU_SOURCE
+#include "base/name.h"
+#include "cli/opt.h"
+#include "cli/progress.h"
+#include "exec/session.h"
+#include "verify/verify.h"
+
+#include <stdlib.h>
+#include <string.h>
+#include <unistd.h>
+
+struct request {
+    struct session_options options;
+    const char *amax, *list, *scores, *name, *output;
+    int count;
+};
+
+static int read_pictures(const struct request *r, const struct session *s, struct pictures *out,
+                         struct err *err) {
+    struct image_list *list = NULL;
+    int ret = image_list_read(&list, r->list, r->count, 1, err);
+    if (!ret)
+        ret = pictures_read(list, list->count, s->images->size, s->graph->classes, r->options.threads,
+                            r->options.say, out, err);
+    image_list_free(&list);
+    return ret;
+}
+
+/* Of one cell, in the folder, the names and the progress that v has already. */
+static int measure(const struct request *r, const char *qcfg_path, struct verify_request *v,
+                   struct err *err) {
+    struct session session = {0};
+    struct pictures pictures = {0};
+    struct qcfg qcfg;
+    struct scores scores = {0};
+    struct verify verify = {0};
+    int ret = -1;
+    if (qcfg_read(qcfg_path, &qcfg, err) || (r->scores && scores_read(r->scores, &scores, err)) ||
+        session_open(&session, &r->options, err) ||
+        (r->amax ? session_read_amax(&session, r->amax, err) : session_calibrate(&session, err)) ||
+        calib_wait_all(session.images, err) || read_pictures(r, &session, &pictures, err))
+        goto out;
+    v->backend = session.backend;
+    v->graph = session.graph;
+    v->amax = &session.amax;
+    v->qcfg = &qcfg;
+    v->calib = session.images;
+    v->pictures = &pictures;
+    v->scores = r->scores ? &scores : NULL;
+    v->checkpoint = session.checkpoint;
+    if (verify_run(v, &verify, err)) {
+        err_wrap(err, "%s", r->options.model);
+        goto out;
+    }
+    ret = verify_write(r->output, v, &verify, err);
+out:
+    verify_free(&verify);
+    pictures_free(&pictures);
+    scores_free(&scores);
+    session_close(&session);
+    return ret;
+}
+
+static int run(void *ctx, const struct operands *operands, struct err *err) {
+    struct request *r = ctx;
+    char *name = r->name ? strdup(r->name) : session_model_name(r->options.model);
+    struct verify_request v = {
+        .state = r->options.state, .progress = progress_show, .model = name, .list = r->list};
+    int ret = name ? name_check(name, err) : err_nomem(err);
+    if (ret && name)
+        err_wrap(err, "%s", r->name ? "--name" : r->options.model);
+    if (!ret)
+        ret = measure(r, operands->word[0], &v, err);
+    free(name);
+    return ret;
+}
+
+int main(int argc, char **argv) {
+    struct request r = {
+        {.device = "cpu",
+         .threads = (int)sysconf(_SC_NPROCESSORS_ONLN),
+         .batch_size = 1,
+         .say = opt_complain,
+         .progress = progress_show},
+        .output = "-",
+        .count = 32,
+    };
+    struct opt rows[] = {
+        {"model", 'm', OPT_IN, &r.options.model, "FILE", "YOLOv10 checkpoint", .required = true},
+        {"calib", 'c', OPT_IN, &r.options.calib, "FILE", "calib stream of calib-prep", .required = true},
+        {"list", 'l', OPT_IN, &r.list, "FILE", "pictures to measure on: one path a line, or a folder",
+         .required = true},
+        {"count", 'n', OPT_INT, &r.count, "N", "how many of them, the first ones", OPT_LIMITS(SCORE_SIZE)},
+        {"amax", 'a', OPT_IN, &r.amax, "FILE", "amax file of calib-stats; without it, calibrate first"},
+        {"scores", 0, OPT_IN, &r.scores, "FILE", "the cell's scores, whose ranks are measured too"},
+        {"sha256", 0, OPT_STRING, &r.options.sha256, "HEX", "refuse a checkpoint with another SHA-256"},
+        {"batch-size", 'b', OPT_INT, &r.options.batch_size, "N", "images in a batch of the calibration",
+         OPT_LIMITS(BATCH_SIZE)},
+        {"name", 0, OPT_STRING, &r.name, "NAME", "the model's name in results",
+         .by_default = "the file's name"},
+        {"device", 'd', OPT_STRING, &r.options.device, "NAME",
+         "auto, cpu, cuda or cuda:N; only the CPU measures as yet"},
+        {"threads", 't', OPT_INT, &r.options.threads, "N", "threads", OPT_LIMITS(THREADS),
+         .by_default = "all processors"},
+        {"state", 's', OPT_STRING, &r.options.state, "DIR",
+         "keep what a killed pass has measured here and go on from it"},
+        {"output", 'o', OPT_OUT, &r.output, "FILE", "where the result goes"},
+        OPT_END,
+    };
+    struct opt_tool tool = {
+        .name = "damage-measure",
+        .purpose = "measure what quantizing a cell's layers does to a detector",
+        .synopsis = "--model FILE --calib FILE --list FILE [OPTION]... QCFG",
+        .notes =
+            "The unquantized network is the truth. Each layer that is exported is quantized alone, all are "
+            "together,\n"
+            "and all but 5, 10, 20 that a rank would keep: measured damage's own, and with --scores "
+            "ModelOpt's, by\n"
+            "class, by box, and by both. So are all but those that exporters keep as a rule. QCFG is made "
+            "by\n"
+            "qcfg-build.\n\n"
+            "class_kl: nats of KL divergence of the classes, an image. box_loss: 1 - IoU, the mean over "
+            "anchors\n"
+            "that are sure of a class (0.25). agreement_ap: average precision of the detections against the\n"
+            "unquantized network's sure ones. ap and ap50: against labels, in YOLO's layout beside the "
+            "images; a\n"
+            "picture without a label file does not count there. What nothing can be measured on is null.",
+        .examples =
+            "damage-measure -m yolov10n.pt -c calib.bin -a amax.json -l more.txt q.json > verify.json\n"
+            "jq -c '.sets[] | {by, keep, agreement_ap}' verify.json\n",
+        .rows = rows,
+        .arity = {1, 1, "name one cell's configuration, made by qcfg-build"},
+        .operands = OPERANDS_IN,
+    };
+    return opt_main(&tool, argc, argv, run, &r);
+}
