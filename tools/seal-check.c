@@ -2,6 +2,7 @@
 #define _GNU_SOURCE
 #include "base/digest.h"
 #include "base/json.h"
+#include "base/memstream.h"
 #include "base/name.h"
 #include "base/pool.h"
 #include "cli/opt.h"
@@ -42,6 +43,8 @@ static int check_record(const char *path, const cJSON *files, FILE *altered, str
             bad++;
         }
         free(name);
+        if (err_pass_memory(err, &why))
+            return -1;
     }
     return bad ? err_set(err, ERR_FAILED, "%s: %d of its files were altered or are gone", path, bad) : 0;
 }
@@ -79,19 +82,15 @@ static void check(void *ctx, size_t i, int worker) {
     const struct job *j = ctx;
     const char *path = j->path[i];
     struct result *r = &j->of[i];
-    size_t n;
+    struct memstream altered;
     (void)worker;
-    FILE *altered = open_memstream(&r->altered, &n);
-    if (!altered) {
-        err_nomem(&r->why);
+    if (memstream_open(&altered, &r->why))
         return;
-    }
     if (is_json(path))
-        check_json(path, altered, &r->why);
+        check_json(path, altered.f, &r->why);
     else if (check_calib(path, &r->why))
-        fprintf(altered, "%s\n", path);
-    if (fclose(altered) && !r->why.code)
-        err_nomem(&r->why);
+        fprintf(altered.f, "%s\n", path);
+    memstream_close(&altered, &r->altered, NULL, &r->why);
 }
 
 static int run(void *ctx, const struct operands *operands, struct err *err) {
@@ -107,9 +106,12 @@ static int run(void *ctx, const struct operands *operands, struct err *err) {
             opt_complain(job.of[i].why.msg);
             bad++;
         }
-        fputs(job.of[i].altered ? job.of[i].altered : "", stdout);
+        if (job.of[i].altered && !job.of[i].why.memory)
+            fputs(job.of[i].altered, stdout);
     }
-    ret = bad ? err_set(err, ERR_FAILED, "%d of %d files do not fit their digests", bad, operands->n) : 0;
+    ret = bad ? err_set(err, ERR_FAILED, "%d of %d files do not fit their digests, or could not be read", bad,
+                        operands->n)
+              : 0;
 out:
     for (int i = 0; i < operands->n; i++)
         free(job.of[i].altered);

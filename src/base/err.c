@@ -18,6 +18,7 @@ int err_vset(struct err *err, enum err_code code, const char *fmt, va_list ap) {
     if (!err)
         return -1;
     err->code = code;
+    err->memory = false;
     vsnprintf(err->msg, sizeof err->msg, fmt, ap);
     one_line(err->msg);
     return -1;
@@ -37,6 +38,8 @@ int err_errno(struct err *err, const char *fmt, ...) {
     va_start(ap, fmt);
     err_vset(err, ERR_FAILED, fmt, ap);
     va_end(ap);
+    if (err)
+        err->memory = saved == ENOMEM;
     return err_append(err, ": %s", strerror(saved));
 }
 
@@ -73,6 +76,15 @@ int err_wrap(struct err *err, const char *fmt, ...) {
     return -1;
 }
 
+int err_pass_memory(struct err *err, const struct err *why) {
+    if (why->memory && err)
+        *err = *why;
+    return why->memory ? -1 : 0;
+}
+
 int err_nomem(struct err *err) {
-    return err_set(err, ERR_FAILED, "out of memory");
+    err_set(err, ERR_FAILED, "out of memory");
+    if (err)
+        err->memory = true;
+    return -1;
 }

@@ -25,6 +25,7 @@ enum err_code {
 
 struct err {
     enum err_code code;
+    bool memory; /* out of memory: nothing is known of what was being read */
     bool disk; /* base/outfile's: the disk takes no more, so what else would be written there fails as well */
     char msg[1024];
 };
@@ -46,6 +47,10 @@ int err_append(struct err *err, const char *fmt, ...) __attribute__((format(prin
 
 /* ERR_FAILED, "out of memory". Always returns -1. */
 int err_nomem(struct err *err);
+
+/* Where something may fail and the work goes on as if it were not there: -1 with why's message if memory lacked, since
+ * nothing is known of it then, else 0. */
+int err_pass_memory(struct err *err, const struct err *why);
 
 /* Hears a line that a user should read though it is no error. */
 typedef void err_say_fn(const char *message);

@@ -2,6 +2,7 @@
 #include "base/json.h"
 
 #include "base/digest.h"
+#include "base/memstream.h"
 #include "base/name.h"
 #include "base/outfile.h"
 #include "base/slurp.h"
@@ -191,17 +192,13 @@ static void put_value(FILE *f, const cJSON *j, int indent, const cJSON *without)
 /* Text of a tree, less one member of it (or NULL). NULL when out of memory; caller frees. */
 static char *render(const cJSON *json, int indent, const cJSON *without) {
     char *text = NULL;
-    size_t n;
-    FILE *f = open_memstream(&text, &n);
-    if (!f)
+    struct memstream m;
+    if (!json || memstream_open(&m, NULL))
         return NULL;
-    put_value(f, json, indent, without);
+    put_value(m.f, json, indent, without);
     if (indent >= 0)
-        fputc('\n', f);
-    if (ferror(f) | fclose(f)) {
-        free(text);
-        return NULL;
-    }
+        fputc('\n', m.f);
+    memstream_close(&m, &text, NULL, NULL);
     return text;
 }
 

@@ -29,8 +29,8 @@ int json_read(const char *path, cJSON **json, struct err *err);
 /* The same, where only an object will do. */
 int json_read_object(const char *path, cJSON **json, struct err *err);
 
-/* The whole tree as text with two spaces of indentation and a final newline; NULL when out of memory. Caller
- * frees. */
+/* The whole tree as text with two spaces of indentation and a final newline; NULL when out of memory, and
+ * of NULL, which memory lacked for before. Caller frees. */
 char *json_text(const cJSON *json);
 
 /* The same on one line, in the style of Python's json.dumps: ", " and ": ". Caller frees. */

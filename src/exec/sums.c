@@ -2,6 +2,7 @@
 #include "exec/sums.h"
 
 #include "base/digest.h"
+#include "base/memstream.h"
 
 #include <errno.h>
 #include <fcntl.h>
@@ -37,17 +38,14 @@ static int write_line(int fd, const char *hex, const char *text) {
 int sums_append(const char *path, const char *identity, int step, const double *sums, size_t n,
                 struct err *err) {
     char *text = NULL, hex[DIGEST_HEX];
-    size_t size;
-    FILE *f = open_memstream(&text, &size);
-    if (!f)
-        return err_nomem(err);
-    fprintf(f, "%d", step);
+    struct memstream m;
+    if (memstream_open(&m, err))
+        return -1;
+    fprintf(m.f, "%d", step);
     for (size_t i = 0; i < n; i++)
-        fprintf(f, " %a", sums[i]);
-    if (fclose(f)) {
-        free(text);
-        return err_nomem(err);
-    }
+        fprintf(m.f, " %a", sums[i]);
+    if (memstream_close(&m, &text, NULL, err))
+        return -1;
     digest_line(identity, text, hex);
     int fd = open(path, O_WRONLY | O_APPEND | O_CREAT | O_CLOEXEC, 0666);
     int ret = fd < 0 || write_line(fd, hex, text) ? -1 : 0, why = errno;

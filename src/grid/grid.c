@@ -8,6 +8,7 @@
 #include "cell/sealed.h"
 #include "report/report.h"
 
+#include <errno.h>
 #include <stdarg.h>
 #include <stdlib.h>
 #include <string.h>
@@ -35,7 +36,9 @@ int grid_read(const struct grid *grid, const char *folder, const char *name, cha
     if (grid_path(grid, &path, err, "%s/%s", folder, name))
         return -1;
     FILE *f = fopen(path, "r");
-    int ret = f && slurp(f, SIZE_MAX, text, &n, err) ? err_wrap(err, "%s", path) : 0;
+    int ret = !f && errno != ENOENT && errno != ENOTDIR ? err_errno(err, "%s", path)
+              : f && slurp(f, SIZE_MAX, text, &n, err)  ? err_wrap(err, "%s", path)
+                                                        : 0;
     if (f)
         fclose(f);
     if (*text && n == 0) {

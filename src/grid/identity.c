@@ -4,6 +4,7 @@
 #include "base/digest.h"
 #include "base/json.h"
 #include "base/limits.h"
+#include "base/memstream.h"
 #include "base/name.h"
 #include "base/outfile.h"
 #include "base/pool.h"
@@ -174,11 +175,11 @@ static int differences(const cJSON *old, const cJSON *now, char **text, struct e
     static const char *const words[][2] = {{"images_sha256", "images of IMAGE_LIST"},
                                            {"images", "the list of their digests"},
                                            {"scoring_revision", "the scoring revision"}};
-    size_t n;
     const cJSON *member;
-    FILE *f = open_memstream(text, &n);
-    if (!f)
-        return err_nomem(err);
+    struct memstream m;
+    if (memstream_open(&m, err))
+        return -1;
+    FILE *f = m.f;
     bool images_differ = !same("images_sha256", old, now), any = false;
     cJSON_ArrayForEach(member, now) {
         const char *key = member->string, *word = NULL;
@@ -199,7 +200,7 @@ static int differences(const cJSON *old, const cJSON *now, char **text, struct e
         print_brief(f, member);
         fputs(" now)", f);
     }
-    return fclose(f) ? err_nomem(err) : 0;
+    return memstream_close(&m, text, NULL, err);
 }
 
 /* ---- Choosing ---- */
@@ -231,6 +232,8 @@ static int look(const char *folder, const cJSON *run, struct newest *found, stru
         found->created = strdup(created ? created : "");
         ret = found->folder && found->created ? 0 : err_nomem(err);
     }
+    if (ret)
+        newest_free(found);
     cJSON_Delete(old);
     free(path);
     return ret ? -1 : 0;
@@ -245,8 +248,8 @@ static bool is_newer(const struct newest *a, const struct newest *b) {
  * name is there itself. */
 static int search(const char *runs, const cJSON *run, err_say_fn *say, struct newest *all, struct newest *fit,
                   struct err *err) {
-    int ret = 0;
     DIR *dir = opendir(runs);
+    int ret = !dir && errno != ENOENT && errno != ENOTDIR ? err_errno(err, "%s: cannot be read", runs) : 0;
     for (struct dirent *entry; dir && !ret && (entry = readdir(dir));) {
         struct newest found = {0};
         struct err why = {0};
@@ -256,7 +259,8 @@ static int search(const char *runs, const cJSON *run, err_say_fn *say, struct ne
             continue;
         if ((ret = name_format(&folder, err, "%s/%s", runs, entry->d_name)))
             break;
-        if (lstat(folder, &st) == 0 && S_ISDIR(st.st_mode) && look(folder, run, &found, &why))
+        if (lstat(folder, &st) == 0 && S_ISDIR(st.st_mode) && look(folder, run, &found, &why) &&
+            (ret = err_pass_memory(err, &why)) == 0)
             tell(say, "%s; this run is left alone", why.msg);
         free(folder);
         struct newest *kept = found.folder && !*found.differ && is_newer(&found, fit) ? fit

@@ -86,10 +86,13 @@ static int is_taken(const struct grid *grid, const char *name, const struct grid
         for (const char *const *a = qcfg_act_dtypes; *a; a++)
             for (const char *const *g = qcfg_granularities; *g; g++) {
                 struct scores scores;
+                struct err why = {0};
                 if (grid_path(grid, &path, err, "outputs/%s/%s-%s/%s/scores.json", name, *w, *a, *g))
                     return -1;
-                bool read = access(path, F_OK) == 0 && scores_read(path, &scores, &(struct err){0}) == 0;
+                bool read = access(path, F_OK) == 0 && scores_read(path, &scores, &why) == 0;
                 free(path);
+                if (err_pass_memory(err, &why))
+                    return -1;
                 if (!read)
                     continue;
                 *taken = scores.checkpoint_digest && scores.checkpoint &&
@@ -153,11 +156,27 @@ static bool is_again(const struct words *asked, const struct stat *files, size_t
     return false;
 }
 
+struct digesting {
+    struct grid *grid;
+    struct err *why; /* of each model */
+};
+
 static void digest_model(void *ctx, size_t i, int worker) {
-    struct grid_model *m = &((struct grid *)ctx)->models[i];
+    struct digesting *d = ctx;
+    struct grid_model *m = &d->grid->models[i];
     (void)worker;
-    if (digest_file(m->path, m->digest, &(struct err){0}))
+    if (digest_file(m->path, m->digest, &d->why[i]))
         m->digest[0] = '\0';
+}
+
+/* Those that cannot be read have none. Errors: no memory. */
+static int digest_models(struct grid *grid, size_t n, struct err *err) {
+    struct digesting d = {grid, calloc(n + 1, sizeof *d.why)};
+    int ret = !d.why ? err_nomem(err) : n ? pool_each(n, digest_model, &d, err) : 0;
+    for (size_t i = 0; !ret && i < n; i++)
+        ret = err_pass_memory(err, &d.why[i]);
+    free(d.why);
+    return ret;
 }
 
 static int find_models(struct grid *grid, const struct grid_filters *f, struct err *err) {
@@ -188,8 +207,8 @@ static int find_models(struct grid *grid, const struct grid_filters *f, struct e
         free(paths[i]);
     free(paths);
     free(files);
-    if (!ret && n)
-        ret = pool_each(n, digest_model, grid, err);
+    if (!ret)
+        ret = digest_models(grid, n, err);
     for (size_t i = 0; !ret && i < n; i++) {
         grid->n_models = i; /* those that have their names */
         if (!grid->models[i].name[0])
@@ -279,9 +298,12 @@ static int judge_finished(struct grid_cell *c, const cJSON *status, const struct
     }
     if (whole && !c->scored)
         return set_state(c, GRID_STALE, err, "%s", why);
-    if (!whole || grid_each_file(&c->name, check_file, (void *)files, NULL))
-        return set_state(c, GRID_STALE, err, "files that were altered or are gone");
-    return 0;
+    struct err altered = {0};
+    if (whole && grid_each_file(&c->name, check_file, (void *)files, &altered) == 0)
+        return 0;
+    return err_pass_memory(err, &altered)
+               ? -1
+               : set_state(c, GRID_STALE, err, "files that were altered or are gone");
 }
 
 /* status: what is recorded of the cell, or NULL. */
@@ -295,11 +317,13 @@ static int judge_recorded(const struct grid *grid, struct grid_cell *c, const cJ
     char *scores;
     if (name_format(&scores, err, "%s/scores.json", folder))
         return -1;
-    if (digest_file(scores, c->scores, NULL))
+    if (digest_file(scores, c->scores, &why))
         c->scores[0] = '\0';
     bool whole = *c->scores && (!ok || (wanted && strcmp(wanted, c->scores) == 0));
     c->scored = *digest && whole && check_scores(grid, c, scores, &why) == 0;
     free(scores);
+    if (err_pass_memory(err, &why))
+        return -1;
     if (ok)
         return judge_finished(c, status, &files, whole, why.msg, err);
     if (!*digest)
@@ -325,6 +349,7 @@ static int judge(const struct grid *grid, struct grid_cell *c, struct err *unrea
         c->recorded =
             !ret && stat(path, &st) == 0 && st.st_size > 0 && json_read_object(path, &status, unread) == 0;
         c->logged = !ret && access(log, F_OK) == 0;
+        ret = ret || err_pass_memory(err, unread);
     }
     if (!ret && c->state != GRID_UNSUPPORTED)
         ret = judge_recorded(grid, c, c->recorded ? status : NULL, folder ? folder : "", err);

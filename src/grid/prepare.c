@@ -3,6 +3,7 @@
 #include "grid/grid.h"
 
 #include "base/json.h"
+#include "base/memstream.h"
 #include "base/name.h"
 #include "base/outfile.h"
 #include "exec/score.h"
@@ -197,16 +198,16 @@ static int print_rules(FILE *f, const char *path, struct err *err) {
 int grid_write_makefile(const struct grid *grid, const char *rules, struct err *err) {
     char *text = NULL;
     size_t n = 0;
-    FILE *f = open_memstream(&text, &n);
-    if (!f)
-        return err_nomem(err);
-    int ret = print_settings(f, grid, err);
+    struct memstream m;
+    if (memstream_open(&m, err))
+        return -1;
+    int ret = print_settings(m.f, grid, err);
     if (!ret) {
-        print_cells(f, grid);
-        ret = print_rules(f, rules, err);
+        print_cells(m.f, grid);
+        ret = print_rules(m.f, rules, err);
     }
-    if (fclose(f) && !ret)
-        ret = err_nomem(err);
+    if (memstream_close(&m, &text, &n, ret ? NULL : err))
+        ret = -1;
     if (!ret)
         ret = grid_put(grid, text, n, err, ".", "grid.mk");
     free(text);

@@ -3,6 +3,7 @@
 #include "grid/grid.h"
 
 #include "base/json.h"
+#include "base/memstream.h"
 #include "base/utf8.h"
 
 #include <math.h>
@@ -54,9 +55,10 @@ static int print_log(const struct record *r, char **text, size_t *n, struct err 
     const struct grid_cell *c = r->cell;
     char number[JSON_NUMBER];
     bool failed = false;
-    FILE *f = open_memstream(text, n);
-    if (!f)
-        return err_nomem(err);
+    struct memstream m;
+    if (memstream_open(&m, err))
+        return -1;
+    FILE *f = m.f;
     fprintf(f, "[INFO] run=%s\n", r->title);
     print_plain(f, c->model->path, strlen(c->model->path), "[INFO] checkpoint=");
     fprintf(f, "[INFO] weight_dtype=%s act_dtype=%s granularity=%s\n[INFO] base_format=%s\n", c->name.weight,
@@ -80,7 +82,9 @@ static int print_log(const struct record *r, char **text, size_t *n, struct err 
             fprintf(f, "[INFO] report=outputs/%s/layer-sensitivity-report.md\n", r->path);
         }
     }
-    return fclose(f) || failed ? err_nomem(err) : 0;
+    if (memstream_close(&m, text, n, err))
+        return -1;
+    return failed ? err_nomem(err) : 0;
 }
 
 /* Puts bytes into RUN/FOLDER/CELL and what follows. */
@@ -157,17 +161,15 @@ static int finish(struct record *r, struct err *err) {
 static char *plain(const char *text, bool all) {
     char *out = NULL;
     size_t n;
-    FILE *f = open_memstream(&out, &n);
-    if (!f)
+    struct memstream m;
+    if (memstream_open(&m, NULL))
         return NULL;
     if (all)
-        print_lines(f, text, "");
+        print_lines(m.f, text, "");
     else
-        print_plain(f, text, strcspn(text, "\n"), "");
-    if (fclose(f)) {
-        free(out);
+        print_plain(m.f, text, strcspn(text, "\n"), "");
+    if (memstream_close(&m, &out, &n, NULL))
         return NULL;
-    }
     if (n)
         out[n - 1] = '\0';
     return out;

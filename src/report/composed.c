@@ -1,4 +1,5 @@
 #define _GNU_SOURCE
+#include "base/memstream.h"
 #include "base/utf8.h"
 #include "report/parts.h"
 
@@ -112,13 +113,15 @@ char *report_composed(const struct report *r, size_t *n, struct err *err) {
     int ok = 0;
     yaml_emitter_t y;
     yaml_event_t e;
+    struct memstream m;
     cJSON *tree;
     if (build(r, &tree, err))
         return NULL;
-    FILE *f = open_memstream(&text, n);
-    if (!f || !yaml_emitter_initialize(&y))
+    if (memstream_open(&m, NULL))
         goto out;
-    yaml_emitter_set_output(&y, write_to_stream, f);
+    if (!yaml_emitter_initialize(&y))
+        goto close;
+    yaml_emitter_set_output(&y, write_to_stream, m.f);
     yaml_emitter_set_unicode(&y, 1);
     yaml_emitter_set_width(&y, -1);
     ok = yaml_stream_start_event_initialize(&e, YAML_UTF8_ENCODING) && yaml_emitter_emit(&y, &e) &&
@@ -126,10 +129,11 @@ char *report_composed(const struct report *r, size_t *n, struct err *err) {
          emit_node(&y, tree) && yaml_document_end_event_initialize(&e, 1) && yaml_emitter_emit(&y, &e) &&
          yaml_stream_end_event_initialize(&e) && yaml_emitter_emit(&y, &e);
     yaml_emitter_delete(&y);
+close:
+    if (memstream_close(&m, &text, n, NULL))
+        ok = 0;
 out:
     cJSON_Delete(tree);
-    if (f && fclose(f))
-        ok = 0;
     if (!ok) {
         err_nomem(err);
         free(text);

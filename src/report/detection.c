@@ -1,6 +1,8 @@
 #define _GNU_SOURCE
 #include "report/detection.h"
 
+#include "base/memstream.h"
+
 #include "report/text.h"
 
 #include <limits.h>
@@ -60,21 +62,18 @@ static bool is_word(const char *s) {
 static char *check_command(const struct report *r) {
     const struct cell_name *name = &r->scores.name;
     char *text = NULL;
-    size_t n;
-    FILE *f = open_memstream(&text, &n);
-    if (!f)
+    struct memstream m;
+    if (memstream_open(&m, NULL))
         return NULL;
-    fputs("make verify MODELS=", f);
+    fputs("make verify MODELS=", m.f);
     if (is_word(name->model))
-        fputs(name->model, f);
+        fputs(name->model, m.f);
     else
-        put_word(f, name->model);
-    fprintf(f, " WEIGHT_DTYPES=%s ACT_DTYPES=%s GRANULARITIES=%s", name->weight, name->act,
+        put_word(m.f, name->model);
+    fprintf(m.f, " WEIGHT_DTYPES=%s ACT_DTYPES=%s GRANULARITIES=%s", name->weight, name->act,
             name->granularity);
-    if (fclose(f) == 0)
-        return text;
-    free(text);
-    return NULL;
+    memstream_close(&m, &text, NULL, NULL);
+    return text;
 }
 
 static int put_prediction(FILE *f, const struct report *r) {

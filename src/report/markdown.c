@@ -2,6 +2,7 @@
 #include "report/report.h"
 
 #include "base/json.h"
+#include "base/memstream.h"
 #include "cell/findings.h"
 #include "report/detection.h"
 #include "report/text.h"
@@ -242,23 +243,22 @@ static void put_title(FILE *f, const struct report *r) {
 char *report_markdown(const struct report *r, size_t *n, struct err *err) {
     char *text = NULL;
     struct findings *found = findings_new(&r->scores, &r->recipe);
-    FILE *f = open_memstream(&text, n);
-    int bad = !found || !f;
-    if (!bad) {
-        put_title(f, r);
-        bad |= detection_put(f, r);
-        put_sets(f, r, found);
-        put_choice(f, r, found);
-        put_notes(f, found);
-        put_summary(f, r);
-        bad |= put_quantization(f, r);
-        put_table(f, r, found);
-        bad |= put_composed(f, r);
-        bad |= ferror(f);
-    }
+    struct memstream m;
+    int bad = 1;
+    if (!found || memstream_open(&m, NULL))
+        goto out;
+    put_title(m.f, r);
+    bad = detection_put(m.f, r);
+    put_sets(m.f, r, found);
+    put_choice(m.f, r, found);
+    put_notes(m.f, found);
+    put_summary(m.f, r);
+    bad |= put_quantization(m.f, r);
+    put_table(m.f, r, found);
+    bad |= put_composed(m.f, r);
+    bad |= memstream_close(&m, &text, n, NULL);
+out:
     findings_free(&found);
-    if (f && fclose(f))
-        bad = 1;
     if (bad) {
         err_nomem(err);
         free(text);

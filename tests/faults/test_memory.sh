@@ -1,49 +1,117 @@
 #!/bin/sh
-# Each allocation of a tool fails in turn: it then ends with a reason and no result, or with the result that it always has.
+# Each allocation of a tool fails in turn, alone or with all that follow: the tool then ends with a reason and nothing that is not part
+# of its whole result, or with the result that it always has.
 build=${BUILD:-build} cell=tests/report/tiny
 shim=$(realpath "$build/test/faults/shim_memory.so") || exit 1
 nm "$build/bin/recipe-solve" | grep -q __asan && { echo "# skip faults/test_memory.sh: a sanitizer has allocations of its own"; exit 0; }
 dir=$(mktemp -d) || exit 1
 trap 'rm -rf "$dir"' EXIT
+mkdir "$dir/empty"
+to=$dir/got
 
-# in_turn STEP RESULT TOOL OPTION...: of TOOL -o RESULT every STEPth allocation fails, until there is none left to fail.
-in_turn() {
-    step=$1 out=$2 tool=$3 at=1 failed=0 wrong=0 clean=0
-    shift 3
-    rm -rf "$dir/want" && mkdir "$dir/want"
-    "$build/bin/$tool" "$@" -o "$dir/want/$out" 2>/dev/null || echo "not ok - $tool without faults"
-    while :; do
-        rm -rf "$dir/got" && mkdir "$dir/got"
-        FAIL_AT=$at LD_PRELOAD=$shim "$build/bin/$tool" "$@" -o "$dir/got/$out" >/dev/null 2>"$dir/err"
-        status=$?
-        if [ $status -eq 1 ] && [ "$(wc -l <"$dir/err")" -eq 1 ]; then
-            failed=$((failed + 1)) clean=0
-            find "$dir/got" -type f | while read -r f; do cmp -s "$f" "$dir/want${f#"$dir/got"}" || echo "$f"; done >"$dir/parts"
-            [ -s "$dir/parts" ] && wrong=$((wrong + 1)) && echo "# allocation $at: part of a result: $(cat "$dir/parts")"
-        elif [ $status -eq 0 ] && diff -r "$dir/got" "$dir/want" >/dev/null; then
-            # The tools try some allocations that they can do without; after enough of these in turn there are no more.
-            clean=$((clean + 1))
-            [ $clean -lt 25 ] || break
-        else
-            wrong=$((wrong + 1)) clean=0
-            echo "# allocation $at: status $status: $(head -c 300 "$dir/err")"
-            [ $wrong -lt 10 ] || break
-        fi
-        at=$((at + step))
+# Runs the tool in a new copy of the folder $before, which is the @ in its options; standard output is a file there too. Times in
+# it are not compared.
+try() { # OPTION...
+    for option; do
+        shift
+        set -- "$@" "$(printf %s "$option" | sed "s|@|$to|g")"
     done
-    if [ $wrong -eq 0 ] && [ $failed -gt 20 ]; then echo "ok - $tool: a reason and no result, or the whole, each of $failed times that memory lacked"
+    rm -rf "$to" && cp -a "$before" "$to"
+    LD_PRELOAD=$preload "$build/bin/$tool" "$@" >"$to/stdout" 2>"$dir/err"
+    status=$?
+    sed -i "s|$to|@|g; s|\"created\": *\"[^\"]*\"|\"created\": \"1\"|" "$to/stdout"
+    find "$to" \( -name run.json -o -name status.json \) -exec sed -i 's/"\(created\|finished\)": *"[^"]*"/"\1": "1"/' {} +
+}
+# Files that are neither the whole result's nor as they were before, those that it keeps and that are gone, and lines of standard
+# output that are not the whole's.
+parts() {
+    (cd "$before" && find . -type f) | while read -r f; do
+        [ -f "$to/$f" ] || [ ! -f "$dir/want/$f" ] || echo "$f is gone"
+    done
+    find "$to" -type f ! -path "$to/stdout" | while read -r f; do
+        cmp -s "$f" "$dir/want${f#"$to"}" || cmp -s "$f" "$before${f#"$to"}" || echo "${f#"$to/"}"
+    done
+    grep -vxFf "$dir/want/stdout" "$to/stdout"
+}
+
+# in_turn STEP TOOL OPTION...: every STEPth allocation fails, until there is none left to fail.
+in_turn() {
+    every=$1 tool=$2 failed=0 wrong=0
+    shift 2
+    preload=
+    try "$@"
+    rm -rf "$dir/want" && mv "$to" "$dir/want"
+    [ $status -eq 0 ] || echo "not ok - $tool without faults: $(cat "$dir/err")"
+    preload=$shim
+    for FAIL_ALL in '' 1; do
+        at=1 clean=0
+        while [ $wrong -lt 10 ]; do
+            FAIL_AT=$at try "$@"
+            if [ $status -eq 1 ] && [ "$(wc -l <"$dir/err")" -le "$lines" ] && [ -s "$dir/err" ]; then
+                failed=$((failed + 1)) clean=0
+                parts >"$dir/parts"
+                [ -s "$dir/parts" ] && wrong=$((wrong + 1)) && echo "# allocation $at${FAIL_ALL:+ and all after}: part of a result: $(head -c 300 "$dir/parts")"
+            elif [ $status -eq 0 ] && diff -r "$to" "$dir/want" >/dev/null; then
+                # The tools try some allocations that they can do without; after enough of these in turn there are no more.
+                clean=$((clean + 1))
+                [ $clean -lt 25 ] || break
+            else
+                wrong=$((wrong + 1)) clean=0
+                echo "# allocation $at${FAIL_ALL:+ and all after}: status $status: $(head -c 300 "$dir/err")"
+            fi
+            at=$((at + every))
+        done
+    done
+    if [ $wrong -eq 0 ] && [ $failed -ge 10 ]; then echo "ok - $tool: a reason and no result, or the whole, each of $failed times that memory lacked"
     else echo "not ok - $tool: $wrong wrong, $failed failed"; fi
 }
-in_turn 3 q.json qcfg-build -w int4 -a fp8 -g per_layer
-in_turn 3 r.json recipe-solve $cell/scores.json
-in_turn 13 report report-gen -s $cell/scores.json -r $cell/recipe.json --run $cell/run.json
+FAIL_ALL=
+export FAIL_ALL
+before=$dir/empty lines=1
+in_turn 3 qcfg-build -w int4 -a fp8 -g per_layer -o @/q.json
+in_turn 3 recipe-solve $cell/scores.json -o @/r.json
+in_turn 29 report-gen -s $cell/scores.json -r $cell/recipe.json --run $cell/run.json -o @/report
+in_turn 1 file-put $cell/scores.json=@/one $cell/recipe.json=@/two
 
 # The network's tools, over a network of few channels; a stride, since they make thousands of allocations. MEMORY_STEP=1: all.
-model=tests/ultralytics/tiny.pt step=${MEMORY_STEP:-97}
+model=tests/ultralytics/tiny.pt step=${MEMORY_STEP:-197}
 "$build/bin/calib-prep" --list calib/quant100.txt --count 10 --size 32 -o "$dir/calib" &&
     "$build/bin/calib-stats" -m $model -c "$dir/calib" -t 1 -o "$dir/amax" &&
     "$build/bin/qcfg-build" -w int8 -a fp8 -g per_channel -o "$dir/q" || exit 1
-in_turn "$step" dump.json model-dump --size 32 $model
-in_turn "$step" amax calib-stats -m $model -c "$dir/calib" -t 1
-in_turn "$step" scores.json sens-score -m $model -c "$dir/calib" -a "$dir/amax" -n 2 -t 1 "$dir/q"
-in_turn 3 calib calib-prep --list calib/quant100.txt --count 10 --size 32 -t 1
+in_turn "$step" model-dump --size 32 $model -o @/dump.json
+in_turn "$step" calib-stats -m $model -c "$dir/calib" -t 1 -o @/amax
+in_turn "$step" sens-score -m $model -c "$dir/calib" -a "$dir/amax" -n 2 -t 1 "$dir/q" -o @/scores.json
+in_turn 3 calib-prep --list calib/quant100.txt --count 10 --size 32 -t 1 -o @/calib
+# It says what each file suffers from, and then how many do.
+lines=3
+in_turn 97 seal-check "$dir/calib" "$dir/amax"
+lines=1
+
+# The grid's tools: a run begins, is looked for, records the first of two cells, and is planned.
+grid_run() { # OPTION...
+    in_turn 3 grid-run --list calib/quant100.txt --count 10 --score-size 10 --size 32 --device cpu --name run "$@"
+}
+lines=2 # one tells of the new run
+grid_run @
+lines=1 before=$dir/runs done=outputs/tiny/int8-int8/per_layer
+cp -a "$dir/want" "$before" && mkdir -p "$before/run/$done" || exit 1
+grid_run --find @
+cell=$before/run/$done
+"$build/bin/qcfg-build" -w int8 -a int8 -g per_layer -o "$dir/q" &&
+    "$build/bin/sens-score" -m $model --name tiny -c "$dir/calib" -n 10 -t 1 "$dir/q" -o "$cell/scores.json" || exit 1
+plan() { # STEP OPTION...
+    planned=$1
+    shift
+    in_turn "$planned" grid-plan -m $model -w 'int8 int4' -a int8 -g per_layer "$@" @/run
+}
+go_on() { # from what the last one made
+    rm -rf "$before" && mv "$dir/want" "$before" && rm "$before/stdout"
+}
+plan 61 --prepare mk/cells.mk
+go_on
+"$build/bin/recipe-solve" "$cell/scores.json" -o "$cell/recipe.json" && "$build/bin/report-gen" "$cell" || exit 1
+in_turn 11 grid-record @/run ${done#outputs/}
+go_on
+plan 43
+grep -q 'int8-int8/per_layer *done$' "$dir/want/stdout" || echo "not ok - no cell is done"
+plan 61 --prepare mk/cells.mk

@@ -73,6 +73,8 @@ ok() { # WHAT FILE: a check that FILE is empty
 command -v nm >/dev/null || { echo "# skip names: no nm here"; exit 0; }
 { includes; names; } >"$scratch/found"
 ok "folders include those below them, and names say where they are from" "$scratch/found"
+grep -rn 'open_memstream(' src tools >"$scratch/lossy"
+ok "no text is gathered by what loses it in silence (base/memstream.h)" "$scratch/lossy"
 find "$build/obj/src/base" -name '*.o' | wc -l | awk '$1 < 5 { print "only " $1 " object files in src/base" }' >"$scratch/read"
 ok "object files were read" "$scratch/read"
 exit $failed
