@@ -12,7 +12,8 @@ struct builder {
     struct graph *g;
     const struct pt_value **conv_modules; /* of each g->convs entry */
     size_t ops_room;
-    size_t modules; /* that builder_module was given */
+    const struct module *at; /* whose operations are added */
+    size_t modules;          /* that builder_module was given */
 };
 
 /* Appends op with its n_in inputs copied; *out is the number of the value that it makes. */

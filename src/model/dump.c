@@ -73,6 +73,7 @@ static void add_conv(struct json_builder *b, const struct conv *c, const struct 
     json_add_int(b, "calls", c->calls);
     json_add_int(b, "macs", conv_macs(c, r->out.h, r->out.w));
     json_add_bool(b, "exported", c->exported);
+    json_add_string(b, "node", c->node);
     add_digest(b, "weight_sha256", c->weight, conv_numel(c));
     add_digest(b, "bias_sha256", c->bias, (size_t)c->cout);
     json_close(b);

@@ -3,6 +3,7 @@
 
 #include "model/builder.h"
 
+#include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 
@@ -10,10 +11,13 @@ void graph_free(struct graph **graph) {
     struct graph *g = *graph;
     if (!g)
         return;
-    for (size_t i = 0; i < g->n_ops; i++)
+    for (size_t i = 0; i < g->n_ops; i++) {
         free(g->ops[i].in);
+        free(g->ops[i].node);
+    }
     for (size_t i = 0; i < g->n_convs; i++) {
         free(g->convs[i].name);
+        free(g->convs[i].node);
         free(g->convs[i].weight);
         free(g->convs[i].bias);
     }
@@ -47,8 +51,13 @@ int builder_add(struct builder *b, struct op op, const int *in, int n_in, int *o
         g->ops = ops;
         b->ops_room = room;
     }
-    if (!(op.in = malloc((size_t)n_in * sizeof *op.in)))
+    op.in = malloc((size_t)n_in * sizeof *op.in);
+    op.node = strdup(b->at ? b->at->node : "");
+    if (!op.in || !op.node) {
+        free(op.in);
+        free(op.node);
         return err_nomem(err);
+    }
     memcpy(op.in, in, (size_t)n_in * sizeof *op.in);
     op.n_in = n_in;
     op.out = g->n_values++;
@@ -78,7 +87,9 @@ static int read_conv(const struct module *m, struct conv *c, struct err *err) {
         return -1;
     if (!module_is_none(m, "bias") && module_floats(m, "bias", &bias, 1, &c->bias, err))
         return -1;
-    return (c->name = strdup(m->path)) ? 0 : err_nomem(err);
+    if (asprintf(&c->node, "%s/Conv", m->node) < 0)
+        c->node = NULL;
+    return c->node && (c->name = strdup(m->path)) ? 0 : err_nomem(err);
 }
 
 enum { DEPTH_MAX = 64, MODULES_MAX = 1 << 13, SEEN_ROOM = 4 * MODULES_MAX };

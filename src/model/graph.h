@@ -43,7 +43,8 @@ enum { OP_INPUTS_MAX = 64 };
 
 struct op {
     enum op_kind kind;
-    int *in; /* n_in value numbers */
+    char *node; /* what its nodes' names begin with in an ONNX file: "/model.2/cv1/act" */
+    int *in;    /* n_in value numbers */
     int n_in;
     int out;
     int conv, bn;
@@ -57,6 +58,7 @@ struct op {
 /* One nn.Conv2d. weight (cout, cin / groups, kh, kw), bias (cout) or NULL. */
 struct conv {
     char *name; /* its path in the module tree: "model.0.conv" */
+    char *node; /* its name in an ONNX file, as ultralytics' exporter has it: "/model.0/conv/Conv" */
     int cin, cout, kh, kw;
     int stride[2], pad[2], dilation[2], groups;
     float *weight, *bias;

@@ -108,6 +108,7 @@ int builder_head(struct builder *b, const struct head *head, const struct module
                  int n_levels, struct err *err) {
     struct graph *g = b->g;
     int maps[BRANCHES_MAX][OP_INPUTS_MAX], detached[OP_INPUTS_MAX], n = n_levels;
+    b->at = m;
     if (builder_check(m, head->cls, head->children, err) ||
         module_int(m, "nc", 1, 1 << 16, &g->classes, err) ||
         module_int(m, "reg_max", 1, 1 << 10, &g->reg_max, err) ||

@@ -348,12 +348,14 @@ int builder_module(struct builder *b, const struct module *m, const int *in, int
             continue;
         if (builder_check(m, k->cls, k->children, err))
             return -1;
-        if (!k->build)
-            return concat(b, m, in, n_in, out, err);
-        if (n_in != 1)
+        if (k->build && n_in != 1)
             return err_set(err, ERR_UNSUPPORTED, "%s: %s of %d inputs is not supported", m->path,
                            pt_class_name(m->v), n_in);
-        return k->build(b, m, in[0], out, err);
+        const struct module *outer = b->at;
+        b->at = m;
+        int ret = k->build ? k->build(b, m, in[0], out, err) : concat(b, m, in, n_in, out, err);
+        b->at = outer;
+        return ret;
     }
     return err_set(err, ERR_UNSUPPORTED,
                    "%s: module kind %s is not one of YOLOv10's; only YOLOv10 detectors are scored", m->path,

@@ -1,24 +1,39 @@
-#include "model/module.h"
+#include "model/builder.h"
 
 #include <math.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 
-static int make(const struct pt_value *v, const char *parent, const char *name, struct module *m,
+/* A module's node is "/name" behind its parent's. What is in a container has the container's name before its own, behind
+ * a container that is called, in the place of one that is only iterated over: the root's layers and ModuleLists. */
+static int name_node(const struct module *parent, const char *name, struct module *m) {
+    const char *segment = strrchr(parent->node, '/');
+    if (strcmp(parent->path, "model") == 0 || strcmp(parent->cls, KIND_LIST) == 0)
+        return snprintf(m->node, sizeof m->node, "%s.%s", parent->node, name);
+    if (segment && strcmp(parent->cls, KIND_SEQUENTIAL) == 0)
+        return snprintf(m->node, sizeof m->node, "%s%s.%s", parent->node, segment, name);
+    return snprintf(m->node, sizeof m->node, "%s/%s", parent->node, name);
+}
+
+static int make(const struct pt_value *v, const struct module *parent, const char *name, struct module *m,
                 struct err *err) {
     m->v = v;
     const char *cls = pt_class(v);
-    int n = snprintf(m->cls, sizeof m->cls, "%s", cls ? cls : "?");
-    int k = snprintf(m->path, sizeof m->path, "%s%s%s", parent, *parent ? "." : "", name);
-    if (n >= (int)sizeof m->cls || k >= (int)sizeof m->path)
+    if (snprintf(m->cls, sizeof m->cls, "%s", cls ? cls : "?") >= (int)sizeof m->cls ||
+        snprintf(m->path, sizeof m->path, "%s%s%s", parent->path, *parent->path ? "." : "", name) >=
+            (int)sizeof m->path ||
+        name_node(parent, name, m) >= (int)sizeof m->node)
         return err_set(err, ERR_FAILED, "%s: a name of more than %d characters", m->path,
                        MODULE_PATH_MAX - 1);
     return 0;
 }
 
 int module_root(const struct pt_value *v, struct module *m, struct err *err) {
-    return make(v, "", "", m, err);
+    static const struct module above;
+    int ret = make(v, &above, "", m, err);
+    *m->node = '\0';
+    return ret;
 }
 
 int module_child(const struct module *m, const char *name, struct module *child, struct err *err) {
@@ -26,7 +41,7 @@ int module_child(const struct module *m, const char *name, struct module *child,
     if (!v)
         return err_set(err, ERR_UNSUPPORTED, "%s: %s has no submodule %s; only YOLOv10 detectors are scored",
                        m->path, m->cls, name);
-    return make(v, m->path, name, child, err);
+    return make(v, m, name, child, err);
 }
 
 bool module_has(const struct module *m, const char *name) {
@@ -45,7 +60,7 @@ int module_next(const struct module *m, size_t *at, struct module *child, struct
         const char *name;
         const struct pt_value *v = pt_child_at(m->v, (*at)++, &name);
         if (v)
-            return make(v, m->path, name, child, err) ? -1 : 1;
+            return make(v, m, name, child, err) ? -1 : 1;
     }
     return 0;
 }

@@ -11,12 +11,13 @@
 #include <stdbool.h>
 #include <stddef.h>
 
-enum { MODULE_PATH_MAX = 256 };
+enum { MODULE_PATH_MAX = 256, MODULE_NODE_MAX = 1024 };
 
 struct module {
     const struct pt_value *v;
     char cls[128];              /* "ultralytics.nn.modules.conv.Conv" */
     char path[MODULE_PATH_MAX]; /* "model.2.cv1"; "" for the root */
+    char node[MODULE_NODE_MAX]; /* what torch's ONNX exporter begins its nodes' names with: "/model.2/cv1" */
 };
 
 int module_root(const struct pt_value *v, struct module *m, struct err *err);

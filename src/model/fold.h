@@ -1,0 +1,43 @@
+/* The network that is exported: of one branch of the head, BatchNorm folded into the convolution before it, and the
+ * two kernels of a RepVGGDW merged into one, as ultralytics' fuse() does it. It computes what the graph computes, but
+ * for rounding.
+ *
+ *     struct fold fold = {0};
+ *     if (fold_new(graph, graph->exported, &fold, &err)) ...
+ *     use(fold.graph);             // a graph like any other, with one branch; fold.graph = NULL keeps it
+ *     fold_free(&fold);
+ *
+ * A convolution's weights become w * factor, channel by channel, with factor = gamma / sqrt(var + eps), and its bias
+ * (bias - mean) * factor + beta (torch's fuse_conv_bn_weights), each computed in double and rounded. Nothing is detached:
+ * one branch has nothing to be kept from. */
+#ifndef YS_MODEL_FOLD_H
+#define YS_MODEL_FOLD_H
+
+#include "model/graph.h"
+
+enum { FOLD_PARTS = 2 };
+
+/* What a convolution of the folded graph was made of: one of the graph before, or two that were merged. */
+struct fold_conv {
+    struct fold_part {
+        int conv;      /* index into the convs of the graph before */
+        float *factor; /* (cout): what its weights were multiplied by; NULL: nothing */
+    } part[FOLD_PARTS];
+    int n_parts;
+};
+
+struct fold {
+    struct graph *graph;
+    struct fold_conv *convs; /* of each of its convolutions */
+    size_t n_convs;
+};
+
+/* leaf: index into g->leaves of the y that is to be made. A BatchNorm that follows no convolution of its own stays. Two
+ * convolutions are merged that read the same, end in an addition and are a RepVGGDW's conv and conv1 by name; the merged
+ * one's name is that of conv, and its node's too. Errors: memory. */
+int fold_new(const struct graph *g, size_t leaf, struct fold *out, struct err *err);
+
+/* Frees what a fold owns, and zeroes it. */
+void fold_free(struct fold *fold);
+
+#endif
