@@ -192,18 +192,31 @@ static inline void net_tensor(struct net *n, const char *name, int dims, const i
 static const struct net_class {
     const char *module, *name;
 } net_classes[] = {
-    {"ultralytics.nn.modules.conv", "Conv"},           {"ultralytics.nn.modules.block", "Bottleneck"},
-    {"ultralytics.nn.modules.block", "C2f"},           {"ultralytics.nn.modules.block", "CIB"},
-    {"ultralytics.nn.modules.block", "RepVGGDW"},      {"ultralytics.nn.modules.block", "SCDown"},
-    {"ultralytics.nn.modules.block", "SPPF"},          {"ultralytics.nn.modules.block", "PSA"},
-    {"ultralytics.nn.modules.block", "Attention"},     {"ultralytics.nn.modules.conv", "Concat"},
-    {"ultralytics.nn.modules.head", "v10Detect"},      {"ultralytics.nn.modules.block", "DFL"},
-    {"ultralytics.nn.tasks", "YOLOv10DetectionModel"}, {"torch.nn.modules.conv", "Conv2d"},
-    {"torch.nn.modules.batchnorm", "BatchNorm2d"},     {"torch.nn.modules.activation", "SiLU"},
-    {"torch.nn.modules.activation", "ReLU"},           {"torch.nn.modules.activation", "LeakyReLU"},
-    {"torch.nn.modules.activation", "Hardswish"},      {"torch.nn.modules.linear", "Identity"},
-    {"torch.nn.modules.container", "Sequential"},      {"torch.nn.modules.pooling", "MaxPool2d"},
-    {"torch.nn.modules.upsampling", "Upsample"},       {"somewhere", "Else"},
+    {"ultralytics.nn.modules.conv", "Conv"},
+    {"ultralytics.nn.modules.block", "Bottleneck"},
+    {"ultralytics.nn.modules.block", "C2f"},
+    {"ultralytics.nn.modules.block", "CIB"},
+    {"ultralytics.nn.modules.block", "RepVGGDW"},
+    {"ultralytics.nn.modules.block", "SCDown"},
+    {"ultralytics.nn.modules.block", "SPPF"},
+    {"ultralytics.nn.modules.block", "PSA"},
+    {"ultralytics.nn.modules.block", "Attention"},
+    {"ultralytics.nn.modules.conv", "Concat"},
+    {"ultralytics.nn.modules.head", "v10Detect"},
+    {"ultralytics.nn.modules.block", "DFL"},
+    {"ultralytics.nn.tasks", "YOLOv10DetectionModel"},
+    {"torch.nn.modules.conv", "Conv2d"},
+    {"torch.nn.modules.batchnorm", "BatchNorm2d"},
+    {"torch.nn.modules.activation", "SiLU"},
+    {"torch.nn.modules.activation", "ReLU"},
+    {"torch.nn.modules.activation", "LeakyReLU"},
+    {"torch.nn.modules.activation", "Hardswish"},
+    {"torch.nn.modules.linear", "Identity"},
+    {"torch.nn.modules.container", "Sequential"},
+    {"torch.nn.modules.pooling", "MaxPool2d"},
+    {"torch.nn.modules.upsampling", "Upsample"},
+    {"torch.nn.modules.container", "ModuleList"},
+    {"somewhere", "Else"},
 };
 
 enum {
@@ -230,6 +243,7 @@ enum {
     NET_SEQUENTIAL,
     NET_MAXPOOL,
     NET_UPSAMPLE,
+    NET_LIST,
     NET_CLASSES = sizeof net_classes / sizeof *net_classes
 };
 
@@ -398,7 +412,7 @@ static inline void net_c2f(struct net *n, int cin, int c, bool cib) {
     net_child(n, "cv2");
     net_conv(n, 0, 3 * c, 2 * c, 1, 1, 1, NET_HARDSWISH);
     net_child(n, "m");
-    net_begin(n, NET_SEQUENTIAL);
+    net_begin(n, NET_LIST);
     net_attributes(n);
     net_children(n);
     net_child(n, "0");
@@ -479,7 +493,7 @@ static inline void net_upsample_concat(struct net *n, const char *concat, int ot
 /* One branch of the head: of `levels` levels of c channels each, to `out`. */
 static inline void net_branch(struct net *n, const char *name, int levels, int c, int out) {
     net_child(n, name);
-    net_begin(n, NET_SEQUENTIAL);
+    net_begin(n, NET_LIST);
     net_attributes(n);
     net_children(n);
     for (int level = 0; level < levels; level++) {

@@ -144,7 +144,7 @@ static void plain_head(struct net *n, const char *name) {
     net_children(n);
     for (int i = 0; i < 4; i++) {
         net_child(n, branches[i]);
-        net_begin(n, NET_SEQUENTIAL);
+        net_begin(n, NET_LIST);
         net_attributes(n);
         net_children(n);
         net_child(n, "0");
