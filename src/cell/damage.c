@@ -105,6 +105,8 @@ static int read_set(struct damage_set *set, const cJSON *json, const struct scor
         read_number(json, "effective_bits", SCORES_BITS, &set->effective_bits, err) ||
         read_metrics(json, &set->metrics, err))
         return -1;
+    if (!*set->by || set->by[strspn(set->by, "abcdefghijklmnopqrstuvwxyz_")])
+        return err_set(err, ERR_FAILED, "\"by\" is no word of small letters");
     if (cJSON_GetArraySize(layers) != set->keep)
         return err_set(err, ERR_FAILED, "\"keep\" is %ld, but \"layers\" are %d", set->keep,
                        cJSON_GetArraySize(layers));

@@ -23,7 +23,8 @@ struct damage_layer {
 
 /* All exported layers quantized but those that are kept. */
 struct damage_set {
-    const char *by; /* what chose them: a word of rank_words, "search", "exporter" or another */
+    const char
+        *by; /* what chose them: a word of rank_words, "search", "exporter" or another, of letters and _ */
     long keep;
     size_t *layers;        /* indices in the scores of those that are kept, as many */
     double effective_bits; /* of the exported layers' weights */

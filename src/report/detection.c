@@ -95,32 +95,38 @@ static int put_prediction(FILE *f, const struct report *r) {
 
 /* ---- what was measured ---- */
 
-static void put_chosen(FILE *f, const char *before, const struct damage_set *set) {
-    fprintf(f, "%s %ld layers by ", before, set->keep);
-    text_put(f, set->by);
+/* The sets that are told of. */
+struct finding {
+    const struct damage_set *first, *as_many, *best; /* NULL: nothing to tell */
+};
+
+static struct finding find(const struct damage *d) {
+    const struct damage_set *first = damage_first(d);
+    return !first || isnan(d->all_quantized.agreement_ap)
+               ? (struct finding){0}
+               : (struct finding){first, damage_best(d, first->keep), damage_best(d, LONG_MAX)};
 }
 
-static void put_finding(FILE *f, const struct damage *d) {
-    const struct damage_set *first = damage_first(d);
+/* What was found, in one line; around: what stands before and after its first half. Words of sets are plain text. */
+static void put_finding(FILE *f, const struct damage *d, const char *around) {
+    const struct finding found = find(d);
+    const struct damage_set *first = found.first, *as_many = found.as_many, *best = found.best;
     if (!d->detections)
         fputs("The unquantized network is sure of no object in these images: there are no detections to "
-              "compare.\n\n",
+              "compare.",
               f);
-    if (!first || isnan(d->all_quantized.agreement_ap))
+    if (!first)
         return;
-    const struct damage_set *as_many = damage_best(d, first->keep), *best = damage_best(d, LONG_MAX);
-    fprintf(f, "**%ld layers kept in 16 bits: AP agreement %.3f -> %.3f.**", first->keep,
-            d->all_quantized.agreement_ap, first->metrics.agreement_ap);
-    put_chosen(f, " They are the first", first);
-    if (as_many != first) {
-        put_chosen(f, ";", as_many);
-        fprintf(f, ": %.3f", as_many->metrics.agreement_ap);
-    }
-    if (best != as_many) {
-        put_chosen(f, "; the best measured here,", best);
-        fprintf(f, ": %.3f", best->metrics.agreement_ap);
-    }
-    fputs(".\n\n", f);
+    fprintf(f,
+            "%s%ld layers kept in 16 bits: AP agreement %.3f -> %.3f.%s They are the first %ld layers by %s",
+            around, first->keep, d->all_quantized.agreement_ap, first->metrics.agreement_ap, around,
+            first->keep, first->by);
+    if (as_many != first)
+        fprintf(f, "; %ld layers by %s: %.3f", as_many->keep, as_many->by, as_many->metrics.agreement_ap);
+    if (best != as_many)
+        fprintf(f, "; the best measured here, %ld layers by %s: %.3f", best->keep, best->by,
+                best->metrics.agreement_ap);
+    fputc('.', f);
 }
 
 static void put_seen(FILE *f, const struct damage *d, long n, const char *how) {
@@ -132,9 +138,14 @@ static void put_seen(FILE *f, const struct damage *d, long n, const char *how) {
         fprintf(f, "; %ld of them %s %s on too", n, n == 1 ? "was" : "were", how);
 }
 
-static void put_images(FILE *f, const struct damage *d) {
+static void put_plain(FILE *f, const char *s) {
+    fputs(s, f);
+}
+
+/* On what it was measured, in one line. */
+static void put_images(FILE *f, const struct damage *d, void (*put_path)(FILE *, const char *)) {
     fprintf(f, "Measured on %ld images (", d->images);
-    text_put_code(f, d->list);
+    put_path(f, d->list);
     fputc(')', f);
     put_seen(f, d, d->calibrated_on, "calibrated");
     put_seen(f, d, d->scored_on, "scored");
@@ -146,7 +157,7 @@ static void put_images(FILE *f, const struct damage *d) {
     } else {
         fputs("; there are no labels, hence no AP on labels", f);
     }
-    fputs(".\n\n", f);
+    fputc('.', f);
 }
 
 static void put_metrics(FILE *f, const struct damage *d, const struct damage_metrics *m) {
@@ -191,9 +202,7 @@ static void put_sets(FILE *f, const struct damage *d) {
     put_metrics(f, d, &d->all_quantized);
     for (size_t i = 0; i < d->n_sets; i++) {
         const struct damage_set *s = &d->sets[i];
-        fputc('|', f);
-        text_put(f, s->by);
-        fprintf(f, "|%ld|", s->keep);
+        fprintf(f, "|%s|%ld|", s->by, s->keep);
         put_bits(f, s->effective_bits);
         put_metrics(f, d, &s->metrics);
     }
@@ -269,8 +278,10 @@ static void put_stability(FILE *f, const struct report *r) {
 int detection_put(FILE *f, const struct report *r) {
     fputs("\n## Damage to Detection\n\n", f);
     if (r->damage) {
-        put_finding(f, r->damage);
-        put_images(f, r->damage);
+        put_finding(f, r->damage, "**");
+        fputs("\n\n", f);
+        put_images(f, r->damage, text_put_code);
+        fputs("\n\n", f);
         put_sets(f, r->damage);
         put_spearman(f, r);
     } else if (put_prediction(f, r)) {
@@ -363,31 +374,45 @@ void detection_add_layer(struct json_builder *b, const struct report *r, size_t 
     }
 }
 
-/* verify.json without what stands elsewhere in the report. */
-static cJSON *measured(const struct damage *d) {
-    cJSON *copy = cJSON_Duplicate(d->json, 1);
+/* verify.json without what stands elsewhere in the report, and in words. */
+static void add_measured(struct json_builder *b, const struct damage *d) {
     static const char *const elsewhere[] = {"model",       "weight", "activation",
                                             "granularity", "layers", "digest"};
+    cJSON *copy = cJSON_Duplicate(d->json, 1);
+    char *text = NULL;
+    size_t n;
+    FILE *f = open_memstream(&text, &n);
+    if (f) {
+        put_finding(f, d, "");
+        fputc('\0', f);
+        put_images(f, d, put_plain);
+    }
+    if (f && fclose(f) == 0) {
+        json_add_string(b, "finding", text);
+        json_add_string(b, "measured_on", text + strlen(text) + 1);
+    } else {
+        json_fail(b, NULL);
+    }
+    free(text);
     for (size_t i = 0; copy && i < sizeof elsewhere / sizeof elsewhere[0]; i++)
         cJSON_DeleteItemFromObjectCaseSensitive(copy, elsewhere[i]);
-    return copy;
+    json_add_item(b, "verify", copy);
 }
 
 void detection_add(struct json_builder *b, const struct report *r) {
     const cJSON *stability = cJSON_GetObjectItemCaseSensitive(r->scores.json, "stability");
+    char *command = check_command(r);
     json_open_object(b, "detection");
     json_add_bool(b, "measured", r->damage != NULL);
-    if (r->damage) {
-        json_add_item(b, "verify", measured(r->damage));
-    } else {
-        char *command = check_command(r);
-        if (command)
-            json_add_string(b, "check", command);
-        else
-            json_fail(b, NULL);
-        free(command);
-    }
+    if (command)
+        json_add_string(b, "check", command);
+    else
+        json_fail(b, NULL);
+    json_add_int(b, "score_images", r->scores.score_images);
     if (stability)
         json_add_item(b, "stability", cJSON_Duplicate(stability, 1));
+    if (r->damage)
+        add_measured(b, r->damage);
     json_close(b);
+    free(command);
 }

@@ -106,7 +106,7 @@ check "without a measurement: the report says that its ranking is a prediction" 
     m/layer-sensitivity-report.md
 command='make verify MODELS=yolov10n WEIGHT_DTYPES=int4 ACT_DTYPES=int8 GRANULARITIES=per_channel_weight'
 check "and how to check it" grep -qF "\`$command\`" m/layer-sensitivity-report.md
-check "the JSON too" jq -e --arg command "$command" '.detection == {measured: false, check: $command, stability: .detection.stability} and
+check "the JSON too" jq -e --arg command "$command" '.detection == {measured: false, check: $command, score_images: 16, stability: .detection.stability} and
     .detection.stability.detection["5"] == 0.93' m/layer-sensitivity-report.json
 check "class and box scores stand beside ModelOpt's, with their shares and errors" sh -c "grep '^|model.1.conv|' m/layer-sensitivity-report.md |
     grep -qF '|± 12 %|8.220e-01 ± 12 %|1.48 %|2.884e-02 ± 12 %|0.34 %|'"
@@ -145,6 +145,8 @@ check "as many columns in each row as in the head" test "$(sed -n '/^|Layer|/,/^
 check "the JSON report has the sets and the layers' numbers" jq -e --slurpfile v verify.json '.detection.measured and .detection.verify.sets == $v[0].sets
     and ([.layer_sensitivity[] | select(.exported) | {key: .layer, value: {class_kl, box_loss}}] | from_entries) == $v[0].layers
     and (.detection.verify | has("layers") or has("model") | not)' m/layer-sensitivity-report.json
+check "and what was found in words" jq -e '.detection | (.finding | test("^5 layers kept in 16 bits: AP agreement 0.610 -> 0.793. They")) and
+    (.measured_on | test("^Measured on 32 images .images 69 to 100 of calib/quant100.txt.; all were"))' m/layer-sensitivity-report.json
 mkdir k
 cp scores.json recipe.json verify.json k
 "$gen" k 2>err
@@ -170,6 +172,7 @@ done <<'END'
 .layers["model.0.conv"].class_kl=-1 layer model.0.conv: key "class_kl" is -1, not 0 to inf
 .layers["model.0.conv"].box_loss="1" layer model.0.conv: key "box_loss" is not a finite number
 .sets[2].layers[0]="more" set 3: the scores have no layer more
+.sets[2].by="a|b" set 3: "by" is no word of small letters
 .sets[2].keep=4 set 3: "keep" is 4, but "layers" are 5
 .sets[2].agreement_ap=1.5 set 3: key "agreement_ap" is 1.5, not 0 to 1
 .spearman.box.class_kl=2 "spearman" of box with class_kl is no correlation
