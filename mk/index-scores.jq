@@ -2,9 +2,7 @@
 # ones in the model's order), the scores in the model's order with four significant digits, and the facts of the layers, null where
 # they are the same as in the line before. Environment: RUN.
 
-# Read from their text, so that the double prints as these digits; no score above zero becomes zero.
-def significant: if . <= 0 then 0 else
-    (log10 | floor - 3) as $e | "\(. * pow(10; -$e) | round)e\($e)" | tonumber end;
+include "significant";
 
 # Whether blocks of one element leave 1x1 weights without an error of their own.
 def kernel_blocks: .block_dim == "modelopt" and (.qcfg.weight_quantizer.block // 0) > 0;
@@ -12,7 +10,8 @@ def kernel_blocks: .block_dim == "modelopt" and (.qcfg.weight_quantizer.block //
 foreach inputs as $s ({}; {
     out_dir: (input_filename | ltrimstr($ENV.RUN + "/") | rtrimstr("/scores.json")),
     top_layers: ([$s.layers | to_entries[] | {layer: .key, sensitivity: .value.score}] | sort_by(-.sensitivity) | .[:$k]),
-    scores: [$s.layers[].score | significant],
+    scores: [$s.layers[].score | significant(4)],
+    stability: $s.stability, score_images: $s.score_images,
     demonstration: ($s.demonstration == true),
     kernel_blocks: ($s | kernel_blocks),
     before: .layers,

@@ -1,20 +1,22 @@
 # sweep_index.json, failures.json, sweep_index.csv and the page's data, each after a line of U+001E and its name, from statuses (the
-# run's status.json files), scores (index-scores.jq's lines) and run (run.json). Cells stand in the order of the default grid,
+# run's status.json files), scores (index-scores.jq's lines), detection (index-detection.jq's) and run (run.json). Cells stand in the order of the default grid,
 # whatever the order they were made in.
 
 include "grid-order";
 include "index-csv";
 include "page/data";
 
-($scores | map({key: .out_dir, value: .top_layers}) | from_entries) as $top |
+($scores | map({key: .out_dir, value: .}) | from_entries) as $scored |
+($detection | map({key: .out_dir, value: .}) | from_entries) as $measured |
 ($statuses | sort_by(grid_order)) as $cells |
 {
     successes: [$cells[] | select(.status == "ok") |
-        {run, status, elapsed_s, base_format_name, out_dir, log_path, manifest_path, report_path, top_layers: ($top[.out_dir] // [])}],
+        {run, status, elapsed_s, base_format_name, out_dir, log_path, manifest_path, report_path, top_layers: ($scored[.out_dir].top_layers // [])} +
+        ($scored[.out_dir] // {} | {stability} | with_entries(select(.value))) + ($measured[.out_dir] // {} | {verify} | with_entries(select(.value)))],
     failures: [$cells[] | select(.status != "ok") | del(.finished)]
 } |
 "\u001esweep_index.json", .,
 "\u001efailures.json", .failures,
 "\u001esweep_index.csv", csv,
 # A < in the data could end the script element, or open a comment in it.
-"\u001edata", (page_data($scores; $run[0]) | tojson | split("<") | join("\\u003c"))
+"\u001edata", (page_data($scores; $measured; $run[0]) | tojson | split("<") | join("\\u003c"))

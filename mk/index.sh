@@ -20,9 +20,12 @@ trap 'exit 141' PIPE
 
 # Folders may be symbolic links.
 statuses=$(find -L "$run/outputs" -mindepth 4 -maxdepth 4 -name status.json -size +0 | sort)
+# Of the cells that were measured: their reports tell what was found.
+reports=$(find -L "$run/outputs" -mindepth 4 -maxdepth 4 -name verify.json -size +0 | sed 's|verify.json$|layer-sensitivity-report.json|' | sort |
+    while read -r report; do [ ! -s "$report" ] || printf '%s\n' "$report"; done)
 made_from() {
     echo "$TOP_K"
-    { printf '%s\n' "$statuses"; find mk/page mk/*.jq mk/index.sh -type f | sort; } | sed '/^$/d' | xargs sha256sum
+    { printf '%s\n' "$statuses" "$reports"; find mk/page mk/*.jq mk/index.sh -type f | sort; } | sed '/^$/d' | xargs sha256sum
 }
 made_from=$(made_from | sha256sum)
 made() { # all that there is of the files, and from what
@@ -55,13 +58,16 @@ done >"$work/scores"
 split -l 12 "$work/scores" "$work/part."
 for part in "$work"/part.*; do
     [ -s "$part" ] || continue
-    { xargs env HOME=/dev/null jq -n -c --argjson k "$TOP_K" -f mk/index-scores.jq <"$part" >"$part.cells" || : >"$work/unread"; } &
+    { xargs env HOME=/dev/null jq -L mk -n -c --argjson k "$TOP_K" -f mk/index-scores.jq <"$part" >"$part.cells" || : >"$work/unread"; } &
 done
 wait
 [ ! -e "$work/unread" ] || die 1 "$run: a scores.json cannot be read; make sweep makes it anew"
 [ ! -s "$work/scores" ] || cat "$work"/part.*.cells >"$work/cells"
 [ -e "$work/cells" ] || : >"$work/cells"
-jq -L mk -n -r -f mk/index.jq --slurpfile statuses "$work/statuses" --slurpfile scores "$work/cells" --slurpfile run "$run/run.json" >"$work/all" ||
+: >"$work/detection"
+[ -z "$reports" ] || printf '%s\n' "$reports" | xargs env HOME=/dev/null jq -L mk -n -c -f mk/index-detection.jq >"$work/detection" ||
+    die 1 "$run: a layer-sensitivity-report.json cannot be read; make sweep makes it anew"
+jq -L mk -n -r -f mk/index.jq --slurpfile statuses "$work/statuses" --slurpfile scores "$work/cells" --slurpfile detection "$work/detection" --slurpfile run "$run/run.json" >"$work/all" ||
     die 1 "$run: a status.json cannot be read; make sweep makes it anew"
 folder="$work" awk '/^\036/ { out = ENVIRON["folder"] "/" substr($0, 2); next } { print >out }' "$work/all" &&
     data="$work/data" awk -f mk/page/build.awk mk/page/page.html >"$work/index.html" || die 1 "$run: the page cannot be made"

@@ -2,7 +2,9 @@
 #   {run: its settings, demonstrations: [MODEL...],
 #    layers: {MODEL: {name: [...], weight: [...], input: [...], ...}},     in the model's order
 #    cells: [{model, weight, activation, granularity, status, base, reason, report, log, kernel_blocks,
-#             scores: of layers[model], null where a layer is not in the cell}]}    in the order of the grid
+#             scores: of layers[model], null where a layer is not in the cell,
+#             stability: of its scores, score_images: that they are of, verify: of sweep_index.json, finding, choices, measured_on: in words,
+#             damage: of layers[model] the numbers of index-detection.jq, null where a layer was not measured}]}    in the order of the grid
 include "grid-order";
 
 # Lines with the facts that they left out.
@@ -19,7 +21,7 @@ def aligned($layers): if (.layers | map(.name)) == ($layers | map(.name)) then .
 # {a: 1, b: 2} of each as {a: [1, ...], b: [2, ...]}.
 def columns: . as $rows | (.[0] // {} | keys_unsorted) | map({key: ., value: [$rows[][.]]}) | from_entries;
 
-def page_data($scores; $run):
+def page_data($scores; $measured; $run):
     ([$scores | with_layers] | map({key: .out_dir, value: .}) | from_entries) as $by_dir |
     (.successes + .failures | sort_by(grid_order)) as $cells |
     ([$cells[] | select($by_dir[.out_dir]) | {model: .run.model, cell: $by_dir[.out_dir]}] | group_by(.model) |
@@ -32,5 +34,8 @@ def page_data($scores; $run):
             {model: .run.model, weight: .run.weight_dtype, activation: .run.act_dtype, granularity: .run.granularity, status,
              base: .base_format_name, reason: (.reason // .error), report: .report_path, log: .log_path,
              kernel_blocks: ($found.kernel_blocks // false),
-             scores: (if .status == "ok" and $found then .run.model as $m | $found | aligned($layers[$m]) else null end)}]
+             scores: (if .status == "ok" and $found then .run.model as $m | $found | aligned($layers[$m]) else null end)} +
+            (if .status == "ok" and $found.stability then {stability: $found.stability, score_images: $found.score_images} else {} end) +
+            (if .status == "ok" and $measured[.out_dir] then .run.model as $m | $measured[.out_dir] | .layers as $of |
+                {verify} + .words + {damage: [$layers[$m][].name | $of[.]]} else {} end)]
     };

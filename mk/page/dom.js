@@ -35,6 +35,19 @@ function formatText(cell) {
     return `${cell.pair} ${cell.granularity.replace("per_", "")}`;
 }
 
+// Words beside a place in the window, one a line, the first one strong.
+function placeTip(x, y, [first, ...more]) {
+    const tip = byId("tip");
+    tip.hidden = false;
+    tip.replaceChildren(el("strong", null, first), ...more.map(text => el("span", null, text)));
+    tip.style.left = `${Math.min(x, innerWidth - tip.offsetWidth - 8)}px`;
+    tip.style.top = `${Math.max(y + tip.offsetHeight > innerHeight ? y - tip.offsetHeight - 28 : y, 0)}px`;
+}
+
+function hideTip() {
+    byId("tip").hidden = true;
+}
+
 // A link to a file of the run; null without a path.
 function link(path, text) {
     return path ? el("a", {href: path.split("/").map(encodeURIComponent).join("/")}, text) : null;

@@ -19,14 +19,16 @@ for (const cell of data.cells)
 for (const key of FILTERS)
     state[key] = new Set(data.cells.map(c => c[key]));
 
-function render() {
+// with_panel: not where only the window's size has changed, which moves nothing in it.
+function render(with_panel = true) {
     const cells = visibleCells(data, state), rows = visibleRows(data, state, cells);
     if (state.layer && !rows.includes(state.layer))
         state.layer = null;
     if (state.cell && !cells.includes(state.cell))
         state.cell = null;
     drawMap(data, state, cells, rows);
-    showPanel(data, state, cells, rows);
+    if (with_panel)
+        showPanel(data, state, cells, rows);
 }
 
 // Filters, orders and measure: everything may change.
@@ -84,8 +86,8 @@ function buildPage() {
         byId(id).addEventListener("change", event => change({[id]: event.target.value}));
     byId("named").addEventListener("input", event => change({named: event.target.value}));
     listenToMap();
-    addEventListener("resize", render);
-    darkPage.addEventListener("change", render);
+    addEventListener("resize", () => render(false));
+    darkPage.addEventListener("change", () => render());
     change({});
 }
 

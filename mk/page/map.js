@@ -165,21 +165,15 @@ function squareAt(event) {
 }
 
 function showTip(event) {
-    const at = squareAt(event), tip = byId("tip");
-    tip.hidden = !at;
+    const at = squareAt(event);
     if (!at)
-        return;
+        return hideTip();
     const score = scoreOf(at.cell, at.layer), share = shareOf(at.cell, at.layer);
     const text = score !== null ?
         scoreText(score) + (share === null ? "" : `, ${percent(share)} of the cell's total`) :
         at.cell.scores                     ? "this model has no such layer" :
                                              at.cell.reason || "not scored";
-    tip.replaceChildren(
-        el("strong", null, at.layer.name), el("span", null, at.cell.name), el("span", null, text));
-    tip.style.left = `${Math.min(event.clientX + 14, innerWidth - tip.offsetWidth - 8)}px`;
-    tip.style.top = `${
-        event.clientY + 18 + tip.offsetHeight > innerHeight ? event.clientY - tip.offsetHeight - 10 :
-                                                              event.clientY + 18}px`;
+    placeTip(event.clientX + 14, event.clientY + 18, [at.layer.name, at.cell.name, text]);
 }
 
 // Arrow keys move the selected square; beyond an edge it stays.
@@ -204,7 +198,7 @@ function revealSelection(state) {
 function listenToMap() {
     const canvas = byId("heat");
     canvas.addEventListener("mousemove", showTip);
-    canvas.addEventListener("mouseleave", () => byId("tip").hidden = true);
+    canvas.addEventListener("mouseleave", hideTip);
     canvas.addEventListener("click", event => select(squareAt(event) || {}));
     canvas.addEventListener("keydown", event => {
         if (event.key === "Escape")

@@ -69,6 +69,8 @@ function layerPanel(data, state, cells) {
     const content = [el("h2", null, row.name), modelTabs(models, model, row), factList(about)];
     if (about.exported === false)
         content.push(note("Part of one2many, which only training uses: an export drops it."));
+    if (state.cell?.model === model)
+        content.push(...layerDamage(state.cell, row));
     content.push(el("h3", null, `Score and share of the cell's total, ${model}`));
     content.push(
         scored.length ? formatChart(data, state, scored, row) : note("No scored cell passes the filters."));
@@ -111,6 +113,7 @@ function cellPanel(data, state, rows) {
         ...content,
         el("p", null, `Exported layers score ${scoreText(cell.total)} in all: ${sets.join(", ")}.`),
         el("p", null, button("Sort the map's layers by this cell", () => change({rows: "cell"}))),
+        ...detectionPart(data, cell),
         el("h3", null, "Most sensitive of the layers shown"),
         topLayers(rows, row => scoreOf(cell, row), row => scoreAndShare(cell, row), 15),
     ];
@@ -136,5 +139,6 @@ function showPanel(data, state, cells, rows) {
         content.unshift(button("×", () => select({}), {className: "close", title: "Back to the overview"}));
     panel.classList.toggle("selected", selected);
     panel.scrollTop = 0;
+    hideTip();
     replaceChildren("panel", ...content);
 }

@@ -107,20 +107,26 @@ static struct finding find(const struct damage *d) {
                : (struct finding){first, damage_best(d, first->keep), damage_best(d, LONG_MAX)};
 }
 
-/* What was found, in one line; around: what stands before and after its first half. Words of sets are plain text. */
-static void put_finding(FILE *f, const struct damage *d, const char *around) {
+static void put_finding(FILE *f, const struct damage *d) {
+    const struct damage_set *first = find(d).first;
+    if (!d->detections || isnan(d->all_quantized.agreement_ap))
+        fputs("The unquantized network is sure of no object in these images: there are no detections to "
+              "compare",
+              f);
+    else if (first)
+        fprintf(f, "%ld layers kept in 16 bits: AP agreement %.3f -> %.3f", first->keep,
+                d->all_quantized.agreement_ap, first->metrics.agreement_ap);
+    else
+        fprintf(f, "All quantized: AP agreement %.3f", d->all_quantized.agreement_ap);
+}
+
+/* What chose the layers that were told of, and what does better; nothing where none were. */
+static void put_choices(FILE *f, const struct damage *d) {
     const struct finding found = find(d);
     const struct damage_set *first = found.first, *as_many = found.as_many, *best = found.best;
-    if (!d->detections)
-        fputs("The unquantized network is sure of no object in these images: there are no detections to "
-              "compare.",
-              f);
     if (!first)
         return;
-    fprintf(f,
-            "%s%ld layers kept in 16 bits: AP agreement %.3f -> %.3f.%s They are the first %ld layers by %s",
-            around, first->keep, d->all_quantized.agreement_ap, first->metrics.agreement_ap, around,
-            first->keep, first->by);
+    fprintf(f, "They are the first %ld layers by %s", first->keep, first->by);
     if (as_many != first)
         fprintf(f, "; %ld layers by %s: %.3f", as_many->keep, as_many->by, as_many->metrics.agreement_ap);
     if (best != as_many)
@@ -278,7 +284,10 @@ static void put_stability(FILE *f, const struct report *r) {
 int detection_put(FILE *f, const struct report *r) {
     fputs("\n## Damage to Detection\n\n", f);
     if (r->damage) {
-        put_finding(f, r->damage, "**");
+        fputs("**", f);
+        put_finding(f, r->damage);
+        fputs(".** ", f);
+        put_choices(f, r->damage);
         fputs("\n\n", f);
         put_images(f, r->damage, text_put_code);
         fputs("\n\n", f);
@@ -374,26 +383,33 @@ void detection_add_layer(struct json_builder *b, const struct report *r, size_t 
     }
 }
 
-/* verify.json without what stands elsewhere in the report, and in words. */
+static void put_plain_images(FILE *f, const struct damage *d) {
+    put_images(f, d, put_plain);
+}
+
+/* Words, as the Markdown report has them. */
+static void add_words(struct json_builder *b, const char *key, void (*put)(FILE *, const struct damage *),
+                      const struct damage *d) {
+    char *text = NULL;
+    size_t n;
+    FILE *f = open_memstream(&text, &n);
+    if (f)
+        put(f, d);
+    if (f && fclose(f) == 0)
+        json_add_string(b, key, text);
+    else
+        json_fail(b, NULL);
+    free(text);
+}
+
+/* What was found in words, and verify.json without what stands elsewhere in the report. */
 static void add_measured(struct json_builder *b, const struct damage *d) {
     static const char *const elsewhere[] = {"model",       "weight", "activation",
                                             "granularity", "layers", "digest"};
     cJSON *copy = cJSON_Duplicate(d->json, 1);
-    char *text = NULL;
-    size_t n;
-    FILE *f = open_memstream(&text, &n);
-    if (f) {
-        put_finding(f, d, "");
-        fputc('\0', f);
-        put_images(f, d, put_plain);
-    }
-    if (f && fclose(f) == 0) {
-        json_add_string(b, "finding", text);
-        json_add_string(b, "measured_on", text + strlen(text) + 1);
-    } else {
-        json_fail(b, NULL);
-    }
-    free(text);
+    add_words(b, "finding", put_finding, d);
+    add_words(b, "choices", put_choices, d);
+    add_words(b, "measured_on", put_plain_images, d);
     for (size_t i = 0; copy && i < sizeof elsewhere / sizeof elsewhere[0]; i++)
         cJSON_DeleteItemFromObjectCaseSensitive(copy, elsewhere[i]);
     json_add_item(b, "verify", copy);

@@ -1,21 +1,5 @@
-// Uses the page as a person does, and leaves "ok" and "not ok" lines in place of it.
+// The map, its panel and the table. want: expect.jq's.
 "use strict";
-
-const want = JSON.parse(byId("want").textContent);  // expect.jq's
-const lines = [];
-
-function check(what, got, wanted = true) {
-    const [a, b] = [JSON.stringify(got), JSON.stringify(wanted)];
-    lines.push(a === b ? `ok - ${what}` : `not ok - ${what}: ${a}, wanted ${b}`);
-}
-
-function all(selector) {
-    return [...document.querySelectorAll(selector)];
-}
-
-function texts(selector) {
-    return all(selector).map(e => e.textContent);
-}
 
 function use(id, value) {
     const e = byId(id);
@@ -200,11 +184,4 @@ function testSelection() {
     check("and closes", panel.querySelector("h2").textContent, "Most sensitive layers");
 }
 
-for (const test
-         of [testCounts, testEscaping, testColors, testFilters, testSorting, testSelection, testEscaping])
-    try {
-        test();
-    } catch (e) {
-        check(`${test.name} ends`, String(e.stack));
-    }
-document.documentElement.replaceWith(el("pre", null, `\nchecks:\n${lines.join("\n")}\nend\n`));
+runChecks(testCounts, testEscaping, testColors, testFilters, testSorting, testSelection, testEscaping);

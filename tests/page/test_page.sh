@@ -34,7 +34,7 @@ sed -n '/id="data"/{n;p}' "$page" | jq -r '.layers.first.name[0]' >"$dir/shown"
 check "with names as they are" cmp "$dir/name" "$dir/shown"
 jq -n '{layers: ([1.4012984643248171e-45, 6.02214076e-30, 0, 0.00123456, 3.4028235e38] | to_entries | map({key: "l\(.key)", value: {score: .value}}) | from_entries)}' \
     >"$dir/edges.json"
-jq -n -c --argjson k 0 -f mk/index-scores.jq "$dir/edges.json" >"$dir/edges"
+jq -L mk -n -c --argjson k 0 -f mk/index-scores.jq "$dir/edges.json" >"$dir/edges"
 check "scores keep four digits, and only zero is zero: $(jq -c .scores "$dir/edges")" jq -e '.scores == [1.401e-45, 6.022e-30, 0, 0.001235, 3.403e38]' "$dir/edges"
 # The same words on the terminal, at a sweep's end.
 jq -r '(.successes + .failures)[].out_dir | ltrimstr("outputs/") | sub("/"; "\t")' "$RUN/sweep_index.json" >"$dir/plan"
@@ -59,6 +59,34 @@ sed -n '/id="data"/{n;p}' "$dir/mixed/index.html" >"$dir/mixed.json"
 check "have each score at its layer" jq -e '.layers.first.name as $n | ($n | index("new.conv")) as $new | ($n | index("model.5.conv")) as $old |
     [.cells[] | [.scores[$new], .scores[$old]]] | .[0] == [3, null] and .[1][0] == null and .[1][1] > 0' "$dir/mixed.json"
 
+# A cell that was measured, and one that was not.
+cell=yolov10n/int4-int8/per_channel_weight other=yolov10n/int4-int8/per_layer measured=$dir/measured
+cells=$measured/outputs
+mkdir -p "$measured/work" "$cells/$cell" "$cells/$other"
+cp tests/report/measured/scores.json tests/report/measured/recipe.json "$cells/$cell"
+jq '.granularity = "per_layer"' tests/report/measured/scores.json >"$cells/$other/scores.json"
+for out in $cell $other; do
+    jq -n --arg out "$out" '($out | split("/")) as [$m, $pair, $g] | ($pair | split("-")) as [$w, $a] | {run: {model: $m, weight_dtype: $w, act_dtype: $a,
+        granularity: $g}, status: "ok", elapsed_s: 1, base_format_name: "BASE", out_dir: "outputs/\($out)", log_path: "logs/\($out).log", manifest_path: "m",
+        report_path: "outputs/\($out)/layer-sensitivity-report.md"}' >"$cells/$out/status.json"
+done
+cp "$RUN/run.json" "$measured"
+index() { "$BIN/report-gen" "$cells/$cell" && RUN=$measured mk/index.sh "$measured"; }
+check "a run of which nothing was measured" index
+cp "$measured/sweep_index.csv" "$dir/before.csv"
+check "says nothing of it in the index, but how sure its ranks are" jq -e \
+    '[.successes[] | has("verify")] == [false, false] and .successes[0].stability.detection["5"] == 0.93' "$measured/sweep_index.json"
+jq --arg list '</script><img src=x onerror=pwned=1>' '.list = $list | .sets[2].ap = 0.4321' tests/report/measured/verify.json >"$cells/$cell/verify.json"
+check "when a cell is measured, the index is made again" index
+check "and has what was found" jq -e --slurpfile v "$cells/$cell/verify.json" '.successes[] | select(.run.granularity == "per_channel_weight").verify |
+    .spearman == $v[0].spearman and .float == $v[0].float and .images == 32 and .scored_on == 0 and .sets == [$v[0].sets[] | del(.layers)]' \
+    "$measured/sweep_index.json"
+check "for that cell alone" jq -e '[.successes[] | has("verify")] == [false, true]' "$measured/sweep_index.json"
+check "the table of the index stays as it was" cmp "$dir/before.csv" "$measured/sweep_index.csv"
+check "the page grows by at most 12 KB for it: $(($(wc -c <"$measured/index.html") - $(sed '/id="data"/,/^<\/script>$/d' "$measured/index.html" | wc -c)))" sh -c \
+    "sed -n '/id=\"data\"/{n;p}' '$measured/index.html' | jq -e '[.cells[] | del(.damage, .verify, .finding, .choices, .measured_on)] as \$without |
+    (tojson | length) - (.cells = \$without | tojson | length) | . > 3000 and . < 12288'"
+
 skip() { # WHY
     echo "# skip page/test_page.sh, in a browser: $1"
     exit 0
@@ -74,12 +102,21 @@ echo '<p>shown</p>' >"$dir/blank.html"
 browse "$dir/blank.html"
 grep -q '<p>shown</p>' "$dir/dom" || skip "$chromium does not start: $(tail -n 1 "$dir/err")"
 jq -r '.successes[].out_dir' "$RUN/sweep_index.json" | sed "s|.*|$RUN/&/scores.json|" | xargs cat >"$dir/scores"
-jq -n --slurpfile scores "$dir/scores" --slurpfile index "$RUN/sweep_index.json" -f "$here/expect.jq" | sed 's/</\\u003c/g' >"$dir/want"
-{ cat "$page"; echo '<script id="want" type="application/json">'; cat "$dir/want"; echo '</script><script>'; cat "$here/checks.js"; echo '</script>'; } \
-    >"$RUN/tested.html"
+jq -n --slurpfile scores "$dir/scores" --slurpfile index "$RUN/sweep_index.json" -f "$here/expect.jq" >"$dir/want"
+tested() { # PAGE CHECKS: with what is wanted, $dir/want
+    cat "$1"
+    echo '<script id="want" type="application/json">'
+    sed 's/</\\u003c/g' "$dir/want"
+    for script in tools.js "$2"; do
+        echo '</script><script>'
+        cat "$here/$script"
+    done
+    echo '</script>'
+}
+tested "$page" checks.js >"$dir/tested.html"
 
 in_browser() { # WHAT SIZE SCHEME
-    browse "$RUN/tested.html" --window-size="$2" --blink-settings=preferredColorScheme="$3"
+    browse "$dir/tested.html" --window-size="$2" --blink-settings=preferredColorScheme="$3"
     if grep -q '^checks:$' "$dir/dom" && grep -q '^end$' "$dir/dom"; then
         sed -n "/^checks:\$/,/^end\$/{s/&lt;/</g; s/&gt;/>/g; s/&amp;/\\&/g; s/ok - /&$1: /p}" "$dir/dom"
     else
@@ -88,3 +125,7 @@ in_browser() { # WHAT SIZE SCHEME
 }
 in_browser light,wide 1400,1000 1
 in_browser dark,narrow 400,800 0
+jq -n --slurpfile verify "$cells/$cell/verify.json" --slurpfile scores "$cells/$cell/scores.json" '{verify: $verify[0], scores: $scores[0]}' >"$dir/want"
+tested "$measured/index.html" plots.js >"$dir/tested.html"
+in_browser plots,light,wide 1400,1000 1
+in_browser plots,dark,narrow 400,800 0
