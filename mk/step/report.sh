@@ -12,6 +12,14 @@ for stem in "$@"; do
     out=$RUN/outputs/$model/$stem
     [ -s "$out/scores.json" ] && [ -s "$out/recipe.json" ] || continue
     remove "$out/$last"
+    # What was measured says of which scores it is.
+    if [ -s "$out/verify.json" ]; then
+        digest=$(sed -n 's/^ *"digest": "\(.*\)".*/\1/p' "$out/scores.json")
+        if [ -n "$digest" ] && ! grep -qF "\"scores\": \"$digest\"" "$out/verify.json"; then
+            note "$model $stem: verify.json is of other scores, and goes; make verify measures again"
+            remove "$out/verify.json"
+        fi
+    fi
     stems="$stems $stem" folders="$folders $out"
 done
 [ -n "$folders" ] || exit 0

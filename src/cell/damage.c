@@ -203,14 +203,19 @@ const struct damage_set *damage_first(const struct damage *d) {
     return first;
 }
 
+/* By agreement, then by size, then by place. */
+static bool is_better(const struct damage_set *a, const struct damage_set *b) {
+    double x = a->metrics.agreement_ap, y = b->metrics.agreement_ap;
+    if (x != y)
+        return x > y;
+    return a->keep != b->keep ? a->keep < b->keep : place_of(a->by) < place_of(b->by);
+}
+
 const struct damage_set *damage_best(const struct damage *d, long keep) {
     const struct damage_set *best = NULL;
     for (size_t i = 0; i < d->n_sets; i++) {
         const struct damage_set *s = &d->sets[i];
-        double ap = s->metrics.agreement_ap;
-        if (s->keep <= keep && !isnan(ap) &&
-            (!best || ap > best->metrics.agreement_ap ||
-             (ap == best->metrics.agreement_ap && s->keep < best->keep)))
+        if (s->keep <= keep && !isnan(s->metrics.agreement_ap) && (!best || is_better(s, best)))
             best = s;
     }
     return best;

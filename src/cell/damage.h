@@ -56,8 +56,8 @@ void damage_free(struct damage *damage);
  * is none. */
 const struct damage_set *damage_first(const struct damage *damage);
 
-/* The set that agrees best with the unquantized network of those of at most so many layers, whatever chose it, and the smallest
- * of equal ones; NULL: there is none. */
+/* The set that agrees best with the unquantized network of those of at most so many layers, whatever chose it; of equal ones
+ * the smallest, then the one that damage_first would name; NULL: there is none. */
 const struct damage_set *damage_best(const struct damage *damage, long keep);
 
 #endif

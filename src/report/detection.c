@@ -148,6 +148,9 @@ static void put_plain(FILE *f, const char *s) {
     fputs(s, f);
 }
 
+/* Objects; with fewer each one moves AP by percents. */
+enum { FEW = 50 };
+
 /* On what it was measured, in one line. */
 static void put_images(FILE *f, const struct damage *d, void (*put_path)(FILE *, const char *)) {
     fprintf(f, "Measured on %ld images (", d->images);
@@ -155,7 +158,8 @@ static void put_images(FILE *f, const struct damage *d, void (*put_path)(FILE *,
     fputc(')', f);
     put_seen(f, d, d->calibrated_on, "calibrated");
     put_seen(f, d, d->scored_on, "scored");
-    fprintf(f, ". The unquantized network finds %ld objects there (confidence above 0.25)", d->detections);
+    fprintf(f, ". The unquantized network finds %ld object%s there (confidence above 0.25)", d->detections,
+            d->detections == 1 ? "" : "s");
     if (!isnan(d->ap)) {
         fprintf(f, "; on the labels of %ld images its AP is %.3f", d->labelled, d->ap);
         if (!isnan(d->ap50))
@@ -164,6 +168,8 @@ static void put_images(FILE *f, const struct damage *d, void (*put_path)(FILE *,
         fputs("; there are no labels, hence no AP on labels", f);
     }
     fputc('.', f);
+    if (d->detections > 0 && d->detections < FEW)
+        fputs(" So few make AP coarse: measure on more images (VERIFY_IMAGES).", f);
 }
 
 static void put_metrics(FILE *f, const struct damage *d, const struct damage_metrics *m) {
