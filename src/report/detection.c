@@ -82,8 +82,7 @@ static int put_prediction(FILE *f, const struct report *r) {
         return -1;
     fprintf(f,
             "This cell's ranking is a prediction from gradients on %ld images: what quantizing does to the "
-            "detections has not "
-            "been measured. ",
+            "detections has not been measured. ",
             r->scores.score_images);
     text_put_code(f, command);
     fputs(
@@ -248,12 +247,10 @@ static void put_spearman(FILE *f, const struct report *r) {
         n += !isnan(r->damage->layers[i].class_kl);
     fprintf(f,
             "\nHow well each score predicts the damage of %zu layers, one quantized at a time (Spearman's "
-            "rank correlation: "
-            "1 is the same order, 0 none). A class score divided by %ld (twice the images scored on) "
-            "estimates a layer's class "
-            "damage, a box score divided by %ld the squared shift of boxes in shares of their sides, weighed "
-            "with confidence. "
-            "The table of layers below has scores and damage.\n\n"
+            "rank correlation: 1 is the same order, 0 none). A class score divided by %ld (twice the images "
+            "scored on) estimates a layer's class damage, a box score divided by %ld the squared shift of "
+            "boxes in shares of their sides, weighed with confidence. The table of layers below has scores "
+            "and damage.\n\n"
             "|Rank|With class damage|With box damage|\n| :--- | ---: | ---: |\n",
             n, 2 * r->scores.score_images, r->scores.score_images);
     for (int k = 0; k < SCORES_RANKS; k++) {
@@ -397,11 +394,12 @@ static void put_plain_images(FILE *f, const struct damage *d) {
 static void add_words(struct json_builder *b, const char *key, void (*put)(FILE *, const struct damage *),
                       const struct damage *d) {
     char *text = NULL;
-    size_t n;
-    FILE *f = open_memstream(&text, &n);
-    if (f)
-        put(f, d);
-    if (f && fclose(f) == 0)
+    struct memstream m;
+    if (memstream_open(&m, NULL) == 0) {
+        put(m.f, d);
+        memstream_close(&m, &text, NULL, NULL);
+    }
+    if (text)
         json_add_string(b, key, text);
     else
         json_fail(b, NULL);
