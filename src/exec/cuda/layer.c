@@ -18,29 +18,6 @@ static int row_of(const struct conv *c) {
     return pad(c->kh * c->kw * room_of(c), 32);
 }
 
-static int put_range(struct slab *slab, const struct amax_range *r, int channels, size_t *tensor,
-                     size_t *channel, struct err *err) {
-    return slab_put(slab, &r->tensor, 1, tensor, err) ||
-           slab_put(slab, r->channel, (size_t)channels, channel, err);
-}
-
-static int put_amax(struct device_layers *l, struct err *err) {
-    const struct graph *g = l->net->graph;
-    if (!(l->places = calloc(g->n_convs + 1, sizeof *l->places)))
-        return err_nomem(err);
-    for (size_t i = 0; i < g->n_convs; i++) {
-        const struct amax_layer *a = &l->amax->layers[i];
-        struct amax_places *p = &l->places[i];
-        if (put_range(&l->slab, &a->weight, g->convs[i].cout, &p->weight, &p->weight_channels, err))
-            return -1;
-        for (int set = 0; set < AMAX_SETS; set++)
-            if (put_range(&l->slab, &a->input[set], g->convs[i].cin, &p->input[set], &p->input_channels[set],
-                          err))
-                return -1;
-    }
-    return slab_upload(&l->slab, l->net->cuda, err);
-}
-
 /* Bytes of each kind of working memory. */
 struct needs {
     size_t codes, packed, weight, values, made, partial, outs, ins, target;
@@ -108,7 +85,7 @@ int device_layers_new(const struct net *net, const struct amax *amax, const stru
                               .plan = plan,
                               .objectives = shapes->n_backwards > 1 ? CUDA_OBJECTIVES_MAX : 1};
     int ret = -1;
-    if (put_amax(&l, err))
+    if (operand_ranges_new(net->cuda, net->graph, amax, &l.ranges, err))
         goto out;
     struct needs needs = needs_of(&l, shapes, steps * step_images);
     l.weight_room = (needs.weight + 63) / 64 * 64;
@@ -136,8 +113,7 @@ void device_layers_free(struct device_layers *l) {
                          l->partial,       l->self,   l->target,  l->sums};
     for (size_t i = 0; i < sizeof all / sizeof *all; i++)
         cudaFree(all[i]);
-    slab_free(&l->slab);
-    free(l->places);
+    operand_ranges_free(&l->ranges);
     free(l->slots);
     free(l->pairs);
     *l = (struct device_layers){0};
@@ -159,10 +135,6 @@ struct job {
     int group; /* images of a step */
 };
 
-static const float *amax_at(const struct device_layers *l, size_t at) {
-    return l->slab.device + at;
-}
-
 static float *weight_values(const struct device_layers *l, int w) {
     return l->weights + (size_t)w * l->weight_room;
 }
@@ -175,50 +147,20 @@ static float *weight_units(const struct device_layers *l, int w) {
     return l->units + (size_t)w * (size_t)l->outs_room;
 }
 
-static struct cuda_quantizer quantizer_of(const struct quantizer *q, enum block_dim block_dim) {
-    return (struct cuda_quantizer){.rule = (int)formats[q->format].rule,
-                                   .bound = format_bound(q->format),
-                                   .block = format_block(q),
-                                   .reduction = block_dim == BLOCK_DIM_REDUCTION,
-                                   .by_channel = q->axis != QUANT_AXIS_NONE};
-}
-
 static void quantize_weight(struct job *j, int w) {
     struct device_layers *l = j->l;
     const struct weight_spec *spec = &l->plan->weights[w];
-    const struct amax_places *p = &l->places[j->conv];
+    const struct operand_places *p = &l->ranges.places[j->conv];
     const struct conv *c = j->c;
     cudaStream_t s = l->net->cuda->stream;
-    const float *channels = amax_at(l, p->weight_channels), *tensor = amax_at(l, p->weight);
-    struct cuda_quantizer q = quantizer_of(&spec->q, spec->block_dim);
+    struct cuda_quantizer q = operand_weight_quantizer(&l->ranges, j->conv, spec);
     bool one = format_takes_one_amax(&spec->q);
-    q.amax = q.by_channel ? channels : tensor;
     cuda_quantize_weight(s, &q, net_weight(l->net, j->conv), c->cout, c->cin / c->groups, c->kh, c->kw,
                          weight_values(l, w));
-    cuda_units(s, &q, one ? tensor : channels, one, c->cout, weight_units(l, w));
+    cuda_units(s, &q, operand_range(&l->ranges, one ? p->weight : p->weight_channels), one, c->cout,
+               weight_units(l, w));
     cuda_pack_f32(s, weight_values(l, w), c->cout, c->cin, c->groups, c->kh * c->kw, false,
                   weight_packed(l, w));
-}
-
-/* The quantizer of an input, after the amax of x itself where that is what it takes. */
-static struct cuda_quantizer input_quantizer(struct job *j, const struct input_spec *spec) {
-    struct device_layers *l = j->l;
-    const struct amax_places *p = &l->places[j->conv];
-    cudaStream_t s = l->net->cuda->stream;
-    int set = spec->source == SOURCE_AWQ ? AMAX_AWQ : AMAX_ALL;
-    struct cuda_quantizer q = quantizer_of(&spec->q, spec->block_dim);
-    q.group = j->group;
-    q.amax = amax_at(l, q.by_channel ? p->input_channels[set] : p->input[set]);
-    if (spec->source == SOURCE_SELF) {
-        int steps = j->x.n / j->group, c = j->x.c;
-        float *channels = l->self, *largest = l->self + (size_t)steps * (size_t)c;
-        cudaMemsetAsync(channels, 0, (size_t)steps * (size_t)c * sizeof *channels, s);
-        cuda_amax(s, j->x, steps, channels, 0, NULL);
-        cuda_largest(s, channels, steps, c, largest);
-        q.amax = q.by_channel ? channels : largest;
-        q.amax_step = q.by_channel ? c : 1;
-    }
-    return q;
 }
 
 /* Where the sums of `n` more pairs go. */
@@ -237,10 +179,10 @@ static void score_codes(struct job *j, const struct input_spec *input, const int
     cudaStream_t s = l->net->cuda->stream;
     bool by_channel = input->q.axis != QUANT_AXIS_NONE;
     int set = input->source == SOURCE_AWQ ? AMAX_AWQ : AMAX_ALL, taps = c->kh * c->kw;
-    struct cuda_quantizer q = quantizer_of(&input->q, input->block_dim);
+    struct cuda_quantizer q = operand_quantizer(&input->q, input->block_dim);
     if (by_channel)
-        cuda_units(s, &q, amax_at(l, l->places[j->conv].input_channels[set]), false, c->cin,
-                   l->channel_units);
+        cuda_units(s, &q, operand_range(&l->ranges, l->ranges.places[j->conv].input_channels[set]), false,
+                   c->cin, l->channel_units);
     for (int first = 0; first < n; first += CUDA_WEIGHTS_MAX) {
         struct stack stack = {.n = n - first < CUDA_WEIGHTS_MAX ? n - first : CUDA_WEIGHTS_MAX};
         for (int i = 0; i < stack.n; i++) {
@@ -291,7 +233,7 @@ static bool has_codes(const struct job *j, const struct input_spec *spec) {
 static void score_input(struct job *j, const struct input_spec *spec, const int *pairs, int n) {
     struct device_layers *l = j->l;
     cudaStream_t s = l->net->cuda->stream;
-    struct cuda_quantizer q = input_quantizer(j, spec);
+    struct cuda_quantizer q = operand_input_quantizer(&l->ranges, j->conv, spec, s, j->x, j->group, l->self);
     if (!has_codes(j, spec)) {
         struct view x = j->x;
         if (format_quantizes(&spec->q)) {

@@ -3,20 +3,14 @@
 #define YS_EXEC_CUDA_LAYER_H
 
 #include "exec/cuda/gradient.h"
+#include "exec/cuda/operand.h"
 #include "exec/pairs.h"
-
-/* Where a convolution's amax lie in the slab. */
-struct amax_places {
-    size_t weight, weight_channels;
-    size_t input[AMAX_SETS], input_channels[AMAX_SETS];
-};
 
 struct device_layers {
     const struct net *net;
     const struct amax *amax;
     const struct pairs *plan;
-    struct slab slab;
-    struct amax_places *places; /* of each convolution */
+    struct operand_ranges ranges;
     /* Working memory, for the largest convolution. */
     uint16_t *codes, *packed;
     float *weights, *packed_f32, *units, *channel_units, *factor, *unit, *values, *made, *partial, *self,
