@@ -18,6 +18,6 @@ clean() { # TOOL NAME COMMAND...
     fi
 }
 for tool in memcheck racecheck; do
-    for t in quantize conv plain; do clean $tool "test_$t" "$build/test/cuda/test_$t"; done
+    for t in quantize conv plain damage; do clean $tool "test_$t" "$build/test/cuda/test_$t"; done
     clean $tool "sens-score" "$build/bin/sens-score" -m calib/models/yolov10n.pt -c "$dir/calib" -n 2 --device cuda "$dir/a=$dir/a.json" "$dir/b=$dir/b.json"
 done

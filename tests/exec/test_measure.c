@@ -5,6 +5,7 @@
 #include "exec/measure.h"
 #include "format/fakequant.h"
 #include "levels.h"
+#include "measure_taken.h"
 #include "op/op.h"
 #include "pt/checkpoint.h"
 
@@ -169,52 +170,6 @@ static double plain_box_loss(const struct fixture *f, const float *truth, const 
 
 /* ---- the measurer ---- */
 
-/* What runs gave: [image][variant]. */
-struct taken {
-    struct measure_result *results;
-    struct detect_box *boxes;
-    size_t sure[IMAGES], n;
-    int images;
-};
-
-static int take(void *ctx, int image, const struct measure_image *m, struct err *err) {
-    struct taken *t = ctx;
-    if (image != t->images++ || m->n != t->n)
-        return err_set(err, ERR_FAILED, "image %d does not come in order", image);
-    t->sure[image] = m->sure;
-    for (size_t i = 0; i < m->n; i++) {
-        size_t at = (size_t)image * m->n + i;
-        t->results[at] = m->results[i];
-        t->results[at].found.boxes = t->boxes + at * AP_FOUND_MAX;
-        if (m->results[i].found.n)
-            memcpy(t->boxes + at * AP_FOUND_MAX, m->results[i].found.boxes,
-                   m->results[i].found.n * sizeof *t->boxes);
-    }
-    return 0;
-}
-
-static struct taken taken_new(size_t n) {
-    return (struct taken){.results = calloc(IMAGES * n, sizeof(struct measure_result)),
-                          .boxes = calloc(IMAGES * n * AP_FOUND_MAX, sizeof(struct detect_box)),
-                          .n = n};
-}
-
-static void taken_free(struct taken *t) {
-    free(t->results);
-    free(t->boxes);
-}
-
-static bool same(const struct taken *a, const struct taken *b) {
-    bool equal = memcmp(a->sure, b->sure, sizeof a->sure) == 0 && a->images == b->images;
-    for (size_t i = 0; i < IMAGES * a->n; i++) {
-        const struct measure_result *r = &a->results[i], *s = &b->results[i];
-        equal = equal && r->class_kl == s->class_kl && r->box_loss == s->box_loss &&
-                r->found.n == s->found.n &&
-                memcmp(r->found.boxes, s->found.boxes, r->found.n * sizeof *r->found.boxes) == 0;
-    }
-    return equal;
-}
-
 /* Opens a measurer with so many threads and runs all variants `runs` times into t. */
 static int measure(const struct fixture *f, int threads, int runs, struct taken *t, struct err *err) {
     struct pool *pool = NULL;
@@ -225,7 +180,7 @@ static int measure(const struct fixture *f, int threads, int runs, struct taken 
     ret = ret ? ret : backend_open("cpu", pool, NULL, &backend, err);
     ret = ret ? ret : measurer_open(backend, &job, &m, err);
     for (int i = 0; i < runs && !ret; i++) {
-        t->images = 0;
+        t->seen = 0;
         ret = measurer_run(m, f->variants, f->n_variants, 0, IMAGES, take, t, err);
     }
     measurer_close(&m);
@@ -235,20 +190,6 @@ static int measure(const struct fixture *f, int threads, int runs, struct taken 
 }
 
 /* ---- checks ---- */
-
-/* An input on the border between two codes may fall to either side, by the last bits of what it was computed from: so each
- * result may be off by a few hundredths of itself and a thousandth of the largest. */
-struct comparison {
-    double worst, most;
-};
-
-static void compare(struct comparison *c, const double *got, const double *want, size_t n) {
-    *c = (struct comparison){0};
-    for (size_t i = 0; i < n; i++)
-        c->most = fmax(c->most, want[i]);
-    for (size_t i = 0; i < n; i++)
-        c->worst = fmax(c->worst, fabs(got[i] - want[i]) / (0.05 * want[i] + 1e-3 * c->most));
-}
 
 static void check_against_plain(const struct fixture *f, const struct taken *t, const char *cell) {
     size_t n = IMAGES * f->n_variants, sure;
@@ -320,7 +261,7 @@ static void test_cell(struct fixture *f, struct qcfg_choice choice, size_t every
     struct err err = {0};
     snprintf(cell, sizeof cell, "%s-%s/%s", choice.weight, choice.act, choice.granularity);
     make_variants(f, every);
-    struct taken one = taken_new(f->n_variants), again = taken_new(f->n_variants);
+    struct taken one = taken_new(IMAGES, f->n_variants), again = taken_new(IMAGES, f->n_variants);
     if (qcfg_build(&f->qcfg, &choice, &err) || measure(f, 1, 1, &one, &err) ||
         measure(f, 3, 2, &again, &err)) {
         CHECK(false, "%s: %s", cell, err.msg);
@@ -349,7 +290,7 @@ static void test_no_change(struct fixture *f) {
                          f->amax.layers[i].weight.channel, c->weight);
     }
     make_variants(f, 5);
-    struct taken t = taken_new(f->n_variants);
+    struct taken t = taken_new(IMAGES, f->n_variants);
     double most = 0;
     ret = ret ? ret : measure(f, 2, 2, &t, &err);
     for (size_t i = 0; i < IMAGES * f->n_variants; i++)
@@ -372,7 +313,7 @@ static void test_not_finite(struct fixture *f) {
     struct conv *c = &f->graph->convs[conv];
     float was = c->weight[0], *amax = &f->amax.layers[conv].input[AMAX_ALL].tensor, range = *amax;
     make_variants(f, 1000);
-    struct taken t = taken_new(f->n_variants);
+    struct taken t = taken_new(IMAGES, f->n_variants);
     qcfg_build(&f->qcfg, &choice, &err);
     c->weight[0] = INFINITY;
     CHECK(measure(f, 2, 1, &t, &err) && strstr(err.msg, c->name) && strstr(err.msg, "image 0") &&
