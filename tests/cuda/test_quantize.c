@@ -3,7 +3,7 @@
 #include "device_test.h"
 #include "format/fakequant.h"
 
-enum { N = 2, C = 37, H = 3, W = 41, STRIDE = 48 };
+enum { N = 2, H = 3, W = 41, STRIDE = 48 };
 
 struct form {
     const char *name;
@@ -73,15 +73,15 @@ static float bf16(uint16_t bits) {
 static void test_input(const struct form *f, const struct map *x, const float *amax,
                        const float *device_amax) {
     enum { ROOM = 40 };
-    size_t plane = (size_t)H * W, n = (size_t)N * C * plane;
+    size_t plane = (size_t)H * W, n = (size_t)N * (size_t)x->c * plane;
     struct cuda_quantizer q = device_form(f, device_amax);
-    struct map got = map_new(NULL, N, C, H, W, 0, C);
+    struct map got = map_new(NULL, N, x->c, H, W, 0, x->c);
     float *want = malloc(n * sizeof *want), *unit = to_device(NULL, N * sizeof *unit);
     uint16_t *codes = to_device(NULL, (size_t)N * plane * ROOM * sizeof *codes);
-    fakequant_input(&f->q, f->dim, x->host, N, C, H, W, amax, want);
+    fakequant_input(&f->q, f->dim, x->host, N, (size_t)x->c, H, W, amax, want);
     cuda_quantize_values(NULL, &q, x->view, got.memory);
     float *values = map_read(&got);
-    CHECK(differing(values, want, n) == 0, "input %s: %zu of %zu values differ", f->name,
+    CHECK(differing(values, want, n) == 0, "input %s of %d channels: %zu of %zu values differ", f->name, x->c,
           differing(values, want, n), n);
     if (f->q.format != QUANT_OFF) {
         double worst = 0;
@@ -92,7 +92,7 @@ static void test_input(const struct form *f, const struct map *x, const float *a
         for (size_t p = 0; p < (size_t)N * plane; p++)
             for (int k = 0; k < ROOM; k++) {
                 double code = bf16(c[p * ROOM + (size_t)k]) * (double)u[p / plane];
-                if (k >= C) {
+                if (k >= x->c) {
                     beyond += code != 0;
                     continue;
                 }
@@ -104,8 +104,9 @@ static void test_input(const struct form *f, const struct map *x, const float *a
                     want[map_at(x, (int)(p / plane), k, (int)(p % plane) / W, (int)(p % plane) % W)];
                 worst = fmax(worst, fabs(code * by - wanted) / fmax(fabs(wanted), 1e-30));
             }
-        CHECK(worst < 4e-7 && beyond == 0, "input %s: codes times units are the values to %.1e, zeros beyond",
-              f->name, worst);
+        CHECK(worst < 4e-7 && beyond == 0,
+              "input %s of %d channels: codes times units are the values to %.1e, zeros beyond", f->name,
+              x->c, worst);
         free(c);
         free(u);
     }
@@ -144,10 +145,11 @@ static void test_weight(const struct form *f, int cout, int cin, int kh, int kw)
     cudaFree(device_amax);
 }
 
-int main(void) {
-    struct map x = map_new(numbers((size_t)N * C * H * W), N, C, H, W, 5, STRIDE);
-    float channels[C] = {0}, top = 0;
-    for (int k = 0; k < C; k++) {
+/* Of c channels, from channel `first` of a pixel on. */
+static void test_inputs(int c, int first) {
+    struct map x = map_new(numbers((size_t)N * (size_t)c * H * W), N, c, H, W, first, STRIDE);
+    float channels[STRIDE] = {0}, top = 0;
+    for (int k = 0; k < c; k++) {
         for (int i = 0; i < N; i++)
             channels[k] = fmaxf(channels[k], fakequant_amax(x.host + map_at(&x, i, k, 0, 0), (size_t)H * W));
         channels[k] *= 0.7f; /* calibrated on other images: some values saturate */
@@ -159,13 +161,18 @@ int main(void) {
         bool by_channel = inputs[i].q.axis != QUANT_AXIS_NONE;
         test_input(&inputs[i], &x, by_channel ? channels : &top, by_channel ? device_channels : device_top);
     }
+    cudaFree(device_channels);
+    cudaFree(device_top);
+    map_free(&x);
+}
+
+int main(void) {
+    test_inputs(37, 5);
+    test_inputs(36, 4); /* four at once */
     for (size_t i = 0; i < sizeof weights / sizeof *weights; i++) {
         test_weight(&weights[i], 7, 20, 3, 3);
         test_weight(&weights[i], 6, 1, 7, 7);
         test_weight(&weights[i], 5, 33, 1, 1);
     }
-    cudaFree(device_channels);
-    cudaFree(device_top);
-    map_free(&x);
     return test_end();
 }

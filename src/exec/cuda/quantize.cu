@@ -106,10 +106,25 @@ static __device__ void block_of(const cuda_quantizer &q, const float *v, int n, 
         put(k, __fmul_rn(e2m1(__fmul_rn(v[(size_t)k * step], inverse)), code ? unit : scale));
 }
 
-/* store(pixel, c, q) for every element of x. */
+/* store(pixel, c, q) for every element of x, or four channels at once. */
 template <class Store>
 static void quantize(cudaStream_t s, struct cuda_quantizer q, struct view x, bool code, Store store) {
     unsigned channels = (unsigned)x.c, plane = (unsigned)(x.h * x.w), w = (unsigned)x.w;
+    if (q.block == 0 && q.rule != FORMAT_AS_IS && view_is_wide(x)) {
+        unsigned quads = channels / 4;
+        each(s, view_pixels(x) * quads, [=] __device__(unsigned i) {
+            unsigned pixel = i / quads, c = i % quads * 4, step = q.by_channel ? 1 : 0;
+            float4 v = *(const float4 *)at(x, pixel, c);
+            const float *amax =
+                q.amax + (int)(pixel / plane) / q.group * q.amax_step + (q.by_channel ? c : 0);
+            v.x = scaled(q, v.x, amax[0], code);
+            v.y = scaled(q, v.y, amax[step], code);
+            v.z = scaled(q, v.z, amax[2 * step], code);
+            v.w = scaled(q, v.w, amax[3 * step], code);
+            store(pixel, c, v);
+        });
+        return;
+    }
     if (q.block == 0) {
         each(s, view_pixels(x) * channels, [=] __device__(unsigned i) {
             unsigned pixel = i / channels, c = i % channels;
@@ -143,14 +158,37 @@ static void quantize(cudaStream_t s, struct cuda_quantizer q, struct view x, boo
     });
 }
 
+/* Where they go: rows of `width` a pixel, which take four at once if that is a multiple of four. */
+struct to_codes {
+    __nv_bfloat16 *to;
+    unsigned width;
+    __device__ void operator()(unsigned pixel, unsigned c, float v) const {
+        to[(size_t)pixel * width + c] = __float2bfloat16_rn(v);
+    }
+    __device__ void operator()(unsigned pixel, unsigned c, float4 v) const {
+        __nv_bfloat162 *four = (__nv_bfloat162 *)(to + (size_t)pixel * width + c);
+        four[0] = __floats2bfloat162_rn(v.x, v.y);
+        four[1] = __floats2bfloat162_rn(v.z, v.w);
+    }
+};
+
+struct to_values {
+    float *to;
+    unsigned width;
+    __device__ void operator()(unsigned pixel, unsigned c, float v) const {
+        to[(size_t)pixel * width + c] = v;
+    }
+    __device__ void operator()(unsigned pixel, unsigned c, float4 v) const {
+        *(float4 *)(to + (size_t)pixel * width + c) = v;
+    }
+};
+
 void cuda_quantize_codes(cudaStream_t s, const struct cuda_quantizer *q, struct view x, int room,
                          uint16_t *codes, float *unit) {
     struct cuda_quantizer of = *q;
     unsigned width = (unsigned)room, beyond = (unsigned)(room - x.c), channels = (unsigned)x.c;
     __nv_bfloat16 *to = (__nv_bfloat16 *)codes;
-    quantize(s, of, x, true, [=] __device__(unsigned pixel, unsigned c, float v) {
-        to[(size_t)pixel * width + c] = __float2bfloat16_rn(v);
-    });
+    quantize(s, of, x, true, to_codes{to, width});
     if (beyond)
         each(s, view_pixels(x) * beyond, [=] __device__(unsigned i) {
             to[(size_t)(i / beyond) * width + channels + i % beyond] = __float2bfloat16_rn(0);
@@ -161,10 +199,7 @@ void cuda_quantize_codes(cudaStream_t s, const struct cuda_quantizer *q, struct 
 }
 
 void cuda_quantize_values(cudaStream_t s, const struct cuda_quantizer *q, struct view x, float *values) {
-    unsigned channels = (unsigned)x.c;
-    quantize(s, *q, x, false, [=] __device__(unsigned pixel, unsigned c, float v) {
-        values[(size_t)pixel * channels + c] = v;
-    });
+    quantize(s, *q, x, false, to_values{values, (unsigned)x.c});
 }
 
 void cuda_quantize_weight(cudaStream_t s, const struct cuda_quantizer *quantizer, const float *w, int cout,
