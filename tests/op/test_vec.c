@@ -194,12 +194,12 @@ static void test_kl(const char *level) {
         worst = fmax(worst, fabs(got - want) / want);
         for (size_t i = 0; i < N; i += 97) {
             double one = vec_ref.bernoulli_kl(p + i, q + i, 1);
-            if (one > 1e-9)
-                whole = fmax(whole, fabs(vec()->bernoulli_kl(p + i, q + i, 1) - one) / one);
+            whole = fmax(whole, fabs(vec()->bernoulli_kl(p + i, q + i, 1) - one) / (fabs(one) + 0.25));
         }
     }
-    CHECK(worst <= 1e-6, "%s: KL divergence of sums: %.1e of 1e-6 allowed", level, worst);
-    CHECK(whole <= 1e-4, "%s: KL divergence of one: %.1e of 1e-4 allowed", level, whole);
+    CHECK(worst <= 5e-6, "%s: KL divergence of sums: %.1e of 5e-6 allowed", level, worst);
+    CHECK(whole <= 1e-6, "%s: KL divergence of one, in units of 1/4 nat or itself: %.1e of 1e-6 allowed",
+          level, whole);
     float truth[37], other[37];
     double equal = 0;
     size_t lost = 0;
@@ -213,7 +213,7 @@ static void test_kl(const char *level) {
     }
     CHECK(equal == 0 && lost == 0, "%s: KL divergence of equal ones is 0, a NaN's a NaN", level);
     float ends[4] = {0, 1, 0, 1}, opposite[4] = {1, 0, 1e-7f, 0.9999999f};
-    CHECK_CLOSE(vec()->bernoulli_kl(ends, opposite, 4), 2 * (1 - 2e-6) * log((1 - 1e-6) / 1e-6), 1e-6,
+    CHECK_CLOSE(vec()->bernoulli_kl(ends, opposite, 4), 2 * (1 - 2e-6) * log((1 - 1e-6) / 1e-6), 1e-3,
                 "KL divergence at both ends");
 }
 

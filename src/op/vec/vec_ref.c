@@ -58,16 +58,15 @@ static double sum_squares(const float *v, size_t n) {
     return sum;
 }
 
-static double clamped(float p) {
-    return p < 1e-6 ? 1e-6 : p > 1 - 1e-6 ? 1 - 1e-6 : (double)p;
+static float clamped(float p) {
+    return p < 1e-6f ? 1e-6f : p > 1 - 1e-6f ? 1 - 1e-6f : p;
 }
 
 static double bernoulli_kl(const float *p, const float *q, size_t n) {
     double sum = 0;
     for (size_t i = 0; i < n; i++) {
-        double a = clamped(p[i]), b = clamped(q[i]);
-        if (a != b)
-            sum += a * log(a / b) + (1 - a) * log((1 - a) / (1 - b));
+        float a = clamped(p[i]), b = clamped(q[i]);
+        sum += (double)(a * logf(a / b) + (1 - a) * logf((1 - a) / (1 - b)));
     }
     return sum;
 }

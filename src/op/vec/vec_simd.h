@@ -95,19 +95,16 @@ static double sum_squares(const float *v, size_t n) {
     return sum;
 }
 
-/* p (t - log(1 + t)) with t = d / p and d = q - p, which is not negative, for q and p of normal floats. With 2^e the power of
- * two that takes p nearest to q, and s = (q - 2^e p) / (q + 2^e p), log(1 + t) is e log(2) + 2 (s + s^3 / 3 + s^5 / 5 ..); |s|
- * is below 0.21. Where e is 0, t - 2 s is t s: nothing cancels. */
-INLINE vf excess_of_log(vf p, vf q, vf d) {
-    vs e = ((vs)q - (vs)p + (1 << 22)) >> 23, near = e == 0;
-    vf scaled = (vf)((vs)p + (e << 23));
-    vf s = pick(near, d, q - scaled) / (q + scaled), square = s * s;
+/* log(x) of normal floats to an ulp or two, near 1 too. With 2^e the power of two nearest to x and s = (x - 2^e) / (x + 2^e)
+ * it is e log(2) + 2 (s + s^3 / 3 + s^5 / 5 ..); |s| is below 0.21. */
+INLINE vf log_of(vf x) {
+    vs one = (vs)splat(1), e = ((vs)x - one + (1 << 22)) >> 23;
+    vf power = (vf)(one + (e << 23)), s = (x - power) / (x + power), square = s * s;
     vf rest = fused(square, splat(2.0f / 11), splat(2.0f / 9));
     rest = fused(square, rest, splat(2.0f / 7));
     rest = fused(square, rest, splat(2.0f / 5));
-    rest = fused(square, rest, splat(2.0f / 3)) * square * s;
-    vf logarithm = fused(to_float(e), splat(0.693147182f), 2 * s + rest);
-    return fused(-p, pick(near, rest, logarithm), pick(near, d * s, d));
+    rest = fused(square, rest, splat(2.0f / 3)) * square;
+    return fused(to_float(e), splat(0.693147182f), fused(rest, s, 2 * s));
 }
 
 /* larger and smaller give what stands last where either is a NaN. */
@@ -115,12 +112,10 @@ INLINE vf clamped(vf p) {
     return smaller(splat(1 - 1e-6f), larger(splat(1e-6f), p));
 }
 
-/* With t = (q - p) / p and u = (p - q) / (1 - p) it is p (t - log(1 + t)) + (1 - p) (u - log(1 + u)), since p t and
- * (1 - p) u cancel: two terms that are not negative. Differences are taken on the side of 1/2 where floats are denser. */
 INLINE vf kl_of(vf p, vf q) {
-    vf p_not = clamped(1 - p), q_not = clamped(1 - q), p_is = clamped(p), q_is = clamped(q);
-    vf d = pick(p > 0.5f, p_not - q_not, q_is - p_is);
-    return excess_of_log(p_is, q_is, d) + excess_of_log(p_not, q_not, -d);
+    p = clamped(p);
+    q = clamped(q);
+    return p * log_of(p / q) + (1 - p) * log_of((1 - p) / (1 - q));
 }
 
 static double bernoulli_kl(const float *p, const float *q, size_t n) {
