@@ -74,7 +74,7 @@ int json_read(const char *path, cJSON **json, struct err *err) {
         return err_errno(err, "%s", path);
     size_t n;
     char *text;
-    int bad = slurp(f, SIZE_MAX, &text, &n, err);
+    int bad = slurp(f, JSON_FILE_MAX, &text, &n, err);
     if (!is_stdin)
         fclose(f);
     if (bad)

@@ -15,6 +15,9 @@
 /* Room for any json_number. */
 enum { JSON_NUMBER = 32 };
 
+/* Files longer than this are not read. */
+#define JSON_FILE_MAX ((size_t)1 << 28)
+
 /* The shortest decimal that reads back as v, always with a '.' or an exponent ("216.0",
  * "0.008665265515446663", "1e-07"), as Python's repr writes it. Returns text. */
 char *json_number(double v, char text[JSON_NUMBER]);

@@ -2,6 +2,7 @@
 #include "exec/session.h"
 
 #include "base/cpu.h"
+#include "base/outfile.h"
 #include "exec/calibrate.h"
 #include "pt/checkpoint.h"
 
@@ -77,10 +78,14 @@ int session_calibrate(struct session *s, struct err *err) {
     }
     const struct calibrate_options options = {s->images->count, s->options.batch_size, s->checkpoint, state,
                                               s->options.progress};
-    int ret = calibrate(s->backend, s->graph, s->images, &options, &s->amax, err);
+    int ret = 0;
+    if (state && outfile_try(state, err))
+        ret = err_wrap(err, "--state");
+    else if (calibrate(s->backend, s->graph, s->images, &options, &s->amax, err))
+        ret = err_wrap(err, "%s", s->options.model);
     free(name);
     free(state);
-    return ret ? err_wrap(err, "%s", s->options.model) : 0;
+    return ret;
 }
 
 int session_read_amax(struct session *s, const char *path, struct err *err) {

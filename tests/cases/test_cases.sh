@@ -34,6 +34,9 @@ refused prune_after_step 3 "model.0.conv: a hook, torch.nn.utils.prune.L1Unstruc
 refused qat 3 "model.0.conv: module kind torch.nn.qat.modules.conv.Conv2d is not one of YOLOv10's; only YOLOv10 detectors are scored"
 refused ch1 3 "model.0.conv: the network takes images of 1 channel; only those of 3, RGB, are scored"
 
+"$bin/calib-stats" -m "$cases/pickle.pt" -c "$dir/calib" --state "$dir/q" -o "$dir/amax" 2>"$dir/err"
+ok "a state that is no folder is known before the work: $(cat "$dir/err")" [ "$?/$(cat "$dir/err")" = "1/calib-stats: --state: $dir/q/pickle-amax.json: cannot create: Not a directory" ]
+
 picture() { # NAME: ten of them as an array in NAME.npy
     for _ in 1 2 3 4 5 6 7 8 9 10; do echo "$PWD/$cases/$1.jpg"; done >"$dir/list"
     "$bin/calib-prep" --list "$dir/list" --count 10 --size 64 --npy -o "$dir/$1.npy" 2>"$dir/err"

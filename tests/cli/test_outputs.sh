@@ -126,6 +126,12 @@ safe "--output: each operand names its own file" recipe-solve s.json=r.json -o o
 safe "--output: each operand names its own file" sens-score -m m.pt -c c.bin q.json=x.json -o other.json
 safe "--output: each operand names its own file" qcfg-build int8-int8-per_layer=x.json -o other.json
 
+safe "q.json=: is not QCFG=SCORES, a file on each side of the =" sens-score -m m.pt -c c.bin q.json=
+safe "=x: is not QCFG=SCORES, a file on each side of the =" sens-score -m m.pt -c c.bin =x
+safe "s.json=: is not SCORES=RECIPE, a file on each side of the =" recipe-solve s.json=
+"$bin/recipe-solve" /dev/zero >out 2>err
+equal "a JSON file without an end is not read for ever" "$? $(cat err)" "1 recipe-solve: /dev/zero: files of more than 268435456 bytes are not read"
+
 # An output that cannot be is known before the work: the images of this list are not even looked for.
 mkdir locked
 seq -f 'none-%g.jpg' 12 >list.txt
