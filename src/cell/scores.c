@@ -26,6 +26,10 @@ int scores_check_limit(double effective_bits, struct err *err) {
                          SCORES_BITS);
 }
 
+int64_t scores_room(int64_t none_bits, double effective_bits) {
+    return (int64_t)floor((double)none_bits * (effective_bits / SCORES_BITS) * (1 + 1e-12));
+}
+
 int scores_parse_objectives(const char *words, bool *detection, struct err *err) {
     bool modelopt = false;
     *detection = false;

@@ -102,6 +102,10 @@ static inline double scores_elements(int64_t bits) {
     return (double)bits / SCORES_BITS;
 }
 
+/* How many bits layers may take that take none_bits in 16 bits, for a mean of effective_bits. A limit that is met exactly may
+ * come out an ulp short: it is met. */
+int64_t scores_room(int64_t none_bits, double effective_bits);
+
 /* A limit of effective bits, wherever it comes from, is above 0 and at most 16. Errors: ERR_FAILED. */
 int scores_check_limit(double effective_bits, struct err *err);
 

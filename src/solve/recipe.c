@@ -2,7 +2,6 @@
 
 #include "solve/knapsack.h"
 
-#include <math.h>
 #include <stdlib.h>
 
 enum { NONE, QUANTIZED, CHOICES };
@@ -33,8 +32,7 @@ int recipe_solve(const struct scores *scores, double effective_bits, struct reci
         most += l->none_bits;
         least += l->bits;
     }
-    /* a limit that is met exactly may come out an ulp short */
-    int64_t size = (int64_t)floor((double)most * (limit / SCORES_BITS) * (1 + 1e-12));
+    int64_t size = scores_room(most, limit);
     if (least > size) {
         err_set(err, ERR_FAILED,
                 "effective_bits %g cannot be met: with every layer in %s it is %g; allow at least that",

@@ -280,6 +280,19 @@ static void reports(void) {
     buf_free(&b);
 }
 
+/* Two nodes and an initializer, in a model with a version and a name. */
+static void onnx_files(void) {
+    static const char model[] = "\x08\x0a\x12\x01p\x3a\x43"
+                                "\x0a\x19\x0a\x01x\x0a\x03w.w\x0a\x01"
+                                "b\x12\x01y\x1a\x03/c1\x22\x04"
+                                "Conv"
+                                "\x0a\x11\x0a\x01y\x12\x01z\x1a\x03/r1\x22\x04"
+                                "Relu"
+                                "\x2a\x13\x08\x02\x10\x01\x42\x03w.w\x4a\x08\0\0\x80\x3f\0\0\0\x40";
+    seed("two", model, sizeof model - 1);
+    seed("cut", model, sizeof model - 9);
+}
+
 int main(int argc, char **argv) {
     static const struct {
         const char *name;
@@ -292,7 +305,8 @@ int main(int argc, char **argv) {
                 {"list", lists},
                 {"calib", calibs},
                 {"json", jsons},
-                {"report", reports}};
+                {"report", reports},
+                {"onnx", onnx_files}};
     for (size_t i = 0; argc == 3 && i < sizeof rows / sizeof *rows; i++)
         if (strcmp(rows[i].name, argv[1]) == 0) {
             folder = argv[2];

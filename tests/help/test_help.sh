@@ -82,6 +82,8 @@ ok "and writes both cells'" [ "$(jq -r .weight scores1.json scores2.json | tr '\
 cp scores2.json scores.json
 example recipe-solve
 ok "shows the layers that stay as they are" [ "$(grep -c '^model\.' out)" -eq "$(jq '[.best.recipe[] | select(startswith("NONE"))] | length' recipe.json)" ]
+example keep-list
+ok "shows nodes" [ "$(grep -c '^/model\..*/Conv$' out)" -eq 3 ]
 mkdir -p outputs/yolov10n/fp8-fp8/per_layer && cp scores.json recipe.json outputs/yolov10n/fp8-fp8/per_layer
 echo '{"imgsz": 32}' >run.json
 example report-gen

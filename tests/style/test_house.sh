@@ -21,9 +21,11 @@ exec 6
 solve 7
 verify 7
 modelopt 7
-report 8
-grid 9
-cli 10'
+onnx 7
+deploy 8
+report 9
+grid 10
+cli 11'
 
 includes() {
     find src -name '*.[ch]' -o -name '*.cu' -o -name '*.cuh' -o -name '*.def' | sort | xargs grep -H '^ *# *include "' |
