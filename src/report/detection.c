@@ -18,7 +18,7 @@ static const struct {
     {"class", "the class score"},
     {"box", "the box score"},
     {"detection", "the class and the box score's shares, summed"},
-    {"measured", "what each layer does alone, measured: both damages' shares, summed"},
+    {"measured", "what each layer does alone on these same images: both damages' shares, summed"},
     {"search", "measured sets, layers swapped in and out for as long as that helped"},
     {"exporter", "the list that exporters hard-wire"},
     {"solver", "the solver's choice"},
