@@ -6,10 +6,11 @@
 F          := build/fuzz
 FUZZ_NAMES := $(patsubst tests/fuzz/fuzz_%.c,%,$(wildcard tests/fuzz/fuzz_*.c))
 FUZZ_SAN   := -fsanitize=address,undefined -fno-sanitize-recover=undefined -fno-omit-frame-pointer
-FUZZ_FLAGS  = -std=c11 -O2 -g -ffp-contract=off $(WARN) -Isrc -Itests $(FUZZ_SAN)
+FUZZ_FLAGS  = -std=c11 -O2 -g -ffp-contract=off $(WARN) -Isrc -Itests -I$B/gen $(FUZZ_SAN)
 FUZZ_O     := $(patsubst %.c,$F/obj/%.o,$(LIB_C) src/exec/cuda/none.c)
 
 # What is fuzzed counts for libFuzzer, the fuzzers themselves do not.
+$(FUZZ_O): | $(PROTO).h
 $(FUZZ_O): FUZZ_FLAGS += -fsanitize=fuzzer-no-link -fno-sanitize-coverage=trace-cmp
 $F/obj/%.o: %.c
 	$(call say,FUZ)

@@ -42,5 +42,5 @@ endif
 
 # With deps in the same call, nothing is compiled before it is done.
 ifneq ($(filter deps,$(MAKECMDGOALS)),)
-$(LIB_O) $(TORCH_O) $(TOOL_C:%.c=$B/obj/%.o) $(TEST_C:%.c=$B/obj/%.o) $(EDITORS:$B/test/%=$B/obj/tests/%.o) $(patsubst %.c,$B/obj/%.o,$(wildcard tests/fuzz/*.c)): | deps
+$(PROTO).c $(PROTO).h $(LIB_O) $(TORCH_O) $(TOOL_C:%.c=$B/obj/%.o) $(TEST_C:%.c=$B/obj/%.o) $(EDITORS:$B/test/%=$B/obj/tests/%.o) $(patsubst %.c,$B/obj/%.o,$(wildcard tests/fuzz/*.c)): | deps
 endif

@@ -24,10 +24,10 @@ endif
 # Rounding is the product: no contraction of a*b+c, no fast-math. Baseline x86-64; faster kernels are
 # separate objects, chosen at run time.
 WARN       := -Wall -Wextra -Werror -Wno-missing-field-initializers
-ALL_CFLAGS   = -std=c11 -O2 -g -ffp-contract=off $(WARN) -Isrc -Itests $(HARDEN) $(SAN_FLAGS) $(CFLAGS)
+ALL_CFLAGS   = -std=c11 -O2 -g -ffp-contract=off $(WARN) -Isrc -Itests -I$B/gen $(HARDEN) $(SAN_FLAGS) $(CFLAGS)
 ALL_CXXFLAGS = -std=c++17 -O2 -g $(WARN) -Isrc -Itests $(HARDEN) $(SAN_FLAGS) $(CXXFLAGS)
 ALL_LDFLAGS  = $(HARDEN_LD) -Wl,--as-needed $(SAN_FLAGS) $(LDFLAGS)
-LIBS         = -lcjson -lyaml -lzip -ljpeg -lpng -lcrypto -lm -lpthread
+LIBS         = -lcjson -lyaml -lzip -ljpeg -lpng -lprotobuf-c -lcrypto -lm -lpthread
 
 ifeq ($(TORCH_HOME),)
 TORCH_INC  := -isystem /usr/include/torch/csrc/api/include
@@ -46,7 +46,9 @@ ISA_FLAGS_avx512vnni := $(ISA_FLAGS_avx512) -mavx512vnni
 ISA_FLAGS_avx512bf16 := $(ISA_FLAGS_avx512vnni) -mavx512bf16
 isa = $(lastword $(subst _, ,$(basename $(notdir $1))))
 
-LIB_C   := $(filter-out src/exec/cuda/%,$(wildcard src/*/*.c src/*/*/*.c))
+# The format of ONNX files, as protobuf-c's compiler makes it of src/onnx/onnx.proto.
+PROTO   := $B/gen/onnx.pb-c
+LIB_C   := $(filter-out src/exec/cuda/%,$(wildcard src/*/*.c src/*/*/*.c)) $(PROTO).c
 TORCH_C := tests/oracle/network.c
 TORCH_X := $(wildcard tests/oracle/*.cpp)
 TOOL_C  := $(wildcard tools/*.c)
@@ -75,6 +77,12 @@ say = $(if $(V),,@echo "  $1 $(patsubst $B/%,%,$@)")
 whole = to=$@.$$$$; $1 && mv -f "$$to" $@ || { rm -f "$$to" "$$to.d"; exit 1; }
 # The same of an object file, with the list of headers that it depends on.
 object = $(call whole,$1 -MMD -MP -MT $@ -MF "$$to.d" -c -o "$$to" $< && mv -f "$$to.d" $(@:.o=.d))
+
+$(PROTO).c $(PROTO).h &: src/onnx/onnx.proto
+	$(call say,GEN)
+	@mkdir -p $(@D)
+	$(Q)to=$(@D)/$$$$; mkdir "$$to" && protoc-c --proto_path=src/onnx --c_out="$$to" $< && mv -f "$$to"/* $(@D) && rmdir "$$to" || { rm -rf "$$to"; exit 1; }
+$(LIB_O): | $(PROTO).h
 
 $B/obj/%.o: %.c
 	$(call say,CC )

@@ -1,6 +1,7 @@
 #include "cell/recipe.h"
 
 #include "base/json.h"
+#include "base/name.h"
 #include "base/version.h"
 #include "cell/sealed.h"
 
@@ -35,27 +36,40 @@ static int same(const cJSON *json, const char *key, const char *want, struct err
                : err_set(err, ERR_FAILED, "its %s is \"%s\", the scores' is \"%s\"", key, got, want);
 }
 
-static int read_choices(struct recipe *r, const struct scores *scores, const cJSON *choices,
-                        struct err *err) {
-    const cJSON *next = choices->child;
-    for (size_t i = 0; i < scores->n_layers; i++) {
-        const char *name = scores->layers[i].name;
-        /* the usual order is the scores' */
-        const cJSON *mine =
-            next && strcmp(next->string, name) == 0 ? next : cJSON_GetObjectItemCaseSensitive(choices, name);
-        if (!mine)
-            return err_set(err, ERR_FAILED, "layer %s is missing", name);
-        next = mine->next;
-        if (!cJSON_IsString(mine))
-            return err_set(err, ERR_FAILED, "layer %s: not the name of a recipe", name);
-        r->kept[i] = strcmp(mine->valuestring, r->none) == 0;
-        if (!r->kept[i] && strcmp(mine->valuestring, scores->recipe) != 0)
-            return err_set(err, ERR_FAILED, "layer %s: \"%s\" is neither of the recipes", name,
-                           mine->valuestring);
-    }
-    if ((size_t)cJSON_GetArraySize(choices) != scores->n_layers)
-        return err_set(err, ERR_FAILED, "it has layers that the scores lack, or one twice");
+/* The choices that a recipe makes, between what two names stand for. */
+struct choices {
+    const cJSON *json, *next; /* next: where the usual order has the next one */
+    const char *recipe, *none;
+};
+
+static int read_choice(struct choices *c, const char *name, bool *kept, struct err *err) {
+    const cJSON *next = c->next, *mine = next && strcmp(next->string, name) == 0
+                                             ? next
+                                             : cJSON_GetObjectItemCaseSensitive(c->json, name);
+    if (!mine)
+        return err_set(err, ERR_FAILED, "layer %s is missing", name);
+    c->next = mine->next;
+    if (!cJSON_IsString(mine))
+        return err_set(err, ERR_FAILED, "layer %s: not the name of a recipe", name);
+    *kept = strcmp(mine->valuestring, c->none) == 0;
+    if (!*kept && strcmp(mine->valuestring, c->recipe) != 0)
+        return err_set(err, ERR_FAILED, "layer %s: \"%s\" is neither of the recipes", name,
+                       mine->valuestring);
     return 0;
+}
+
+static int check_count(const struct choices *c, size_t n, const char *of, struct err *err) {
+    if ((size_t)cJSON_GetArraySize(c->json) != n)
+        return err_set(err, ERR_FAILED, "it has layers that the %s, or one twice", of);
+    return 0;
+}
+
+static int read_choices(struct recipe *r, const struct scores *scores, const cJSON *json, struct err *err) {
+    struct choices c = {json, json->child, scores->recipe, r->none};
+    for (size_t i = 0; i < scores->n_layers; i++)
+        if (read_choice(&c, scores->layers[i].name, &r->kept[i], err))
+            return -1;
+    return check_count(&c, scores->n_layers, "scores lack", err);
 }
 
 /* The sums that the file states, against those of its layers. */
@@ -103,6 +117,45 @@ int recipe_read(const char *path, const struct scores *scores, struct recipe *re
     }
     recipe_free(recipe);
     return -1;
+}
+
+static int read_choice_of(const cJSON *j, const char *const *names, size_t n, struct qcfg *qcfg, bool *kept,
+                          struct err *err) {
+    struct qcfg_choice words = {0};
+    struct choices c = {0};
+    const cJSON *best;
+    if (json_get_string(j, "weight", &words.weight, err) ||
+        json_get_string(j, "activation", &words.act, err) ||
+        json_get_string(j, "granularity", &words.granularity, err) ||
+        json_get_string(j, "recipe", &c.recipe, err) || json_get_string(j, "none", &c.none, err) ||
+        json_get_object(j, "best", &best, err) || json_get_object(best, "recipe", &c.json, err))
+        return -1;
+    words.fp4_preset = qcfg_fp4_presets[0];
+    words.int4_preset = qcfg_int4_presets[0];
+    words.block_dim = qcfg_block_dims[0];
+    if (qcfg_build(qcfg, &words, err)) {
+        if (err && err->code == ERR_USAGE)
+            err->code = ERR_FAILED;
+        return -1;
+    }
+    if (strcmp(qcfg->recipe, c.recipe) != 0)
+        return err_set(err, ERR_FAILED, "its recipe is \"%s\", that of its formats is \"%s\"", c.recipe,
+                       qcfg->recipe);
+    c.next = c.json->child;
+    for (size_t i = 0; i < n; i++)
+        if (read_choice(&c, names[i], &kept[i], err))
+            return -1;
+    return check_count(&c, n, "model lacks", err);
+}
+
+int recipe_read_choice(const char *path, const char *const *names, size_t n, struct qcfg *qcfg, bool *kept,
+                       struct err *err) {
+    cJSON *json = NULL;
+    int ret = sealed_read(path, &json, err);
+    if (!ret && (ret = read_choice_of(json, names, n, qcfg, kept, err)) != 0)
+        err_wrap(err, "%s", name_of_input(path));
+    cJSON_Delete(json);
+    return ret;
 }
 
 int recipe_write(const char *path, const struct scores *scores, const struct recipe *recipe,

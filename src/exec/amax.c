@@ -7,6 +7,7 @@
 #include <float.h>
 #include <math.h>
 #include <stdbool.h>
+#include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 
@@ -169,9 +170,9 @@ static int same_digest(const cJSON *o, const char *key, const char *want, const 
     const char *got;
     if (json_get_string(o, key, &got, err))
         return -1;
-    if (strcmp(got, want) != 0)
+    if (want && strcmp(got, want) != 0)
         return err_set(err, ERR_FAILED, "it was made from %s; run calib-stats again", what);
-    memcpy(kept, want, DIGEST_HEX);
+    snprintf(kept, DIGEST_HEX, "%s", got);
     return 0;
 }
 
@@ -197,7 +198,7 @@ static int from_json(const cJSON *o, const struct graph *graph, const struct ama
         return err_set(err, ERR_FAILED,
                        "it was made by revision %ld of the code, this is %d; run calib-stats again", revision,
                        SCORE_REVISION);
-    if (awq != awq_images_of((int)images, origin->batch_size))
+    if (origin->batch_size && awq != awq_images_of((int)images, origin->batch_size))
         return err_set(err, ERR_FAILED,
                        "it was made for another batch size, whose AWQ images are %ld; run calib-stats again "
                        "with batches of %d",
@@ -234,4 +235,16 @@ int amax_read(const char *path, const struct graph *graph, const struct amax_ori
     }
     *out = a;
     return 0;
+}
+
+int amax_read_finished(const char *path, const struct graph *graph, const struct amax_origin *origin,
+                       struct amax *out, struct err *err) {
+    if (amax_read(path, graph, origin, out, err))
+        return -1;
+    if (out->done == out->images)
+        return 0;
+    err_set(err, ERR_FAILED, "%s: a calibration that stopped after %d of %d images; run calib-stats again",
+            path, out->done, out->images);
+    amax_free(out);
+    return -1;
 }

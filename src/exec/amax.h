@@ -60,8 +60,8 @@ int amax_finish(struct amax *amax, const struct graph *graph, struct err *err);
 
 /* What an amax file must have been made from. */
 struct amax_origin {
-    const char *checkpoint, *calib; /* digests */
-    int batch_size;                 /* decides which images are AWQ's */
+    const char *checkpoint, *calib; /* digests; calib NULL: any images */
+    int batch_size;                 /* decides which images are AWQ's; 0: whichever are */
 };
 
 /* Reads sealed JSON ("-": stdin) and checks that it fits the graph's layers, that no bit has changed, and that
@@ -69,5 +69,9 @@ struct amax_origin {
  * which differs. done may be below images. */
 int amax_read(const char *path, const struct graph *graph, const struct amax_origin *origin, struct amax *out,
               struct err *err);
+
+/* The same of a calibration that has seen all its images. */
+int amax_read_finished(const char *path, const struct graph *graph, const struct amax_origin *origin,
+                       struct amax *out, struct err *err);
 
 #endif

@@ -90,13 +90,8 @@ int session_calibrate(struct session *s, struct err *err) {
 
 int session_read_amax(struct session *s, const char *path, struct err *err) {
     const struct amax_origin origin = {s->checkpoint, s->images->digest, s->options.batch_size};
-    if (calib_wait_all(s->images, err) || amax_read(path, s->graph, &origin, &s->amax, err))
-        return -1;
-    if (s->amax.done < s->amax.images)
-        return err_set(err, ERR_FAILED,
-                       "%s: a calibration that stopped after %d of %d images; run calib-stats again", path,
-                       s->amax.done, s->amax.images);
-    return 0;
+    return calib_wait_all(s->images, err) || amax_read_finished(path, s->graph, &origin, &s->amax, err) ? -1
+                                                                                                        : 0;
 }
 
 void session_close(struct session *s) {

@@ -3,9 +3,10 @@
 # another process looks at it.
 . tests/sandbox.sh
 rm src tools tests
-mkdir -p src/base src/cell src/exec/cuda tools slow
+mkdir -p src/base src/cell src/exec/cuda src/onnx tools slow
 ln -s "$here/src/base/limits.def" src/base/
-ln -s "$here/src/cell/dtypes.def" src/cell/
+ln -s "$here"/src/cell/*.def src/cell/
+ln -s "$here/src/onnx/onnx.proto" src/onnx/
 echo 'int answer(void); int answer(void) { return 42; }' >src/base/answer.c
 echo 'int none(void); int none(void) { return 0; }' >src/exec/cuda/none.c
 echo '#include <stdio.h>
@@ -41,8 +42,8 @@ wait
 equal "two builds at once succeed" "$(cat one.status two.status | tr '\n' ' ')$(grep -hv "^  " one.out two.out)" "0 0 "
 ok "the tool that they make anew worked all the time ($times times)" [ -z "$wrong" -a "$times" -gt 10 ]
 equal "and works" "$(build/bin/tell)" 42
-equal "nothing is left beside" "$(find build -type f | grep -vcE '/(tell|[a-z]*\.[oad])$')" 0
+equal "nothing is left beside" "$(find build -type f | grep -vcE '/(tell|[a-z]*\.[oad]|onnx\.pb-c\.[chod])$')" 0
 echo 'int answer(void) { return nothing; }' >src/base/answer.c
 build broken
-equal "a file that does not compile ends the build and leaves nothing" "$(cat broken.status) $(find build -type f | grep -vcE '/(tell|[a-z]*\.[oad])$')" "2 0"
+equal "a file that does not compile ends the build and leaves nothing" "$(cat broken.status) $(find build -type f | grep -vcE '/(tell|[a-z]*\.[oad]|onnx\.pb-c\.[chod])$')" "2 0"
 exit $failed

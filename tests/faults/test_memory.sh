@@ -82,6 +82,9 @@ model=tests/ultralytics/tiny.pt step=397
 in_turn "$step" model-dump --size 32 $model -o @/dump.json
 in_turn "$step" calib-stats -m $model -c "$dir/calib" -t 1 -o @/amax
 in_turn "$step" sens-score -m $model -c "$dir/calib" -a "$dir/amax" -n 2 -t 1 "$dir/q" -o @/scores.json
+"$build/bin/qcfg-build" -w int8 -a fp8 -g per_layer -o "$dir/tensors" &&
+    "$build/bin/sens-score" -m $model -c "$dir/calib" -a "$dir/amax" -n 2 -t 1 "$dir/tensors" | "$build/bin/recipe-solve" - -o "$dir/recipe" || exit 1
+in_turn "$step" onnx-export -m $model -S 32 -a "$dir/amax" -r "$dir/recipe" -o @/onnx
 in_turn 7 calib-prep --list calib/quant100.txt --count 10 --size 32 -t 1 -o @/calib
 # It says what each file suffers from, and then how many do.
 lines=3

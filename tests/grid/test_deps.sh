@@ -51,7 +51,7 @@ EOT
 for t in make sh cat awk sed grep tr cut env find cmp flock dirname nproc uname mkdir ln head tail; do
     ln -s "$(command -v $t)" plain/
 done
-for t in true jq curl chromium clang-format shellcheck; do
+for t in true jq curl protoc-c chromium clang-format shellcheck; do
     ln -s /bin/true plain/$t
 done
 deps() {

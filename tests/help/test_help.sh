@@ -84,6 +84,8 @@ example recipe-solve
 ok "shows the layers that stay as they are" [ "$(grep -c '^model\.' out)" -eq "$(jq '[.best.recipe[] | select(startswith("NONE"))] | length' recipe.json)" ]
 example keep-list
 ok "shows nodes" [ "$(grep -c '^/model\..*/Conv$' out)" -eq 3 ]
+example onnx-export
+ok "writes a network and a quantized one" [ -s yolov10n.onnx -a "$(grep -ac input_quantizer yolov10n.int8.onnx)" -gt 0 ]
 mkdir -p outputs/yolov10n/fp8-fp8/per_layer && cp scores.json recipe.json outputs/yolov10n/fp8-fp8/per_layer
 echo '{"imgsz": 32}' >run.json
 example report-gen

@@ -54,11 +54,14 @@ unset YOLOSENS_CPU
 memcheck "a checkpoint with a NaN" 1 calib-stats -m nan.pt -c calib -o none
 memcheck "a calib stream that is cut" 1 sens-score -m "$model" -c cut.json q1
 memcheck "another checkpoint's amax" 1 sens-score -m large.pt -c calib -a amax q1
-memcheck "three cells" 0 recipe-solve s1=r1 s3=r3 s4=r4
+memcheck "four cells" 0 recipe-solve s1=r1 s3=r3 s4=r4 s5=r5
 memcheck "a limit that cannot be met" 1 recipe-solve --effective-bits 2 s4 -o none
 memcheck "JSON that is cut" 1 recipe-solve cut.json
 memcheck "a cell" 0 report-gen --scores s3 --recipe r3 -o reports
 memcheck "a recipe of other scores" 1 report-gen --scores s3 --recipe r4 -o none
+memcheck "a network" 0 onnx-export -m "$model" -S 64 -e -o onnx1
+memcheck "a quantized network" 0 onnx-export -m "$model" -S 64 -a amax -r r5 -o onnx2
+memcheck "a recipe whose formats ONNX has not" 3 onnx-export -m "$model" -a amax -r r4 -o none
 memcheck "whole files" 0 seal-check calib amax s1 r1
 memcheck "a stream and JSON that are cut" 1 seal-check cut.json
 echo '{"status": "ok", "files": {"s1": "0", "none": "0"}}' >record
