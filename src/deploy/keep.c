@@ -3,7 +3,7 @@
 
 #include "base/memstream.h"
 #include "base/name.h"
-#include "deploy/node.h"
+#include "cell/node.h"
 #include "deploy/target.h"
 #include "solve/knapsack.h"
 

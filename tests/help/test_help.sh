@@ -86,6 +86,8 @@ example keep-list
 ok "shows nodes" [ "$(grep -c '^/model\..*/Conv$' out)" -eq 3 ]
 example onnx-export
 ok "writes a network and a quantized one" [ -s yolov10n.onnx -a "$(grep -ac input_quantizer yolov10n.int8.onnx)" -gt 0 ]
+example pareto-solve
+ok "shows a knee, draws a curve, writes a recipe" [ "$(jq -r 'keys_unsorted[]' out | tr '\n' ' ')" = "effective_bits loss " -a -s pareto.svg -a -s mix.json ]
 mkdir -p outputs/yolov10n/fp8-fp8/per_layer && cp scores.json recipe.json outputs/yolov10n/fp8-fp8/per_layer
 echo '{"imgsz": 32}' >run.json
 example report-gen

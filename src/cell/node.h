@@ -6,10 +6,10 @@
  * of them holds children that are only numbered is known by what YOLOv8 to YOLO26 are made of: the root's layers are a list;
  * of two numbers in a row the first is a list's index; "m" is a list, but in C3 and C3k (it has a sister cv3) and where
  * attention blocks stand in it (C2PSA, PSA); all else is a Sequential. Checked against what ultralytics 8.4.190 exports of
- * v8n, v10n, v10s, v10b, 11n, 11m, 12n, 12l, 26n and 26m (tests/deploy/nodes.txt). Before the export the two kernels of a
+ * v8n, v10n, v10s, v10b, 11n, 11m, 12n, 12l, 26n and 26m (tests/cell/nodes.txt). Before the export the two kernels of a
  * RepVGGDW, ".conv.conv" and ".conv1.conv", are merged into one, ".conv". */
-#ifndef YS_DEPLOY_NODE_H
-#define YS_DEPLOY_NODE_H
+#ifndef YS_CELL_NODE_H
+#define YS_CELL_NODE_H
 
 #include "cell/scores.h"
 

@@ -1,4 +1,4 @@
-#include "deploy/node.h"
+#include "cell/node.h"
 
 #include "base/memstream.h"
 
