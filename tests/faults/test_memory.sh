@@ -71,6 +71,11 @@ export FAIL_ALL
 before=$dir/empty lines=1
 in_turn 3 qcfg-build -w int4 -a fp8 -g per_layer -o @/q.json
 in_turn 5 recipe-solve $cell/scores.json -o @/r.json
+lines=2 # keep-list tells what it kept before it may lack memory
+in_turn 67 keep-list -s tests/deploy/scores.json -k bits=9 -t recipe -o @/keep.json
+in_turn 67 keep-list -s tests/deploy/scores.json -k 5 -t modelopt-onnx -o @/keep.txt
+lines=1
+in_turn 257 pareto-solve tests/deploy/scores.json --at bits=9 --recipe @/mix.json --svg @/p.svg -o @/p.json
 in_turn 29 report-gen -s $cell/scores.json -r $cell/recipe.json --run $cell/run.json -o @/report
 in_turn 1 file-put $cell/scores.json=@/one $cell/recipe.json=@/two
 
