@@ -23,7 +23,7 @@ static int read_inputs(const struct request *r, struct inputs *in, struct err *e
     return scores_read(r->scores, &in->scores, err) ||
                    (r->verify && damage_read(r->verify, &in->scores, &in->damage, err)) ||
                    (r->onnx && onnx_nodes_read(r->onnx, &in->file, err)) ||
-                   (r->recipe && mix_read(r->recipe, &in->scores, &in->mix, err))
+                   (r->recipe && mix_read_for_scores(r->recipe, &in->scores, &in->mix, err))
                ? -1
                : 0;
 }
@@ -110,7 +110,7 @@ int main(int argc, char **argv) {
          "the cell's verify.json, from damage-measure: for measured and ap="},
         {"onnx", 'm', OPT_IN, &r.onnx, "FILE", "your model: names are looked up there, and are its own"},
         {"recipe", 'R', OPT_IN, &r.recipe, "FILE",
-         "keep what this recipe of pareto-solve or keep-list keeps"},
+         "keep what this recipe keeps: recipe-solve's, pareto-solve's, or one made here"},
         {"output", 'o', OPT_OUT, &r.output, "FILE", "where the list goes"},
         OPT_END,
     };

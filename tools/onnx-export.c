@@ -1,5 +1,5 @@
 /* onnx-export: a checkpoint as an ONNX file, as it is or with the layers of a recipe quantized. */
-#include "cell/recipe.h"
+#include "cell/mix.h"
 #include "cli/opt.h"
 #include "model/classes.h"
 #include "onnx/export.h"
@@ -13,21 +13,24 @@ struct request {
     struct onnx_options options;
 };
 
-/* Fills qcfgs, of each convolution, from the recipe: it stays as it is, or is quantized as *qcfg says. */
-static int choose(const struct request *r, const struct graph *graph, struct qcfg *qcfg,
+/* Fills qcfgs, of each convolution, from the recipe: it stays as it is, or is quantized as one of the mix's formats says. */
+static int choose(const struct request *r, const struct graph *graph, struct mix *mix,
                   const struct qcfg **qcfgs, struct err *err) {
     const char **names = calloc(graph->n_convs, sizeof *names);
-    bool *kept = calloc(graph->n_convs, sizeof *kept);
-    int ret = names && kept ? 0 : err_nomem(err);
-    for (size_t i = 0; !ret && i < graph->n_convs; i++)
+    bool *exported = calloc(graph->n_convs, sizeof *exported);
+    int ret = names && exported ? 0 : err_nomem(err);
+    for (size_t i = 0; !ret && i < graph->n_convs; i++) {
         names[i] = graph->convs[i].name;
-    ret = ret ? ret : recipe_read_choice(r->recipe, names, graph->n_convs, qcfg, kept, err);
-    if (!ret && (ret = onnx_check_qcfg(qcfg, err)) != 0)
-        err_wrap(err, "%s", r->recipe);
-    for (size_t i = 0; !ret && i < graph->n_convs; i++)
-        qcfgs[i] = kept[i] ? NULL : qcfg;
+        exported[i] = graph->convs[i].exported;
+    }
+    ret = ret ? ret : mix_read(r->recipe, &(struct mix_layers){names, exported, graph->n_convs}, mix, err);
+    for (size_t i = 0; !ret && i < graph->n_convs; i++) {
+        qcfgs[i] = mix->choice[i] < mix->n_formats ? &mix->formats[mix->choice[i]].qcfg : NULL;
+        if (qcfgs[i] && (ret = onnx_check_qcfg(qcfgs[i], err)) != 0)
+            err_wrap(err, "%s", r->recipe);
+    }
     free(names);
-    free(kept);
+    free(exported);
     return ret;
 }
 
@@ -35,7 +38,7 @@ static int write(struct request *r, const struct checkpoint *checkpoint, const s
                  struct err *err) {
     struct onnx_options *o = &r->options;
     struct amax amax = {0};
-    struct qcfg qcfg;
+    struct mix mix = {0};
     const struct qcfg **qcfgs = calloc(graph->n_convs, sizeof *qcfgs);
     const char **classes = calloc((size_t)graph->classes, sizeof *classes);
     int ret = qcfgs && classes ? 0 : err_nomem(err);
@@ -46,11 +49,12 @@ static int write(struct request *r, const struct checkpoint *checkpoint, const s
         const struct amax_origin origin = {.checkpoint = checkpoint_digest(checkpoint)};
         o->qcfgs = qcfgs;
         o->amax = &amax;
-        ret = choose(r, graph, &qcfg, qcfgs, err) || amax_read_finished(r->amax, graph, &origin, &amax, err)
+        ret = choose(r, graph, &mix, qcfgs, err) || amax_read_finished(r->amax, graph, &origin, &amax, err)
                   ? -1
                   : 0;
     }
     ret = ret ? ret : onnx_export(graph, o, r->output, err);
+    mix_free(&mix);
     amax_free(&amax);
     free(qcfgs);
     free(classes);
@@ -85,7 +89,8 @@ int main(int argc, char **argv) {
     struct request r = {.output = "-", .batch = "1", .head = "one2one", .options = {.size = 640}};
     struct opt rows[] = {
         {"model", 'm', OPT_IN, &r.model, "FILE", "YOLOv10 checkpoint", .required = true},
-        {"recipe", 'r', OPT_IN, &r.recipe, "FILE", "quantize the layers that recipe-solve chose"},
+        {"recipe", 'r', OPT_IN, &r.recipe, "FILE",
+         "quantize the layers that recipe-solve, pareto-solve or keep-list chose"},
         {"amax", 'a', OPT_IN, &r.amax, "FILE", "by these ranges: amax file of calib-stats"},
         {"size", 'S', OPT_INT, &r.options.size, "N", "side of the images", OPT_LIMITS(IMGSZ)},
         {"batch", 'b', OPT_CHOICE, &r.batch, NULL, "images at a time", .choices = batches},

@@ -17,13 +17,13 @@
 enum { MIX_FORMATS_MAX = 256 };
 
 struct mix_format {
-    char word[CELL_NAME_MAX]; /* "int8-int8/per_channel_weight" */
-    const char *scores_digest;
+    char word[CELL_NAME_MAX];  /* "int8-int8/per_channel_weight" */
+    const char *scores_digest; /* NULL: a recipe.json that does not say */
     struct qcfg qcfg;
 };
 
 struct mix {
-    const char *model, *rank, *checkpoint_digest; /* the last may be NULL; not owned, or by json */
+    const char *model, *rank, *checkpoint_digest; /* the last two may be NULL; not owned, or by json */
     struct mix_format *formats;
     size_t n_formats;
     size_t *choice; /* of each layer of the scores: an index of formats; n_formats: 16 bits */
@@ -38,10 +38,20 @@ double mix_act_bits(const struct qcfg *qcfg);
 /* Sets a format of a mix that is to be written. The scores must stay. */
 void mix_set_format(struct mix_format *format, const struct scores *scores);
 
-/* Reads and checks a mix ("-": standard input) of the model that the scores are of: its layers must be the exported ones of
- * the scores, and one of its formats must be theirs. Errors: ERR_FAILED, one line that names the file, the layer and what to
- * do. */
-int mix_read(const char *path, const struct scores *scores, struct mix *mix, struct err *err);
+/* The convolutions of a network, as a reader of a mix knows them. */
+struct mix_layers {
+    const char *const *names;
+    const bool *exported;
+    size_t n;
+};
+
+/* Reads and checks a mix, or recipe-solve's recipe.json, which is one of one format, for a network ("-": standard input): its
+ * layers must be the exported ones, and others are in 16 bits; a recipe.json has all.
+ * Errors: ERR_FAILED, one line that names the file, the layer and what to do; ERR_UNSUPPORTED for formats that cannot be. */
+int mix_read(const char *path, const struct mix_layers *layers, struct mix *mix, struct err *err);
+
+/* The same for the network of these scores, which must be the model's and those of one of its formats. */
+int mix_read_for_scores(const char *path, const struct scores *scores, struct mix *mix, struct err *err);
 
 /* What the file holds, sealed, of the exported layers; the caller's. Errors: ERR_FAILED. */
 int mix_to_json(const struct scores *scores, const struct mix *mix, cJSON **json, struct err *err);

@@ -119,8 +119,8 @@ int recipe_read(const char *path, const struct scores *scores, struct recipe *re
     return -1;
 }
 
-static int read_choice_of(const cJSON *j, const char *const *names, size_t n, struct qcfg *qcfg, bool *kept,
-                          struct err *err) {
+int recipe_choice_of(const cJSON *j, const char *const *names, size_t n, struct qcfg *qcfg, bool *kept,
+                     struct err *err) {
     struct qcfg_choice words = {0};
     struct choices c = {0};
     const cJSON *best;
@@ -146,16 +146,6 @@ static int read_choice_of(const cJSON *j, const char *const *names, size_t n, st
         if (read_choice(&c, names[i], &kept[i], err))
             return -1;
     return check_count(&c, n, "model lacks", err);
-}
-
-int recipe_read_choice(const char *path, const char *const *names, size_t n, struct qcfg *qcfg, bool *kept,
-                       struct err *err) {
-    cJSON *json = NULL;
-    int ret = sealed_read(path, &json, err);
-    if (!ret && (ret = read_choice_of(json, names, n, qcfg, kept, err)) != 0)
-        err_wrap(err, "%s", name_of_input(path));
-    cJSON_Delete(json);
-    return ret;
 }
 
 int recipe_write(const char *path, const struct scores *scores, const struct recipe *recipe,

@@ -24,11 +24,11 @@ void recipe_sum(struct recipe *recipe, const struct scores *scores);
  * file, the layer and what to do. */
 int recipe_read(const char *path, const struct scores *scores, struct recipe *recipe, struct err *err);
 
-/* What a recipe says without its scores: its cell's configuration, and which layers are kept in 16 bits, kept[i] of
- * names[i]. It must have these n layers and no others. Errors: as recipe_read's; ERR_UNSUPPORTED for a cell that cannot
- * be. */
-int recipe_read_choice(const char *path, const char *const *names, size_t n, struct qcfg *qcfg, bool *kept,
-                       struct err *err);
+/* What the JSON of a recipe says without its scores: its cell's configuration, and which layers are kept in 16 bits, kept[i]
+ * of names[i]. It must have these n layers and no others. Errors: ERR_FAILED naming the layer; ERR_UNSUPPORTED for a cell that
+ * cannot be. */
+int recipe_choice_of(const cJSON *json, const char *const *names, size_t n, struct qcfg *qcfg, bool *kept,
+                     struct err *err);
 
 /* Writes {"model", "weight", "activation", "granularity", "recipe", "none", "effective_bits" (the limit), "best":
  * {"recipe": {NAME: recipe's or none's name}, "constraints": {"effective_bits": of this choice}, "score",

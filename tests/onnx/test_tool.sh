@@ -36,7 +36,16 @@ kept=$(jq -r '.best.recipe | to_entries[] | select((.value | startswith("NONE"))
 ok "and those that it keeps are not: $kept" [ -n "$kept" -a -z "$(grep -ao "$kept.weight_scale" int8.onnx)" ]
 onnx-export -m "$model" -a amax.json -r fp8-fp8-per_layer.json -S 96 -o fp8.onnx 2>err
 ok "fp8 too" [ $? -eq 0 -a "$(wc -c <fp8.onnx)" -lt "$(wc -c <float.onnx)" ]
-
+pareto-solve -r modelopt int8-int8-per_channel_weight.s fp8-fp8-per_layer.s --at bits=9 --recipe mix.json -o pareto.json &&
+    jq -c '. as $m | del(.digest) | .layers |= (to_entries | to_entries
+        | map(.value + if .value.value != $m.none and .key % 3 == 0 then {value: "fp8-fp8/per_layer"} else {} end) | from_entries)' mix.json >three.json &&
+    onnx-export -m "$model" -a amax.json -r three.json -S 96 -o mix.onnx 2>err
+ok "a mix of two formats and 16 bits" [ $? -eq 0 -a "$(jq '[.layers[]] | unique | length' three.json)" -eq 3 ]
+keep-list -s int8-int8-per_channel_weight.s -r modelopt -k 9 -t recipe -o nine.json 2>err &&
+    onnx-export -m "$model" -a amax.json -r nine.json -S 96 -o nine.onnx 2>err
+kept=$(keep-list -s int8-int8-per_channel_weight.s -r modelopt -R nine.json -t json 2>err | jq -r '.keep[].node[:-5]')
+ok "what keep-list keeps has no Q/DQ, all else has: $(echo "$kept" | wc -l)" \
+    [ "$(echo "$kept" | while read -r node; do grep -ac "$node/input_quantizer" nine.onnx; done | sort -u)" = 0 ]
 refuses() { # WHAT STATUS WORDS OPTION...
     what=$1 status=$2 words=$3
     shift 3
@@ -53,7 +62,7 @@ refuses "a recipe without ranges" 2 "--amax and --recipe go together: a recipe's
 refuses "boxes that overlap" 2 "--end2end: one2many's boxes overlap and need suppression; it goes with one2one" -e --head one2many
 refuses "a size that does not fit" 1 "operation after model.7.cv2.conv: does not fit its input of 32 x 14 x 14 at image size 100" -S 100
 sed 's/model\.0\.conv/model.0.konv/' $int8 | jq -c 'del(.digest)' >others.json
-refuses "another model's recipe" 1 "others.json: layer model.0.conv is missing" -a amax.json -r others.json
+refuses "another model's recipe" 1 "others.json: layer model.0.conv is missing; make it again with recipe-solve, pareto-solve or keep-list" -a amax.json -r others.json
 sed "s/\"is_satisfied\": true/\"is_satisfied\": false/" $int8 >altered.json
 refuses "a recipe that was altered" 1 "altered.json: its digest does not fit its contents; make the file again" -a amax.json -r altered.json
 calib-stats -m "$other" -c calib -o other-amax.json

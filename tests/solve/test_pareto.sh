@@ -58,7 +58,7 @@ for of in "$s" "$dir/four.json"; do
 done
 check "a recipe of other scores is refused" "$(jq -c '.score_images = 5' "$s" >"$dir/other.json"
     "$bin/keep-list" -s "$dir/other.json" -R "$dir/mix.json" 2>&1)" \
-    "keep-list: $dir/mix.json: none of its formats is that of these scores; make it again from these scores with pareto-solve or keep-list"
+    "keep-list: $dir/mix.json: none of its formats is that of these scores; make it again from these scores with recipe-solve, pareto-solve or keep-list"
 # Each text of a recipe in turn another, and each key gone: refused in a line, or read.
 bad=0 n=0
 for path in $(jq -c 'del(.digest) | [paths | select(length < 3 or .[0] == "layers")] | .[]' "$dir/mix.json" | tr -d ' ' | head -n 40); do
