@@ -100,6 +100,8 @@ check "fp8: depthwise, the stem and 16 channels are left by ModelOpt itself" "$(
     "$(jq -r '.layers | to_entries[] | select(.value.exported and (.key | test("conv1") | not))
         | select((.value.weight_shape[:2] | min) <= 16 or .value.weight_shape[2] * .value.weight_shape[3] > 32).key' "$s")"
 check "fp8: none of them is in the list" "$(grep -c 'model.\.0/conv\|dfl\|attn/pe' "$dir/list")" 0
+check "fp8: they count in bits=" "$("$k" -s "$dir/fp8.json" -k bits=8.6 2>&1 >/dev/null | sed -n 's/.*; \(.*\) effective bits/\1/p' |
+    awk '{ print ($1 <= 8.6 && $1 > 8.58) }')" 1
 check "int8: all of n's are quantized" "$("$k" -s "$s" -k 6 2>&1 >/dev/null | grep -c 'in no list')" 0
 jq -c '.layers |= map_values(del(.weight_shape))' "$s" >"$dir/shapeless.json"
 check "scores without shapes: that is said" "$("$k" -s "$dir/shapeless.json" 2>&1 >/dev/null | grep -c 'not known')" 1
@@ -199,6 +201,8 @@ for cut in $(seq 1 7 "$n"); do
     tried=$((tried + 1))
 done
 check "cut files are read or refused in a line" "$bad of $tried" "0 of $(seq 1 7 "$n" | wc -l)"
+head -c $((n - 1)) "$dir/short.onnx" >"$dir/cut.onnx"
+refuses "a file that lacks its last byte" 1 "$dir/cut.onnx: no ONNX model, or a broken or cut one; export it again" -s "$s" -m "$dir/cut.onnx"
 printf '\072\010\012\006\042\004Co\001v' >"$dir/control.onnx"
 refuses "control characters in names" 1 "$dir/control.onnx: a node's operator holds what cannot be printed" -s "$s" -m "$dir/control.onnx"
 printf '\072\004\012\002\032\000' >"$dir/bare.onnx"
