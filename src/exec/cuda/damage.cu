@@ -7,13 +7,16 @@ enum { WARPS = 8, PER_BLOCK = 128 /* anchors */ };
 
 /* ---- two outputs ---- */
 
-static __device__ double clamped(float p) {
-    return p < 1e-6 ? 1e-6 : p > 1 - 1e-6 ? 1 - 1e-6 : (double)p;
+static __device__ float clamped(float p) {
+    return p < 1e-6f ? 1e-6f : p > 1 - 1e-6f ? 1 - 1e-6f : p;
 }
 
+/* Rounded step by step, as vec()->bernoulli_kl has it. */
 static __device__ double kl_of(float p, float q) {
-    double a = clamped(p), b = clamped(q);
-    return a == b ? 0 : a * log(a / b) + (1 - a) * log((1 - a) / (1 - b));
+    float a = clamped(p), b = clamped(q), not_a = 1 - a, not_b = 1 - b;
+    return a == b ? 0
+                  : __fadd_rn(__fmul_rn(a, logf(__fdiv_rn(a, b))),
+                              __fmul_rn(not_a, logf(__fdiv_rn(not_a, not_b))));
 }
 
 /* An anchor's, in corners. */
