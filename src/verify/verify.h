@@ -22,6 +22,8 @@ struct verify_request {
     const struct calib_set *calib; /* what amax is of, whole */
     const struct pictures *pictures;
     const struct scores *scores; /* of this cell, or NULL */
+    size_t tries;                /* of a search for each of the sets of 5, 10, 20 layers; 0: none */
+    double reach;                /* the search also finds the fewest layers for this agreement_ap; 0: it does not */
     const char *state;           /* folder for what a killed pass found, or NULL */
     progress_fn *progress;
 
@@ -31,7 +33,7 @@ struct verify_request {
 
 /* All exported layers but those kept quantized. */
 struct verify_set {
-    const char *by; /* one of rank_words, or "exporter" */
+    const char *by; /* one of rank_words, "exporter", or "search" */
     size_t n_kept;
     bool *kept;            /* of each convolution */
     double effective_bits; /* of the exported layers' weights */
@@ -49,6 +51,7 @@ struct verify {
     struct verify_set *sets;
     size_t n_sets;
     int calibrated_on, scored_on; /* how many of the pictures were calibrated on, and scored on */
+    int searched_on;              /* images that searched sets were judged on, none of them a picture; 0: no search */
 };
 
 /* Measures. Errors: scores of another cell; those of meter_run. Free with verify_free, after an error too. */
