@@ -6,7 +6,7 @@ const char *const rank_words[RANKS] = {"modelopt", "class", "box", "detection", 
 
 _Static_assert(SCORES_RANKS == (int)RANK_MEASURED, "cell/scores.h numbers them too");
 
-/* The one or two numbers that a layer's value is made of: a share of each one's total, or a single one as it is. */
+/* The one or two numbers that a layer's value is made of. */
 static int parts_of(const struct rank_layer *l, enum rank rank, double parts[2]) {
     switch (rank) {
     case RANK_MODELOPT:
@@ -35,17 +35,35 @@ bool rank_is_there(const struct rank_layer *layers, size_t n, enum rank rank) {
     return n > 0;
 }
 
-void rank_values(const struct rank_layer *layers, size_t n, enum rank rank, double *values) {
-    double totals[2] = {0, 0}, parts[2];
-    for (size_t i = 0; i < n; i++)
-        for (int k = parts_of(&layers[i], rank, parts); layers[i].exported && k-- > 0;)
-            totals[k] += parts[k];
-    for (size_t i = 0; i < n; i++) {
-        int count = parts_of(&layers[i], rank, parts);
-        values[i] = 0;
-        for (int k = 0; k < count && layers[i].exported; k++)
-            values[i] += count == 1 ? parts[k] : totals[k] > 0 ? parts[k] / totals[k] : 0;
+/* Sums over the exported layers. */
+struct totals {
+    double parts[2], weights;
+};
+
+static double value_of(const struct rank_layer *l, enum rank rank, const struct totals *all) {
+    double parts[2], sum = 0;
+    int count = parts_of(l, rank, parts);
+    if (rank == RANK_DETECTION) {
+        double share = all->weights > 0 ? l->weights / all->weights : 1;
+        return (sqrt(parts[1]) + 0.1 * sqrt(parts[0] / 2)) / (share > 0 ? pow(share, 1.0 / 16) : 1);
     }
+    for (int k = 0; k < count; k++)
+        sum += count == 1 ? parts[k] : all->parts[k] > 0 ? parts[k] / all->parts[k] : 0;
+    return sum;
+}
+
+void rank_values(const struct rank_layer *layers, size_t n, enum rank rank, double *values) {
+    struct totals all = {0};
+    double parts[2];
+    for (size_t i = 0; i < n; i++) {
+        if (!layers[i].exported)
+            continue;
+        all.weights += layers[i].weights;
+        for (int k = parts_of(&layers[i], rank, parts); k-- > 0;)
+            all.parts[k] += parts[k];
+    }
+    for (size_t i = 0; i < n; i++)
+        values[i] = layers[i].exported ? value_of(&layers[i], rank, &all) : 0;
 }
 
 size_t rank_order(const struct rank_layer *layers, size_t n, const double *values, size_t *order) {

@@ -106,7 +106,11 @@ static int value(struct deploy *d, struct err *err) {
     double *values = calloc(s->n_layers, sizeof *values);
     int ret = layers && values ? 0 : err_nomem(err);
     for (size_t i = 0; i < s->n_layers && !ret; i++) {
-        layers[i] = (struct rank_layer){s->layers[i].name, s->layers[i].exported, {0}, NAN, NAN};
+        layers[i] = (struct rank_layer){.name = s->layers[i].name,
+                                        .exported = s->layers[i].exported,
+                                        .weights = scores_elements(s->layers[i].none_bits),
+                                        .class_kl = NAN,
+                                        .box_loss = NAN};
         memcpy(layers[i].score, s->layers[i].score, sizeof layers[i].score);
         if (r->damage) {
             layers[i].class_kl = r->damage->layers[i].class_kl;

@@ -17,7 +17,7 @@ static const struct {
     {"modelopt", "ModelOpt's score"},
     {"class", "the class score"},
     {"box", "the box score"},
-    {"detection", "the class and the box score's shares, summed"},
+    {"detection", "the class and the box score's roots joined, of layers that harm alike the smaller first"},
     {"measured", "what each layer does alone on these same images: both damages' shares, summed"},
     {"search", "measured sets, layers swapped in and out for as long as that helped"},
     {"exporter", "the list that exporters hard-wire"},

@@ -65,7 +65,11 @@ static void fill_layers(const struct verify_request *r, struct verify *v) {
     for (size_t i = 0; i < layers_of(v); i++) {
         const struct conv *c = &v->graph->convs[i];
         struct rank_layer *l = &v->layers[i];
-        *l = (struct rank_layer){.name = c->name, .exported = c->exported, .class_kl = NAN, .box_loss = NAN};
+        *l = (struct rank_layer){.name = c->name,
+                                 .exported = c->exported,
+                                 .weights = (double)conv_numel(c),
+                                 .class_kl = NAN,
+                                 .box_loss = NAN};
         for (int k = 0; k < SCORES_OBJECTIVES; k++)
             l->score[k] = r->scores ? r->scores->layers[i].score[k] : NAN;
     }
