@@ -10,10 +10,13 @@
 #include <string.h>
 #include <unistd.h>
 
+enum { SEARCH_TRIES = 100 };
+
 struct request {
     struct session_options options;
     const char *amax, *list, *scores, *name, *output;
-    int count;
+    int count, tries;
+    double reach;
 };
 
 static int read_pictures(const struct request *r, const struct session *s, struct pictures *out,
@@ -49,6 +52,8 @@ static int measure(const struct request *r, const char *qcfg_path, struct verify
     v->pictures = &pictures;
     v->scores = r->scores ? &scores : NULL;
     v->checkpoint = session.checkpoint;
+    v->tries = (size_t)(r->tries || r->reach == 0 ? r->tries : SEARCH_TRIES);
+    v->reach = r->reach;
     if (verify_run(v, &verify, err)) {
         err_wrap(err, "%s", r->options.model);
         goto out;
@@ -94,6 +99,11 @@ int main(int argc, char **argv) {
         {"count", 'n', OPT_INT, &r.count, "N", "how many of them, the first ones", OPT_LIMITS(SCORE_SIZE)},
         {"amax", 'a', OPT_IN, &r.amax, "FILE", "amax file of calib-stats; without it, calibrate first"},
         {"scores", 0, OPT_IN, &r.scores, "FILE", "the cell's scores, whose ranks are measured too"},
+        {"search", 0, OPT_INT, &r.tries, "N",
+         "search better sets of 5, 10, 20 layers, by N tries each; 100 are a good number",
+         OPT_LIMITS(SEARCH)},
+        {"reach", 0, OPT_REAL, &r.reach, "AP", "and the fewest layers for this agreement_ap, such as 0.99",
+         OPT_LIMITS(REACH)},
         {"sha256", 0, OPT_STRING, &r.options.sha256, "HEX", "refuse a checkpoint with another SHA-256"},
         {"batch-size", 'b', OPT_INT, &r.options.batch_size, "N", "images in a batch of the calibration",
          OPT_LIMITS(BATCH_SIZE)},

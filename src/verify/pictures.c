@@ -100,13 +100,24 @@ void pictures_free(struct pictures *p) {
     *p = (struct pictures){0};
 }
 
+static bool same_image(const struct pictures *p, int i, const struct calib_set *others, int k) {
+    return p->set->image_bytes == others->image_bytes &&
+           memcmp(p->set->images[i], others->images[k], others->image_bytes) == 0;
+}
+
+bool pictures_have(const struct pictures *p, const struct calib_set *others, int k) {
+    for (int i = 0; i < p->set->count; i++)
+        if (same_image(p, i, others, k))
+            return true;
+    return false;
+}
+
 int pictures_among(const struct pictures *p, const struct calib_set *others, int n) {
     int among = 0;
     for (int i = 0; i < p->set->count; i++) {
         bool found = false;
         for (int k = 0; !found && k < n && k < others->count; k++)
-            found = p->set->image_bytes == others->image_bytes &&
-                    memcmp(p->set->images[i], others->images[k], others->image_bytes) == 0;
+            found = same_image(p, i, others, k);
         among += found;
     }
     return among;

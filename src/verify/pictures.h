@@ -22,6 +22,9 @@ int pictures_read(const struct image_list *list, int count, int size, int classe
                   err_say_fn *say, struct pictures *out, struct err *err);
 void pictures_free(struct pictures *pictures);
 
+/* Whether image k of `others`, which is there, is one of them, pixel for pixel. */
+bool pictures_have(const struct pictures *pictures, const struct calib_set *others, int k);
+
 /* How many of them are among the first n images of `others`, which are whole: pixel for pixel. */
 int pictures_among(const struct pictures *pictures, const struct calib_set *others, int n);
 

@@ -1,6 +1,7 @@
 #include "verify/verify.h"
 
 #include "base/name.h"
+#include "verify/searched.h"
 
 #include <math.h>
 #include <stdio.h>
@@ -232,6 +233,28 @@ static int measure_measured(struct pass *p, struct err *err) {
     return ret;
 }
 
+/* The sets that a search finds. */
+static int measure_searched(struct pass *p, const char *identity, const char *state, struct err *err) {
+    struct verify *v = p->v;
+    struct searched found = {0};
+    size_t first = v->n_sets;
+    int ret = p->r->tries ? searched_find(p->r, identity, state, &found, err) : 0;
+    v->searched_on = found.images;
+    for (size_t i = 0; i < found.n && !ret; i++) {
+        struct verify_set *s = new_set(v, "search", err);
+        if (s)
+            memcpy(s->kept, found.kept[i], layers_of(v) * sizeof *s->kept);
+        ret = s ? add_set(p, s, err) : -1;
+    }
+    searched_free(&found);
+    if (!ret && p->n)
+        ret = measure(p, "sets", err);
+    for (size_t i = first; i < v->n_sets && !ret; i++)
+        v->sets[i].metrics = p->metrics[i - first];
+    clear_variants(p);
+    return ret;
+}
+
 /* A value's rank among n: how many are below it, and half of those that equal it. */
 static double rank_of(const double *values, size_t n, double v) {
     double rank = 0;
@@ -306,7 +329,7 @@ static int state_path(const struct verify_request *r, char **path, struct err *e
 
 static int make_room(struct pass *p, struct err *err) {
     struct verify *v = p->v;
-    size_t n = layers_of(v), sets = SCORES_FIRSTS * (SCORES_RANKS + 1) + 2;
+    size_t n = layers_of(v), sets = SCORES_FIRSTS * (SCORES_RANKS + 1) + 2 + SEARCHED_SETS;
     v->layers = calloc(n + 1, sizeof *v->layers);
     v->sets = calloc(sets, sizeof *v->sets);
     p->quantized = calloc(n + sets, sizeof(bool *));
@@ -343,6 +366,7 @@ int verify_run(const struct verify_request *r, struct verify *out, struct err *e
     if (meter_open(r->backend, &job, r->pictures, state, identity, r->progress, &p.meter, err))
         goto out;
     ret = measure_layers(&p, err) || measure_measured(&p, err) || correlate(&p, err) ||
+                  measure_searched(&p, identity, state, err) ||
                   meter_float(p.meter, &out->unquantized, &out->detections, err)
               ? -1
               : 0;

@@ -23,8 +23,8 @@ struct verify_request {
     const struct pictures *pictures;
     const struct scores *scores; /* of this cell, or NULL */
     size_t tries;                /* of a search for each of the sets of 5, 10, 20 layers; 0: none */
-    double reach;                /* the search also finds the fewest layers for this agreement_ap; 0: it does not */
-    const char *state;           /* folder for what a killed pass found, or NULL */
+    double reach;      /* the search also finds the fewest layers for this agreement_ap; 0: it does not */
+    const char *state; /* folder for what a killed pass found, or NULL */
     progress_fn *progress;
 
     const char *model, *list; /* the model's name in results; the pictures' list as the user gave it */
@@ -51,7 +51,7 @@ struct verify {
     struct verify_set *sets;
     size_t n_sets;
     int calibrated_on, scored_on; /* how many of the pictures were calibrated on, and scored on */
-    int searched_on;              /* images that searched sets were judged on, none of them a picture; 0: no search */
+    int searched_on; /* images that searched sets were judged on, none of them a picture; 0: no search */
 };
 
 /* Measures. Errors: scores of another cell; those of meter_run. Free with verify_free, after an error too. */

@@ -51,6 +51,8 @@ static void add_pictures(struct json_builder *b, const struct verify_request *r,
     json_add_int(b, "calibrated_on", v->calibrated_on);
     if (r->scores)
         json_add_int(b, "scored_on", v->scored_on);
+    if (v->searched_on)
+        json_add_int(b, "searched_on", v->searched_on);
     json_open_array(b, "files");
     for (int i = 0; i < p->set->count; i++)
         json_add_string(b, NULL, p->set->names[i]);
