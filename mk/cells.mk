@@ -14,15 +14,17 @@ CELLS_PER_PROCESS ?= all
 
 cell = $(firstword $(subst =, ,$1))
 folders := $(foreach m,$(models),$(foreach c,$(cells_$m),outputs/$m/$(call cell,$c)))
-.PHONY: all FORCE $(folders)
+measured := $(folders:outputs/%=verify/%)
+.PHONY: all FORCE verify $(folders) $(measured)
 
 ifeq ($(LOCKED)$(findstring n,$(filter-out --%,$(firstword -$(MAKEFLAGS)))),)
 # By hand: one at a time in a run.
-all $(folders):
+all verify $(folders) $(measured):
 	+@mkdir -p work/scratch && flock -n -E 3 lock env LOCKED=1 $(MAKE) --no-print-directory -f grid.mk $@ || \
 	    { status=$$?; [ $$status -ne 3 ] || echo "in use by $$(cat lock)" >&2; exit $$status; }
 else
 all: $(folders)
+verify: $(measured)
 
 # $(call scored,MODEL,CELL=DIGEST): not empty where the scores are there, made from what they would be made from now.
 scored = $(and $(wildcard outputs/$1/$(call cell,$2)/scores.json),$(filter %=$(file <work/made/$1/$(call cell,$2)),$2))
@@ -58,6 +60,10 @@ $(foreach m,$(models),\
     $(eval again_$m := $(foreach c,$(cells_$m),$(if $(call scored,$m,$c),$(if $(call finished,$m,$c),,$(call cell,$c)))))\
     $(call by,$(CELLS_PER_PROCESS),score,$m,$(todo_$m))$(call by,all,finish,$m,$(again_$m)))
 $(folders): outputs/%: outputs/%/status.json
+# Only what is asked for, after all is scored; damage-measure knows itself what is up to date.
+$(foreach m,$(models),$(eval $(filter verify/$m/%,$(measured)): | work/amax/$m.json))
+$(measured): verify/%: | work/calib.bin
+	@exec "$$TOP"/mk/step/verify.sh $(firstword $(subst /, ,$*)) $(patsubst $(firstword $(subst /, ,$*))/%,%,$*)
 
 # Where one thing is done at a time, the images are decoded while the first model that needs them is calibrated; side by side, others
 # would wait for that model too.

@@ -71,6 +71,8 @@ function check(name, kind, value,    w, n, i) {
     if (kind == "count" && value !~ /^([1-9][0-9]*|all)$/) complain(name "=" shown(value) ": all, or an integer of at least 1; the nearest: all")
     if (kind == "device" && value !~ /^(auto|cpu|cuda|cuda:[0-9][0-9]?)$/)
         complain(name ": " shown(value) " is not one of auto cpu cuda cuda:N" nearest(value, "auto cpu cuda cuda:0"))
+    if (kind == "keep" && value !~ /^([1-9][0-9]*|[0-9]+([.][0-9]+)?%|bits=[0-9]+([.][0-9]+)?|ap=(0?[.][0-9]+|1([.]0+)?))$/)
+        complain(name "=" shown(value) ": 80% of the rank, 10 layers, bits=9 or ap=0.99")
     if (kind ~ /^(path|folder|name)$/) plain(name, value, "=")
     if (kind == "name" && value ~ /\/|^[.]|=|^latest$/) complain(name "=" value ": the name of a folder in tmp/SUBDIR, without / or = and not hidden")
     if (kind == "folder" && "/" value "/" ~ /^\/\/|\/[.][.]\/|^\/~|=/) complain(name "=" value ": a folder inside tmp/, without =")

@@ -4,6 +4,7 @@
 #   word:A B    one of these            words:A B   a list of these, not empty
 #   int         within its row of src/base/limits.def; int32: and a multiple of 32; number: any number within its row
 #   count       all, or 1 and more      command     anything
+#   keep        80%, 10, bits=9, ap=0.99
 #   models      names or paths of .pt and .pth files, or one: model
 #   path        no spaces, nothing that make or a shell reads; folder: inside tmp/; name: of one folder
 # A leading ? allows it to be empty. None holds a newline, which would end a recipe's line and begin a command.
@@ -30,7 +31,7 @@ GRANULARITY_WORDS := $(foreach g,$(GRANULARITY_ROWS),$(firstword $(subst :, ,$g)
 CHOICES           := $(shell sed -n 's/^CHOICE.\([A-Z0-9_]*\), "\([a-z0-9]*\)".*/\1:\2/p' src/cell/choices.def)
 choices = $(patsubst $1:%,%,$(filter $1:%,$(CHOICES)))
 choice  = $(call declare,$1,$(firstword $(choices)),word:$(choices),$2)
-GOALS := sweep plan bench bench-modelopt
+GOALS := sweep verify plan bench bench-modelopt
 $(call declare,MODELS,yolov10n yolov10s yolov10m,models,names$(comma) or paths of .pt files)
 $(call declare,WEIGHT_DTYPES,int4 int8 fp4 fp8,words:$(WEIGHT_WORDS),weight types)
 $(call declare,ACT_DTYPES,int4 int8 fp4 fp8,words:$(ACT_WORDS),activation types; fp16: not quantized)
@@ -41,10 +42,10 @@ $(call declare,MODEL,,?model,of make cell)
 $(call declare,W,,?word:$(WEIGHT_WORDS),of make cell: weight type)
 $(call declare,A,,?word:$(ACT_WORDS),of make cell: activation type)
 $(call declare,G,,?word:$(GRANULARITY_WORDS),of make cell: granularity)
-GOALS := sweep plan bench bench-modelopt cell models
+GOALS := sweep verify plan bench bench-modelopt cell models
 $(call declare,MODEL_DIR,models,path,folder of NAME.pt (else calib/models/NAME.pt))
 # What the numbers depend on: a run's identity.
-GOALS := sweep plan bench bench-modelopt cell index
+GOALS := sweep verify plan bench bench-modelopt cell index
 $(call declare,IMAGE_LIST,calib/quant100.txt,path,one image path a line$(comma) or a folder)
 $(call declare,CALIB_IMAGES,100,int,images calibrated on)
 $(call declare,SCORE_SIZE,16,int,images scored on$(comma) the first ones)
@@ -56,6 +57,14 @@ $(call declare,EFFECTIVE_BITS,,?number,the solver's constraint; empty: by weight
 $(call choice,FP4_PRESET,what fp4 means)
 $(call choice,INT4_PRESET,what int4 weights mean)
 $(call choice,BLOCK_DIM,what blocks of a scale lie along)
+# What is measured, and what it is for.
+GOALS := verify keep-list pareto export
+$(call declare,VERIFY_LIST,,?path,images to measure on$(comma) with labels beside them; empty: the last of IMAGE_LIST)
+$(call declare,VERIFY_IMAGES,32,int,how many of them)
+$(call declare,RANK_BY,detection,word:detection modelopt class box measured,what layers are kept by)
+$(call declare,SEARCH,0,int,tries of a search for better sets; 100 are a good number)
+$(call declare,KEEP,80%,keep,layers in 16 bits: 80% of the rank$(comma) 10$(comma) bits=9$(comma) or ap=0.99 of make verify)
+GOALS := sweep verify plan bench bench-modelopt cell index
 # Where and how.
 $(call declare,TOP_K,25,int,layers a cell in the index)
 $(call declare,SUBDIR,yolo10_layer_sensitivity_sweep,folder,runs are in tmp/SUBDIR)

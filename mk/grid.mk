@@ -5,7 +5,7 @@
 GRID_TOOLS := $(if $(call given,BIN),,build)
 
 GRID_SETTINGS := MODEL_DIR MAX_RUNS MODELS WEIGHT_DTYPES ACT_DTYPES GRANULARITIES $(IDENTITY) \
-    TOP_K SUBDIR TIMESTAMP NEW CELLS_PER_PROCESS THREADS LAUNCHER BIN
+    TOP_K SUBDIR TIMESTAMP NEW CELLS_PER_PROCESS THREADS LAUNCHER BIN VERIFY_LIST VERIFY_IMAGES SEARCH RANK_BY
 settings = $(foreach v,$(GRID_SETTINGS),$v=$(call quote,$($v))) MAKE=$(call quote,$(MAKE)) V=$(call quote,$V) \
     DTYPES='$(ACT_WORDS)' GRANULARITY_WORDS='$(GRANULARITY_WORDS)' \
     BY_IDENTITY=$(call quote,$(call given,$(IDENTITY) NEW))
@@ -17,6 +17,10 @@ JOBS := $(if $(findstring n,$(LETTERS))$(findstring q,$(LETTERS))$(findstring t,
 
 sweep: $(GRID_TOOLS)
 	$(JOBS)@exec env $(settings) mk/sweep.sh sweep
+
+# KEEP=ap=0.99 asks for the fewest layers that keep so much of the agreement.
+verify: $(filter sweep cell,$(MAKECMDGOALS)) $(GRID_TOOLS)
+	$(JOBS)@exec env $(settings) REACH=$(or $(patsubst ap=%,%,$(filter ap=%,$(KEEP))),0) mk/sweep.sh verify
 
 # Of several goals in one call, each sees what the one before it left.
 cell: $(filter sweep,$(MAKECMDGOALS)) $(GRID_TOOLS)

@@ -8,6 +8,7 @@ Targets
   build|           the tools, into build/bin/
   sweep|           every cell that the variables select, then the index and the page
   cell|            one of them: MODEL, W, A, G
+  verify|          sweep, and what quantizing its cells' layers does to the detector, measured
   plan|            the cells of sweep, one a line: done, to do, failed, unsupported
   index|           the index, failures and page again, from what a run holds
   test|            every test a CPU can run

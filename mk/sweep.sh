@@ -174,6 +174,7 @@ do_sweep() {
         plan --table "$RUN" >"$scratch/plan" || exit 2
         count
     fi
+    [ -z "$verifying" ] || [ -n "$interrupted" ] || measure_cells
     mk/index.sh "$RUN" || exit 1
     if [ -n "$interrupted" ]; then
         die 2 "$RUN: not finished; make sweep goes on where it was"
@@ -181,8 +182,24 @@ do_sweep() {
     awk -F '\t' '$3 ~ /^(failed|stale|todo)$/ && !n[$4]++ { why[++k] = $4; first[k] = $1 "/" $2 }
         END { for (i = 1; i <= k; i++) print first[i] (n[why[i]] > 1 ? " and " n[why[i]] - 1 " more" : "") ": " (why[i] ? why[i] : "not made") }' "$scratch/plan" >&2
     jq -r -f mk/closing.jq --rawfile plan "$scratch/plan" "$RUN/sweep_index.json" >&2
+    [ -z "$verifying" ] || awk -F '\t' '$3 == "done" { print $1 "/" $2 }' "$scratch/plan" | while read -r cell; do
+        [ ! -s "$RUN/outputs/$cell/verify.json" ] ||
+            jq -r -f mk/measured.jq --arg cell "$cell" --arg rank "$RANK_BY" "$RUN/outputs/$cell/verify.json"
+    done >&2
     summary "$done" "$unsupported" "$((todo + nomodel))"
-    [ "$((todo + nomodel))" -eq 0 ] || exit 2
+    [ "$((todo + nomodel))" -eq 0 ] && [ -z "$unmeasured" ] || exit 2
+}
+
+# What the sweep's cells do to the detector, one after another or side by side.
+measure_cells() {
+    check_inputs
+    open_board
+    running=1
+    # shellcheck disable=SC2016
+    interruptible sh -c 'exec "$@" >&8 2>&8 8>&-' sh env LOCKED=1 "$MAKE" $side_by_side -s -k --no-print-directory -C "$RUN" -f grid.mk verify || interrupted=1
+    [ ! -e "$scratch/unmeasured" ] || unmeasured=1
+    running=
+    close_board
 }
 
 # The steps' words go to descriptor 8 (make's job server has low ones): standard error, or on a terminal a board, which
@@ -221,9 +238,10 @@ point_latest() {
         die 1 "tmp/$SUBDIR/latest: cannot be made"
 }
 
-interrupted='' board='' running=''
+interrupted='' board='' running='' verifying='' unmeasured=''
 unset BOARD
 case $1 in
 sweep | plan | index) "do_$1" ;;
-*) die 2 "sweep.sh: sweep, plan or index" ;;
+verify) verifying=1; do_sweep ;;
+*) die 2 "sweep.sh: sweep, verify, plan or index" ;;
 esac

@@ -16,13 +16,16 @@ struct request {
     struct session_options options;
     const char *amax, *list, *scores, *name, *output;
     int count, tries;
+    bool last, update;
     double reach;
 };
 
 static int read_pictures(const struct request *r, const struct session *s, struct pictures *out,
                          struct err *err) {
     struct image_list *list = NULL;
-    int ret = image_list_read(&list, r->list, r->count, 1, err);
+    int ret = image_list_read(&list, r->list, r->last ? CALIB_IMAGES_MOST : r->count, 1, err);
+    if (!ret)
+        image_list_keep_last(list, r->count);
     if (!ret)
         ret = pictures_read(list, list->count, s->images->size, s->graph->classes, r->options.threads,
                             r->options.say, out, err);
@@ -54,6 +57,10 @@ static int measure(const struct request *r, const char *qcfg_path, struct verify
     v->checkpoint = session.checkpoint;
     v->tries = (size_t)(r->tries || r->reach == 0 ? r->tries : SEARCH_TRIES);
     v->reach = r->reach;
+    if (r->update && verify_is_current(r->output, v)) {
+        ret = 0;
+        goto out;
+    }
     if (verify_run(v, &verify, err)) {
         err_wrap(err, "%s", r->options.model);
         goto out;
@@ -96,7 +103,8 @@ int main(int argc, char **argv) {
         {"calib", 'c', OPT_IN, &r.options.calib, "FILE", "calib stream of calib-prep", .required = true},
         {"list", 'l', OPT_IN, &r.list, "FILE", "pictures to measure on: one path a line, or a folder",
          .required = true},
-        {"count", 'n', OPT_INT, &r.count, "N", "how many of them, the first ones", OPT_LIMITS(SCORE_SIZE)},
+        {"count", 'n', OPT_INT, &r.count, "N", "how many of them, the first ones", OPT_LIMITS(VERIFY_IMAGES)},
+        {"last", 0, OPT_FLAG, &r.last, .help = "the last ones instead"},
         {"amax", 'a', OPT_IN, &r.amax, "FILE", "amax file of calib-stats; without it, calibrate first"},
         {"scores", 0, OPT_IN, &r.scores, "FILE", "the cell's scores, whose ranks are measured too"},
         {"search", 0, OPT_INT, &r.tries, "N",
@@ -114,6 +122,8 @@ int main(int argc, char **argv) {
          .by_default = "all processors"},
         {"state", 's', OPT_STRING, &r.options.state, "DIR",
          "keep what a killed pass has measured here and go on from it"},
+        {"update", 'u', OPT_FLAG, &r.update,
+         .help = "leave OUTPUT alone if it was measured from these very inputs"},
         {"output", 'o', OPT_OUT, &r.output, "FILE", "where the result goes"},
         OPT_END,
     };

@@ -15,6 +15,19 @@ void image_list_add(struct digest *all, const char sha256[DIGEST_HEX]) {
     digest_add(all, "\n", 1);
 }
 
+void image_list_keep_last(struct image_list *l, int n) {
+    int first = l->count > n ? l->count - n : 0;
+    for (int i = 0; i < first; i++) {
+        free(l->names[i]);
+        free(l->paths[i]);
+    }
+    l->count -= first;
+    memmove(l->names, l->names + first, (size_t)l->count * sizeof *l->names);
+    memmove(l->paths, l->paths + first, (size_t)l->count * sizeof *l->paths);
+    if (l->sha256)
+        memmove(l->sha256, l->sha256 + first, (size_t)l->count * sizeof *l->sha256);
+}
+
 void image_list_free(struct image_list **list) {
     struct image_list *l = *list;
     if (!l)

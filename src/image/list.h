@@ -27,6 +27,9 @@ struct image_list {
  * image is missing: "LIST:LINE: NAME: no such file". */
 int image_list_read(struct image_list **list, const char *path, int count, int min, struct err *err);
 
+/* Leaves the last n images; all where it has no more. */
+void image_list_keep_last(struct image_list *list, int n);
+
 /* Notes which SHA-256 each image must have, from the file at path: one in hexadecimal digits a line, in list
  * order. Errors: ERR_FAILED when there are not as many as images, or a line is something else. */
 int image_list_expect(struct image_list *list, const char *path, struct err *err);

@@ -57,6 +57,9 @@ struct verify {
 /* Measures. Errors: scores of another cell; those of meter_run. Free with verify_free, after an error too. */
 int verify_run(const struct verify_request *request, struct verify *out, struct err *err);
 
+/* Whether the file at path is whole, and was measured from what request asks for. */
+bool verify_is_current(const char *path, const struct verify_request *request);
+
 /* Writes verify.json, sealed; "-" is standard output. */
 int verify_write(const char *path, const struct verify_request *request, const struct verify *v,
                  struct err *err);

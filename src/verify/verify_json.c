@@ -3,7 +3,9 @@
 #include "verify/verify.h"
 
 #include <math.h>
+#include <stdlib.h>
 #include <string.h>
+#include <unistd.h>
 
 /* What is undefined is null. */
 static void add_number(struct json_builder *b, const char *key, double v) {
@@ -108,7 +110,34 @@ static void add_origin(struct json_builder *b, const struct verify_request *r) {
     if (r->scores)
         json_add_string(b, "scores", r->scores->digest);
     json_close(b);
+    if (r->tries) {
+        json_open_object(b, "search");
+        json_add_int(b, "tries", (int64_t)r->tries);
+        json_add_real(b, "reach", r->reach);
+        json_close(b);
+    }
     json_add_string(b, "version", YOLOSENS_VERSION);
+}
+
+bool verify_is_current(const char *path, const struct verify_request *r) {
+    struct json_builder b = json_builder();
+    cJSON *was = NULL, *is = NULL, *read = NULL;
+    char *text = NULL;
+    const cJSON *member;
+    bool same = false;
+    add_origin(&b, r);
+    /* Numbers compare as they are read. */
+    if (json_built(&b, &is, NULL) == 0 && (text = json_line(is)) && (read = cJSON_Parse(text)) &&
+        access(path, R_OK) == 0 && sealed_read(path, &was, NULL) == 0) {
+        same = !cJSON_GetObjectItemCaseSensitive(was, "search") == !r->tries;
+        cJSON_ArrayForEach(member, read) same =
+            same && cJSON_Compare(member, cJSON_GetObjectItemCaseSensitive(was, member->string), true);
+    }
+    free(text);
+    cJSON_Delete(was);
+    cJSON_Delete(is);
+    cJSON_Delete(read);
+    return same;
 }
 
 int verify_write(const char *path, const struct verify_request *r, const struct verify *v, struct err *err) {

@@ -1,0 +1,34 @@
+#!/bin/sh
+# verify.sh MODEL W-A/GRANULARITY: what quantizing the layers of a finished cell does to the detector, measured: verify.json beside
+# its scores, and its report again. A cell that was measured from these very inputs is left alone.
+# Environment: VERIFY_LIST, VERIFY_IMAGES, SEARCH, REACH.
+cd "$TOP" || exit 1
+. mk/lib.sh
+. mk/step/run-tool.sh
+
+unmeasured() { # WHY
+    note "$model $stem: not measured: $1"
+    : >"$TMPDIR/unmeasured"
+    exit 0
+}
+
+model=$1 stem=$2 out=$RUN/outputs/$1/$2
+[ -s "$out/scores.json" ] && [ -s "$out/status.json" ] || exit 0 # the sweep has said why
+for file in "$RUN/work/calib.bin" "$RUN/work/amax/$model.json"; do
+    [ -s "$file" ] || unmeasured "$(tail -n 1 "${file%.*}.err")"
+done
+read -r sum checkpoint <"$RUN/work/model/$model"
+why=$TMPDIR/$$.why
+before=$(cksum "$out/verify.json" 2>/dev/null)
+mkdir -p "$RUN/work/state/$model" || exit 1
+quiet=1
+# shellcheck disable=SC2086
+run_tool "$model $stem" "$why" "$out/verify.json" "$BIN/damage-measure" --model "$checkpoint" --sha256 "$sum" --name "$model" \
+    --calib "$RUN/work/calib.bin" --amax "$RUN/work/amax/$model.json" --scores "$out/scores.json" \
+    --list "${VERIFY_LIST:-$IMAGE_LIST}" $([ -n "$VERIFY_LIST" ] || echo --last) --count "$VERIFY_IMAGES" --search "$SEARCH" \
+    --reach "$REACH" --batch-size "$BATCH_SIZE" --device "$DEVICE" --threads "$THREADS" --state "$RUN/work/state/$model" --update \
+    -o "$out/verify.json" "$RUN/work/qcfg/${stem%/*}-${stem#*/}.json"
+if [ "$status" -ne 0 ]; then
+    unmeasured "$(tail -n 1 "$why" | sed 's/^damage-measure: //')"
+fi
+[ "$(cksum "$out/verify.json")" = "$before" ] || { mk/step/report.sh "$model" "$stem" && mk/step/record.sh "$model/$stem"; }
