@@ -150,8 +150,8 @@ BEGIN {
         values[name] = substr(rest, index(rest, "=") + 1)
     }
     goals()
-    cell = has(given["goals"], "cell")
-    grid = " " given["goals"] " " ~ / (sweep|plan|bench|bench-modelopt) /
+    cell = match(" " given["goals"] " ", / (cell|keep-list|pareto|export) /) ? substr(given["goals"], RSTART, RLENGTH - 2) : ""
+    grid = " " given["goals"] " " ~ / (sweep|verify|plan|bench|bench-modelopt) /
     split("MODEL MODELS W WEIGHT_DTYPES A ACT_DTYPES G GRANULARITIES", f, " ")
     for (i = 1; i < 8; i += 2) { list_of[f[i]] = f[i + 1]; one_of[f[i + 1]] = f[i] }
     one_of["MAX_RUNS"] = ""
@@ -160,11 +160,12 @@ BEGIN {
         name = typed[i]
         if (!has(given["known"], name)) complain(shown(name) " is not a variable of this Makefile" nearest(name, given["known"]))
         if (name in list_of && !cell) complain(name " is a variable of make cell; the others take " list_of[name])
-        if (name in one_of && cell && !grid) complain(name " is not a variable of make cell, which takes MODEL, W, A and G")
+        if (name in one_of && cell && !grid) complain(name " is not a variable of make " cell ", which takes MODEL" (cell == "pareto" ? "" : ", W, A and G"))
     }
     for (i = 1; i <= count; i++) {
         check(names[i], kinds[names[i]], values[names[i]])
-        if (cell && names[i] in list_of && values[names[i]] == "") complain(names[i] " is missing: make cell MODEL=yolov10n W=int8 A=fp8 G=per_layer")
+        if (cell && names[i] in list_of && values[names[i]] == "" && (names[i] == "MODEL" || cell !~ /pareto|export/ || (cell == "export" && values["W"] values["A"] values["G"] != "")))
+            complain(names[i] " is missing: make " cell " MODEL=yolov10n" (cell == "pareto" ? "" : " W=int8 A=fp8 G=per_layer"))
     }
     if (has(given["goals"], "models") && has(given["typed"], "MODELS")) check("MODELS", "words:" given["official"], values["MODELS"])
     if (grid) { checkpoints("MODELS"); effective_bits(values["EFFECTIVE_BITS"], values["WEIGHT_DTYPES"], values["ACT_DTYPES"]) }

@@ -37,15 +37,15 @@ $(call declare,WEIGHT_DTYPES,int4 int8 fp4 fp8,words:$(WEIGHT_WORDS),weight type
 $(call declare,ACT_DTYPES,int4 int8 fp4 fp8,words:$(ACT_WORDS),activation types; fp16: not quantized)
 $(call declare,GRANULARITIES,$(patsubst %:USUAL,%,$(filter %:USUAL,$(GRANULARITY_ROWS))),words:$(GRANULARITY_WORDS),of the scales)
 $(call declare,MAX_RUNS,,?int,only the first so many scorable cells)
-GOALS := cell
-$(call declare,MODEL,,?model,of make cell)
+GOALS := cell keep-list pareto export
+$(call declare,MODEL,,?model,of make cell$(comma) keep-list$(comma) pareto$(comma) export)
 $(call declare,W,,?word:$(WEIGHT_WORDS),of make cell: weight type)
 $(call declare,A,,?word:$(ACT_WORDS),of make cell: activation type)
 $(call declare,G,,?word:$(GRANULARITY_WORDS),of make cell: granularity)
-GOALS := sweep verify plan bench bench-modelopt cell models
+GOALS := sweep verify plan bench bench-modelopt cell models keep-list pareto export
 $(call declare,MODEL_DIR,models,path,folder of NAME.pt (else calib/models/NAME.pt))
 # What the numbers depend on: a run's identity.
-GOALS := sweep verify plan bench bench-modelopt cell index
+GOALS := sweep verify plan bench bench-modelopt cell index keep-list pareto export
 $(call declare,IMAGE_LIST,calib/quant100.txt,path,one image path a line$(comma) or a folder)
 $(call declare,CALIB_IMAGES,100,int,images calibrated on)
 $(call declare,SCORE_SIZE,16,int,images scored on$(comma) the first ones)
@@ -58,13 +58,16 @@ $(call choice,FP4_PRESET,what fp4 means)
 $(call choice,INT4_PRESET,what int4 weights mean)
 $(call choice,BLOCK_DIM,what blocks of a scale lie along)
 # What is measured, and what it is for.
+TARGET_WORDS := $(shell sed -n 's/^TARGET."\([a-z0-9-]*\)".*/\1/p' src/deploy/targets.def)
 GOALS := verify keep-list pareto export
 $(call declare,VERIFY_LIST,,?path,images to measure on$(comma) with labels beside them; empty: the last of IMAGE_LIST)
 $(call declare,VERIFY_IMAGES,32,int,how many of them)
 $(call declare,RANK_BY,detection,word:detection modelopt class box measured,what layers are kept by)
 $(call declare,SEARCH,0,int,tries of a search for better sets; 100 are a good number)
+$(call declare,TARGET,modelopt-onnx,word:$(TARGET_WORDS),the runtime that make keep-list writes for)
+$(call declare,ONNX,,?path,your model: make keep-list takes its nodes' names)
 $(call declare,KEEP,80%,keep,layers in 16 bits: 80% of the rank$(comma) 10$(comma) bits=9$(comma) or ap=0.99 of make verify)
-GOALS := sweep verify plan bench bench-modelopt cell index
+GOALS := sweep verify plan bench bench-modelopt cell index keep-list pareto export
 # Where and how.
 $(call declare,TOP_K,25,int,layers a cell in the index)
 $(call declare,SUBDIR,yolo10_layer_sensitivity_sweep,folder,runs are in tmp/SUBDIR)

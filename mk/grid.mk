@@ -5,9 +5,10 @@
 GRID_TOOLS := $(if $(call given,BIN),,build)
 
 GRID_SETTINGS := MODEL_DIR MAX_RUNS MODELS WEIGHT_DTYPES ACT_DTYPES GRANULARITIES $(IDENTITY) \
-    TOP_K SUBDIR TIMESTAMP NEW CELLS_PER_PROCESS THREADS LAUNCHER BIN VERIFY_LIST VERIFY_IMAGES SEARCH RANK_BY
+    TOP_K SUBDIR TIMESTAMP NEW CELLS_PER_PROCESS THREADS LAUNCHER BIN VERIFY_LIST VERIFY_IMAGES SEARCH \
+    RANK_BY KEEP TARGET ONNX MODEL W A G
 settings = $(foreach v,$(GRID_SETTINGS),$v=$(call quote,$($v))) MAKE=$(call quote,$(MAKE)) V=$(call quote,$V) \
-    DTYPES='$(ACT_WORDS)' GRANULARITY_WORDS='$(GRANULARITY_WORDS)' \
+    DTYPES='$(ACT_WORDS)' WEIGHT_WORDS='$(WEIGHT_WORDS)' GRANULARITY_WORDS='$(GRANULARITY_WORDS)' \
     BY_IDENTITY=$(call quote,$(call given,$(IDENTITY) NEW))
 
 # `exec`: what make tells its child to do, stop for one, must reach the script and not a shell before it.
@@ -25,6 +26,9 @@ verify: $(filter sweep cell,$(MAKECMDGOALS)) $(GRID_TOOLS)
 # Of several goals in one call, each sees what the one before it left.
 cell: $(filter sweep,$(MAKECMDGOALS)) $(GRID_TOOLS)
 	$(JOBS)@exec env $(settings) MAX_RUNS= MODELS=$(call quote,$(MODEL)) WEIGHT_DTYPES=$W ACT_DTYPES=$A GRANULARITIES=$G mk/sweep.sh sweep
+
+keep-list pareto export: $(filter sweep cell verify,$(MAKECMDGOALS)) $(GRID_TOOLS)
+	@exec env $(settings) mk/sweep.sh $@
 
 plan: $(GRID_TOOLS)
 	@exec env $(settings) mk/sweep.sh plan

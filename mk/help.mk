@@ -9,6 +9,9 @@ Targets
   sweep|           every cell that the variables select, then the index and the page
   cell|            one of them: MODEL, W, A, G
   verify|          sweep, and what quantizing its cells' layers does to the detector, measured
+  keep-list|       what tells a runtime to leave a cell's worst layers in 16 bits: MODEL, W, A, G, KEEP, TARGET
+  pareto|          of MODEL, the best mix of all its scored formats at every size
+  export|          MODEL as an ONNX file: in float, or with W, A, G and KEEP quantized
   plan|            the cells of sweep, one a line: done, to do, failed, unsupported
   index|           the index, failures and page again, from what a run holds
   test|            every test a CPU can run

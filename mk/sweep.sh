@@ -243,5 +243,9 @@ unset BOARD
 case $1 in
 sweep | plan | index) "do_$1" ;;
 verify) verifying=1; do_sweep ;;
-*) die 2 "sweep.sh: sweep, verify, plan or index" ;;
+keep-list | pareto | export)
+    . mk/deploy.sh
+    case $1 in keep-list) do_keep_list ;; *) "do_$1" ;; esac
+    ;;
+*) die 2 "sweep.sh: no such step: $1" ;;
 esac

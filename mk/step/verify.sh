@@ -20,7 +20,7 @@ done
 read -r sum checkpoint <"$RUN/work/model/$model"
 why=$TMPDIR/$$.why
 before=$(cksum "$out/verify.json" 2>/dev/null)
-mkdir -p "$RUN/work/state/$model" || exit 1
+mkdir -p "$RUN/work/state/$model" "$RUN/work/failed/$model/${stem%/*}" || exit 1
 quiet=1
 # shellcheck disable=SC2086
 run_tool "$model $stem" "$why" "$out/verify.json" "$BIN/damage-measure" --model "$checkpoint" --sha256 "$sum" --name "$model" \

@@ -96,7 +96,8 @@ double detect_iou(const struct detect_box *a, const struct detect_box *b) {
 
 double detect_class_kl(const struct detect_output *truth, const struct detect_output *other) {
     size_t boxes = 4 * truth->anchors;
-    return vec()->bernoulli_kl(truth->y + boxes, other->y + boxes, (size_t)truth->classes * truth->anchors);
+    return detect_divergence(
+        vec()->bernoulli_kl(truth->y + boxes, other->y + boxes, (size_t)truth->classes * truth->anchors));
 }
 
 double detect_box_loss(const struct detect_output *truth, const struct detect_output *other,

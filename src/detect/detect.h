@@ -33,8 +33,13 @@ float detect_confidence(const struct detect_output *out, size_t anchor);
 double detect_iou(const struct detect_box *a, const struct detect_box *b);
 
 /* Sum over anchors and classes of KL(Bernoulli(p) || Bernoulli(q)) in nats, p of truth and q of other, each
- * clamped to [1e-6, 1 - 1e-6]; NaN where one is no number. */
+ * clamped to [1e-6, 1 - 1e-6], at least 0; NaN where one is no number. */
 double detect_class_kl(const struct detect_output *truth, const struct detect_output *other);
+
+/* A sum that rounding may have taken below 0 where hardly anything differs. */
+static inline double detect_divergence(double sum) {
+    return sum < 0 ? 0 : sum;
+}
 
 /* Fills anchors (room for all) with those whose largest probability is above `least`, in order, and returns how many
  * there are. */

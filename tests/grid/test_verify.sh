@@ -1,0 +1,58 @@
+#!/bin/sh
+# make verify, keep-list, pareto and export by the real tools on a small run: what they make, that nothing is measured twice, and what
+# they say where something is missing.
+. tests/grid/lib.sh
+
+real() { # GOAL [VARIABLE]...
+    make "$@" BIN="$here/${BUILD:-build}/bin" MODEL_DIR="$here/calib/models" IMAGE_LIST="$here/calib/quant100.txt" CALIB_IMAGES=10 SCORE_SIZE=2 IMGSZ=64 \
+        >out 2>err
+    status=$?
+}
+cell='MODEL=yolov10n W=int8 A=int8 G=per_channel_weight'
+of='WEIGHT_DTYPES=int8 ACT_DTYPES=int8 GRANULARITIES=per_channel_weight MODELS=yolov10n'
+# shellcheck disable=SC2086
+real keep-list $cell
+equal "a keep list before all" "$status $(grep -c 'no run has these settings; make cell' err)" "2 1"
+# shellcheck disable=SC2086
+real verify $of VERIFY_IMAGES=3
+equal "make verify scores what is not scored" "$status $(last_line)" "0 1 ok, 0 unsupported, 0 failed: sweep_index.json"
+dir=tmp/yolo10_layer_sensitivity_sweep/latest/outputs/yolov10n/int8-int8/per_channel_weight
+# At 64 pixels nothing is found, so that no boxes are measured and no rank is made of them.
+equal "verify.json" "$(jq -c '[.images, .calibrated_on, (.layers | length), ([.sets[].by] | unique)]' $dir/verify.json)" \
+    '[3,0,84,["box","class","detection","exporter","modelopt"]]'
+ok "its last words say on which images" grep -q '^yolov10n/int8-int8/per_channel_weight: .*3 images (0 of them calibrated on, 0 scored on)\|nothing is found on these images' err
+ok "the report leads with it" grep -q '^## Damage to Detection' $dir/layer-sensitivity-report.md
+ok "and does not call for make verify" [ -z "$(grep 'make verify' $dir/layer-sensitivity-report.md)" ]
+before=$(stat -c '%i %Y' $dir/verify.json $dir/layer-sensitivity-report.md)
+# shellcheck disable=SC2086
+real verify $of VERIFY_IMAGES=3
+equal "nothing is measured twice" "$status $(stat -c '%i %Y' $dir/verify.json $dir/layer-sensitivity-report.md)" "0 $before"
+# shellcheck disable=SC2086
+real verify $of VERIFY_IMAGES=2
+equal "on other images it is" "$status $(jq .images $dir/verify.json)" "0 2"
+# shellcheck disable=SC2086
+real plan $of
+equal "and the cell is still done" "$(sed 's/  */ /' out)" "yolov10n/int8-int8/per_channel_weight done"
+echo no/such.jpg >pictures
+# shellcheck disable=SC2086
+real verify $of VERIFY_LIST=pictures
+equal "images that are not there" "$status $(grep -c 'not measured: pictures:1: no/such.jpg: no such file' err) $(jq .images $dir/verify.json)" "2 1 2"
+
+# shellcheck disable=SC2086
+real keep-list $cell KEEP=3 TARGET=plain
+equal "a keep list" "$status $(grep -c '^/model' out)" "0 3"
+# shellcheck disable=SC2086
+real keep-list $cell KEEP=2.5.1
+equal "KEEP mistyped" "$status $(grep -c '80% of the rank, 10 layers, bits=9 or ap=0.99' err)" "2 1"
+# shellcheck disable=SC2086
+real keep-list MODEL=yolov10n W=fp8 A=fp8 G=per_layer
+equal "of a cell that is not scored" "$status $(grep -c 'not scored in .*; make cell MODEL=yolov10n W=fp8 A=fp8 G=per_layer does it' err)" "2 1"
+real pareto MODEL=yolov10n
+equal "the mixes" "$status $(jq 'type' "$(cat out)") $(head -c 4 tmp/yolo10_layer_sensitivity_sweep/latest/outputs/yolov10n/pareto.svg)" '0 "object" <svg'
+real export MODEL=yolov10n
+ok "an ONNX file in float: $(cat out)" [ -s "$(cat out)" ]
+# shellcheck disable=SC2086
+real export $cell KEEP=5
+ok "one with quantized layers: $(cat out)" grep -qa QuantizeLinear "$(cat out)"
+real export MODEL=yolov10n W=int8
+equal "half a cell" "$status $(grep -c 'A is missing: make export' err)" "2 1"
