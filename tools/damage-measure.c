@@ -108,7 +108,7 @@ int main(int argc, char **argv) {
         {"amax", 'a', OPT_IN, &r.amax, "FILE", "amax file of calib-stats; without it, calibrate first"},
         {"scores", 0, OPT_IN, &r.scores, "FILE", "the cell's scores, whose ranks are measured too"},
         {"search", 0, OPT_INT, &r.tries, "N",
-         "search better sets of 5, 10, 20 layers, by N tries each; 100 are a good number",
+         "search better sets of 5, 10, 20 layers, by N tries each; 100 is good",
          OPT_LIMITS(SEARCH)},
         {"reach", 0, OPT_REAL, &r.reach, "AP", "and the fewest layers for this agreement_ap, such as 0.99",
          OPT_LIMITS(REACH)},

@@ -22,11 +22,11 @@ why=$TMPDIR/$$.why
 before=$(cksum "$out/verify.json" 2>/dev/null)
 mkdir -p "$RUN/work/state/$model" "$RUN/work/failed/$model/${stem%/*}" || exit 1
 quiet=1
-# shellcheck disable=SC2086
+set -- --list "$VERIFY_LIST"
+[ -n "$VERIFY_LIST" ] || set -- --list "$IMAGE_LIST" --last
 run_tool "$model $stem" "$why" "$out/verify.json" "$BIN/damage-measure" --model "$checkpoint" --sha256 "$sum" --name "$model" \
     --calib "$RUN/work/calib.bin" --amax "$RUN/work/amax/$model.json" --scores "$out/scores.json" \
-    --list "${VERIFY_LIST:-$IMAGE_LIST}" $([ -n "$VERIFY_LIST" ] || echo --last) --count "$VERIFY_IMAGES" --search "$SEARCH" \
-    --reach "$REACH" --batch-size "$BATCH_SIZE" --device "$DEVICE" --threads "$THREADS" --state "$RUN/work/state/$model" --update \
+    "$@" --count "$VERIFY_IMAGES" --search "$SEARCH" --reach "$REACH" --batch-size "$BATCH_SIZE" --device "$DEVICE" --threads "$THREADS" --state "$RUN/work/state/$model" --update \
     -o "$out/verify.json" "$RUN/work/qcfg/${stem%/*}-${stem#*/}.json"
 if [ "$status" -ne 0 ]; then
     unmeasured "$(tail -n 1 "$why" | sed 's/^damage-measure: //')"
