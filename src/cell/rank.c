@@ -45,7 +45,8 @@ static double value_of(const struct rank_layer *l, enum rank rank, const struct 
     int count = parts_of(l, rank, parts);
     if (rank == RANK_DETECTION) {
         double share = all->weights > 0 ? l->weights / all->weights : 1;
-        return (sqrt(parts[1]) + 0.1 * sqrt(parts[0] / 2)) / (share > 0 ? pow(share, 1.0 / 16) : 1);
+        double moved = sqrt(parts[1]) + 0.1 * sqrt(parts[0] / 2);
+        return moved * moved / (share > 0 ? pow(share, 1.0 / 8) : 1);
     }
     for (int k = 0; k < count; k++)
         sum += count == 1 ? parts[k] : all->parts[k] > 0 ? parts[k] / all->parts[k] : 0;

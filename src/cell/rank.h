@@ -3,12 +3,12 @@
  * A rank gives each exported layer a value; layers that are not exported have none, since what is deployed does not have
  * them. ModelOpt's, class's and box's values are their scores. detection joins the last two:
  *
- *     (sqrt(box_score) + 0.1 sqrt(class_score / 2)) / (weights / all weights)^(1/16)
+ *     (sqrt(box_score) + 0.1 sqrt(class_score / 2))^2 / (weights / all weights)^(1/8)
  *
- * the first part, but for the number of images, is how far boxes move (the root mean square of their displacement, in
+ * The first root, but for the number of images, is how far boxes move (the root mean square of their displacement, in
  * shares of their sides), and the second how far the logits do, weighed so that one costs as much average precision as the
- * other. Roots, since precision falls with how far things move and not with the square of that. Of two layers that harm
- * alike the smaller comes first, as it costs less to keep: one of a hundredth of the weights counts a third more. Weight and
+ * other: precision falls with how far things move. The square of their sum adds over layers, roughly, so that shares of its
+ * total mean something. Of two layers that harm alike the smaller comes first, as it costs less to keep. Weight and
  * exponent were chosen among 60 candidates by the AP agreement of the sets of 5, 10, 20 layers that they keep, of three
  * networks and four formats each (CHANGELOG.md).
  *

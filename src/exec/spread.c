@@ -6,7 +6,7 @@
 #include <stdlib.h>
 #include <string.h>
 
-enum { DRAWS = 200 };
+enum { DRAWS = 100 };
 
 double spread_error(const struct score_job *job, const struct score_cell *cell,
                     enum scores_objective objective, size_t conv) {
@@ -22,15 +22,18 @@ double spread_error(const struct score_job *job, const struct score_cell *cell,
     return sqrt(n * squares / (n - 1));
 }
 
-/* The layers' totals where step i counts times[i] times. */
+/* The layers' totals where step i counts times[i] times; of all probes, which is the same for every layer. */
 static void draw_totals(const struct score_job *job, const struct score_cell *cell, const int *times,
                         struct rank_layer *layers) {
-    for (size_t k = 0; k < job->graph->n_convs; k++)
-        for (int o = 0; o < score_objectives(job); o++) {
+    size_t n = job->graph->n_convs;
+    const double *sum = cell->sums;
+    for (size_t k = 0; k < n; k++)
+        for (int o = 0; o < score_objectives(job); o++)
             layers[k].score[o] = 0;
-            for (int i = 0; i < job->steps; i++)
-                layers[k].score[o] += times[i] * score_of_step(job, cell, (enum scores_objective)o, k, i);
-        }
+    for (int i = 0; i < job->steps; i++)
+        for (int o = 0; o < score_objectives(job); o++, sum += n)
+            for (size_t k = 0; k < n && times[i]; k++)
+                layers[k].score[o] += times[i] * sum[k];
 }
 
 static size_t count_common(const size_t *a, const size_t *b, size_t n) {

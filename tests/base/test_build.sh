@@ -6,6 +6,7 @@ rm src tools tests
 mkdir -p src/base src/cell src/exec/cuda src/onnx tools slow
 ln -s "$here/src/base/limits.def" src/base/
 ln -s "$here"/src/cell/*.def src/cell/
+mkdir -p src/deploy && ln -s "$here"/src/deploy/*.def src/deploy/
 ln -s "$here/src/onnx/onnx.proto" src/onnx/
 echo 'int answer(void); int answer(void) { return 42; }' >src/base/answer.c
 echo 'int none(void); int none(void) { return 0; }' >src/exec/cuda/none.c

@@ -37,12 +37,14 @@ check "a shell reads modelopt-onnx's patterns as they are" \
     "$("$k" -s "$s" -k 6 -t plain 2>/dev/null | sed 's/\./\\./g; s/$/$/')"
 
 # How much is kept, against jq's own sums over the exported layers.
-jq '[.layers | to_entries[] | select(.value.exported)]
+# cell/rank.h's formula again.
+# shellcheck disable=SC2016
+rank='def rank($all): pow((.box_score | sqrt) + 0.1 * (.class_score / 2 | sqrt); 2) / pow(.none_cost / $all; 0.125);'
+jq "$rank"'[.layers | to_entries[] | select(.value.exported)]
+    | (map(.value.none_cost) | add) as $all | map({key, r: (.value | rank($all))})
     | (map(select(.key | test("conv1"))) | .[0]) as $small
-    | map(select(.key != $small.key) | if .key == ($small.key | sub("conv1"; "conv"))
-        then .value.class_score += $small.value.class_score | .value.box_score += $small.value.box_score else . end)
-    | (map(.value.class_score) | add) as $c | (map(.value.box_score) | add) as $b
-    | to_entries | map({i: .key, n: .value.key, r: (.value.value.class_score / $c + .value.value.box_score / $b)})
+    | map(select(.key != $small.key) | if .key == ($small.key | sub("conv1"; "conv")) then .r += $small.r else . end)
+    | to_entries | map({i: .key, n: .value.key, r: .value.r})
     | sort_by([-.r, .i])' "$s" >"$dir/ranked"
 kept() { # kept OPTION...: layers
     "$k" -s "$s" -t json "$@" 2>"$dir/err" | jq -c '[.keep[].layers[0]] | sort'
@@ -76,8 +78,8 @@ check "what is kept is said" "$("$k" -s "$s" -k 10 -t plain 2>&1 >/dev/null)" \
 jq -c '.layers |= (to_entries | map(select(.value.exported))[20:32] | from_entries)' "$s" >"$dir/twelve.json"
 for bits in 8 8.7 10 12.5 16; do
     "$k" -s "$dir/twelve.json" -k bits=$bits -t json 2>/dev/null | jq -r '.keep[].layers[]' >"$dir/kept"
-    jq -r '(.layers | to_entries) as $l | ($l | map(.value.class_score) | add) as $c | ($l | map(.value.box_score) | add) as $b
-        | $l[] | "\(.key) \(.value.class_score / $c + .value.box_score / $b) \(.value.cost) \(.value.none_cost)"' "$dir/twelve.json" |
+    jq -r "$rank"'(.layers | to_entries) as $l | ($l | map(.value.none_cost) | add) as $all
+        | $l[] | "\(.key) \(.value | rank($all)) \(.value.cost) \(.value.none_cost)"' "$dir/twelve.json" |
         awk -v bits=$bits -v kept="$dir/kept" '
         BEGIN { while ((getline line <kept) > 0) is[line] = 1 }
         { r[NR] = $2; q[NR] = $3; full[NR] = $4; most += $4; if (!($1 in is)) { got += $2; size += $3 } else size += $4 }
