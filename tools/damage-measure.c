@@ -65,6 +65,9 @@ static int measure(const struct request *r, const char *qcfg_path, struct verify
         err_wrap(err, "%s", r->options.model);
         goto out;
     }
+    if (v->tries && !verify.searched_on)
+        opt_complain(
+            "no search: fewer than 8 of the calibrated images are none of the pictures; calibrate on more");
     ret = verify_write(r->output, v, &verify, err);
 out:
     verify_free(&verify);

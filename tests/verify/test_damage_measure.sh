@@ -135,6 +135,28 @@ printf '80 0.5 0.5 0.4 0.4\n' >"$junk"
 fails 1 "$junk:1: class 80" measure
 rm -r labels
 
+# A search: judged on the calibrated images that are no pictures, and the same bytes whatever the threads.
+measure --search 9 --reach 0.3 -t 2 -o searched.json 2>err
+holds "searched sets of 5, 10, 20 layers and the fewest for 0.3, judged on the other nine images" '
+    .searched_on == 9 and ([.sets[] | select(.by == "search")] | map(.keep == (.layers | length)) | all) and
+    ([.sets[] | select(.by == "search") | .keep][:3] == [5, 10, 20])' searched.json
+holds "they are other sets than the measured ones" '
+    [.sets[] | select(.by == "search") | .layers | sort] != [.sets[] | select(.by == "measured") | .layers | sort]' searched.json
+measure --search 9 --reach 0.3 -t 1 -s state -o again.json 2>err
+ok "the same bytes from one thread, by way of a state" cmp -s searched.json again.json
+ok "which is gone then" [ -z "$(ls state)" ]
+before=$(stat -c '%i %Y' again.json)
+measure --search 9 --reach 0.3 --update -o again.json 2>err
+ok "--update leaves alone what is of these inputs" [ "$(stat -c '%i %Y' again.json)" = "$before" ]
+measure --update -o again.json 2>err
+holds "and measures what is of others" '.searched_on == null' again.json
+"$bin/damage-measure" -m "$model" -c calib.bin -a amax.json -l all.txt --last -n 2 --search 9 q.json -o last.json 2>err
+holds "the last two pictures of a list" '(.files | map(sub(".*/"; ""))) == ($all | rtrimstr("\n") | split("\n") | map(sub(".*/"; "")) | .[-2:])' last.json --rawfile all all.txt
+head -n 9 calib.txt >calibrated.txt
+"$bin/damage-measure" -m "$model" -c calib.bin -a amax.json -l calibrated.txt -n 9 --search 9 q.json -o last.json 2>err
+ok "with one image left to judge on it says that there is no search" grep -q '^damage-measure: no search: ' err
+holds "and there is none" '.calibrated_on == 9 and .searched_on == null and ([.sets[].by] | index("search")) == null' last.json
+
 # A network that finds nothing, with two classes.
 "$bin/damage-measure" -m "$here/tests/ultralytics/tiny.pt" -c calib.bin -l more.txt q.json -o blind.json 2>err
 holds "where nothing is found, what is about boxes is null, and ranks none" \
