@@ -18,7 +18,8 @@
  * side and whose means are d apart: d^2 / (2 sigma^2) = 32 d^2. With that, classes and boxes weigh about the same at 8 bits,
  * as in the sum of shares (on the reference's cells their ratio is 28 to 33), and boxes prevail at 4. What mixes measure hardly
  * depends on it: from 8 to 128 in the place of 32, the sums of measured damage of n's and s's mixes of int8 and int4 at 5 to 9
- * bits differ by a fifth in either part, while leaving either score out multiplies the other damage by 2 to 60.
+ * bits mostly differ by a fifth or less in either part, at worst by two fifths, while leaving either score out multiplies the
+ * other damage by 2 to 60.
  *
  * The size of a layer is its weights' own bits, number of weights x bits of a weight; effective bits are the mean of the
  * exported layers'. Bit operations are MACs of one image x bits of a weight x bits of an activation. The two kernels of a
