@@ -72,7 +72,7 @@ function check(name, kind, value,    w, n, i) {
     if (kind == "device" && value !~ /^(auto|cpu|cuda|cuda:[0-9][0-9]?)$/)
         complain(name ": " shown(value) " is not one of auto cpu cuda cuda:N" nearest(value, "auto cpu cuda cuda:0"))
     if (kind == "keep" && value !~ /^([1-9][0-9]*|[0-9]+([.][0-9]+)?%|bits=[0-9]+([.][0-9]+)?|ap=(0?[.][0-9]+|1([.]0+)?))$/)
-        complain(name "=" shown(value) ": 80% of the rank, 10 layers, bits=9 or ap=0.99")
+        complain(name "=" shown(value) "; say what stays in 16 bits: 80% of the rank, 10 layers, bits=9 or ap=0.99")
     if (kind ~ /^(path|folder|name)$/) plain(name, value, "=")
     if (kind == "name" && value ~ /\/|^[.]|=|^latest$/) complain(name "=" value ": the name of a folder in tmp/SUBDIR, without / or = and not hidden")
     if (kind == "folder" && "/" value "/" ~ /^\/\/|\/[.][.]\/|^\/~|=/) complain(name "=" value ": a folder inside tmp/, without =")
@@ -172,6 +172,10 @@ BEGIN {
     if (cell) { checkpoints("MODEL"); effective_bits(values["EFFECTIVE_BITS"], values["W"], values["A"]) }
     if ((grid || cell) && !readable(values["IMAGE_LIST"] " " values["IMAGE_LIST"] "/*"))
         complain("IMAGE_LIST=" values["IMAGE_LIST"] ": cannot be read; name a text file with one image path a line")
+    if (has(given["goals"], "verify") && values["VERIFY_LIST"] != "" && !readable(values["VERIFY_LIST"] " " values["VERIFY_LIST"] "/*"))
+        complain("VERIFY_LIST=" values["VERIFY_LIST"] ": cannot be read; name a text file with one image path a line, or a folder of images")
+    if (has(given["goals"], "keep-list") && values["ONNX"] != "" && !readable(values["ONNX"]))
+        complain("ONNX=" values["ONNX"] ": cannot be read; name your model, a file")
     n = split(given["foreign"], f, " ")
     for (i = 1; i <= n; i++) print "yolosens: " f[i] " of the environment is not used; to set it: make " f[i] "=" shown(ENVIRON[f[i]]) >"/dev/stderr"
 }

@@ -39,9 +39,9 @@ $(call declare,GRANULARITIES,$(patsubst %:USUAL,%,$(filter %:USUAL,$(GRANULARITY
 $(call declare,MAX_RUNS,,?int,only the first so many scorable cells)
 GOALS := cell keep-list pareto export
 $(call declare,MODEL,,?model,of make cell$(comma) keep-list$(comma) pareto$(comma) export)
-$(call declare,W,,?word:$(WEIGHT_WORDS),of make cell: weight type)
-$(call declare,A,,?word:$(ACT_WORDS),of make cell: activation type)
-$(call declare,G,,?word:$(GRANULARITY_WORDS),of make cell: granularity)
+$(call declare,W,,?word:$(WEIGHT_WORDS),of the cell: weight type)
+$(call declare,A,,?word:$(ACT_WORDS),of the cell: activation type)
+$(call declare,G,,?word:$(GRANULARITY_WORDS),of the cell: granularity)
 GOALS := sweep verify plan bench bench-modelopt cell models keep-list pareto export
 $(call declare,MODEL_DIR,models,path,folder of NAME.pt (else calib/models/NAME.pt))
 # What the numbers depend on: a run's identity.

@@ -13,6 +13,9 @@ find_cell() {
     esac
     measured=
     [ ! -s "$out/verify.json" ] || measured=$out/verify.json
+    case $RANK_BY:$KEEP:$measured in
+    measured:*: | *:ap=*:) die 2 "$name/$W-$A/$G: not measured in $RUN; make verify MODELS=$MODEL WEIGHT_DTYPES=$W ACT_DTYPES=$A GRANULARITIES=$G does it" ;;
+    esac
 }
 
 keep_list() { # TARGET [OPTION]...

@@ -177,13 +177,14 @@ do_sweep() {
     [ -z "$verifying" ] || [ -n "$interrupted" ] || measure_cells
     mk/index.sh "$RUN" || exit 1
     if [ -n "$interrupted" ]; then
-        die 2 "$RUN: not finished; make sweep goes on where it was"
+        die 2 "$RUN: not finished; make ${verifying:-sweep} goes on where it was"
     fi
     awk -F '\t' '$3 ~ /^(failed|stale|todo)$/ && !n[$4]++ { why[++k] = $4; first[k] = $1 "/" $2 }
         END { for (i = 1; i <= k; i++) print first[i] (n[why[i]] > 1 ? " and " n[why[i]] - 1 " more" : "") ": " (why[i] ? why[i] : "not made") }' "$scratch/plan" >&2
     jq -r -f mk/closing.jq --rawfile plan "$scratch/plan" "$RUN/sweep_index.json" >&2
     [ -z "$verifying" ] || awk -F '\t' '$3 == "done" { print $1 "/" $2 }' "$scratch/plan" | while read -r cell; do
-        [ ! -s "$RUN/outputs/$cell/verify.json" ] ||
+        # What an earlier call measured, on other images perhaps, is not this one's result.
+        [ ! -s "$RUN/outputs/$cell/verify.json" ] || { [ -n "$unmeasured" ] && grep -qxF "$cell" "$scratch/unmeasured"; } ||
             jq -r -f mk/measured.jq --arg cell "$cell" --arg rank "$RANK_BY" "$RUN/outputs/$cell/verify.json"
     done >&2
     summary "$done" "$unsupported" "$((todo + nomodel))"
@@ -221,7 +222,7 @@ open_board() {
 at_exit() {
     close_board
     [ -z "$scratch" ] || rm -rf "$scratch"
-    [ -z "$running" ] || note "$RUN: not finished; make sweep goes on where it was"
+    [ -z "$running" ] || note "$RUN: not finished; make ${verifying:-sweep} goes on where it was"
 }
 
 close_board() {
@@ -242,7 +243,7 @@ interrupted='' board='' running='' verifying='' unmeasured=''
 unset BOARD
 case $1 in
 sweep | plan | index) "do_$1" ;;
-verify) verifying=1; do_sweep ;;
+verify) verifying=verify; do_sweep ;;
 keep-list | pareto | export)
     . mk/deploy.sh
     case $1 in keep-list) do_keep_list ;; *) "do_$1" ;; esac

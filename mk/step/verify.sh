@@ -8,7 +8,7 @@ cd "$TOP" || exit 1
 
 unmeasured() { # WHY
     note "$model $stem: not measured: $1"
-    : >"$TMPDIR/unmeasured"
+    echo "$model/$stem" >>"$TMPDIR/unmeasured"
     exit 0
 }
 

@@ -37,6 +37,10 @@ echo no/such.jpg >pictures
 # shellcheck disable=SC2086
 real verify $of VERIFY_LIST=pictures
 equal "images that are not there" "$status $(grep -c 'not measured: pictures:1: no/such.jpg: no such file' err) $(jq .images $dir/verify.json)" "2 1 2"
+equal "what was measured before is not told as theirs" "$(grep -c '^yolov10n/int8-int8/per_channel_weight: ' err)" 0
+# shellcheck disable=SC2086
+real verify $of VERIFY_LIST=no/list
+equal "a list that is not there" "$status $(grep -c 'VERIFY_LIST=no/list: cannot be read; name' err)" "2 1"
 
 # shellcheck disable=SC2086
 real keep-list $cell KEEP=3 TARGET=plain
@@ -47,6 +51,9 @@ equal "KEEP mistyped" "$status $(grep -c '80% of the rank, 10 layers, bits=9 or 
 # shellcheck disable=SC2086
 real keep-list MODEL=yolov10n W=fp8 A=fp8 G=per_layer
 equal "of a cell that is not scored" "$status $(grep -c 'not scored in .*; make cell MODEL=yolov10n W=fp8 A=fp8 G=per_layer does it' err)" "2 1"
+real cell MODEL=yolov10n W=fp8 A=fp8 G=per_layer
+real keep-list MODEL=yolov10n W=fp8 A=fp8 G=per_layer KEEP=ap=0.99
+equal "what make verify has not measured" "$status $(grep -c 'not measured in .*; make verify MODELS=yolov10n WEIGHT_DTYPES=fp8 ACT_DTYPES=fp8 GRANULARITIES=per_layer does it' err)" "2 1"
 real pareto MODEL=yolov10n
 equal "the mixes" "$status $(jq 'type' "$(cat out)") $(head -c 4 tmp/yolo10_layer_sensitivity_sweep/latest/outputs/yolov10n/pareto.svg)" '0 "object" <svg'
 real export MODEL=yolov10n
