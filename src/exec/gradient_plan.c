@@ -206,9 +206,7 @@ static int make_backward(const struct gradient_plan *p, size_t i, const int *rea
     const struct graph *g = p->graph;
     struct backward *b = &p->backwards[i];
     size_t n = (size_t)g->n_values;
-    *b = (struct backward){.objective = i == 0  ? SCORES_MODELOPT
-                                        : i % 2 ? SCORES_CLASS
-                                                : SCORES_BOX,
+    *b = (struct backward){.objective = gradient_objective((int)i),
                            .probe = i == 0 ? 0 : (int)(i - 1) / 2,
                            .wanted = calloc(n, sizeof *b->wanted),
                            .gradients = calloc(n, sizeof *b->gradients),
