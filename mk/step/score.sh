@@ -43,13 +43,11 @@ else
     label=$model
     [ $# -gt 1 ] || label="$model $1"
     [ -n "$calib" ] || feed_images -
-    objectives='--objectives modelopt'
-    [ "$PROBES" -eq 0 ] || objectives="--probes $PROBES"
     # LAUNCHER and the cells are lists of words: names hold no spaces.
     # shellcheck disable=SC2086
     run_tool "$label" "$pass" /dev/null $LAUNCHER "$BIN/sens-score" --model "$checkpoint" --sha256 "$sum" --name "$model" \
-        --calib "$([ -n "$feed" ] && echo - || echo "$calib")" ${amax:+--amax "$amax"} --score-size "$SCORE_SIZE" $objectives \
-        --batch-size "$BATCH_SIZE" --device "$DEVICE" --threads "$THREADS" --state "$RUN/work/state/$model" $demonstration $cells
+        --calib "$([ -n "$feed" ] && echo - || echo "$calib")" ${amax:+--amax "$amax"} --score-size "$SCORE_SIZE" \
+        --objectives "$OBJECTIVES" --probes "$PROBES" --batch-size "$BATCH_SIZE" --device "$DEVICE" --threads "$THREADS" --state "$RUN/work/state/$model" $demonstration $cells
 fi
 
 share_reasons sens-score scores.json "$pass" "$model" "$@"

@@ -150,11 +150,12 @@ static int print_settings(FILE *f, const struct grid *grid, struct err *err) {
     for (const char *c = grid->folder; *c; c++)
         fputs(*c == '/' ? "/.." : "", f);
     fputc('\n', f);
-    fprintf(
-        f,
-        "export CALIB_IMAGES ?= %ld\nexport SCORE_SIZE ?= %ld\nexport PROBES ?= %ld\nexport IMGSZ ?= %ld\n"
-        "export BATCH_SIZE ?= %ld\n",
-        s->calib_images, s->score_size, s->probes, s->imgsz, s->batch_size);
+    fprintf(f,
+            "export CALIB_IMAGES ?= %ld\nexport SCORE_SIZE ?= %ld\nexport OBJECTIVES ?= %s\nexport PROBES ?= "
+            "%ld\n"
+            "export IMGSZ ?= %ld\nexport BATCH_SIZE ?= %ld\n",
+            s->calib_images, s->score_size, s->probes ? "modelopt detection" : "modelopt",
+            s->probes ? s->probes : 1, s->imgsz, s->batch_size);
     return print_value(f, "RUN", grid->folder, err) || print_value(f, "IMAGE_LIST", s->image_list, err) ||
                    print_value(f, "KIND", s->device, err)
                ? -1

@@ -48,6 +48,14 @@ equal "and is the run of as many as there are" "$(readlink $run) $(grep -c '11 i
 jq '.score_size = 12' $run/run.json >run.json && cp run.json $run/run.json
 one sweep SCORE_SIZE=13 CALIB_IMAGES=11
 equal "which holds for runs of the version before" "$(readlink $run)" "$same"
+
+# What is scored is what the run was asked for, though make exports PROBES as well.
+forget
+one sweep OBJECTIVES=modelopt
+ok "OBJECTIVES=modelopt scores that alone" grep -q '^sens-score .*--objectives modelopt --probes' "$FAKE_LOG"
+forget
+one sweep PROBES=2
+ok "PROBES=2 makes two vectors of signs" grep -q '^sens-score .*--objectives modelopt detection --probes 2' "$FAKE_LOG"
 one sweep
 
 before=$(runs)
