@@ -40,7 +40,7 @@ by = $(if $(strip $4),$(call $2,$3,$(strip $(call first,$1,$4)))$(call by,$1,$2,
 define score_rule
 .PRECIOUS: $(2:%=outputs/$1/%/scores.json)
 $(2:%=outputs/$1/%/scores.json) &: FORCE | work/model/$1 $(if $(filter cpu,$(KIND)),work/amax/$1.json work/calib.bin)
-	@exec "$$$$TOP"/mk/step/score.sh $1 $2
+	@TURN=$(words $(turns)) exec "$$$$TOP"/mk/step/score.sh $1 $2
 endef
 define finish_rules
 .PRECIOUS: $(foreach c,$2,outputs/$1/$c/recipe.json outputs/$1/$c/status.json $(call artifacts,$1,$c))
@@ -52,8 +52,9 @@ $(2:%=outputs/$1/%/status.json) &: FORCE $(foreach c,$2,$(call artifacts,$1,$c))
 	@exec "$$$$TOP"/mk/step/record.sh $(2:%=$1/%)
 endef
 finish = $(eval $(call finish_rules,$1,$2))
-# A GPU leaves the processors free: what comes after the scores is shared among them.
-score = $(eval $(call score_rule,$1,$2))$(call by,$(if $(filter cpu,$(KIND)),all,6),finish,$1,$2)
+# Where there are several GPUs, each process begins with the next one. A GPU leaves the processors free: what comes after the scores
+# is shared among them.
+score = $(eval turns += x)$(eval $(call score_rule,$1,$2))$(call by,$(if $(filter cpu,$(KIND)),all,6),finish,$1,$2)
 
 $(foreach m,$(models),\
     $(eval todo_$m := $(foreach c,$(cells_$m),$(if $(call scored,$m,$c),,$(call cell,$c))))\

@@ -77,7 +77,7 @@ $(call declare,CELLS_PER_PROCESS,all,count,cells one scoring process takes)
 $(call declare,THREADS,,?int,of each scoring process; empty: cores / -j)
 $(call declare,LAUNCHER,,?command,put before each scoring process)
 GOALS += build deps test-cuda
-$(call declare,DEVICE,auto,device,auto$(comma) cpu$(comma) cuda or cuda:N)
+$(call declare,DEVICE,auto,device,auto$(comma) cpu$(comma) cuda (all GPUs)$(comma) cuda:N or cuda:N$(comma)M)
 GOALS := test install uninstall bench-modelopt fuzz
 $(call declare,TORCH_HOME,,?path,a libtorch 2.x for the tests; empty: the system's)
 $(call declare,PREFIX,/usr/local,path,of make install)

@@ -79,7 +79,7 @@ int main(int argc, char **argv) {
          .choices = qcfg_int4_presets},
         {"block-dim", 0, OPT_CHOICE, &s->block_dim, NULL, "what blocks run along",
          .choices = qcfg_block_dims},
-        {"device", 'd', OPT_STRING, &s->device, "NAME", "auto, cpu, cuda or cuda:N"},
+        {"device", 'd', OPT_STRING, &s->device, "NAME", "auto, cpu, cuda (all GPUs), cuda:N or cuda:N,M"},
         {"name", 0, OPT_STRING, &r.place.name, "NAME", "the run of this name"},
         {"new", 0, OPT_FLAG, &r.place.fresh, .help = "a new run, whatever there is"},
         {"find", 0, OPT_FLAG, &r.place.find,

@@ -1,6 +1,6 @@
 #!/bin/sh
 # score.sh MODEL W-A/GRANULARITY...: scores.json of these cells, in one process. A cell that gets none has the reason in
-# RUN/work/failed/MODEL/W-A/GRANULARITY; the others keep theirs.
+# RUN/work/failed/MODEL/W-A/GRANULARITY; the others keep theirs. Environment: TURN, how manieth of these processes this is.
 cd "$TOP" || exit 1
 . mk/lib.sh
 . mk/step/run-tool.sh
@@ -47,7 +47,8 @@ else
     # shellcheck disable=SC2086
     run_tool "$label" "$pass" /dev/null $LAUNCHER "$BIN/sens-score" --model "$checkpoint" --sha256 "$sum" --name "$model" \
         --calib "$([ -n "$feed" ] && echo - || echo "$calib")" ${amax:+--amax "$amax"} --score-size "$SCORE_SIZE" \
-        --objectives "$OBJECTIVES" --probes "$PROBES" --batch-size "$BATCH_SIZE" --device "$DEVICE" --threads "$THREADS" --state "$RUN/work/state/$model" $demonstration $cells
+        --objectives "$OBJECTIVES" --probes "$PROBES" --batch-size "$BATCH_SIZE" \
+        --device "$DEVICE" --turn "$TURN" --threads "$THREADS" --state "$RUN/work/state/$model" $demonstration $cells
 fi
 
 share_reasons sens-score scores.json "$pass" "$model" "$@"

@@ -21,7 +21,9 @@
 /* How it is computed. */
 #define SESSION_MEANS(o) \
     {"batch-size", 'b', OPT_INT, &(o).batch_size, "N", "images in a forward pass", OPT_LIMITS(BATCH_SIZE)}, \
-    {"device", 'd', OPT_STRING, &(o).device, "NAME", "auto, cpu, cuda or cuda:N"}, \
+    {"device", 'd', OPT_STRING, &(o).device, "NAME", "auto, cpu, cuda (all GPUs), cuda:N or cuda:N,M"}, \
+    {"turn", 0, OPT_INT, &(o).turn, "N", "of several GPUs, begin with another one than the processes of other turns", \
+     .max = 1000000}, \
     {"threads", 't', OPT_INT, &(o).threads, "N", "threads", OPT_LIMITS(THREADS), .by_default = "all processors"}
 /* clang-format on */
 

@@ -30,12 +30,12 @@ int backend_find(const char *device, err_say_fn *say, const struct backend_kind 
     return (*kind)->probe(device, err);
 }
 
-int backend_open(const char *device, struct pool *pool, err_say_fn *say, struct backend **out,
+int backend_open(const char *device, int turn, struct pool *pool, err_say_fn *say, struct backend **out,
                  struct err *err) {
     const struct backend_kind *kind;
     if (backend_find(device, say, &kind, err))
         return -1;
-    return kind->open(strcmp(device, "auto") == 0 ? kind->word : device, pool, say, out, err);
+    return kind->open(strcmp(device, "auto") == 0 ? kind->word : device, turn, pool, say, out, err);
 }
 
 void backend_close(struct backend **backend) {

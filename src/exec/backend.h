@@ -37,7 +37,9 @@ struct backend_kind {
      * the machine lacks it, with what to do. */
     int (*probe)(const char *device, struct err *err);
     /* Borrows pool, the threads that the host computes with. */
-    int (*open)(const char *device, struct pool *pool, err_say_fn *say, struct backend **out,
+    /* Of several devices that the name stands for, `turn` says which is the first: processes with different turns begin
+     * with different ones. */
+    int (*open)(const char *device, int turn, struct pool *pool, err_say_fn *say, struct backend **out,
                 struct err *err);
     void (*close)(struct backend *backend);
     /* Of the device, or of what decides its bits: "NVIDIA H200", "avx2". Part of the identity of a pass that is
@@ -57,13 +59,13 @@ struct backend_kind {
 extern const struct backend_kind backend_cpu;
 extern const struct backend_kind *const cuda_backend; /* NULL in a build without CUDA */
 
-/* The kind that a device's name stands for on this machine: cpu, cuda, cuda:N, or auto, a GPU where one can be
+/* The kind that a device's name stands for on this machine: cpu, cuda, cuda:N, cuda:N,M, or auto, a GPU where one can be
  * used; where a build with CUDA finds none, say (or NULL) hears it. Errors: those of probe, ERR_UNSUPPORTED
  * for a kind that this build lacks. */
 int backend_find(const char *device, err_say_fn *say, const struct backend_kind **kind, struct err *err);
 
 /* Opens it. Borrows pool. */
-int backend_open(const char *device, struct pool *pool, err_say_fn *say, struct backend **out,
+int backend_open(const char *device, int turn, struct pool *pool, err_say_fn *say, struct backend **out,
                  struct err *err);
 void backend_close(struct backend **backend);
 

@@ -80,6 +80,10 @@ void measurer_close(struct measurer **m);
 int measurer_run(struct measurer *m, const struct measure_variant *variants, size_t n, int first, int end,
                  measure_take_fn *take, void *ctx, struct err *err);
 
+/* What measure_image_new takes of memory, and a copy of it in as much. */
+size_t measure_image_bytes(const struct measure_variant *variants, size_t n);
+void measure_image_copy(const struct measure_image *image, struct measure_image *copy);
+
 /* For backends: one block, for free, with room for what n variants give of an image. boxes[0] receives the room for the
  * unquantized network's AP_FOUND_MAX boxes, boxes[1 + i] variant i's, or NULL where it does not find. Errors: memory. */
 struct measure_image *measure_image_new(const struct measure_variant *variants, size_t n,

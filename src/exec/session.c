@@ -41,7 +41,7 @@ static void open_part(void *ctx, size_t part, int worker) {
     struct err *err = &o->errs[part];
     switch (part) {
     case 0:
-        backend_open(options->device, s->pool, options->say, &s->backend, err);
+        backend_open(options->device, options->turn, s->pool, options->say, &s->backend, err);
         break;
     case 1:
         read_model(options->model, options->sha256, &s->graph, s->checkpoint, err);

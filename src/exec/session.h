@@ -17,7 +17,8 @@
 struct session_options {
     const char *model, *calib; /* paths; calib may be "-" */
     const char *sha256;        /* that the checkpoint must have, or NULL */
-    const char *device;        /* auto, cpu, cuda, cuda:N */
+    const char *device;        /* auto, cpu, cuda, cuda:N, cuda:N,M */
+    int turn;                  /* of several devices, which one is the first */
     const char *state;         /* folder for the progress of interrupted passes, or NULL */
     int threads;
     int batch_size;

@@ -14,7 +14,7 @@
 /* What the numbers depend on, as the user gave it. */
 struct identity_settings {
     const char *image_list, *fp4_preset, *int4_preset, *block_dim;
-    const char *device;     /* auto, cpu, cuda, cuda:N */
+    const char *device;     /* auto, cpu, cuda, cuda:N, cuda:N,M */
     const char *objectives; /* words for scores_parse_objectives */
     int calib_images, score_size, imgsz, batch_size;
     int probes;            /* vectors of signs, if detection is an objective */

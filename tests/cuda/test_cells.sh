@@ -73,3 +73,19 @@ YOLOSENS_CUDA_BYTES=100000000 score cuda tiny && bad "100 MB are enough" || ok "
 score cuda:77 none && bad "cuda:77 is there" || ok "cuda:77: $(cat "$dir/none.err")"
 CUDA_VISIBLE_DEVICES='' score auto hidden -n 1 && grep -q "computing on the CPU" "$dir/hidden.err" && ok "auto without a GPU: $(cat "$dir/hidden.err")" ||
     bad "auto without a GPU: $(cat "$dir/hidden.err")"
+
+# Several cards deal the images among themselves; a card that is named twice stands for two.
+cards=$(nvidia-smi -L 2>/dev/null | grep -c '^GPU')
+score cuda:0 one --score-size 40
+for several in cuda:0,0 $([ "$cards" -lt 2 ] || echo cuda "cuda:1,0"); do
+    score "$several" several --score-size 40 && diff -r "$dir/one" "$dir/several" >/dev/null &&
+        ok "$several: the bytes of one card" || bad "$several: other bytes than one card's: $(cat "$dir/several.err")"
+done
+score "cuda:0," comma && bad "cuda:0, is a device" || ok "a list that ends too early: $(cat "$dir/comma.err")"
+q=$dir/q/int8-int8-per_channel_weight.q
+"$bin/calib-stats" -m $model -c "$dir/calib" --device cuda -o "$dir/amax" 2>/dev/null
+measure() { # DEVICE INTO
+    "$bin/damage-measure" -m $model -c "$dir/calib" -a "$dir/amax" --list calib/quant100.txt --count 40 --device "$1" -o "$dir/$2" "$q" 2>"$dir/$2.err"
+}
+measure cuda:0 one.damage && measure cuda:0,0 several.damage && cmp -s "$dir/one.damage" "$dir/several.damage" &&
+    ok "damage: the bytes of one card" || bad "damage: other bytes than one card's: $(cat "$dir/one.damage.err" "$dir/several.damage.err")"

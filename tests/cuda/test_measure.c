@@ -71,7 +71,7 @@ static int fixture_open(struct fixture *f, struct err *err) {
     ret = ret ? ret : write_images(path, err);
     ret = ret ? ret : calib_load(path, &f->images, err);
     ret = ret ? ret : pool_new(4, &pool, err);
-    ret = ret ? ret : backend_open("cpu", pool, NULL, &backend, err);
+    ret = ret ? ret : backend_open("cpu", 0, pool, NULL, &backend, err);
     ret = ret ? ret : calibrate(backend, f->graph, f->images, &options, &f->amax, err);
     backend_close(&backend);
     pool_free(&pool);
@@ -127,7 +127,7 @@ static int measure(const struct fixture *f, const char *device, int runs, struct
     const struct measure_job job = {f->graph, &f->amax, &f->qcfg, f->images};
     said = 0;
     int ret = pool_new(4, &pool, err);
-    ret = ret ? ret : backend_open(device, pool, say, &backend, err);
+    ret = ret ? ret : backend_open(device, 0, pool, say, &backend, err);
     ret = ret ? ret : measurer_open(backend, &job, &m, err);
     for (int i = 0; i < runs && !ret; i++) {
         t->seen = 0;

@@ -177,7 +177,7 @@ static int measure(const struct fixture *f, int threads, int runs, struct taken 
     struct measurer *m = NULL;
     const struct measure_job job = {f->graph, &f->amax, &f->qcfg, f->images};
     int ret = pool_new(threads, &pool, err);
-    ret = ret ? ret : backend_open("cpu", pool, NULL, &backend, err);
+    ret = ret ? ret : backend_open("cpu", 0, pool, NULL, &backend, err);
     ret = ret ? ret : measurer_open(backend, &job, &m, err);
     for (int i = 0; i < runs && !ret; i++) {
         t->seen = 0;
@@ -377,7 +377,7 @@ static int fixture_open(struct fixture *f, struct err *err) {
     ret = ret ? ret : calib_load(path, &f->images, err);
     ret = ret ? ret : graph_shapes(f->graph, SIZE, &f->shapes, err);
     ret = ret ? ret : pool_new(2, &pool, err);
-    ret = ret ? ret : backend_open("cpu", pool, NULL, &backend, err);
+    ret = ret ? ret : backend_open("cpu", 0, pool, NULL, &backend, err);
     ret = ret ? ret : calibrate(backend, f->graph, f->images, &options, &f->amax, err);
     backend_close(&backend);
     pool_free(&pool);

@@ -8,12 +8,14 @@
 static int probe(const char *device, struct err *err) {
     return strcmp(device, backend_cpu.word) == 0
                ? 0
-               : err_set(err, ERR_USAGE, "device \"%s\" is not one of auto, cpu, cuda, cuda:N", device);
+               : err_set(err, ERR_USAGE, "device \"%s\" is not one of auto, cpu, cuda, cuda:N, cuda:N,M",
+                         device);
 }
 
-static int open_cpu(const char *device, struct pool *pool, err_say_fn *say, struct backend **out,
+static int open_cpu(const char *device, int turn, struct pool *pool, err_say_fn *say, struct backend **out,
                     struct err *err) {
     (void)device;
+    (void)turn;
     (void)say;
     struct cpu_backend *cpu = malloc(sizeof *cpu);
     if (!cpu)

@@ -1,44 +1,64 @@
 #include "exec/cuda/device.h"
 
+#include "exec/several.h"
+
+#include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+
+enum { CARDS_MOST = 64 };
 
 int device_error(struct err *err, cudaError_t status, const char *what) {
     return err_set(err, ERR_FAILED, "CUDA: %s: %s", what, cudaGetErrorString(status));
 }
 
-static int index_of(const char *device, int *index, struct err *err) {
-    char *end;
-    *index = 0;
-    if (strcmp(device, "cuda") == 0)
-        return 0;
-    long n = strncmp(device, "cuda:", 5) == 0 && device[5] >= '0' && device[5] <= '9'
-                 ? strtol(device + 5, &end, 10)
-                 : -1;
-    if (n < 0 || n > 1024 || *end)
-        return err_set(err, ERR_USAGE, "device \"%s\" is not one of auto, cpu, cuda, cuda:N", device);
-    *index = (int)n;
+/* Cards that a name stands for. */
+struct cards {
+    int index[CARDS_MOST];
+    size_t n;
+};
+
+/* "cuda" is all `count` cards, "cuda:N,M" two; a card may be named twice. */
+static int parse_cards(const char *device, int count, struct cards *out, struct err *err) {
+    const char *at = device + strlen("cuda");
+    out->n = 0;
+    for (int i = 0; !*at && i < count && i < CARDS_MOST; i++)
+        out->index[out->n++] = i;
+    while (*at) {
+        char *end = NULL;
+        long n = (*at == ':' || (*at == ',' && out->n > 0)) && at[1] >= '0' && at[1] <= '9'
+                     ? strtol(at + 1, &end, 10)
+                     : -1;
+        if (n < 0 || n > 1024 || out->n == CARDS_MOST || (*end && *end != ','))
+            return err_set(err, ERR_USAGE, "device \"%s\" is not one of auto, cpu, cuda, cuda:N, cuda:N,M",
+                           device);
+        out->index[out->n++] = (int)n;
+        at = end;
+    }
     return 0;
 }
 
-/* *index of a device that is there. */
-static int find_device(const char *device, int *index, struct err *err) {
-    cudaError_t status;
+/* The cards of a device's name, which are there. */
+static int find_cards(const char *device, struct cards *cards, struct err *err) {
     int count = 0;
-    if (index_of(device, index, err))
+    cudaError_t status;
+    if (parse_cards(device, 0, cards, err)) /* a name that is none is told before the machine is asked */
         return -1;
     if ((status = cudaGetDeviceCount(&count)) != cudaSuccess || count == 0)
         return err_set(err, ERR_FAILED, "device %s: no usable GPU (%s); see nvidia-smi, or use the cpu",
                        device, status == cudaSuccess ? "none found" : cudaGetErrorString(status));
-    if (*index >= count)
-        return err_set(err, ERR_FAILED, "device %s: this machine has %d GPU%s, cuda:0%s", device, count,
-                       count > 1 ? "s" : "", count > 1 ? " and on" : "");
+    if (parse_cards(device, count, cards, err))
+        return -1;
+    for (size_t i = 0; i < cards->n; i++)
+        if (cards->index[i] >= count)
+            return err_set(err, ERR_FAILED, "device %s: this machine has %d GPU%s, cuda:0%s", device, count,
+                           count > 1 ? "s" : "", count > 1 ? " and on" : "");
     return 0;
 }
 
 static int probe(const char *device, struct err *err) {
-    int index;
-    return find_device(device, &index, err);
+    struct cards cards;
+    return find_cards(device, &cards, err);
 }
 
 static void close_card(struct backend *backend) {
@@ -48,31 +68,56 @@ static void close_card(struct backend *backend) {
     free(cuda);
 }
 
-static int open_card(const char *device, struct pool *pool, err_say_fn *say, struct backend **out,
-                     struct err *err) {
-    (void)pool;
-    struct cudaDeviceProp properties;
-    struct cuda *cuda = NULL;
+static int open_card(int index, const struct cudaDeviceProp *properties, err_say_fn *say,
+                     struct backend **out, struct err *err) {
+    struct cuda *cuda = calloc(1, sizeof *cuda);
     cudaError_t status;
-    int index;
-    if (find_device(device, &index, err))
-        return -1;
-    if (!(cuda = calloc(1, sizeof *cuda)))
+    if (!cuda)
         return err_nomem(err);
     cuda->base.kind = cuda_backend;
     cuda->index = index;
     cuda->say = say;
     if ((status = cudaSetDevice(index)) != cudaSuccess ||
-        (status = cudaStreamCreateWithFlags(&cuda->stream, cudaStreamNonBlocking)) != cudaSuccess ||
-        (status = cudaGetDeviceProperties(&properties, index)) != cudaSuccess) {
-        device_error(err, status, device);
+        (status = cudaStreamCreateWithFlags(&cuda->stream, cudaStreamNonBlocking)) != cudaSuccess) {
+        device_error(err, status, properties->name);
         close_card(&cuda->base);
         return -1;
     }
-    memcpy(cuda->name, properties.name, sizeof cuda->name);
+    memcpy(cuda->name, properties->name, sizeof cuda->name);
     cuda->name[sizeof cuda->name - 1] = 0;
     *out = &cuda->base;
     return 0;
+}
+
+/* Where there are several, those of the first one's kind: other kinds' sums differ in the last bits. */
+static int open_device(const char *device, int turn, struct pool *pool, err_say_fn *say, struct backend **out,
+                       struct err *err) {
+    char words[CARDS_MOST][16];
+    const char *names[CARDS_MOST];
+    struct cudaDeviceProp first, other;
+    struct cards cards;
+    cudaError_t status;
+    size_t n = 0;
+    if (find_cards(device, &cards, err))
+        return -1;
+    if ((status = cudaGetDeviceProperties(&first, cards.index[0])) != cudaSuccess)
+        return device_error(err, status, device);
+    for (size_t i = 0; i < cards.n; i++) {
+        int index = cards.index[(i + (size_t)turn) % cards.n];
+        if (cards.n > 1 &&
+            (cudaGetDeviceProperties(&other, index) != cudaSuccess || strcmp(other.name, first.name) != 0))
+            continue;
+        snprintf(words[n], sizeof words[n], "cuda:%d", index);
+        names[n] = words[n];
+        n++;
+    }
+    if (n < cards.n && turn == 0 && say) {
+        char text[384];
+        snprintf(text, sizeof text, "using %zu of %zu GPUs: the others are no %s", n, cards.n, first.name);
+        say(text);
+    }
+    return n == 1 ? open_card(cards.index[0], &first, say, out, err)
+                  : several_open(cuda_backend, names, n, pool, say, out, err);
 }
 
 int device_enter(const struct cuda *cuda, struct err *err) {
@@ -89,7 +134,7 @@ static const struct backend_kind kind = {
     .computed_on = "GPU, float32 and bfloat16 products",
     .steps_between_saves = 256,
     .probe = probe,
-    .open = open_card,
+    .open = open_device,
     .close = close_card,
     .name = name_of,
     .calibrate = cuda_calibrate,
