@@ -30,9 +30,15 @@ function replaceChildren(id, ...children) {
     byId(id).replaceChildren(...children.filter(c => c !== null));
 }
 
-// "int8-fp8 layer": where the model is known.
+// "W int8 A fp8 layer": where the model is known.
 function formatText(cell) {
-    return `${cell.pair} ${cell.granularity.replace("per_", "")}`;
+    return `W ${cell.weight} A ${cell.activation} ${cell.granularity.replace("per_", "")}`;
+}
+
+// How far down a tip may reach: not over the panel where that lies over the page, unless the place is in it.
+function tipRoom(y) {
+    const panel = byId("panel"), top = panel.getBoundingClientRect().top;
+    return getComputedStyle(panel).position === "fixed" && y - 28 < top ? top : innerHeight;
 }
 
 // Words beside a place in the window, one a line, the first one strong.
@@ -41,7 +47,8 @@ function placeTip(x, y, [first, ...more]) {
     tip.hidden = false;
     tip.replaceChildren(el("strong", null, first), ...more.map(text => el("span", null, text)));
     tip.style.left = `${Math.min(x, innerWidth - tip.offsetWidth - 8)}px`;
-    tip.style.top = `${Math.max(y + tip.offsetHeight > innerHeight ? y - tip.offsetHeight - 28 : y, 0)}px`;
+    const room = tipRoom(y);
+    tip.style.top = `${Math.max(y + tip.offsetHeight > room ? y - tip.offsetHeight - 28 : y, 0)}px`;
 }
 
 function hideTip() {

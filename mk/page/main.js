@@ -85,8 +85,14 @@ function buildPage() {
     for (const id of ["measure", "rows", "columns"])
         byId(id).addEventListener("change", event => change({[id]: event.target.value}));
     byId("named").addEventListener("input", event => change({named: event.target.value}));
+    byId("options").open = innerWidth > 600;
     listenToMap();
     addEventListener("resize", () => render(false));
+    for (const [event, value] of [["beforeprint", true], ["afterprint", false]])
+        addEventListener(event, () => {
+            printing = value;
+            render(false);
+        });
     darkPage.addEventListener("change", () => render());
     change({});
 }

@@ -1,15 +1,22 @@
 // The heat map: a canvas of squares between the names of layers and the heads of cells, which stay in sight.
 "use strict";
 
-const ROW_HEIGHT = 15, MODEL_GAP = 6, COLUMN_WIDTHS = [10, 26];
-let map = {cells: [], rows: [], lefts: [], width: 0, column: 0};
+const MODEL_GAP = 6, COLUMN_WIDTHS = [10, 26];
+const ROW_HEIGHTS = [4, 15];
+const HEAD_LETTER = 5.3;  // the mean width of one in a column's head
+const PRINT = {
+    width: 520,
+    height: 800
+};  // what a sheet of A4 or letter paper has for squares, in CSS pixels
+let map = {cells: [], rows: [], lefts: [], width: 0, column: 0, row: 0};
+let printing = false;
 
 // Left edges of the columns: as wide as there is room for, a gap between models.
 function layOut(cells, room) {
     const gaps = cells.map((c, i) => i > 0 && c.model !== cells[i - 1].model ? MODEL_GAP : 0);
     const [least, most] = COLUMN_WIDTHS;
-    const column =
-        Math.max(least, Math.min(most, Math.floor((room - sum(gaps)) / Math.max(cells.length, 1))));
+    const column = Math.max(
+        printing ? 1 : least, Math.min(most, Math.floor((room - sum(gaps)) / Math.max(cells.length, 1))));
     let left = 0;
     const lefts = cells.map((c, i) => {
         left += gaps[i];
@@ -17,6 +24,13 @@ function layOut(cells, room) {
         return left - column;
     });
     return {lefts, column, width: left};
+}
+
+// On paper all rows stand on one sheet.
+function rowHeight(rows) {
+    const [least, most] = ROW_HEIGHTS;
+    return printing ? Math.max(least, Math.min(most, Math.floor(PRINT.height / Math.max(rows.length, 1)))) :
+                      most;
 }
 
 function cssColor(name) {
@@ -49,16 +63,17 @@ function drawSquares(context, data, state) {
     cells.forEach((cell, c) => {
         if (!cell.scores) {
             context.fillStyle = hatches[cell.status] || hatches.failed;
-            context.fillRect(lefts[c], 0, size, rows.length * ROW_HEIGHT);
+            context.fillRect(lefts[c], 0, size, rows.length * map.row);
             return;
         }
         rows.forEach((row, r) => {
-            const value = measureOf(state, cell, row), inset = isArtefact(data, cell, row) ? 3 : 0;
+            const value = measureOf(state, cell, row),
+                  inset = isArtefact(data, cell, row) ? Math.round(map.row / 5) : 0;
             if (value === null)
                 return;
             context.fillStyle = colorOf(state.scale, value);
             context.fillRect(
-                lefts[c] + inset, r * ROW_HEIGHT + inset, size - 2 * inset, ROW_HEIGHT - 1 - 2 * inset);
+                lefts[c] + inset, r * map.row + inset, size - 2 * inset, map.row - 1 - 2 * inset);
         });
     });
 }
@@ -69,9 +84,9 @@ function drawSelection(context, state) {
     context.strokeStyle = cssColor("--text");
     context.lineWidth = 1.5;
     if (c >= 0)
-        context.strokeRect(lefts[c] - 1, 0.75, column + 1, rows.length * ROW_HEIGHT - 1.5);
+        context.strokeRect(lefts[c] - 1, 0.75, column + 1, rows.length * map.row - 1.5);
     if (r >= 0)
-        context.strokeRect(0.75, r * ROW_HEIGHT - 1, width - 1.5, ROW_HEIGHT + 1);
+        context.strokeRect(0.75, r * map.row - 1, width - 1.5, map.row + 1);
 }
 
 function drawHeads(state) {
@@ -93,6 +108,8 @@ function drawHeads(state) {
         heads.push(head);
     });
     replaceChildren("heads", ...heads);
+    const longest = Math.max(...cells.map(c => formatText(c).length));
+    byId("scroll").style.setProperty("--head-height", `${Math.round(longest * HEAD_LETTER) + 6}px`);
     byId("heads").style.width = `${map.width}px`;
 }
 
@@ -132,18 +149,28 @@ function drawLegend(state) {
         map.cells.some(c => !c.scores) ? key("hatch-key", "not scored") : null);
 }
 
+function emptyRowsText(state) {
+    const which = state.exported ? "exported layer" : "layer";
+    return state.named ? `No ${which} of these models has “${state.named}” in its name.` :
+                         `There is no ${which}.`;
+}
+
 function drawMap(data, state, cells, rows) {
     const empty = !cells.length || !rows.length;
     byId("empty").hidden = !empty;
+    byId("empty").textContent = !empty ? "" :
+        cells.length                   ? emptyRowsText(state) :
+                                         "No scored cell passes these filters.";
     byId("scroll").hidden = byId("legend").hidden = empty;
-    const room = byId("scroll").clientWidth - byId("names").offsetWidth - 2;
-    map = {cells, rows, ...layOut(cells, room)};
+    const room = printing ? PRINT.width : byId("scroll").clientWidth - byId("names").offsetWidth - 2;
+    map = {cells, rows, row: rowHeight(rows), ...layOut(cells, room)};
+    byId("scroll").style.setProperty("--row-height", `${map.row}px`);
     state.scale =
         logScale(cells.filter(c => c.scores).flatMap(c => rows.map(row => measureOf(state, c, row) ?? 0)));
     drawHeads(state);
     drawNames(state);
     drawLegend(state);
-    const canvas = byId("heat"), height = rows.length * ROW_HEIGHT, dots = devicePixelRatio || 1;
+    const canvas = byId("heat"), height = rows.length * map.row, dots = devicePixelRatio || 1;
     canvas.width = Math.round(map.width * dots);
     canvas.height = Math.round(height * dots);
     canvas.style.width = `${map.width}px`;
@@ -160,7 +187,7 @@ function drawMap(data, state, cells, rows) {
 function squareAt(event) {
     const box = byId("heat").getBoundingClientRect();
     const c = map.lefts.findLastIndex(left => left <= event.clientX - box.left);
-    const cell = map.cells[c], layer = map.rows[Math.floor((event.clientY - box.top) / ROW_HEIGHT)];
+    const cell = map.cells[c], layer = map.rows[Math.floor((event.clientY - box.top) / map.row)];
     return cell && layer ? {cell, layer} : null;
 }
 

@@ -7,7 +7,7 @@ const COLUMNS = [
     ["Activations", c => c.activation],
     ["Granularity", c => c.granularity],
     ["Status", c => c.status === "skipped" ? "unsupported" : c.status],
-    ["Total score", c => c.scores ? c.total : -1],
+    ["Total score", c => c.scores ? c.total : null],
     ["Most sensitive exported layer, or reason", c => c.scores ? c.top : c.reason || ""],
     ["Files", null],
 ];
@@ -23,10 +23,14 @@ function topName(data, cell) {
     return top ? top.name : "";
 }
 
-function compareBy(key) {
+// What has no value comes last, up or down.
+function compareBy(key, down) {
     return (a, b) => {
         const [x, y] = [key(a), key(b)];
-        return typeof x === "number" ? x - y : x.localeCompare(y, "en", {numeric: true});
+        if (x === null || y === null)
+            return (x === null) - (y === null);
+        const order = typeof x === "number" ? x - y : x.localeCompare(y, "en", {numeric: true});
+        return down ? -order : order;
     };
 }
 
@@ -49,9 +53,7 @@ function showTable(data, state) {
     const {column, down} = state.table;
     const cells = data.cells.filter(c => passes(c, state));
     if (column !== null)
-        cells.sort(compareBy(COLUMNS[column][1]));
-    if (down)
-        cells.reverse();
+        cells.sort(compareBy(COLUMNS[column][1], down));
     const head = el("tr", null, ...COLUMNS.map(([title, key], i) => tableHead(title, key, i, state.table)));
     replaceChildren("table", el("thead", null, head), el("tbody", null, ...cells.map(tableRow)));
 }

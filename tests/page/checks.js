@@ -81,7 +81,7 @@ function testColors() {
 
 function testFilters() {
     box("weight", "int4").click();
-    check("without int4 weights", heads().filter(e => e.textContent.startsWith("int4-")).length, 0);
+    check("without int4 weights", heads().filter(e => e.textContent.startsWith("W int4 ")).length, 0);
     check("nor in the table", texts("#table td:nth-child(2)").includes("int4"), false);
     box("weight", "int4").click();
     for (const value of ["int4", "fp4", "fp8"])
@@ -95,7 +95,9 @@ function testFilters() {
         "layers of the models that are left", names().length,
         Math.max(...Object.entries(want.layers).map(([m, n]) => m === "first" ? 0 : n)));
     all("#controls fieldset input").filter(e => e.checked).forEach(e => e.click());
-    check("nothing left is said", [byId("empty").hidden, heads().length, names().length], [false, 0, 0]);
+    check(
+        "nothing left is said", [byId("empty").textContent, heads().length, names().length],
+        ["No scored cell passes these filters.", 0, 0]);
     all("#controls fieldset input").forEach(e => e.click());
     use("unscored", true);
     check("unsupported cells too", heads().length, want.scored + want.unsupported + want.failed);
@@ -107,7 +109,12 @@ function testFilters() {
     use("exported", false);
     use("named", "MODEL.1");
     check("layers by name", names().length > 0 && names().every(n => n.includes("model.1")));
+    use("named", "nowhere");
+    check(
+        "no layer of a name is said as that", [byId("empty").hidden, byId("empty").textContent],
+        [false, "No layer of these models has “nowhere” in its name."]);
     use("named", "");
+    check("and a name that is found shows the map again", byId("empty").hidden && names().length, want.rows);
 }
 
 function testSorting() {
@@ -136,8 +143,11 @@ function testSorting() {
         "first int4-int8 per_layer");
     all("#table th button")[5].click();
     const totals = () => texts("#table td.number").filter(t => t).map(Number);
+    const last = () => texts("#table td.number").slice(want.scored).every(t => t === "");
     check("the table by total score", totals().every((v, i, a) => i === 0 || v >= a[i - 1]));
+    check("what has no score comes last", last());
     all("#table th button")[5].click();
+    check("again when the order is turned round", last());
     check(
         "and the other way round",
         totals().every((v, i, a) => i === 0 || v <= a[i - 1]) && totals().length === want.scored);
@@ -176,7 +186,24 @@ function testSelection() {
     mouse("click", middle(row, column));
     byId("heat").dispatchEvent(new KeyboardEvent("keydown", {key: "ArrowDown", bubbles: true}));
     check("arrow keys move", panel.querySelector("h2").textContent, names()[row + 1]);
-    byId("heat").dispatchEvent(new KeyboardEvent("keydown", {key: "Escape", bubbles: true}));
+    const press = (key, n) => {
+        for (let i = 0; i < n; i++)
+            byId("heat").dispatchEvent(new KeyboardEvent("keydown", {key, bubbles: true}));
+    };
+    press("ArrowDown", 60);
+    press("ArrowUp", 58);
+    const selected = all('#names [aria-pressed="true"]')[0].getBoundingClientRect();
+    check(
+        "a row that arrow keys reach is not under the heads",
+        selected.top >= byId("heads").getBoundingClientRect().bottom - 1 &&
+            selected.bottom <= byId("scroll").getBoundingClientRect().bottom + 1);
+    if (getComputedStyle(panel).position === "fixed") {
+        placeTip(20, panel.getBoundingClientRect().top - 5, ["first", "second", "third"]);
+        check(
+            "a tip does not cover the sheet",
+            byId("tip").getBoundingClientRect().bottom <= panel.getBoundingClientRect().top);
+    }
+    press("Escape", 1);
     check("escape goes back", panel.querySelector("h2").textContent, "Most sensitive layers");
     head(want.lost.name).click();
     check("a failed cell tells why", panel.textContent.includes(want.lost.reason));
@@ -184,4 +211,44 @@ function testSelection() {
     check("and closes", panel.querySelector("h2").textContent, "Most sensitive layers");
 }
 
-runChecks(testCounts, testEscaping, testColors, testFilters, testSorting, testSelection, testEscaping);
+function testWords() {
+    const words = texts("#words dt").join(" ");
+    check("words are explained", ["cell", "artefact", "one2many", "share"].every(w => words.includes(w)));
+    check(
+        "weights and activations are told apart",
+        heads().every(e => /^W \S+ A \S+ \S+$/.test(e.textContent)));
+    check("a small screen begins with the map", byId("options").open, innerWidth > 600);
+}
+
+function testPaper() {
+    const canvas = byId("heat"), size = () => [canvas.width, canvas.height], before = size();
+    dispatchEvent(new Event("beforeprint"));
+    const dots = devicePixelRatio;
+    check(
+        "on paper the whole map is on one sheet",
+        canvas.width <= 540 * dots && canvas.height <= 800 * dots &&
+            heads().length === want.scored + want.failed);
+    check("squares are drawn there", lightness(1, 1) !== null);
+    dispatchEvent(new Event("afterprint"));
+    check("and on the screen it is as before", size(), before);
+}
+
+// Whose colors are the message.
+function testContrast() {
+    const forced = matchMedia("(forced-colors: active)").matches;
+    const background = e => getComputedStyle(e).backgroundColor;
+    check(
+        `bars have their colors${forced ? " in forced ones" : ""}`,
+        all("#panel .bar").every(e => background(e) !== background(document.body)) &&
+            all("#panel .bar").every(e => getComputedStyle(e).forcedColorAdjust === "none"));
+    check(
+        "so have ramp and keys, and print keeps them",
+        all(".ramp, .key > span, #panel .bar, #heat")
+            .every(
+                e => ["forcedColorAdjust", "printColorAdjust"].map(k => getComputedStyle(e)[k]).join() ===
+                    "none,exact"));
+}
+
+runChecks(
+    testWords, testContrast, testPaper, testCounts, testEscaping, testColors, testFilters, testSorting,
+    testSelection, testEscaping);

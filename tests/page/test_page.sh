@@ -115,16 +115,18 @@ tested() { # PAGE CHECKS: with what is wanted, $dir/want
 }
 tested "$page" checks.js >"$dir/tested.html"
 
-in_browser() { # WHAT SIZE SCHEME
-    browse "$dir/tested.html" --window-size="$2" --blink-settings=preferredColorScheme="$3"
+in_browser() { # WHAT SIZE SCHEME [OPTION]
+    what=$1
+    browse "$dir/tested.html" --window-size="$2" --blink-settings=preferredColorScheme="$3" ${4:+"$4"}
     if grep -q '^checks:$' "$dir/dom" && grep -q '^end$' "$dir/dom"; then
-        sed -n "/^checks:\$/,/^end\$/{s/&lt;/</g; s/&gt;/>/g; s/&amp;/\\&/g; s/ok - /&$1: /p}" "$dir/dom"
+        sed -n "/^checks:\$/,/^end\$/{s/&lt;/</g; s/&gt;/>/g; s/&amp;/\\&/g; s/ok - /&$what: /p}" "$dir/dom"
     else
-        echo "not ok - $1: the browser shows no results: $(tail -n 1 "$dir/err")"
+        echo "not ok - $what: the browser shows no results: $(tail -n 1 "$dir/err")"
     fi
 }
 in_browser light,wide 1400,1000 1
 in_browser dark,narrow 400,800 0
+in_browser forced,wide 1400,1000 1 --force-high-contrast
 jq -n --slurpfile verify "$cells/$cell/verify.json" --slurpfile scores "$cells/$cell/scores.json" '{verify: $verify[0], scores: $scores[0]}' >"$dir/want"
 tested "$measured/index.html" plots.js >"$dir/tested.html"
 in_browser plots,light,wide 1400,1000 1
