@@ -87,12 +87,6 @@ static int run(void *ctx, const struct operands *operands, struct err *err) {
         return err_wrap(err, "--target");
     if (deploy_parse_keep(r->keep, &keep, err))
         return err_wrap(err, "--keep");
-    const char *inputs[] = {r->scores, r->verify, r->onnx, r->recipe};
-    int standard = 0;
-    for (size_t i = 0; i < sizeof inputs / sizeof inputs[0]; i++)
-        standard += inputs[i] && strcmp(inputs[i], "-") == 0;
-    if (standard > 1)
-        return err_set(err, ERR_USAGE, "only one input can be standard input");
     return make_list(r, target, &keep, err);
 }
 

@@ -134,15 +134,10 @@ static int run(void *ctx, const struct operands *operands, struct err *err) {
     const struct request *r = ctx;
     const size_t n = (size_t)operands->n;
     struct work w = {.n = n};
-    int standard = 0;
     if (parse_asked(r, w.asked, &w.n_asked, err))
         return -1;
     if (r->recipe && w.n_asked != 1)
         return err_set(err, ERR_USAGE, "--recipe is of one point: name it with --at");
-    for (size_t i = 0; i < n; i++)
-        standard += strcmp(operands->word[i], "-") == 0;
-    if (standard > 1)
-        return err_set(err, ERR_USAGE, "only one input can be standard input");
     w.scores = calloc(n, sizeof *w.scores);
     w.damage = calloc(n, sizeof *w.damage);
     int ret = w.scores && w.damage ? solve(r, operands->word, &w, err) : err_nomem(err);
@@ -166,7 +161,7 @@ int main(int argc, char **argv) {
         {"at", 'a', OPT_STRING, &r.at, "WHAT", "solve these exactly: bits=6,8,9, or ops=25,50 under bitops"},
         {"under", 'u', OPT_CHOICE, &r.under, NULL, "what is limited", .choices = unders},
         {"rank", 'r', OPT_CHOICE, &r.rank, NULL, "what losses are", .choices = ranks},
-        {"verify", 'v', OPT_STRING, &r.verify, "FILE,...",
+        {"verify", 'v', OPT_INS, &r.verify, "FILE,...",
          "for measured: the verify.json of each, in the scores' order"},
         {"recipe", 'R', OPT_OUT, &r.recipe, "FILE", "write the point of --at as a recipe"},
         {"svg", 'g', OPT_OUT, &r.svg, "FILE", "draw the curve"},

@@ -57,16 +57,12 @@ static void say(char **note) {
     *note = NULL;
 }
 
-static int is_stdin(const char *path) {
-    return path && strcmp(path, "-") == 0;
-}
-
 static int run(void *ctx, const struct operands *operands, struct err *err) {
     struct request *r = ctx;
     bool single = r->scores || r->recipe || r->verify || r->dir || r->list;
     if (single && operands->n)
         return err_set(err, ERR_USAGE, "unexpected operand %s", operands->word[0]);
-    if (operands->n > 1 && is_stdin(r->run))
+    if (operands->n > 1 && r->run && strcmp(r->run, "-") == 0)
         return err_set(err, ERR_USAGE, "--run can be standard input for a single cell only");
     if (operands->n) {
         r->dirs = operands->word;
@@ -89,8 +85,6 @@ static int run(void *ctx, const struct operands *operands, struct err *err) {
                        !r->scores   ? "scores"
                        : !r->recipe ? "recipe"
                                     : "output");
-    if (is_stdin(r->scores) + is_stdin(r->recipe) + is_stdin(r->run) + is_stdin(r->verify) > 1)
-        return err_set(err, ERR_USAGE, "only one input can be standard input");
     char *note = NULL;
     int ret = write_report(r->scores, r->recipe, r->run, r->verify, r->dir, NULL, &note, err);
     say(&note);
@@ -100,11 +94,11 @@ static int run(void *ctx, const struct operands *operands, struct err *err) {
 int main(int argc, char **argv) {
     struct request r = {0};
     struct opt rows[] = {
-        {"scores", 's', OPT_STRING, &r.scores, "FILE", "the cell's scores.json, from sens-score"},
-        {"recipe", 'r', OPT_STRING, &r.recipe, "FILE", "its recipe.json, from recipe-solve"},
-        {"run", 'R', OPT_STRING, &r.run, "FILE",
+        {"scores", 's', OPT_IN, &r.scores, "FILE", "the cell's scores.json, from sens-score"},
+        {"recipe", 'r', OPT_IN, &r.recipe, "FILE", "its recipe.json, from recipe-solve"},
+        {"run", 'R', OPT_IN, &r.run, "FILE",
          "JSON that names the run's settings, as a run.json of make sweep does"},
-        {"verify", 'v', OPT_STRING, &r.verify, "FILE",
+        {"verify", 'v', OPT_IN, &r.verify, "FILE",
          "its verify.json, from damage-measure: the damage that was measured"},
         {"output", 'o', OPT_STRING, &r.dir, "DIR", "folder to write into; made if missing"},
         {"list", 'l', OPT_FLAG, &r.list,

@@ -9,17 +9,13 @@
 #include <string.h>
 
 int operands_check(char *const *operands, int n, const char *form, struct err *err) {
-    int from_stdin = 0;
     for (int i = 0; i < n; i++) {
         const char *o = operands[i], *equals = strchr(o, '=');
         if (n > 1 && !equals)
             return err_set(err, ERR_USAGE, "%s: several are given as %s each", o, form);
         if (equals && (equals == o || !equals[1]))
             return err_set(err, ERR_USAGE, "%s: is not %s, a file on each side of the =", o, form);
-        from_stdin += strcmp(o, "-") == 0 || strncmp(o, "-=", 2) == 0;
     }
-    if (from_stdin > 1)
-        return err_set(err, ERR_USAGE, "only one of several can come from standard input");
     return 0;
 }
 

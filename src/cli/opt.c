@@ -34,6 +34,7 @@ static void print_default(const struct opt *o) {
         break;
     case OPT_STRING:
     case OPT_IN:
+    case OPT_INS:
     case OPT_OUT:
     case OPT_CHOICE:
         if (*(const char **)o->value)
@@ -111,6 +112,7 @@ static int set_value(struct opt *o, const char *text, struct err *err) {
     }
     case OPT_STRING:
     case OPT_IN:
+    case OPT_INS:
     case OPT_OUT:
         if (!*text)
             return err_set(err, ERR_USAGE, "--%s: the value is empty", o->name);

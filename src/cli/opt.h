@@ -16,7 +16,7 @@
  *     }
  *
  * Before run is called, every file that is to be written was tried (base/outfile.h), and none is one that is
- * read, nor are two the same: ERR_USAGE.
+ * read, nor are two the same; one file at most is read from standard input: ERR_USAGE.
  *
  * Every tool has --help and --version. Values are checked strictly: junk, overflow and unknown words are
  * refused with the accepted values named. Strings point into argv. */
@@ -35,6 +35,7 @@ enum opt_kind {
     OPT_REAL,   /* double *, from min to max */
     OPT_STRING, /* const char ** */
     OPT_IN,     /* const char **, a file that is read */
+    OPT_INS,    /* const char **, files that are read, commas between them */
     OPT_OUT,    /* const char **, a file that is written */
     OPT_CHOICE, /* const char **, one of the NULL-terminated choices */
 };

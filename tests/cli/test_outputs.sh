@@ -83,16 +83,72 @@ equal "a full standard output" "$? $(grep -c 'standard output: cannot write: No 
 "$bin/qcfg-build" --help >/dev/full 2>err
 equal "for --help too" "$? $(wc -l <err)" "1 1"
 
+# Every tool that writes a file, in the same places.
+. "$top/tests/writers.sh"
+in=$dir/in state=
+prepare_inputs "$top" || exit 1
+outputs() { # TOOL: its options that name a file to be written
+    sed -n 's/^ *{"\([a-z0-9-]*\)".*OPT_OUT.*/\1/p' "$top/tools/$1.c"
+}
+for source in "$top"/tools/*.c; do
+    tool=$(basename "$source" .c)
+    [ -z "$(outputs "$tool")" ] || case " $writers " in
+    *" $tool "*) echo "ok - $tool is in tests/writers.sh" ;;
+    *) echo "not ok - $tool writes a file, and has no call in tests/writers.sh" ;;
+    esac
+done
+# As a user who is not root, for whom permissions hold.
+user='setpriv --bounding-set=-dac_override,-dac_read_search --inh-caps=-dac_override,-dac_read_search'
+[ "$(id -u)" -eq 0 ] || user=
+run_it() { # TOOL ARGUMENT...
+    program=$1
+    shift
+    # shellcheck disable=SC2086
+    timeout 60 $prefix "$bin/$program" "$@" 2>err
+}
+prefix=
+mkdir to locked
+chmod 555 locked
+mkfifo to/fifo
+for writer in $writers; do
+    [ "$writer" != report-gen ] || continue # writes into a folder, below
+    call_writer "$writer" to/whole run_it || echo "not ok - $writer: $(cat err)"
+    if [ -c null ]; then
+        call_writer "$writer" null run_it
+        equal "$writer into a device" "$? $(stat -c %F null)" "0 character special file"
+    fi
+    cat to/fifo >got &
+    call_writer "$writer" to/fifo run_it
+    status=$?
+    wait
+    equal "$writer into a pipe" "$status $(stat -c %F to/fifo) $(cmp got to/whole && echo same)" "0 fifo same"
+    rm -f to/file && echo old >to/file && chmod 640 to/file && ln -sf file to/link
+    call_writer "$writer" to/link run_it
+    equal "$writer through a link, into a file of mode 640" "$? $(readlink to/link) $(stat -c %a to/file) $(cmp to/file to/whole && echo same)" "0 file 640 same"
+    echo old >to/file && chmod 440 to/file
+    call_writer "$writer" to/file run_it
+    equal "$writer into a read-only file" "$? $(cat to/file) $(grep -c 'file: is read-only; make it writable' err)" "1 old 1"
+    prefix=$user
+    call_writer "$writer" locked/file run_it
+    equal "$writer into a read-only folder, by a user" "$? $(wc -l <err) $(grep -c 'locked/file.*: cannot create: Permission denied' err)" "1 1 1"
+    prefix=
+done
+prefix=$user
+call_writer report-gen locked/it run_it
+equal "report-gen into a read-only folder" "$? $(cat err)" "1 report-gen: locked/it.folder: cannot make the folder: Permission denied"
+prefix=
+equal "nothing was left there" "$(find locked to -name '.*' -o -path 'locked/*' | wc -l)" 0
+rmdir locked
+
 # Inputs. Nothing is computed: the files are none that a tool could read.
 echo model >m.pt
 echo calib >c.bin
-echo amax >a.json
 echo scores >s.json
 cp whole q.json
 ln m.pt hard.pt
 ln -s m.pt soft.pt
 mkdir copies
-sha256sum ./*.pt c.bin a.json s.json q.json >sums
+sha256sum ./*.pt c.bin s.json q.json >sums
 safe() { # MESSAGE TOOL ARGUMENT...
     message=$1 tool=$2
     shift 2
@@ -109,22 +165,46 @@ read_too m.pt sens-score -m m.pt -c c.bin q.json=m.pt
 read_too hard.pt sens-score -m m.pt -c c.bin q.json=hard.pt
 read_too soft.pt sens-score -m m.pt -c c.bin q.json -o soft.pt
 read_too ./c.bin sens-score -m m.pt -c c.bin q.json=./c.bin
-read_too a.json sens-score -m m.pt -c c.bin -a a.json q.json=a.json
-read_too q.json sens-score -m m.pt -c c.bin q.json=q.json
 read_too "$dir/c.bin" calib-stats -m m.pt -c c.bin -o "$dir/c.bin"
-read_too m.pt calib-stats -m m.pt -c c.bin -o m.pt
-read_too s.json recipe-solve s.json -o s.json
 read_too s.json recipe-solve q.json=r.json s.json=s.json
-read_too m.pt model-dump m.pt -o m.pt
-read_too c.bin file-put c.bin=c.bin
-read_too s.json calib-prep -l s.json -o s.json
+read_too c.bin pareto-solve s.json -v q.json,c.bin --svg c.bin
 safe "o: two results would go there; name a file for each" sens-score -m m.pt -c c.bin q.json=o s.json=o
 safe "o: two results would go there; name a file for each" sens-score -m m.pt -c c.bin q.json=o s.json=./copies/../o
 safe "o: two results would go there; name a file for each" qcfg-build int8-int8-per_layer=o int8-fp8-per_layer=o
-safe "o: two results would go there; name a file for each" file-put a.json=o s.json=o
-safe "--output: each operand names its own file" recipe-solve s.json=r.json -o other.json
-safe "--output: each operand names its own file" sens-score -m m.pt -c c.bin q.json=x.json -o other.json
-safe "--output: each operand names its own file" qcfg-build int8-int8-per_layer=x.json -o other.json
+safe "o: two results would go there; name a file for each" file-put c.bin=o s.json=o
+safe "only one result can go to standard output" pareto-solve s.json --svg -
+safe "only one result can go to standard output" recipe-solve q.json=- s.json=-
+safe "only one input can be standard input" sens-score -m m.pt -c - -
+safe "only one input can be standard input" recipe-solve -- -=a -=b
+safe "only one input can be standard input" pareto-solve - -v q.json,-
+safe "only one input can be standard input" damage-measure -m m.pt -c - -l - q.json
+
+# Each output of each tool beside each file that it reads, by what --help and the source say of its options.
+rows() { # of --help: an option's name, what its value is called, and "required" or nothing
+    "$bin/$tool" --help | awk '/^  (-.,|   ) --/ { print last; sub(/^ *(-., )? *--/, ""); split($1, part, "="); last = part[1] " " part[2] } /\(required\)/ { last = last " required" } END { print last }'
+}
+for source in "$top"/tools/*.c; do
+    tool=$(basename "$source" .c) outs=$(outputs "$tool") operand='' needed=''
+    [ -n "$outs" ] || continue
+    ins=$(rows | while read -r name value _; do case $value in FILE*) echo "$outs" | grep -qx "$name" || echo "$name" ;; esac; done)
+    for row in $(rows | sed -n 's/^\([^ ]*\) [^ ]* required$/\1/p'); do
+        needed="$needed --$row=m.pt"
+    done
+    ! grep -q 'operands = OPERANDS_IN' "$source" || operand=s.json
+    for out in $outs; do
+        # shellcheck disable=SC2086
+        for other in $ins; do
+            read_too q.json "$tool" $needed "--$other=q.json" "--$out=q.json" $operand
+        done
+        # shellcheck disable=SC2086
+        [ -z "$operand" ] || [ "$tool" = file-put ] || read_too q.json "$tool" $needed "--$out=q.json" q.json
+        ! grep -q 'operands = OPERANDS_[A-Z_]*OUT' "$source" || safe "--$out: each operand names its own file" "$tool" $needed q.json=x.json "--$out=other.json"
+        for other in $outs; do
+            # shellcheck disable=SC2086
+            [ "$other" = "$out" ] || safe "o: two results would go there; name a file for each" "$tool" $needed "--$other=o" "--$out=o" $operand
+        done
+    done
+done
 
 safe "q.json=: is not QCFG=SCORES, a file on each side of the =" sens-score -m m.pt -c c.bin q.json=
 safe "=x: is not QCFG=SCORES, a file on each side of the =" sens-score -m m.pt -c c.bin =x

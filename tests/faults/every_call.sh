@@ -11,36 +11,25 @@ shim=$(realpath "$here/${BUILD:-build}")/test/faults/shim_writes.so
 ASAN_OPTIONS=$ASAN_OPTIONS:verify_asan_link_order=0
 export ASAN_OPTIONS
 
-mkdir in
-cat lists/list.txt lists/list.txt lists/list.txt lists/list.txt lists/list.txt >lists/fifty.txt
-"$bin/calib-prep" --list lists/fifty.txt --count 50 --size 32 -o in/calib.bin && "$bin/qcfg-build" -w int8 -a int8 -g per_layer -o in/q.json &&
-    "$bin/calib-stats" -m models/a.pt -c in/calib.bin -t 1 -o in/amax.json &&
-    "$bin/sens-score" -m models/a.pt -c in/calib.bin -a in/amax.json -n 2 -t 1 -o in/scores.json in/q.json &&
-    "$bin/recipe-solve" in/scores.json -o in/recipe.json || exit 1
+. tests/writers.sh
+in=$sandbox/in
+prepare_inputs "$here" || exit 1
 
-run_tool() { # TOOL
-    case $1 in
-    calib-prep) set -- calib-prep --list lists/list.txt --count 10 --size 64 -t 1 -o out/calib.bin ;;
-    npy) set -- calib-prep --list lists/list.txt --count 10 --size 32 -t 1 --npy -o out/images.npy ;;
-    model-dump) set -- model-dump models/a.pt -o out/model.json ;;
-    qcfg-build) set -- qcfg-build -w int8 -a int8 -g per_layer -o out/q.json ;;
-    calib-stats) set -- calib-stats -m models/a.pt -c in/calib.bin -t 1 --state state -o out/amax.json ;;
-    sens-score) set -- sens-score -m models/a.pt -c in/calib.bin -a in/amax.json -n 2 -t 1 --state state -o out/scores.json in/q.json ;;
-    recipe-solve) set -- recipe-solve in/scores.json -o out/recipe.json ;;
-    file-put) set -- file-put in/scores.json=out/one in/recipe.json=out/two in/q.json=out/three ;;
-    report-gen) set -- report-gen -s in/scores.json -r in/recipe.json -o out/report ;;
-    esac
+# What a script starts in the background ignores SIGINT: env gives it back.
+run_it() { # TOOL ARGUMENT...
     tool=$1
     shift
-    # What a script starts in the background ignores SIGINT: env gives it back.
     env --default-signal=INT LD_PRELOAD="$preload" "$bin/$tool" "$@" >stdout 2>err
     status=$?
+}
+run_tool() { # WRITER
+    state=state call_writer "$1" out/it run_it
 }
 # A folder of earlier results, of the names that are in `whole`.
 prepare() {
     rm -rf out state calls
     mkdir out state
-    [ ! -d "whole/$made" ] || (cd "whole/$made" && find . -type f ! -path './report/*') | while read -r f; do echo earlier >"out/$f"; done
+    [ ! -d "whole/$made" ] || (cd "whole/$made" && find . -maxdepth 1 -type f) | while read -r f; do echo earlier >"out/$f"; done
 }
 # Files in out that are neither whole nor as they were, and files that should not be there.
 half_written() {
@@ -62,7 +51,7 @@ complain() { # WHAT
 
 FAULT_LOG=$sandbox/calls
 export FAULT_AT FAULT_ERROR FAULT_LOG
-for made in calib-prep npy model-dump qcfg-build calib-stats sens-score recipe-solve report-gen file-put; do
+for made in $writers; do
     preload='' FAULT_AT='' wrong=0 tried=0
     prepare
     run_tool "$made"
@@ -116,8 +105,14 @@ for made in calib-prep npy model-dump qcfg-build calib-stats sens-score recipe-s
 done
 
 # Standard output.
+FAULT_AT=all
+shimmed() { # TOOL ARGUMENT...
+    tool=$1
+    shift
+    LD_PRELOAD=$shim "$bin/$tool" "$@"
+}
 for FAULT_ERROR in SHORT EINTR; do
-    FAULT_AT=all LD_PRELOAD=$shim "$bin/calib-prep" --list lists/list.txt --count 10 --size 64 -t 1 -o - 2>err | cat >got
-    ok "calib-prep into a pipe with $FAULT_ERROR at every call" cmp got whole/calib-prep/calib.bin
+    call_writer calib-prep - shimmed 2>err | cat >got
+    ok "calib-prep into a pipe with $FAULT_ERROR at every call" cmp got whole/calib-prep/it
 done
 exit $failed

@@ -1,7 +1,7 @@
 #!/bin/sh
 # Each allocation of a tool fails in turn, alone or with all that follow: the tool then ends with a reason and nothing that is not part
 # of its whole result, or with the result that it always has.
-build=${BUILD:-build} cell=tests/report/tiny
+build=${BUILD:-build}
 shim=$(realpath "$build/test/faults/shim_memory.so") || exit 1
 nm "$build/bin/recipe-solve" | grep -q __asan && { echo "# skip faults/test_memory.sh: a sanitizer has allocations of its own"; exit 0; }
 dir=$(mktemp -d) || exit 1
@@ -68,32 +68,29 @@ in_turn() {
 }
 FAIL_ALL=
 export FAIL_ALL
-before=$dir/empty lines=1
-in_turn 3 qcfg-build -w int4 -a fp8 -g per_layer -o @/q.json
-in_turn 5 recipe-solve $cell/scores.json -o @/r.json
-lines=2 # keep-list tells what it kept before it may lack memory
-in_turn 67 keep-list -s tests/deploy/scores.json -k bits=9 -t recipe -o @/keep.json
+before=$dir/empty
+. tests/writers.sh
+bin=$build/bin in=$dir/in state=
+prepare_inputs . || exit 1
+# Over a network of few channels; a stride, since most make thousands of allocations. MEMORY_STEP=1: each of every tool.
+for writer in $writers; do
+    step=797 lines=1
+    case $writer in
+    file-put) step=1 ;;
+    qcfg-build) step=3 ;;
+    calib-prep) step=7 ;;
+    npy) continue ;; # as calib-prep
+    recipe-solve) step=97 ;;
+    keep-list) step=197 lines=2 ;; # tells what it kept before it may lack memory
+    pareto-solve | report-gen) step=397 ;;
+    esac
+    call_writer $writer @/it in_turn $step
+done
+lines=2
 in_turn 67 keep-list -s tests/deploy/scores.json -k 5 -t modelopt-onnx -o @/keep.txt
-lines=1
-in_turn 257 pareto-solve tests/deploy/scores.json --at bits=9 --recipe @/mix.json --svg @/p.svg -o @/p.json
-in_turn 29 report-gen -s $cell/scores.json -r $cell/recipe.json --run $cell/run.json -o @/report
-in_turn 1 file-put $cell/scores.json=@/one $cell/recipe.json=@/two
-
-# The network's tools, over a network of few channels; a stride, since they make thousands of allocations. MEMORY_STEP=1: each of every tool.
-model=tests/ultralytics/tiny.pt step=397
-"$build/bin/calib-prep" --list calib/quant100.txt --count 10 --size 32 -o "$dir/calib" &&
-    "$build/bin/calib-stats" -m $model -c "$dir/calib" -t 1 -o "$dir/amax" &&
-    "$build/bin/qcfg-build" -w int8 -a fp8 -g per_channel -o "$dir/q" || exit 1
-in_turn "$step" model-dump --size 32 $model -o @/dump.json
-in_turn "$step" calib-stats -m $model -c "$dir/calib" -t 1 -o @/amax
-in_turn "$step" sens-score -m $model -c "$dir/calib" -a "$dir/amax" -n 2 -t 1 "$dir/q" -o @/scores.json
-"$build/bin/qcfg-build" -w int8 -a fp8 -g per_layer -o "$dir/tensors" &&
-    "$build/bin/sens-score" -m $model -c "$dir/calib" -a "$dir/amax" -n 2 -t 1 "$dir/tensors" | "$build/bin/recipe-solve" - -o "$dir/recipe" || exit 1
-in_turn "$step" onnx-export -m $model -S 32 -a "$dir/amax" -r "$dir/recipe" -o @/onnx
-in_turn 7 calib-prep --list calib/quant100.txt --count 10 --size 32 -t 1 -o @/calib
-# It says what each file suffers from, and then how many do.
 lines=3
-in_turn 197 seal-check "$dir/calib" "$dir/amax"
+# It says what each file suffers from, and then how many do.
+in_turn 197 seal-check "$in/calib" "$in/amax"
 lines=1
 
 # The grid's tools: a run begins, is looked for, records the first of two cells, and is planned.
@@ -107,16 +104,16 @@ cp -a "$dir/want" "$before" && mkdir -p "$before/run/$done" || exit 1
 grid_run --find @
 cell=$before/run/$done
 "$build/bin/qcfg-build" -w int8 -a int8 -g per_layer -o "$dir/q" &&
-    "$build/bin/sens-score" -m $model --name tiny -c "$dir/calib" -n 10 -t 1 "$dir/q" -o "$cell/scores.json" || exit 1
+    "$build/bin/sens-score" -m "$writer_model" --name tiny -c "$in/calib" -n 10 -t 1 "$dir/q" -o "$cell/scores.json" || exit 1
 plan() { # STEP OPTION...
     planned=$1
     shift
-    in_turn "$planned" grid-plan -m $model -w 'int8 int4' -a int8 -g per_layer "$@" @/run
+    in_turn "$planned" grid-plan -m "$writer_model" -w 'int8 int4' -a int8 -g per_layer "$@" @/run
 }
 go_on() { # from what the last one made
     rm -rf "$before" && mv "$dir/want" "$before" && rm "$before/stdout"
 }
-plan 61 --prepare mk/cells.mk
+plan 181 --prepare mk/cells.mk
 go_on
 "$build/bin/recipe-solve" "$cell/scores.json" -o "$cell/recipe.json" && "$build/bin/report-gen" "$cell" || exit 1
 in_turn 11 grid-record @/run ${done#outputs/}
