@@ -15,13 +15,14 @@
 enum { BOX = 6, BOXES = 1 + BOX * AP_FOUND_MAX, TRUTH = 1 + BOXES };
 
 struct meter {
+    struct backend *backend;
     const struct measure_job *job;
     const struct pictures *pictures;
     const char *identity;
     progress_fn *progress;
-    struct measurer *measurer;
-    char *state;  /* what the names of the files that keep progress begin with, or NULL */
-    char **files; /* those there are */
+    struct measurer *measurer; /* NULL while nothing is measured */
+    char *state;               /* what the names of the files that keep progress begin with, or NULL */
+    char **files;              /* those there are */
     size_t n_files;
     double *truth; /* of each picture */
 };
@@ -48,26 +49,26 @@ int meter_open(struct backend *backend, const struct measure_job *job, const str
     struct meter *m = calloc(1, sizeof *m);
     if (!m)
         return err_nomem(err);
-    *m = (struct meter){.job = job, .pictures = pictures, .identity = identity, .progress = progress};
+    *m = (struct meter){
+        .backend = backend, .job = job, .pictures = pictures, .identity = identity, .progress = progress};
     m->truth = calloc((size_t)count_of(m) * TRUTH, sizeof *m->truth);
     if (!m->truth || (state && !(m->state = strdup(state)))) {
-        err_nomem(err);
-        goto fail;
+        meter_close(&m, false);
+        return err_nomem(err);
     }
-    if (measurer_open(backend, job, &m->measurer, err))
-        goto fail;
     *out = m;
     return 0;
-fail:
-    meter_close(&m, false);
-    return -1;
+}
+
+void meter_rest(struct meter *m) {
+    measurer_close(&m->measurer);
 }
 
 void meter_close(struct meter **meter, bool done) {
     struct meter *m = *meter;
     if (!m)
         return;
-    measurer_close(&m->measurer);
+    meter_rest(m);
     for (size_t i = 0; i < m->n_files; i++) {
         if (done)
             unlink(m->files[i]);
@@ -233,8 +234,12 @@ static int name_run(struct measuring *w, struct err *err) {
 static int run(struct measuring *w, struct metrics *out, struct err *err) {
     struct meter *m = w->m;
     int count = count_of(m), first = w->file ? sums_read(w->file, w->key, count, w->numbers, w->row) : 0;
+    int ret = 0;
     tell(w, first);
-    int ret = first < count ? measurer_run(m->measurer, w->sets, w->n, first, count, take, w, err) : 0;
+    if (first < count && !m->measurer)
+        ret = measurer_open(m->backend, m->job, &m->measurer, err);
+    if (first < count && !ret)
+        ret = measurer_run(m->measurer, w->sets, w->n, first, count, take, w, err);
     if (m->progress)
         m->progress(NULL, 0, 0, NULL);
     for (int i = 0; i < count && !ret; i++)

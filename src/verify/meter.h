@@ -22,8 +22,9 @@ struct metrics {
 
 struct meter;
 
-/* Borrows its arguments. job->images are those of pictures. state: what the names of the files
- * begin with that keep what a killed pass found, one for each list of sets; or NULL. identity: a digest of all that the numbers depend on beside the sets. Errors: those of measurer_open and of the state. */
+/* Borrows its arguments. job->images are those of pictures. state: what the names of the files begin with that keep what a
+ * killed pass found, one for each list of sets; or NULL. identity: a digest of all that the numbers depend on beside the
+ * sets. Errors: memory. */
 int meter_open(struct backend *backend, const struct measure_job *job, const struct pictures *pictures,
                const char *state, const char *identity, progress_fn *progress, struct meter **out,
                struct err *err);
@@ -31,7 +32,10 @@ int meter_open(struct backend *backend, const struct measure_job *job, const str
 /* done: nothing is to be gone on with; the files go. */
 void meter_close(struct meter **meter, bool done);
 
-/* Measures n sets. of: what progress calls them. Errors: those of measurer_run and of the state. */
+/* Gives back the memory that measuring takes, which the next run takes anew. */
+void meter_rest(struct meter *meter);
+
+/* Measures n sets. of: what progress calls them. Errors: those of measurer_open, measurer_run and of the state. */
 int meter_run(struct meter *meter, const struct measure_variant *sets, size_t n, const char *of,
               struct metrics *out, struct err *err);
 

@@ -238,6 +238,8 @@ static int measure_searched(struct pass *p, const char *identity, const char *st
     struct verify *v = p->v;
     struct searched found = {0};
     size_t first = v->n_sets;
+    if (p->r->tries) /* a search measures on other images */
+        meter_rest(p->meter);
     int ret = p->r->tries ? searched_find(p->r, identity, state, &found, err) : 0;
     v->searched_on = found.images;
     for (size_t i = 0; i < found.n && !ret; i++) {
