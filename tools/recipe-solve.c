@@ -1,5 +1,6 @@
 /* recipe-solve: which layers of a cell to quantize, of any number of cells. */
 #include "base/name.h"
+#include "cell/release.h"
 #include "cli/opt.h"
 #include "solve/recipe.h"
 
@@ -9,7 +10,7 @@
 
 struct request {
     char **operands;
-    const char *output;
+    const char *output, *modelopt;
     double bits;
 };
 
@@ -22,6 +23,7 @@ static int solve(void *ctx, int i, struct err *err) {
     int ret = -1;
     if (operand_split(r->operands[i], r->output, &in, &out, err) || scores_read(in, &scores, err))
         goto out;
+    release_apply(release_of(r->modelopt), &scores);
     if (recipe_solve(&scores, r->bits, &recipe, err)) {
         err_wrap(err, "%s", name_of_input(in));
         goto out;
@@ -45,10 +47,12 @@ static int run(void *ctx, const struct operands *operands, struct err *err) {
 }
 
 int main(int argc, char **argv) {
-    struct request r = {.output = "-", .bits = NAN};
+    struct request r = {.output = "-", .modelopt = release_words[0], .bits = NAN};
     struct opt rows[] = {
         {"effective-bits", 'e', OPT_REAL, &r.bits, "BITS", "the limit", OPT_LIMITS(EFFECTIVE_BITS),
          .by_default = "what SCORES names"},
+        {"modelopt", 0, OPT_CHOICE, &r.modelopt, .help = "release whose sizes of layers count",
+         .choices = release_words},
         {"output", 'o', OPT_OUT, &r.output, "FILE", "where the recipe goes"},
         OPT_END,
     };
@@ -59,7 +63,8 @@ int main(int argc, char **argv) {
         .notes =
             "SCORES is what sens-score writes. One recipe goes to --output; of several, each is written\n"
             "SCORES=RECIPE. A layer's size is its number of weights times the bits of the narrowest enabled\n"
-            "quantizer; effective bits is the mean over all weights, 16 for layers left alone. The optimum "
+            "quantizer (nvfp4: 4.5 since ModelOpt 0.46, with its scales); effective bits is the mean over "
+            "all weights, 16 for layers left alone. The optimum "
             "is\n"
             "exact. A limit below the recipe's own bits cannot be met: exit status 1.",
         .examples = "recipe-solve scores.json -o recipe.json\n"

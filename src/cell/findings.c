@@ -151,7 +151,7 @@ struct findings *findings_new(const struct scores *scores, const struct recipe *
     }
     qsort_r(f->by_score, scores->n_layers, sizeof *f->by_score, descending, (void *)scores);
     find_sets(f, scores);
-    f->no_choice = recipe->limit <= scores->qcfg.bits;
+    f->no_choice = recipe->limit <= scores->bits;
     if (find_notes(f, scores))
         findings_free(&f);
     return f;

@@ -3,6 +3,7 @@
 #include "base/json.h"
 #include "base/name.h"
 #include "base/version.h"
+#include "cell/release.h"
 #include "cell/sealed.h"
 
 #include <math.h>
@@ -119,6 +120,15 @@ int recipe_read(const char *path, const struct scores *scores, struct recipe *re
     return -1;
 }
 
+/* Whether that is what some release calls it. */
+static bool is_recipe_of(const struct qcfg *qcfg, const char *name) {
+    char recipe[RELEASE_RECIPE_MAX];
+    for (const char *const *word = release_words; *word; word++)
+        if (strcmp(release_recipe(release_of(*word), qcfg, recipe), name) == 0)
+            return true;
+    return false;
+}
+
 int recipe_choice_of(const cJSON *j, const char *const *names, size_t n, struct qcfg *qcfg, bool *kept,
                      struct err *err) {
     struct qcfg_choice words = {0};
@@ -138,7 +148,7 @@ int recipe_choice_of(const cJSON *j, const char *const *names, size_t n, struct 
             err->code = ERR_FAILED;
         return -1;
     }
-    if (strcmp(qcfg->recipe, c.recipe) != 0)
+    if (!is_recipe_of(qcfg, c.recipe))
         return err_set(err, ERR_FAILED, "its recipe is \"%s\", that of its formats is \"%s\"", c.recipe,
                        qcfg->recipe);
     c.next = c.json->child;

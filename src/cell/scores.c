@@ -90,6 +90,7 @@ static int read_formats(struct scores *s, struct err *err) {
         return err_set(err, ERR_FAILED, "\"qcfg\" is of another cell, %s-%s %s", q->weight_dtype,
                        q->act_dtype, q->granularity);
     s->recipe = q->recipe;
+    s->bits = q->bits;
     if (sealed_string(s->json, "recipe", &s->recipe, err) ||
         cell_name_set(&s->name, model, weight, act, granularity, err))
         return -1;

@@ -54,6 +54,7 @@ struct scores {
     struct cell_name name;
     struct qcfg qcfg;
     const char *recipe;          /* ModelOpt's name of the configuration: "CUSTOM_0(effective-bits: 8.0)" */
+    double bits;                 /* of a weight of a quantized layer, as its cost counts it */
     double effective_bits;       /* the limit that recipe-solve takes by default; 0: the file has none */
     struct scores_layer *layers; /* in the module tree's order */
     size_t n_layers;

@@ -1,16 +1,18 @@
-/* ModelOpt 0.40.0's QuantRecipe objects as pickles: every field of the recipe, of its QuantizeConfig and of
+/* ModelOpt's QuantRecipe objects as pickles, as a release has them: every field of the recipe, of its QuantizeConfig and of
  * each QuantizerAttributeConfig, with pydantic's record of which fields were set. */
 #ifndef YS_MODELOPT_RECIPE_PICKLE_H
 #define YS_MODELOPT_RECIPE_PICKLE_H
 
-#include "cell/qcfg.h"
+#include "cell/release.h"
 #include "modelopt/pickle_writer.h"
 
-/* Pushes the recipe of a configuration; returns its memo. */
-uint32_t pickle_recipe(struct pickler *p, const struct qcfg *q);
+/* Sets *text, the caller's, to the JSON of a recipe's config, by which a release whose config is RELEASE_ENTRIES tells recipes
+ * apart. q NULL: of NONE, the recipe that quantizes nothing. Errors: no memory. */
+int recipe_signature(const struct release *release, const struct qcfg *q, char **text, struct err *err);
 
-/* Pushes a new NONE of that name ("NONE(effective-bits: 16.0)"), the recipe that quantizes nothing; returns
- * its memo. */
-uint32_t pickle_none_recipe(struct pickler *p, const char *name);
+/* Pushes a new recipe of a configuration, or NONE; returns its memo. name: "NONE(effective-bits: 16.0)"; signature:
+ * recipe_signature's, unused where recipes have none. */
+uint32_t pickle_recipe(struct pickler *p, const struct release *release, const struct qcfg *q,
+                       const char *name, const char *signature);
 
 #endif

@@ -11,31 +11,107 @@
 #include <string.h>
 #include <zip.h>
 
+const char *const *state_keys(const struct release *release) {
+    static const char *const two[] = {"candidate_stats", "best", NULL};
+    static const char *const all[] = {"method",
+                                      "cost_model",
+                                      "cost",
+                                      "active_moe_expert_ratio",
+                                      "cost_denominator",
+                                      "quantization_formats_signature",
+                                      "fixed_quantization_config_signature",
+                                      "fixed_quantization_config",
+                                      "module_search_space_signature",
+                                      "resolved_search_setup_signature",
+                                      "disabled_layers",
+                                      "candidate_stats",
+                                      "quantizer_states",
+                                      "best",
+                                      NULL};
+    return release->state == RELEASE_SIGNED ? all : two;
+}
+
 char *state_handle(const char *layer) {
     char *handle;
     return asprintf(&handle, "%s.quant_recipe", layer) < 0 ? NULL : handle;
 }
 
-/* defaultdict(dict, {"<layer>.quant_recipe": {formats, scores, costs}, ...}): the call of two arguments is
- * what weights_only=True accepts. chosen[i] becomes the memo of the object that best.recipe must refer to. */
-static void put_stats(struct pickler *p, const struct scores *scores, const struct recipe *recipe,
-                      char *const *keys, uint32_t *chosen) {
-    uint32_t quantized = 0;
-    pickler_global(p, "collections", "defaultdict");
-    pickler_global(p, "__builtin__", "dict");
+/* What the parts of a state are made from. */
+struct state {
+    const struct release *release;
+    const struct scores *scores;
+    const struct recipe *recipe;
+    char **keys;      /* of each layer */
+    uint32_t *chosen; /* the memo of the object that best.recipe must refer to, once that is written */
+    /* The signature of the cell's recipe, and of NONE; NULL where recipes have none. */
+    char *signature, *none_signature;
+};
+
+static void put_text(struct pickler *p, const char *key, const char *text) {
+    pickler_string(p, key);
+    pickler_string(p, text);
+}
+
+static void put_none(struct pickler *p, const char *key) {
+    pickler_string(p, key);
+    pickler_op(p, OP_NONE);
+}
+
+static void put_bool(struct pickler *p, const char *key, bool v) {
+    pickler_string(p, key);
+    pickler_bool(p, v);
+}
+
+static void put_real(struct pickler *p, const char *key, double v) {
+    pickler_string(p, key);
+    pickler_real(p, v);
+}
+
+static void put_empty_dict(struct pickler *p, const char *key) {
+    pickler_string(p, key);
+    pickler_op(p, OP_EMPTY_DICT);
+}
+
+/* The quantizers of a layer, by the attributes that hold them. */
+static void put_attributes(struct pickler *p) {
+    pickler_string(p, "input_quantizer");
+    pickler_string(p, "weight_quantizer");
+    pickler_string(p, "output_quantizer");
+    pickler_op(p, OP_TUPLE3);
+}
+
+/* What a state with signatures says of a layer besides. */
+static void put_group(struct pickler *p, const struct scores_layer *l) {
+    pickler_string(p, "module_names");
+    pickler_open_list(p);
+    pickler_string(p, l->name);
+    pickler_close_list(p);
+    pickler_string(p, "quantizer_attrs");
     pickler_open_dict(p);
-    for (size_t i = 0; i < scores->n_layers; i++) {
-        const struct scores_layer *l = &scores->layers[i];
-        pickler_string(p, keys[i]);
+    pickler_string(p, l->name);
+    put_attributes(p);
+    pickler_close_dict(p);
+    put_real(p, "cost_weight", 1);
+    put_bool(p, "allow_no_quant", true);
+    put_bool(p, "is_fixed", false);
+    put_real(p, "uncompressed_cost", scores_elements(l->none_bits));
+}
+
+static void put_layers(struct pickler *p, const struct state *s) {
+    uint32_t quantized = 0;
+    pickler_open_dict(p);
+    for (size_t i = 0; i < s->scores->n_layers; i++) {
+        const struct scores_layer *l = &s->scores->layers[i];
+        pickler_string(p, s->keys[i]);
         pickler_open_dict(p);
         pickler_string(p, "formats");
         pickler_open_list(p);
         if (i == 0)
-            quantized = pickle_recipe(p, &scores->qcfg);
+            quantized = pickle_recipe(p, s->release, &s->scores->qcfg, s->scores->qcfg.recipe, s->signature);
         else
             pickler_get(p, quantized);
-        uint32_t none = pickle_none_recipe(p, recipe->none);
-        chosen[i] = recipe->kept[i] ? none : quantized;
+        uint32_t none = pickle_recipe(p, s->release, NULL, s->recipe->none, s->none_signature);
+        s->chosen[i] = s->recipe->kept[i] ? none : quantized;
         pickler_close_list(p);
         pickler_string(p, "scores");
         pickler_open_list(p);
@@ -47,62 +123,151 @@ static void put_stats(struct pickler *p, const struct scores *scores, const stru
         pickler_real(p, scores_elements(l->bits));
         pickler_real(p, scores_elements(l->none_bits));
         pickler_close_list(p);
+        if (s->release->state == RELEASE_SIGNED)
+            put_group(p, l);
         pickler_close_dict(p);
     }
     pickler_close_dict(p);
+}
+
+/* {"<layer>.quant_recipe": {formats, scores, costs}, ...}: in a state of two keys inside defaultdict(dict, ...), the call of two
+ * arguments, which weights_only=True accepts where that class is a safe global; else plain, which needs none. */
+static void put_stats(struct pickler *p, const struct state *s) {
+    pickler_string(p, "candidate_stats");
+    if (s->release->state == RELEASE_SIGNED) {
+        put_layers(p, s);
+        return;
+    }
+    pickler_global(p, "collections", "defaultdict");
+    pickler_global(p, "__builtin__", "dict");
+    put_layers(p, s);
     pickler_op(p, OP_TUPLE2);
     pickler_op(p, OP_REDUCE);
 }
 
-static void put_best(struct pickler *p, const struct scores *scores, const struct recipe *recipe,
-                     char *const *keys, const uint32_t *chosen) {
+static void put_best(struct pickler *p, const struct state *s) {
+    pickler_string(p, "best");
     pickler_open_dict(p);
     pickler_string(p, "recipe");
     pickler_open_dict(p);
-    for (size_t i = 0; i < scores->n_layers; i++) {
-        pickler_string(p, keys[i]);
-        pickler_get(p, chosen[i]);
+    for (size_t i = 0; i < s->scores->n_layers; i++) {
+        pickler_string(p, s->keys[i]);
+        pickler_get(p, s->chosen[i]);
     }
     pickler_close_dict(p);
     pickler_string(p, "constraints");
     pickler_open_dict(p);
-    pickler_string(p, "effective_bits");
-    pickler_real(p, recipe->bits);
+    put_real(p, "effective_bits", s->recipe->bits);
     pickler_close_dict(p);
-    pickler_string(p, "score");
-    pickler_real(p, recipe->score);
-    pickler_string(p, "is_satisfied");
-    pickler_bool(p, recipe->satisfied);
+    put_real(p, "score", s->recipe->score);
+    put_bool(p, "is_satisfied", s->recipe->satisfied);
     pickler_close_dict(p);
 }
 
-int state_pickle(const struct scores *scores, const struct recipe *recipe, unsigned char **bytes, size_t *n,
-                 struct err *err) {
+static int by_name(const void *a, const void *b) {
+    const struct scores_layer *const *x = a, *const *y = b;
+    return strcmp((*x)->name, (*y)->name);
+}
+
+/* What each layer was searched over, in the order of their names. */
+static int put_setup(struct pickler *p, const struct state *s, struct err *err) {
+    const size_t n = s->scores->n_layers;
+    const bool none_first = strcmp(s->none_signature, s->signature) < 0;
+    const struct scores_layer **sorted = calloc(n, sizeof *sorted);
+    if (!sorted)
+        return err_nomem(err);
+    for (size_t i = 0; i < n; i++)
+        sorted[i] = &s->scores->layers[i];
+    qsort(sorted, n, sizeof *sorted, by_name);
+    pickler_string(p, "resolved_search_setup_signature");
+    pickler_op(p, OP_MARK);
+    for (size_t i = 0; i < n; i++) {
+        const char *name = sorted[i]->name;
+        pickler_op(p, OP_MARK);
+        pickler_string(p, name);
+        pickler_string(p, name);
+        pickler_op(p, OP_TUPLE1);
+        pickler_string(p, name);
+        put_attributes(p);
+        pickler_op(p, OP_TUPLE2);
+        pickler_op(p, OP_TUPLE1);
+        pickler_string(p, name);
+        pickler_op(p, OP_TUPLE1);
+        pickler_string(p, none_first ? s->none_signature : s->signature);
+        pickler_string(p, none_first ? s->signature : s->none_signature);
+        pickler_op(p, OP_TUPLE2);
+        pickler_bool(p, true);  /* allow_no_quant */
+        pickler_bool(p, false); /* is_fixed */
+        pickler_real(p, 1);     /* cost_weight */
+        pickler_op(p, OP_TUPLE);
+    }
+    pickler_op(p, OP_TUPLE);
+    free(sorted);
+    return 0;
+}
+
+/* What a state with signatures has before the layers: the search that it belongs to, auto_quantize's with one format and no
+ * layer disabled. */
+static int put_search(struct pickler *p, const struct state *s, struct err *err) {
+    double total = 0;
+    for (size_t i = 0; i < s->scores->n_layers; i++)
+        total += scores_elements(s->scores->layers[i].none_bits);
+    put_text(p, "method", "gradient");
+    put_text(p, "cost_model", "weight");
+    put_empty_dict(p, "cost");
+    put_none(p, "active_moe_expert_ratio");
+    put_real(p, "cost_denominator", total);
+    put_text(p, "quantization_formats_signature", s->signature);
+    pickler_op(p, OP_TUPLE1);
+    put_none(p, "fixed_quantization_config_signature");
+    put_none(p, "fixed_quantization_config");
+    pickler_string(p, "module_search_space_signature");
+    pickler_op(p, OP_EMPTY_TUPLE);
+    if (put_setup(p, s, err))
+        return -1;
+    put_none(p, "disabled_layers");
+    return 0;
+}
+
+static int put_state(struct pickler *p, struct state *s, struct err *err) {
+    const bool has_search = s->release->state == RELEASE_SIGNED;
+    if (s->release->config == RELEASE_ENTRIES &&
+        (recipe_signature(s->release, &s->scores->qcfg, &s->signature, err) ||
+         recipe_signature(s->release, NULL, &s->none_signature, err)))
+        return -1;
+    for (size_t i = 0; i < s->scores->n_layers; i++)
+        if (!(s->keys[i] = state_handle(s->scores->layers[i].name)))
+            return err_nomem(err);
+    pickler_open_dict(p);
+    if (has_search && put_search(p, s, err))
+        return -1;
+    put_stats(p, s);
+    if (has_search)
+        put_empty_dict(p, "quantizer_states");
+    put_best(p, s);
+    pickler_close_dict(p);
+    return 0;
+}
+
+int state_pickle(const struct release *release, const struct scores *scores, const struct recipe *recipe,
+                 unsigned char **bytes, size_t *n, struct err *err) {
     int ret = -1;
     struct pickler *p = pickler_new();
-    uint32_t *chosen = calloc(scores->n_layers, sizeof *chosen);
-    char **keys = calloc(scores->n_layers, sizeof *keys);
-    if (!p || !chosen || !keys) {
+    struct state s = {.release = release,
+                      .scores = scores,
+                      .recipe = recipe,
+                      .keys = calloc(scores->n_layers, sizeof *s.keys),
+                      .chosen = calloc(scores->n_layers, sizeof *s.chosen)};
+    if (!p || !s.chosen || !s.keys)
         err_nomem(err);
-        goto out;
-    }
-    for (size_t i = 0; i < scores->n_layers; i++)
-        if (!(keys[i] = state_handle(scores->layers[i].name))) {
-            err_nomem(err);
-            goto out;
-        }
-    pickler_open_dict(p);
-    pickler_string(p, "candidate_stats");
-    put_stats(p, scores, recipe, keys, chosen);
-    pickler_string(p, "best");
-    put_best(p, scores, recipe, keys, chosen);
-    pickler_close_dict(p);
-    ret = pickler_finish(&p, bytes, n, err);
-out:
-    for (size_t i = 0; keys && i < scores->n_layers; i++)
-        free(keys[i]);
-    free(keys);
-    free(chosen);
+    else if (put_state(p, &s, err) == 0)
+        ret = pickler_finish(&p, bytes, n, err);
+    for (size_t i = 0; s.keys && i < scores->n_layers; i++)
+        free(s.keys[i]);
+    free(s.keys);
+    free(s.chosen);
+    free(s.signature);
+    free(s.none_signature);
     pickler_free(&p);
     return ret;
 }
@@ -167,8 +332,8 @@ fail:
     return -1;
 }
 
-int state_file(const struct scores *scores, const struct recipe *recipe, unsigned char **bytes, size_t *n,
-               struct err *err) {
+int state_file(const struct release *release, const struct scores *scores, const struct recipe *recipe,
+               unsigned char **bytes, size_t *n, struct err *err) {
     int ret = -1;
     unsigned char *pkl = NULL;
     size_t n_pkl;
@@ -178,7 +343,7 @@ int state_file(const struct scores *scores, const struct recipe *recipe, unsigne
     zip_t *z = NULL;
     zip_error_init(&ze);
     *bytes = NULL;
-    if (state_pickle(scores, recipe, &pkl, &n_pkl, err))
+    if (state_pickle(release, scores, recipe, &pkl, &n_pkl, err))
         goto out;
     serialization_id(pkl, n_pkl, id);
     if (name_format(&stem, err, "%s_autoquant_state", cell_name_print(&scores->name, CELL_FILE, title)))

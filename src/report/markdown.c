@@ -98,9 +98,9 @@ static void put_choice(FILE *f, const struct report *r, const struct findings *f
     fputs("\n## Solver's Choice\n\n", f);
     if (found->no_choice) {
         fprintf(f,
-                "The limit of %.4g effective bits is the format's own size (%d bits), which leaves no "
+                "The limit of %.4g effective bits is the format's own size (%.4g bits), which leaves no "
                 "choice: every layer is quantized.\n",
-                r->recipe.limit, r->scores.qcfg.bits);
+                r->recipe.limit, r->scores.bits);
         return;
     }
     fprintf(f,
@@ -211,8 +211,7 @@ static void put_table(FILE *f, const struct report *r, const struct findings *fo
         const struct scores_layer *l = &r->scores.layers[found->by_score[i]];
         fputc('|', f);
         text_put(f, l->name);
-        fprintf(f, "|%d.0|%.3e|%.3e|", r->scores.qcfg.bits, l->score[SCORES_MODELOPT],
-                scores_elements(l->bits));
+        fprintf(f, "|%.1f|%.3e|%.3e|", r->scores.bits, l->score[SCORES_MODELOPT], scores_elements(l->bits));
         put_facts(f, r, found, found->by_score[i]);
     }
 }

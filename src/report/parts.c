@@ -1,6 +1,7 @@
 #include "report/parts.h"
 
 #include "base/version.h"
+#include "modelopt/state.h"
 
 #include <stdlib.h>
 #include <string.h>
@@ -86,8 +87,8 @@ void part_run_config(struct json_builder *b, const struct report *r) {
 void part_search(struct json_builder *b, const struct report *r) {
     json_open_object(b, "autoquant_state");
     json_open_array(b, "keys");
-    json_add_string(b, NULL, "candidate_stats");
-    json_add_string(b, NULL, "best");
+    for (const char *const *key = state_keys(r->release); *key; key++)
+        json_add_string(b, NULL, *key);
     json_close(b);
     json_open_object(b, "constraints");
     json_add_real(b, "effective_bits", r->recipe.bits);
@@ -102,6 +103,7 @@ void part_provenance(struct json_builder *b, const struct report *r) {
     json_open_object(b, "provenance");
     json_add_string(b, "tool", "yolosens");
     json_add_string(b, "version", YOLOSENS_VERSION);
+    json_add_string(b, "modelopt", r->release->word);
     json_add_string(b, "computed_on", r->scores.computed_on);
     if (digests)
         json_add_item(b, "digests", cJSON_Duplicate(digests, 1));

@@ -12,7 +12,7 @@ static void add_layer(struct json_builder *b, const struct report *r, size_t lay
     const struct scores_layer *l = &r->scores.layers[layer];
     json_open_object(b, NULL);
     json_add_string(b, "layer", l->name);
-    json_add_real(b, "num_bits", r->scores.qcfg.bits);
+    json_add_real(b, "num_bits", r->scores.bits);
     json_add_real(b, "sensitivity", l->score[SCORES_MODELOPT]);
     json_add_real(b, "size_cost", scores_elements(l->bits));
     json_add_bool(b, "exported", l->exported);

@@ -232,9 +232,10 @@ static void test_hostile_yaml(struct report *cell) {
 int main(void) {
     struct err err = {0};
     struct report *n = NULL, *tiny = NULL;
-    CHECK(report_read("tests/report/n/scores.json", "tests/report/n/recipe.json", NULL, NULL, &n, &err) == 0,
+    CHECK(report_read(release_of("0.40"), "tests/report/n/scores.json", "tests/report/n/recipe.json", NULL,
+                      NULL, &n, &err) == 0,
           "n %s", err.msg);
-    CHECK(report_read("tests/report/tiny/scores.json", "tests/report/tiny/recipe.json",
+    CHECK(report_read(release_of("0.40"), "tests/report/tiny/scores.json", "tests/report/tiny/recipe.json",
                       "tests/report/tiny/run.json", NULL, &tiny, &err) == 0,
           "tiny %s", err.msg);
     if (n) {
