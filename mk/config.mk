@@ -57,6 +57,9 @@ $(call declare,EFFECTIVE_BITS,,?number,the solver's constraint; empty: by weight
 $(call choice,FP4_PRESET,what fp4 means)
 $(call choice,INT4_PRESET,what int4 weights mean)
 $(call choice,BLOCK_DIM,what blocks of a scale lie along)
+GOALS := sweep verify plan bench-modelopt cell
+RELEASES := $(shell sed -n 's/^RELEASE."\([0-9.]*\)".*/\1/p' src/cell/releases.def)
+$(call declare,MODELOPT,$(firstword $(RELEASES)),word:$(RELEASES),release that resumes the state files$(comma) and counts sizes)
 # What is measured, and what it is for.
 TARGET_WORDS := $(shell sed -n 's/^TARGET."\([a-z0-9-]*\)".*/\1/p' src/deploy/targets.def)
 GOALS := verify keep-list pareto export

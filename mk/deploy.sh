@@ -1,11 +1,12 @@
 # shellcheck shell=sh disable=SC2034
-# Read with `.` by sweep.sh: what is made of a run that is scored, for a runtime. MODEL, W, A and G name the cell.
+# Read with `.` by sweep.sh: what is made of a run that is scored, for a runtime. MODEL, W, A and G name the cell; whichever release of
+# ModelOpt its artifacts are for will do.
 
 # Sets RUN, name and out, of the cell; which must be finished.
 find_cell() {
     RUN=$(found) || exit 2
     [ -n "$RUN" ] || die 2 "tmp/$SUBDIR: no run has these settings; make cell MODEL=$MODEL W=$W A=$A G=$G scores it first"
-    row=$(MODELS=$MODEL WEIGHT_DTYPES=$W ACT_DTYPES=$A GRANULARITIES=$G MAX_RUNS='' && plan --table "$RUN") || exit 2
+    row=$(MODELS=$MODEL WEIGHT_DTYPES=$W ACT_DTYPES=$A GRANULARITIES=$G MAX_RUNS='' MODELOPT='' && plan --table "$RUN") || exit 2
     name=${row%%"$tab"*}
     case $row in
     *"${tab}done$tab"*) out=$RUN/outputs/$name/$W-$A/$G ;;
@@ -33,7 +34,7 @@ do_keep_list() {
 do_pareto() {
     RUN=$(found) || exit 2
     [ -n "$RUN" ] || die 2 "tmp/$SUBDIR: no run has these settings; make sweep MODELS=$MODEL scores it first"
-    MODELS=$MODEL WEIGHT_DTYPES=$WEIGHT_WORDS ACT_DTYPES=$DTYPES GRANULARITIES=$GRANULARITY_WORDS MAX_RUNS='' && rows=$(plan --table "$RUN") || exit 2
+    MODELS=$MODEL WEIGHT_DTYPES=$WEIGHT_WORDS ACT_DTYPES=$DTYPES GRANULARITIES=$GRANULARITY_WORDS MAX_RUNS='' MODELOPT='' && rows=$(plan --table "$RUN") || exit 2
     name=${rows%%"$tab"*}
     # shellcheck disable=SC2046
     set -- $(printf '%s\n' "$rows" | awk -F '\t' -v run="$RUN" '$3 == "done" { print run "/outputs/" $1 "/" $2 "/scores.json" }')
@@ -49,7 +50,7 @@ do_export() {
     if [ -z "$W$A$G" ]; then
         RUN=$(found) || exit 2
         [ -n "$RUN" ] || die 2 "tmp/$SUBDIR: no run has these settings; onnx-export by itself needs none"
-        MODELS=$MODEL WEIGHT_DTYPES=int8 ACT_DTYPES=int8 GRANULARITIES=per_layer MAX_RUNS='' && row=$(plan --table "$RUN") || exit 2
+        MODELS=$MODEL WEIGHT_DTYPES=int8 ACT_DTYPES=int8 GRANULARITIES=per_layer MAX_RUNS='' MODELOPT='' && row=$(plan --table "$RUN") || exit 2
         name=${row%%"$tab"*} out=$RUN/outputs/${row%%"$tab"*}
         set --
     else

@@ -88,7 +88,7 @@ found() {
 # How the cells stand that the filters select.
 plan() { # [OPTION]... RUN
     "$BIN/grid-plan" --models "$MODELS" --model-dir "$MODEL_DIR" --weights "$WEIGHT_DTYPES" --acts "$ACT_DTYPES" \
-        --granularities "$GRANULARITIES" ${MAX_RUNS:+--max-runs "$MAX_RUNS"} "$@"
+        --granularities "$GRANULARITIES" ${MODELOPT:+--modelopt "$MODELOPT"} ${MAX_RUNS:+--max-runs "$MAX_RUNS"} "$@"
 }
 
 do_plan() {

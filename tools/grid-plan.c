@@ -1,5 +1,6 @@
 /* grid-plan: the cells that are wanted of a run, and how each stands. */
 #include "base/json.h"
+#include "cell/release.h"
 #include "cli/opt.h"
 #include "grid/grid.h"
 
@@ -68,6 +69,9 @@ int main(int argc, char **argv) {
         {"weights", 'w', OPT_STRING, &f->weights, "WORDS", "weight types", .required = true},
         {"acts", 'a', OPT_STRING, &f->acts, "WORDS", "activation types", .required = true},
         {"granularities", 'g', OPT_STRING, &f->granularities, "WORDS", "of the scales", .required = true},
+        {"modelopt", 0, OPT_CHOICE, &f->modelopt,
+         .help = "finished cells for another release are to be made again", .choices = release_words,
+         .by_default = "whichever they are for"},
         {"max-runs", 0, OPT_INT, &f->max_runs, "N", "only the first so many cells that can be scored",
          OPT_LIMITS(MAX_RUNS), .by_default = "all"},
         {"table", 0, OPT_FLAG, &r.table, .help = "model, formats, state and reason with tabs between"},

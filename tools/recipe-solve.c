@@ -63,10 +63,11 @@ int main(int argc, char **argv) {
         .notes =
             "SCORES is what sens-score writes. One recipe goes to --output; of several, each is written\n"
             "SCORES=RECIPE. A layer's size is its number of weights times the bits of the narrowest enabled\n"
-            "quantizer (nvfp4: 4.5 since ModelOpt 0.46, with its scales); effective bits is the mean over "
-            "all weights, 16 for layers left alone. The optimum "
-            "is\n"
-            "exact. A limit below the recipe's own bits cannot be met: exit status 1.",
+            "quantizer, and of nvfp4 4.5 since ModelOpt 0.46, with its scales; effective bits is the mean\n"
+            "over all weights, 16 for layers left alone. The optimum is exact. A limit below the recipe's "
+            "own\n"
+            "bits cannot be met: exit status 1; the one that SCORES names by default is raised to them. The\n"
+            "recipe says which release of ModelOpt it is for, and report-gen writes its state file for that.",
         .examples = "recipe-solve scores.json -o recipe.json\n"
                     "recipe-solve -e 11 scores.json | jq -r '.best.recipe | to_entries[] | select(.value[:4] "
                     "== \"NONE\").key'\n",

@@ -12,12 +12,11 @@
 
 /* *note is of a demonstration what is to be said of it, else NULL; it names the cell as `shown`, NULL for its
  * own name. The caller's. */
-static int write_report(const struct release *release, const char *scores, const char *recipe,
-                        const char *run, const char *verify, const char *dir, const char *shown, char **note,
-                        struct err *err) {
+static int write_report(const char *scores, const char *recipe, const char *run, const char *verify,
+                        const char *dir, const char *shown, char **note, struct err *err) {
     struct report *report = NULL;
     int ret = -1;
-    if (report_read(release, scores, recipe, run, verify, &report, err) || report_write(report, dir, err))
+    if (report_read(scores, recipe, run, verify, &report, err) || report_write(report, dir, err))
         goto out;
     if (report->scores.demonstration &&
         name_format(note, err, "%s: %s", shown ? shown : report->title, report_demonstration))
@@ -29,7 +28,7 @@ out:
 }
 
 struct request {
-    const char *scores, *recipe, *run, *verify, *dir, *modelopt;
+    const char *scores, *recipe, *run, *verify, *dir;
     bool list;
     char **dirs, **notes; /* several cells' */
 };
@@ -41,8 +40,8 @@ static int report_folder(void *ctx, int i, struct err *err) {
     int ret = name_format(&scores, err, "%s/scores.json", dir) ||
                       name_format(&recipe, err, "%s/recipe.json", dir) ||
                       name_format(&verify, err, "%s/verify.json", dir) ||
-                      write_report(release_of(r->modelopt), scores, recipe, r->run,
-                                   access(verify, F_OK) == 0 ? verify : NULL, dir, dir, &r->notes[i], err)
+                      write_report(scores, recipe, r->run, access(verify, F_OK) == 0 ? verify : NULL, dir,
+                                   dir, &r->notes[i], err)
                   ? -1
                   : 0;
     free(scores);
@@ -87,14 +86,13 @@ static int run(void *ctx, const struct operands *operands, struct err *err) {
                        : !r->recipe ? "recipe"
                                     : "output");
     char *note = NULL;
-    int ret = write_report(release_of(r->modelopt), r->scores, r->recipe, r->run, r->verify, r->dir, NULL,
-                           &note, err);
+    int ret = write_report(r->scores, r->recipe, r->run, r->verify, r->dir, NULL, &note, err);
     say(&note);
     return ret;
 }
 
 int main(int argc, char **argv) {
-    struct request r = {.modelopt = release_words[0]};
+    struct request r = {0};
     struct opt rows[] = {
         {"scores", 's', OPT_IN, &r.scores, "FILE", "the cell's scores.json, from sens-score"},
         {"recipe", 'r', OPT_IN, &r.recipe, "FILE", "its recipe.json, from recipe-solve"},
@@ -103,8 +101,6 @@ int main(int argc, char **argv) {
         {"verify", 'v', OPT_IN, &r.verify, "FILE",
          "its verify.json, from damage-measure: the damage that was measured"},
         {"output", 'o', OPT_STRING, &r.dir, "DIR", "folder to write into; made if missing"},
-        {"modelopt", 0, OPT_CHOICE, &r.modelopt, .help = "release whose state file and sizes they are",
-         .choices = release_words},
         {"list", 'l', OPT_FLAG, &r.list,
          .help = "print the names of the files, the last one last; before _ goes the cell's name"},
         OPT_END,
@@ -114,7 +110,8 @@ int main(int argc, char **argv) {
         .purpose = "write manifest, search state, composed configuration and reports of a cell",
         .synopsis = "[--run FILE] [--verify FILE] --scores FILE --recipe FILE -o DIR | DIR... | --list",
         .notes =
-            "Writes <cell>_autoquant_state.pt (opens in torch.load; ModelOpt resumes from it),\n"
+            "Writes <cell>_autoquant_state.pt (opens in torch.load; the ModelOpt that the recipe\n"
+            "is for resumes from it),\n"
             "<cell>_quant_manifest.json, composed-config.yaml, layer-sensitivity-report.md and .json, each\n"
             "whole or not at all. <cell> is <model>_w<weight>_a<activation>_<granularity>. One of the "
             "inputs\n"

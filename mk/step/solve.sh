@@ -17,9 +17,9 @@ for cell in $cells; do
     remove "${cell#*=}"
 done
 pass=$TMPDIR/$$
-# Names hold no spaces.
+# Names hold no spaces. EFFECTIVE_BITS is what was asked for: a limit that nobody named is raised to what the formats need.
 # shellcheck disable=SC2086
 {
-    run_tool "$model" "$pass" /dev/null "$BIN/recipe-solve" $cells
+    run_tool "$model" "$pass" /dev/null "$BIN/recipe-solve" ${MODELOPT:+--modelopt "$MODELOPT"} ${EFFECTIVE_BITS:+--effective-bits "$EFFECTIVE_BITS"} $cells
     share_reasons recipe-solve recipe.json "$pass" "$model" $stems
 }

@@ -3,7 +3,6 @@
 #include "base/json.h"
 #include "base/name.h"
 #include "base/version.h"
-#include "cell/release.h"
 #include "cell/sealed.h"
 
 #include <math.h>
@@ -86,9 +85,19 @@ static int check_sums(const struct recipe *stated, const struct scores *scores, 
     return 0;
 }
 
-static int read_recipe(struct recipe *r, const struct scores *scores, struct err *err) {
+/* The release that the JSON of a recipe is for. */
+static int read_release(const cJSON *j, const struct release **release, struct err *err) {
+    const char *word = RELEASE_UNSAID;
+    return sealed_string(j, "modelopt", &word, err) ? -1 : release_find(word, release, err);
+}
+
+static int read_recipe(struct recipe *r, struct scores *scores, struct err *err) {
     const cJSON *j = r->json, *best, *choices, *constraints;
     const char *digest = scores->digest;
+    const struct release *release;
+    if (read_release(j, &release, err))
+        return -1;
+    release_apply(release, scores);
     if (same(j, "model", scores->name.model, err) || same(j, "weight", scores->name.weight, err) ||
         same(j, "activation", scores->name.act, err) ||
         same(j, "granularity", scores->name.granularity, err) || same(j, "recipe", scores->recipe, err) ||
@@ -109,7 +118,7 @@ static int read_recipe(struct recipe *r, const struct scores *scores, struct err
     return strcmp(digest, scores->digest) == 0 ? 0 : err_set(err, ERR_FAILED, "it is of other scores");
 }
 
-int recipe_read(const char *path, const struct scores *scores, struct recipe *recipe, struct err *err) {
+int recipe_read(const char *path, struct scores *scores, struct recipe *recipe, struct err *err) {
     *recipe = (struct recipe){0};
     if (sealed_read(path, &recipe->json, err) == 0) {
         if (read_recipe(recipe, scores, err) == 0)
@@ -120,21 +129,14 @@ int recipe_read(const char *path, const struct scores *scores, struct recipe *re
     return -1;
 }
 
-/* Whether that is what some release calls it. */
-static bool is_recipe_of(const struct qcfg *qcfg, const char *name) {
-    char recipe[RELEASE_RECIPE_MAX];
-    for (const char *const *word = release_words; *word; word++)
-        if (strcmp(release_recipe(release_of(*word), qcfg, recipe), name) == 0)
-            return true;
-    return false;
-}
-
 int recipe_choice_of(const cJSON *j, const char *const *names, size_t n, struct qcfg *qcfg, bool *kept,
                      struct err *err) {
     struct qcfg_choice words = {0};
     struct choices c = {0};
     const cJSON *best;
-    if (json_get_string(j, "weight", &words.weight, err) ||
+    const struct release *release;
+    char recipe[RELEASE_RECIPE_MAX];
+    if (read_release(j, &release, err) || json_get_string(j, "weight", &words.weight, err) ||
         json_get_string(j, "activation", &words.act, err) ||
         json_get_string(j, "granularity", &words.granularity, err) ||
         json_get_string(j, "recipe", &c.recipe, err) || json_get_string(j, "none", &c.none, err) ||
@@ -148,9 +150,9 @@ int recipe_choice_of(const cJSON *j, const char *const *names, size_t n, struct 
             err->code = ERR_FAILED;
         return -1;
     }
-    if (!is_recipe_of(qcfg, c.recipe))
+    if (strcmp(release_recipe(release, qcfg, recipe), c.recipe) != 0)
         return err_set(err, ERR_FAILED, "its recipe is \"%s\", that of its formats is \"%s\"", c.recipe,
-                       qcfg->recipe);
+                       recipe);
     c.next = c.json->child;
     for (size_t i = 0; i < n; i++)
         if (read_choice(&c, names[i], &kept[i], err))
@@ -181,6 +183,7 @@ int recipe_write(const char *path, const struct scores *scores, const struct rec
     json_close(&b);
     json_add_string(&b, "scores_digest", scores->digest);
     json_add_string(&b, "version", YOLOSENS_VERSION);
+    json_add_string(&b, "modelopt", scores->release->word);
     return sealed_write(path, &b, err);
 }
 

@@ -79,11 +79,19 @@ const char *const release_words[] = {
 #undef RELEASE
     NULL};
 
+int release_find(const char *word, const struct release **release, struct err *err) {
+    for (size_t i = 0; release_words[i]; i++)
+        if (strcmp(release_words[i], word) == 0) {
+            *release = &releases[i];
+            return 0;
+        }
+    return err_set(err, ERR_FAILED, "ModelOpt %s is none of the releases that are known", word);
+}
+
 const struct release *release_of(const char *word) {
-    const struct release *r = releases;
-    while (strcmp(r->word, word) != 0)
-        r++;
-    return r;
+    const struct release *release = NULL;
+    release_find(word, &release, NULL);
+    return release;
 }
 
 double release_effective_bits(const struct release *r, enum format_id format) {
@@ -107,6 +115,7 @@ char *release_recipe(const struct release *r, const struct qcfg *cfg, char text[
 
 void release_apply(const struct release *r, struct scores *s) {
     char recipe[RELEASE_RECIPE_MAX];
+    s->release = r;
     s->bits = release_bits(r, &s->qcfg);
     if (s->bits == s->qcfg.bits)
         return;

@@ -36,9 +36,15 @@ struct release {
     size_t n_exempts;
 };
 
-/* The words, NULL-terminated, the default first; the row of one of them. */
+/* The words, NULL-terminated, the default first; the row of one of them, or NULL of another word. */
 extern const char *const release_words[];
 const struct release *release_of(const char *word);
+
+/* The same of a word that was read. Errors: ERR_FAILED. */
+int release_find(const char *word, const struct release **release, struct err *err);
+
+/* Of files that were written when there was one release only. */
+#define RELEASE_UNSAID "0.40"
 
 /* What a weight in a format costs by itself; 0 where only its own bits count. */
 double release_effective_bits(const struct release *release, enum format_id format);

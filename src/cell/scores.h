@@ -50,6 +50,8 @@ struct scores_layer {
     double macs;                                             /* of one image */
 };
 
+struct release;
+
 struct scores {
     struct cell_name name;
     struct qcfg qcfg;
@@ -58,6 +60,7 @@ struct scores {
     double effective_bits;       /* the limit that recipe-solve takes by default; 0: the file has none */
     struct scores_layer *layers; /* in the module tree's order */
     size_t n_layers;
+    const struct release *release; /* of ModelOpt, whose sizes and limit these are; NULL: the formats' own */
 
     /* The share of a rank's first layers that other images would be expected to choose too (exec/spread.h); NAN: not
      * known. */

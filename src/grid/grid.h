@@ -52,6 +52,7 @@ struct grid {
     cJSON *json;        /* run.json */
     struct run_settings settings;
     double effective_bits; /* 0: each weight type's own */
+    const char *modelopt;  /* the release that artifacts are to be for; NULL: any. Not owned */
     struct grid_model *models;
     size_t n_models;
     struct grid_cell *cells; /* in the order of the filters: model, weight, activation, granularity */
@@ -68,7 +69,8 @@ struct grid_filters {
     const char *models;    /* names, or paths of .pt and .pth files */
     const char *model_dir; /* of NAME.pt, else calib/models */
     const char *weights, *acts, *granularities;
-    int max_runs; /* how many that can be scored; 0: all */
+    int max_runs;         /* how many that can be scored; 0: all */
+    const char *modelopt; /* grid's */
 };
 
 /* Fills models and cells. A path's model is called after its file; where that name is another file's, in this call or

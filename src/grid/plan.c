@@ -5,6 +5,7 @@
 #include "base/json.h"
 #include "base/name.h"
 #include "base/pool.h"
+#include "cell/release.h"
 
 #include <stdarg.h>
 #include <stdlib.h>
@@ -286,9 +287,10 @@ static int check_file(void *ctx, const char *file, struct err *err) {
 }
 
 /* Of a cell that is recorded as finished. why: what is wrong with its scores, where they are whole. */
-static int judge_finished(struct grid_cell *c, const cJSON *status, const struct recorded_files *files,
-                          bool whole, const char *why, struct err *err) {
+static int judge_finished(const struct grid *grid, struct grid_cell *c, const cJSON *status,
+                          const struct recorded_files *files, bool whole, const char *why, struct err *err) {
     const char *checkpoint = json_string(status, "checkpoint_sha256"), *digest = c->model->digest;
+    const char *release = json_string(status, "modelopt");
     c->state = GRID_DONE;
     if (!*digest)
         return 0;
@@ -298,6 +300,8 @@ static int judge_finished(struct grid_cell *c, const cJSON *status, const struct
     }
     if (whole && !c->scored)
         return set_state(c, GRID_STALE, err, "%s", why);
+    if (grid->modelopt && strcmp(release ? release : RELEASE_UNSAID, grid->modelopt) != 0)
+        return set_state(c, GRID_STALE, err, "made for ModelOpt %s", release ? release : RELEASE_UNSAID);
     struct err altered = {0};
     if (whole && grid_each_file(&c->name, check_file, (void *)files, &altered) == 0)
         return 0;
@@ -325,7 +329,7 @@ static int judge_recorded(const struct grid *grid, struct grid_cell *c, const cJ
     if (err_pass_memory(err, &why))
         return -1;
     if (ok)
-        return judge_finished(c, status, &files, whole, why.msg, err);
+        return judge_finished(grid, c, status, &files, whole, why.msg, err);
     if (!*digest)
         return set_state(c, GRID_NOMODEL, err, "%s: no such checkpoint here, or none that can be read",
                          c->model->path);
@@ -421,6 +425,7 @@ static void cut(struct grid *grid, int max_runs) {
 
 int grid_plan(struct grid *grid, const struct grid_filters *f, err_say_fn *say, struct err *err) {
     struct judging j = {grid, NULL};
+    grid->modelopt = f->modelopt;
     if (find_models(grid, f, err) || add_cells(grid, f, err))
         return -1;
     if (!(j.of = calloc(grid->n_cells + 1, sizeof *j.of)))

@@ -143,6 +143,7 @@ static int print_value(FILE *f, const char *name, const char *value, struct err 
 
 static int print_settings(FILE *f, const struct grid *grid, struct err *err) {
     const struct run_settings *s = &grid->settings;
+    char number[JSON_NUMBER];
     fputs("# The grid of this run, written by make sweep, which also runs it. By hand, in this folder:\n"
           "#     make -n -f grid.mk     what is still to be made\n"
           "#     make -j2 -f grid.mk    makes it; make index shows it then\n\nexport TOP ?= ..",
@@ -156,6 +157,10 @@ static int print_settings(FILE *f, const struct grid *grid, struct err *err) {
             "export IMGSZ ?= %ld\nexport BATCH_SIZE ?= %ld\n",
             s->calib_images, s->score_size, s->probes ? "modelopt detection" : "modelopt",
             s->probes ? s->probes : 1, s->imgsz, s->batch_size);
+    if (grid->modelopt)
+        fprintf(f, "export MODELOPT ?= %s\n", grid->modelopt);
+    if (grid->effective_bits > 0)
+        fprintf(f, "export EFFECTIVE_BITS ?= %s\n", json_number(grid->effective_bits, number));
     return print_value(f, "RUN", grid->folder, err) || print_value(f, "IMAGE_LIST", s->image_list, err) ||
                    print_value(f, "KIND", s->device, err)
                ? -1

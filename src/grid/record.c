@@ -5,6 +5,7 @@
 #include "base/json.h"
 #include "base/memstream.h"
 #include "base/utf8.h"
+#include "cell/release.h"
 
 #include <math.h>
 #include <stdarg.h>
@@ -246,6 +247,20 @@ static double elapsed(const struct record *r) {
     return share > 0 ? round(share * 1000) / 1000 : 0;
 }
 
+/* The release of ModelOpt that a cell is made for, as its recipe says. */
+static int add_release(struct record *r, struct err *err) {
+    cJSON *recipe = NULL;
+    char *path;
+    if (grid_path(r->grid, &path, err, "outputs/%s/recipe.json", r->path))
+        return -1;
+    int ret = json_read(path, &recipe, err);
+    const char *release = json_string(recipe, "modelopt");
+    json_add_string(&r->status, "modelopt", release ? release : RELEASE_UNSAID);
+    cJSON_Delete(recipe);
+    free(path);
+    return ret;
+}
+
 static int record_finished(const struct grid *grid, const struct grid_cell *cell, struct err *err) {
     struct record r = record_of(grid, cell);
     struct listing l = {.record = &r};
@@ -260,7 +275,7 @@ static int record_finished(const struct grid *grid, const struct grid_cell *cell
     json_add_string(&r.status, "checkpoint", cell->model->path);
     json_add_string(&r.status, "checkpoint_sha256", cell->model->digest);
     add_time(&r);
-    if (grid_each_file(&cell->name, list_file, &l, err))
+    if (add_release(&r, err) || grid_each_file(&cell->name, list_file, &l, err))
         json_fail(&r.status, err);
     qsort(l.files, (size_t)l.n, sizeof *l.files, by_name);
     json_open_object(&r.status, "files");

@@ -38,7 +38,6 @@ char *state_handle(const char *layer) {
 
 /* What the parts of a state are made from. */
 struct state {
-    const struct release *release;
     const struct scores *scores;
     const struct recipe *recipe;
     char **keys;      /* of each layer */
@@ -107,10 +106,11 @@ static void put_layers(struct pickler *p, const struct state *s) {
         pickler_string(p, "formats");
         pickler_open_list(p);
         if (i == 0)
-            quantized = pickle_recipe(p, s->release, &s->scores->qcfg, s->scores->qcfg.recipe, s->signature);
+            quantized =
+                pickle_recipe(p, s->scores->release, &s->scores->qcfg, s->scores->qcfg.recipe, s->signature);
         else
             pickler_get(p, quantized);
-        uint32_t none = pickle_recipe(p, s->release, NULL, s->recipe->none, s->none_signature);
+        uint32_t none = pickle_recipe(p, s->scores->release, NULL, s->recipe->none, s->none_signature);
         s->chosen[i] = s->recipe->kept[i] ? none : quantized;
         pickler_close_list(p);
         pickler_string(p, "scores");
@@ -123,7 +123,7 @@ static void put_layers(struct pickler *p, const struct state *s) {
         pickler_real(p, scores_elements(l->bits));
         pickler_real(p, scores_elements(l->none_bits));
         pickler_close_list(p);
-        if (s->release->state == RELEASE_SIGNED)
+        if (s->scores->release->state == RELEASE_SIGNED)
             put_group(p, l);
         pickler_close_dict(p);
     }
@@ -134,7 +134,7 @@ static void put_layers(struct pickler *p, const struct state *s) {
  * arguments, which weights_only=True accepts where that class is a safe global; else plain, which needs none. */
 static void put_stats(struct pickler *p, const struct state *s) {
     pickler_string(p, "candidate_stats");
-    if (s->release->state == RELEASE_SIGNED) {
+    if (s->scores->release->state == RELEASE_SIGNED) {
         put_layers(p, s);
         return;
     }
@@ -230,10 +230,10 @@ static int put_search(struct pickler *p, const struct state *s, struct err *err)
 }
 
 static int put_state(struct pickler *p, struct state *s, struct err *err) {
-    const bool has_search = s->release->state == RELEASE_SIGNED;
-    if (s->release->config == RELEASE_ENTRIES &&
-        (recipe_signature(s->release, &s->scores->qcfg, &s->signature, err) ||
-         recipe_signature(s->release, NULL, &s->none_signature, err)))
+    const bool has_search = s->scores->release->state == RELEASE_SIGNED;
+    if (s->scores->release->config == RELEASE_ENTRIES &&
+        (recipe_signature(s->scores->release, &s->scores->qcfg, &s->signature, err) ||
+         recipe_signature(s->scores->release, NULL, &s->none_signature, err)))
         return -1;
     for (size_t i = 0; i < s->scores->n_layers; i++)
         if (!(s->keys[i] = state_handle(s->scores->layers[i].name)))
@@ -249,12 +249,11 @@ static int put_state(struct pickler *p, struct state *s, struct err *err) {
     return 0;
 }
 
-int state_pickle(const struct release *release, const struct scores *scores, const struct recipe *recipe,
-                 unsigned char **bytes, size_t *n, struct err *err) {
+int state_pickle(const struct scores *scores, const struct recipe *recipe, unsigned char **bytes, size_t *n,
+                 struct err *err) {
     int ret = -1;
     struct pickler *p = pickler_new();
-    struct state s = {.release = release,
-                      .scores = scores,
+    struct state s = {.scores = scores,
                       .recipe = recipe,
                       .keys = calloc(scores->n_layers, sizeof *s.keys),
                       .chosen = calloc(scores->n_layers, sizeof *s.chosen)};
@@ -332,8 +331,8 @@ fail:
     return -1;
 }
 
-int state_file(const struct release *release, const struct scores *scores, const struct recipe *recipe,
-               unsigned char **bytes, size_t *n, struct err *err) {
+int state_file(const struct scores *scores, const struct recipe *recipe, unsigned char **bytes, size_t *n,
+               struct err *err) {
     int ret = -1;
     unsigned char *pkl = NULL;
     size_t n_pkl;
@@ -343,7 +342,7 @@ int state_file(const struct release *release, const struct scores *scores, const
     zip_t *z = NULL;
     zip_error_init(&ze);
     *bytes = NULL;
-    if (state_pickle(release, scores, recipe, &pkl, &n_pkl, err))
+    if (state_pickle(scores, recipe, &pkl, &n_pkl, err))
         goto out;
     serialization_id(pkl, n_pkl, id);
     if (name_format(&stem, err, "%s_autoquant_state", cell_name_print(&scores->name, CELL_FILE, title)))

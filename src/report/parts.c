@@ -87,7 +87,7 @@ void part_run_config(struct json_builder *b, const struct report *r) {
 void part_search(struct json_builder *b, const struct report *r) {
     json_open_object(b, "autoquant_state");
     json_open_array(b, "keys");
-    for (const char *const *key = state_keys(r->release); *key; key++)
+    for (const char *const *key = state_keys(r->scores.release); *key; key++)
         json_add_string(b, NULL, *key);
     json_close(b);
     json_open_object(b, "constraints");
@@ -103,7 +103,6 @@ void part_provenance(struct json_builder *b, const struct report *r) {
     json_open_object(b, "provenance");
     json_add_string(b, "tool", "yolosens");
     json_add_string(b, "version", YOLOSENS_VERSION);
-    json_add_string(b, "modelopt", r->release->word);
     json_add_string(b, "computed_on", r->scores.computed_on);
     if (digests)
         json_add_item(b, "digests", cJSON_Duplicate(digests, 1));
@@ -112,5 +111,6 @@ void part_provenance(struct json_builder *b, const struct report *r) {
     json_add_bool(b, "demonstration", r->scores.demonstration);
     if (r->scores.demonstration)
         json_add_string(b, "demonstration_note", report_demonstration);
+    json_add_string(b, "modelopt", r->scores.release->word);
     json_close(b);
 }

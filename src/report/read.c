@@ -48,7 +48,6 @@ static int read_all(struct report *r, const char *scores, const char *recipe, co
         return -1;
     if (check_scores(&r->scores, err))
         return sealed_refuse(err, scores, "make it again with sens-score");
-    release_apply(r->release, &r->scores);
     if (recipe_read(recipe, &r->scores, &r->recipe, err) || (run && sealed_read(run, &r->run_json, err)) ||
         (verify && read_damage(r, verify, err)))
         return -1;
@@ -60,11 +59,10 @@ static int read_all(struct report *r, const char *scores, const char *recipe, co
     return (r->qcfg_json = qcfg_to_json(&r->scores.qcfg)) ? 0 : err_nomem(err);
 }
 
-int report_read(const struct release *release, const char *scores_path, const char *recipe_path,
-                const char *run_path, const char *verify_path, struct report **report, struct err *err) {
+int report_read(const char *scores_path, const char *recipe_path, const char *run_path,
+                const char *verify_path, struct report **report, struct err *err) {
     if (!(*report = calloc(1, sizeof **report)))
         return err_nomem(err);
-    (*report)->release = release;
     int ret = read_all(*report, scores_path, recipe_path, run_path, verify_path, err);
     if (ret)
         report_free(report);

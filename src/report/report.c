@@ -26,7 +26,7 @@ char *report_file(enum report_artifact artifact, const struct cell_name *name, c
 
 char *report_state(const struct report *r, size_t *n, struct err *err) {
     unsigned char *bytes;
-    return state_file(r->release, &r->scores, &r->recipe, &bytes, n, err) ? NULL : (char *)bytes;
+    return state_file(&r->scores, &r->recipe, &bytes, n, err) ? NULL : (char *)bytes;
 }
 
 static int write_file(const char *dir, const char *file, const char *bytes, size_t n, struct err *err) {

@@ -2,7 +2,7 @@
  * after.
  *
  *     struct report *report = NULL;
- *     if (report_read(release_of("0.47"), "scores.json", "recipe.json", NULL, NULL, &report, &err)) ...
+ *     if (report_read("scores.json", "recipe.json", NULL, NULL, &report, &err)) ...
  *     report_write(report, dir, &err);
  *     report_free(&report); */
 #ifndef YS_REPORT_REPORT_H
@@ -10,13 +10,11 @@
 
 #include "cell/damage.h"
 #include "cell/recipe.h"
-#include "cell/release.h"
 
 /* What the artifacts tell of a cell: read once and checked against each other, so that the writers have nothing left
  * to doubt. It owns everything that it points to. */
 struct report {
-    const struct release *release; /* of ModelOpt, which the artifacts are for */
-    struct scores scores;          /* in its sizes */
+    struct scores scores; /* of the recipe's release */
     struct recipe recipe;
     struct damage *damage;           /* what was measured; NULL: nothing was */
     double total[SCORES_OBJECTIVES]; /* of the exported layers' scores; NAN: they were not computed */
@@ -37,8 +35,8 @@ struct report {
  * is 1. Scores of other settings than the run's (cell/run_settings.h) are refused.
  *
  * Errors: ERR_FAILED, one line that names the file, the layer and what to do. */
-int report_read(const struct release *release, const char *scores_path, const char *recipe_path,
-                const char *run_path, const char *verify_path, struct report **report, struct err *err);
+int report_read(const char *scores_path, const char *recipe_path, const char *run_path,
+                const char *verify_path, struct report **report, struct err *err);
 
 void report_free(struct report **report);
 

@@ -15,9 +15,7 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t n) {
     }
     if (!paths[1])
         return 0;
-    fuzz_judge(
-        report_read(release_of(release_words[0]), paths[0], paths[1], paths[2], paths[3], &report, &err),
-        &err);
+    fuzz_judge(report_read(paths[0], paths[1], paths[2], paths[3], &report, &err), &err);
 #define ARTIFACT(constant, file, writer) writer,
     static report_writer *const writers[] = {
 #include "report/artifacts.def"

@@ -49,6 +49,32 @@ jq '.score_size = 12' $run/run.json >run.json && cp run.json $run/run.json
 one sweep SCORE_SIZE=13 CALIB_IMAGES=11
 equal "which holds for runs of the version before" "$(readlink $run)" "$same"
 
+# Another release of ModelOpt takes other recipes and state files of the same scores.
+one sweep
+same=$(readlink $run)
+cell=$run/outputs/a/int8-int8/per_layer
+equal "a cell says which release it is for" "$(jq -r .modelopt $cell/status.json)" 0.47
+forget
+one plan MODELOPT=0.40
+equal "for another it is to do" "$(tr -s ' ' <out)" "a/int8-int8/per_layer to do (made for ModelOpt 0.47)"
+one sweep MODELOPT=0.40
+equal "in the same run, from its scores" "$(readlink $run) $(calls calib-stats) $(calls sens-score) $(calls recipe-solve) $(calls report-gen)" "$same 0 0 1 1"
+equal "which it says then" "$(jq -r .modelopt $cell/status.json) $(jq -r .modelopt $cell/recipe.json)" "0.40 0.40"
+forget
+one sweep MODELOPT=0.40
+ok "once" [ ! -s "$FAKE_LOG" ]
+forget
+jq 'del(.modelopt)' $cell/status.json >status.json && cp status.json $cell/status.json
+one sweep MODELOPT=0.40
+ok "a cell of the version before is for 0.40" [ ! -s "$FAKE_LOG" ]
+one plan
+equal "not for the release that is the default" "$(tr -s ' ' <out)" "a/int8-int8/per_layer to do (made for ModelOpt 0.40)"
+one sweep EFFECTIVE_BITS=9
+ok "the solver is told of a limit that was asked for" grep -q '^recipe-solve --modelopt 0.47 --effective-bits 9 ' "$FAKE_LOG"
+forget
+one sweep NEW=1
+ok "and of no other" grep -q '^recipe-solve --modelopt 0.47 tmp/' "$FAKE_LOG"
+
 # What is scored is what the run was asked for, though make exports PROBES as well.
 forget
 one sweep OBJECTIVES=modelopt

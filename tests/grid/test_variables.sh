@@ -14,7 +14,7 @@ refused() { # EXPECTED-WORDS ARGUMENT...
 }
 
 for v in MODELS MODEL_DIR WEIGHT_DTYPES ACT_DTYPES GRANULARITIES MAX_RUNS IMAGE_LIST CALIB_IMAGES SCORE_SIZE IMGSZ BATCH_SIZE \
-    EFFECTIVE_BITS FP4_PRESET INT4_PRESET BLOCK_DIM TOP_K DEVICE TORCH_HOME CUDA_HOME SUBDIR TIMESTAMP NEW CELLS_PER_PROCESS THREADS LAUNCHER \
+    EFFECTIVE_BITS FP4_PRESET INT4_PRESET BLOCK_DIM MODELOPT TOP_K DEVICE TORCH_HOME CUDA_HOME SUBDIR TIMESTAMP NEW CELLS_PER_PROCESS THREADS LAUNCHER \
     PREFIX DESTDIR BENCH_CELLS BENCH_ENV FUZZ_SECONDS; do
     make >out 2>err
     ok "help shows $v" grep -q "^  $v " out
@@ -37,6 +37,7 @@ refused 'nearest: per_layer' sweep GRANULARITIES=per_layers
 refused 'nearest: per_channel_weight' sweep GRANULARITIES=per_channel_weights
 refused 'nearest: per_channel_weight' cell MODEL=a W=int8 A=fp8 G=per_chanel_weight
 refused 'nearest: axis' sweep INT4_PRESET=axes
+refused '0.46 is not one of 0.47 0.40' sweep MODELOPT=0.46
 refused 'nearest: nvfp4' sweep FP4_PRESET=nvfp
 refused 'nearest: awq' sweep INT4_PRESET=aqw
 refused 'nearest: reduction' sweep BLOCK_DIM=reduce
@@ -62,6 +63,9 @@ refused 'at most 1048576' sweep SCORE_SIZE=1048577
 refused 'at most 1000000' index TOP_K=1000001
 refused 'int8-int8 has 8' sweep MODELS=a EFFECTIVE_BITS=7.9
 refused 'int8-int4 has 4' cell MODEL=a W=int8 A=int4 G=per_layer EFFECTIVE_BITS=3
+refused 'fp4-fp8 has 4.5' sweep MODELS=a WEIGHT_DTYPES=fp4 ACT_DTYPES=fp8 EFFECTIVE_BITS=4
+refused 'fp4-fp4 has 4 ' cell MODEL=a W=fp4 A=fp4 G=per_layer EFFECTIVE_BITS=3.9 MODELOPT=0.40
+refused 'fp4-fp4 has 4 ' cell MODEL=a W=fp4 A=fp4 G=per_layer EFFECTIVE_BITS=3.9 FP4_PRESET=mxfp4
 # Quotes forgotten; a target mistyped.
 refused 'stand in quotes: MODELS="a b"' sweep MODELS=a b
 refused 'stand in quotes: MODELS="yolov10n yolov10s m.pt"' sweep MODELS=yolov10n yolov10s m.pt

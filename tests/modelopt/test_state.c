@@ -57,8 +57,8 @@ static void test_against_modelopt(void) {
         return;
     unsigned char *bytes = NULL, *again = NULL;
     size_t n, n_again, n_ref, size = 0;
-    CHECK(state_file(release_of("0.40"), &cell, &solved, &bytes, &n, &err) == 0 &&
-              state_file(release_of("0.40"), &cell, &solved, &again, &n_again, &err) == 0 && n == n_again &&
+    CHECK(state_file(&cell, &solved, &bytes, &n, &err) == 0 &&
+              state_file(&cell, &solved, &again, &n_again, &err) == 0 && n == n_again &&
               memcmp(bytes, again, n) == 0,
           "the same bytes twice, %zu of them %s", n, err.msg);
     unsigned char *ref = whole(state, &n_ref);
@@ -97,7 +97,7 @@ static const struct recipe small_recipe = {
 
 /* The scores of one layer in formats of those words. */
 static int small_scores(struct scores *scores, const struct qcfg_choice *choice, struct err *err) {
-    *scores = (struct scores){.layers = &small_layer, .n_layers = 1};
+    *scores = (struct scores){.layers = &small_layer, .n_layers = 1, .release = release_of("0.40")};
     return qcfg_build(&scores->qcfg, choice, err) ||
                    cell_name_set(&scores->name, "m", choice->weight, choice->act, choice->granularity, err)
                ? -1
@@ -113,7 +113,7 @@ static void test_archive(void) {
     unsigned char *bytes = NULL;
     size_t n = 0;
     CHECK(small_scores(&scores, &choice, &err) == 0 &&
-              state_file(release_of("0.40"), &scores, &small_recipe, &bytes, &n, &err) == 0,
+              state_file(&scores, &small_recipe, &bytes, &n, &err) == 0,
           "a state of one layer %s", err.msg);
     static const struct {
         const char *name, *want;
@@ -168,7 +168,7 @@ static char *recipe_line(const struct scores *scores) {
     size_t n, n_text;
     char *text = NULL;
     struct err err = {0};
-    if (state_pickle(release_of("0.40"), scores, &small_recipe, &pkl, &n, &err))
+    if (state_pickle(scores, &small_recipe, &pkl, &n, &err))
         return NULL;
     struct node *stats = node_get(unpickle(pkl, n), "candidate_stats");
     struct node *q = node_get(node_get(stats, "a.conv.quant_recipe"), "formats")->item[0];

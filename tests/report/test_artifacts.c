@@ -4,6 +4,7 @@
 #include "report/report.h"
 
 #include "base/json.h"
+#include "modelopt/state.h"
 #include "test.h"
 
 #include <ctype.h>
@@ -147,7 +148,9 @@ static void check_markdown(char *text) {
     free(text);
 }
 
-static void check_golden(char *text, const char *path) {
+static void check_golden(char *text, const char *folder, const char *file) {
+    char path[64];
+    snprintf(path, sizeof path, "tests/report/%s/%s", folder, file);
     char *golden = whole(path);
     CHECK(text && strcmp(text, golden) == 0, "equal to %s", path);
     if (text && strcmp(text, golden) != 0) {
@@ -158,6 +161,28 @@ static void check_golden(char *text, const char *path) {
     }
     free(golden);
     free(text);
+}
+
+static void check_state(const struct report *r, const char *folder) {
+    char path[64], *golden;
+    unsigned char *bytes = NULL;
+    size_t n = 0;
+    struct err err = {0};
+    snprintf(path, sizeof path, "tests/report/%s/state.pkl", folder);
+    golden = whole(path);
+    CHECK(state_pickle(&r->scores, &r->recipe, &bytes, &n, &err) == 0 && n > 1000 &&
+              memcmp(bytes, golden, n) == 0,
+          "equal to %s, %zu bytes", path, n);
+    free(golden);
+    free(bytes);
+}
+
+static void check_goldens(const struct report *r, const char *folder) {
+    check_golden(report_markdown(r, &length, NULL), folder, "report.md");
+    check_golden(report_json(r, &length, NULL), folder, "report.json");
+    check_golden(report_composed(r, &length, NULL), folder, "composed.yaml");
+    check_golden(report_manifest(r, &length, NULL), folder, "manifest.json");
+    check_state(r, folder);
 }
 
 /* Texts that YAML could take for something else, or that could end the report's fence. */
@@ -231,13 +256,15 @@ static void test_hostile_yaml(struct report *cell) {
 
 int main(void) {
     struct err err = {0};
-    struct report *n = NULL, *tiny = NULL;
-    CHECK(report_read(release_of("0.40"), "tests/report/n/scores.json", "tests/report/n/recipe.json", NULL,
-                      NULL, &n, &err) == 0,
+    struct report *n = NULL, *tiny = NULL, *tiny47 = NULL;
+    CHECK(report_read("tests/report/n/scores.json", "tests/report/n/recipe.json", NULL, NULL, &n, &err) == 0,
           "n %s", err.msg);
-    CHECK(report_read(release_of("0.40"), "tests/report/tiny/scores.json", "tests/report/tiny/recipe.json",
+    CHECK(report_read("tests/report/tiny/scores.json", "tests/report/tiny/recipe.json",
                       "tests/report/tiny/run.json", NULL, &tiny, &err) == 0,
           "tiny %s", err.msg);
+    CHECK(report_read("tests/report/tiny47/scores.json", "tests/report/tiny47/recipe.json", NULL, NULL,
+                      &tiny47, &err) == 0,
+          "tiny47 %s", err.msg);
     if (n) {
         check_tree(report_manifest(n, &length, &err), cJSON_Parse, "tests/report/n/manifest.json",
                    "the manifest");
@@ -247,15 +274,14 @@ int main(void) {
                    "the composed configuration");
         check_markdown(report_markdown(n, &length, &err));
     }
+    if (tiny47)
+        check_goldens(tiny47, "tiny47");
     if (tiny) {
-        check_golden(report_markdown(tiny, &length, &err), "tests/report/tiny/report.md");
-        check_golden(report_json(tiny, &length, &err), "tests/report/tiny/report.json");
-        check_golden(report_composed(tiny, &length, &err), "tests/report/tiny/composed.yaml");
-        check_golden(report_manifest(tiny, &length, &err), "tests/report/tiny/manifest.json");
-    }
-    if (tiny)
+        check_goldens(tiny, "tiny");
         test_hostile_yaml(tiny);
+    }
     report_free(&n);
     report_free(&tiny);
+    report_free(&tiny47);
     return test_end();
 }

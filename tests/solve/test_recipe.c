@@ -21,8 +21,10 @@ static char *solve(const char *layers, double bits, struct err *err) {
     struct scores scores = {0};
     struct recipe recipe = {0};
     snprintf(text, 4096, "%s%s}", head, layers);
-    int ret = scores_from_json(cJSON_Parse(text), &scores, err) ||
-              recipe_solve(&scores, bits, &recipe, err) || recipe_write(path, &scores, &recipe, err);
+    int ret = scores_from_json(cJSON_Parse(text), &scores, err);
+    if (ret == 0)
+        release_apply(release_of("0.47"), &scores);
+    ret = ret || recipe_solve(&scores, bits, &recipe, err) || recipe_write(path, &scores, &recipe, err);
     recipe_free(&recipe);
     scores_free(&scores);
     FILE *f = ret ? NULL : fopen(path, "r");

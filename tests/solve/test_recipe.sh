@@ -1,5 +1,5 @@
 #!/bin/sh
-# recipe-solve on every cell of ModelOpt's own scores, against its own solutions; then as its users meet it.
+# recipe-solve on every cell of ModelOpt 0.40's own scores, against its own solutions; then as its users meet it.
 r=$(realpath "${BUILD:-build}/bin/recipe-solve") || exit 1
 dir=$(mktemp -d) || exit 1
 trap 'rm -rf "$dir"' EXIT
@@ -21,7 +21,7 @@ cells=0
 for f in tests/reference/yolov10n/*/*.json "$SHARED"/reference/yolov10[sm]/*/*.json; do
     [ -r "$f" ] || continue
     cells=$((cells + 1))
-    "$r" "$f" >"$dir/r.json" || echo "not ok - $f: exit $?"
+    "$r" --modelopt 0.40 "$f" >"$dir/r.json" || echo "not ok - $f: exit $?"
     # shellcheck disable=SC2046
     set -- $(short_of "$f")
     check "$f" "$(jq -n --slurpfile a "$f" --slurpfile b "$dir/r.json" --argjson low "$1" --argjson high "$2" '
@@ -50,9 +50,22 @@ check "standard input gives the same bytes" "$(cmp "$dir/a.json" "$dir/b.json" 2
 jq . "$f" | "$r" - >"$dir/c.json"
 check "so does another layout of the same scores" "$(cmp "$dir/a.json" "$dir/c.json" 2>&1)" ""
 check "its keys" "$(jq -c keys_unsorted "$dir/a.json")" \
-    '["model","weight","activation","granularity","recipe","none","effective_bits","best","scores_digest","version","digest"]'
+    '["model","weight","activation","granularity","recipe","none","effective_bits","best","scores_digest","version","modelopt","digest"]'
 check "--effective-bits replaces the limit" "$("$r" -e 4 "$f" | jq '.effective_bits == 4 and .best.constraints.effective_bits == 4 and ([.best.recipe[]] | unique | length) == 1')" true
 check "16 bits keep all that costs something" "$("$r" -e 16 "$f" | jq '.best.score == 0')" true
+
+# Since ModelOpt 0.46 an nvfp4 weight is 4.5 bits, with its scales.
+of() { # FILE OPTION...: the limit, what is met, how many layers are kept, their names
+    file=$1
+    shift
+    "$r" "$@" "$file" | jq -c '[.effective_bits + 0, .best.constraints.effective_bits + 0, ([.best.recipe[] | select(. == "NONE(effective-bits: 16.0)")] | length), .recipe, .modelopt]'
+}
+fp4=tests/reference/yolov10n/fp4-fp4/per_layer.json
+check "fp4's own limit of 4 bits leaves no choice for ModelOpt 0.40" "$(of $fp4 --modelopt 0.40)" '[4,4,0,"NVFP4_DEFAULT_CFG(effective-bits: 4.0)","0.40"]'
+check "and is raised to 4.5 for 0.47, which is the default" "$(of $fp4)" '[4.5,4.5,0,"NVFP4_DEFAULT_CFG(effective-bits: 4.5)","0.47"]'
+check "one that was asked for counts those sizes" "$(of $fp4 -e 6 | jq -c '.[1] > 5.9 and .[1] <= 6 and .[2] > 0')" true
+check "fp8 weights with fp4 activations: their own limit, at sizes of 4.5 bits" "$(of tests/reference/yolov10n/fp8-fp4/per_layer.json | jq -c '[.[0], .[1] > 10.9 and .[1] <= 11]')" '[11,true]'
+check "int4 weights are still 4 bits" "$(of tests/reference/yolov10n/int4-fp4/per_layer.json 2>&1 | jq -c .[0])" 4
 
 # Fewer bits never score less: 25 limits over the cell's range.
 check "the total falls as the limit rises" "$(for tenths in $(seq 40 5 160); do
@@ -82,6 +95,9 @@ refuses() { # refuses WHAT STATUS WORDS OPTION...
 }
 refuses "a limit below the recipe's bits" 1 \
     "$f: effective_bits 3.9 cannot be met: with every layer in CUSTOM_0(effective-bits: 4.0) it is 4; allow at least that" -e 3.9 "$f"
+refuses "nvfp4 in 4 bits, asked for of ModelOpt 0.47" 1 \
+    "$fp4: effective_bits 4 cannot be met: with every layer in NVFP4_DEFAULT_CFG(effective-bits: 4.5) it is 4.5; allow at least that" -e 4 $fp4
+refuses "a release that is not known" 2 "--modelopt: \"0.41\" is not one of 0.47, 0.40" --modelopt 0.41 "$f"
 refuses "no scores" 2 "name a file of scores (- for standard input)"
 refuses "two files" 2 "$f: several are given as SCORES=RECIPE each" "$f" "$f"
 refuses "a file that is not there" 1 "$dir/no.json: No such file or directory" "$dir/no.json"
