@@ -111,12 +111,11 @@ int main(int argc, char **argv) {
         .synopsis = "[--run FILE] [--verify FILE] --scores FILE --recipe FILE -o DIR | DIR... | --list",
         .notes =
             "Writes <cell>_autoquant_state.pt (opens in torch.load; the ModelOpt that the recipe is for\n"
-            "resumes from it), <cell>_quant_manifest.json, composed-config.yaml, "
-            "layer-sensitivity-report.md\n"
-            "and .json, each whole or not at all. <cell> is <model>_w<weight>_a<activation>_<granularity>. "
-            "One of the inputs\n"
-            "may be -, standard input. A folder DIR holds a cell's scores.json and recipe.json (and its\n"
-            "verify.json, where that was measured) and receives the rest.",
+            "resumes from it), <cell>_quant_manifest.json, composed-config.yaml, and\n"
+            "layer-sensitivity-report.md and .json, each whole or not at all. <cell> is\n"
+            "<model>_w<weight>_a<activation>_<granularity>. One of the inputs may be -, standard input. A\n"
+            "folder DIR holds a cell's scores.json and recipe.json (and its verify.json, where that was\n"
+            "measured) and receives the rest.",
         .examples = "report-gen --scores scores.json --recipe recipe.json -o .\n"
                     "recipe-solve scores.json | report-gen --scores scores.json --recipe - -o .\n"
                     "report-gen --run run.json outputs/yolov10n/*/*\n",
