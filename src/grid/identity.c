@@ -74,7 +74,6 @@ static void add_images(struct json_builder *b, const struct image_digests *d) {
 static int build(const struct identity_settings *s, bool detection, const char *device,
                  const struct image_digests *d, cJSON **run, struct err *err) {
     struct json_builder b = json_builder();
-    struct timespec now;
     char text[48];
     json_add_string(&b, "image_list", s->image_list);
     json_add_int(&b, "calib_images", s->calib_images);
@@ -93,9 +92,6 @@ static int build(const struct identity_settings *s, bool detection, const char *
     snprintf(text, sizeof text, "%d", SCORE_REVISION);
     json_add_string(&b, "scoring_revision", text);
     add_images(&b, d);
-    clock_gettime(CLOCK_REALTIME, &now);
-    snprintf(text, sizeof text, "%lld.%09ld", (long long)now.tv_sec, now.tv_nsec);
-    json_add_string(&b, "created", text);
     return json_built(&b, run, err);
 }
 
@@ -292,9 +288,35 @@ static bool is_free(const char *folder) {
     return dir && free_of_others;
 }
 
+static void say_nothing(const char *message) {
+    (void)message;
+}
+
+/* When a run begins: now, or right after the newest of those that are there, should the clock have gone back. */
+static int tell_time(const char *runs, const cJSON *run, char text[48], struct err *err) {
+    struct newest all = {0}, fit = {0};
+    struct timespec now;
+    long long s;
+    long ns;
+    int ret = search(runs, run, say_nothing, &all, &fit, err);
+    const struct newest *last = fit.folder && is_newer(&fit, &all) ? &fit : &all;
+    clock_gettime(CLOCK_REALTIME, &now);
+    snprintf(text, 48, "%lld.%09ld", (long long)now.tv_sec, now.tv_nsec);
+    if (!ret && last->folder && strcmp(last->created, text) >= 0 &&
+        sscanf(last->created, "%lld.%9ld", &s, &ns) == 2)
+        snprintf(text, 48, "%lld.%09ld", s + (ns + 1) / 1000000000, (ns + 1) % 1000000000);
+    newest_free(&all);
+    newest_free(&fit);
+    return ret;
+}
+
 /* run.json comes first: a folder that has it is a run. */
-static int start(const char *folder, const cJSON *run, struct err *err) {
-    char *path;
+static int start(const char *runs, const char *folder, cJSON *run, struct err *err) {
+    char *path, created[48];
+    if (tell_time(runs, run, created, err))
+        return -1;
+    if (!cJSON_AddStringToObject(run, "created", created))
+        return err_nomem(err);
     if (name_format(&path, err, "%s/run.json", folder))
         return -1;
     int ret = json_write(path, run, err);
@@ -302,7 +324,7 @@ static int start(const char *folder, const cJSON *run, struct err *err) {
     return ret;
 }
 
-static int choose_named(const struct identity_place *p, const cJSON *run, err_say_fn *say, char **folder,
+static int choose_named(const struct identity_place *p, cJSON *run, err_say_fn *say, char **folder,
                         struct err *err) {
     struct newest found = {0};
     int ret = 0;
@@ -328,7 +350,7 @@ static int choose_named(const struct identity_place *p, const cJSON *run, err_sa
         *folder = NULL;
     } else if (!found.folder) {
         tell(say, "new run %s", *folder);
-        ret = start(*folder, run, err);
+        ret = start(p->runs, *folder, run, err);
     }
     newest_free(&found);
     return ret;
@@ -380,7 +402,7 @@ out:
     return ret;
 }
 
-int identity_choose(const struct identity_place *p, const cJSON *run, err_say_fn *say, char **folder,
+int identity_choose(const struct identity_place *p, cJSON *run, err_say_fn *say, char **folder,
                     struct err *err) {
     struct newest all = {0}, fit = {0};
     struct stat st;
@@ -414,7 +436,7 @@ int identity_choose(const struct identity_place *p, const cJSON *run, err_say_fn
             tell(say, "new run %s: %s differs in %s", *folder, all.folder, all.differ);
         else
             tell(say, "new run %s", *folder);
-        ret = start(*folder, run, err);
+        ret = start(p->runs, *folder, run, err);
     }
 out:
     if (lock >= 0)

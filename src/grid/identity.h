@@ -35,9 +35,10 @@ struct identity_place {
 };
 
 /* Sets *folder, the caller's, to that of the run: the newest with this identity, else a new one, of which say hears
- * what differs from the newest; NULL where none is to be made. Errors: ERR_FAILED when the name is that of a run of
- * another identity or of a folder that is no run, or when the folder cannot be made. */
-int identity_choose(const struct identity_place *place, const cJSON *run, err_say_fn *say, char **folder,
+ * what differs from the newest; NULL where none is to be made. A new run gets the key "created", seconds since 1970,
+ * later than that of every other. Errors: ERR_FAILED when the name is that of a run of another identity or of a folder
+ * that is no run, or when the folder cannot be made. */
+int identity_choose(const struct identity_place *place, cJSON *run, err_say_fn *say, char **folder,
                     struct err *err);
 
 #endif
