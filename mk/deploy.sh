@@ -61,6 +61,6 @@ do_export() {
         set -- --amax "$amax" --recipe "$recipe"
     fi
     read -r sum checkpoint <"$RUN/work/model/$name" || die 2 "$RUN: has not seen $MODEL; make sweep MODELS=$MODEL"
-    mkdir -p "$out" && "$BIN/onnx-export" --model "$checkpoint" --size "$IMGSZ" "$@" -o "$out/$name.onnx" || exit 2
+    mkdir -p "$out" && "$BIN/onnx-export" --model "$checkpoint" --size "$IMGSZ" ${fold:+--fold} "$@" -o "$out/$name.onnx" || exit 2
     echo "$out/$name.onnx"
 }

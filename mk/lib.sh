@@ -7,6 +7,8 @@ LC_ALL=C
 export LC_ALL
 umask 022
 tab=$(printf '\t')
+# Not empty: the network that is exported.
+fold=${FOLD#0}
 
 # A user's ~/.jq is not read: it may redefine what these programs call.
 jq() {

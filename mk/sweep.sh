@@ -74,7 +74,7 @@ summary() {
 # The run of these settings: its folder and the kind of its device, or with --find, JSON.
 choose() { # [--find]
     [ "$NEW" != 1 ] || set -- "$@" --new
-    "$BIN/grid-run" "$@" --list "$IMAGE_LIST" --count "$CALIB_IMAGES" --score-size "$SCORE_SIZE" --objectives "$OBJECTIVES" --probes "$PROBES" --size "$IMGSZ" \
+    "$BIN/grid-run" "$@" --list "$IMAGE_LIST" --count "$CALIB_IMAGES" --score-size "$SCORE_SIZE" --objectives "$OBJECTIVES" --probes "$PROBES" ${fold:+--fold} --size "$IMGSZ" \
         --batch-size "$BATCH_SIZE" ${EFFECTIVE_BITS:+--effective-bits "$EFFECTIVE_BITS"} --fp4-preset "$FP4_PRESET" \
         --int4-preset "$INT4_PRESET" --block-dim "$BLOCK_DIM" --device "$DEVICE" ${TIMESTAMP:+--name "$TIMESTAMP"} \
         "tmp/$SUBDIR"

@@ -2,7 +2,7 @@
 #define _GNU_SOURCE
 #include "base/name.h"
 #include "cli/opt.h"
-#include "cli/progress.h"
+#include "cli/session_rows.h"
 #include "exec/session.h"
 #include "verify/verify.h"
 
@@ -55,6 +55,8 @@ static int measure(const struct request *r, const char *qcfg_path, struct verify
     v->pictures = &pictures;
     v->scores = r->scores ? &scores : NULL;
     v->checkpoint = session.checkpoint;
+    v->network = session.network;
+    v->fold = r->options.fold;
     v->tries = (size_t)(r->tries || r->reach == 0 ? r->tries : SEARCH_TRIES);
     v->reach = r->reach;
     if (r->update && verify_is_current(r->output, v)) {
@@ -115,6 +117,7 @@ int main(int argc, char **argv) {
         {"reach", 0, OPT_REAL, &r.reach, "AP", "and the fewest layers for this agreement_ap, such as 0.99",
          OPT_LIMITS(REACH)},
         {"sha256", 0, OPT_STRING, &r.options.sha256, "HEX", "refuse a checkpoint with another SHA-256"},
+        SESSION_FOLD(r.options),
         {"batch-size", 'b', OPT_INT, &r.options.batch_size, "N", "images in a batch of the calibration",
          OPT_LIMITS(BATCH_SIZE)},
         {"name", 0, OPT_STRING, &r.name, "NAME", "the model's name in results",

@@ -70,6 +70,7 @@ int main(int argc, char **argv) {
          "what is scored: modelopt, or modelopt detection"},
         {"probes", 0, OPT_INT, &s->probes, "N", "vectors of signs an image for detection",
          OPT_LIMITS(PROBES)},
+        {"fold", 0, OPT_FLAG, &s->fold, .help = "of the network that is exported"},
         {"size", 'S', OPT_INT, &s->imgsz, "N", "side of the square input", OPT_LIMITS(IMGSZ)},
         {"batch-size", 'b', OPT_INT, &s->batch_size, "N", "images in a forward pass", OPT_LIMITS(BATCH_SIZE)},
         {"effective-bits", 'e', OPT_REAL, &s->effective_bits, "BITS", "the solver's limit",

@@ -2,15 +2,17 @@
 #include "base/json.h"
 #include "cli/opt.h"
 #include "model/dump.h"
+#include "model/fold.h"
 #include "pt/checkpoint.h"
 #include "pt/tree.h"
 
-static int dump(const struct checkpoint *c, const char *path, int size, cJSON **out, struct err *err) {
+static int dump(const struct checkpoint *c, const char *path, int size, bool fold, cJSON **out,
+                struct err *err) {
     struct graph *graph = NULL;
     cJSON *tree = NULL, *net = NULL;
     int ret = -1;
-    if (graph_build(checkpoint_root(c), &graph, err) || graph_to_json(graph, size, &net, err) ||
-        pt_tree_json(c, &tree, err))
+    if (graph_build(checkpoint_root(c), &graph, err) || (fold && fold_exported(&graph, err)) ||
+        graph_to_json(graph, size, &net, err) || pt_tree_json(c, &tree, err))
         goto out;
     struct json_builder b = json_builder();
     json_add_string(&b, "checkpoint", path);
@@ -30,6 +32,7 @@ out:
 struct request {
     const char *output;
     int size;
+    bool fold;
 };
 
 static int run(void *ctx, const struct operands *operands, struct err *err) {
@@ -37,19 +40,21 @@ static int run(void *ctx, const struct operands *operands, struct err *err) {
     const char *path = operands->word[0];
     struct checkpoint *c = NULL;
     cJSON *o = NULL;
-    int ret =
-        checkpoint_open(path, &c, err) || dump(c, path, r->size, &o, err) || json_write(r->output, o, err)
-            ? -1
-            : 0;
+    int ret = checkpoint_open(path, &c, err) || dump(c, path, r->size, r->fold, &o, err) ||
+                      json_write(r->output, o, err)
+                  ? -1
+                  : 0;
     cJSON_Delete(o);
     checkpoint_free(&c);
     return ret;
 }
 
 int main(int argc, char **argv) {
-    struct request r = {"-", 640};
+    struct request r = {"-", 640, false};
     struct opt rows[] = {
         {"size", 'S', OPT_INT, &r.size, "N", "input size that the shapes are given for", OPT_LIMITS(IMGSZ)},
+        {"fold", 0, OPT_FLAG, &r.fold,
+         .help = "the network that is exported: BatchNorm folded, RepVGGDW merged, one branch of the head"},
         {"output", 'o', OPT_OUT, &r.output, "FILE", "where the JSON goes"},
         OPT_END,
     };

@@ -2,6 +2,7 @@
 #include "cell/mix.h"
 #include "cli/opt.h"
 #include "model/classes.h"
+#include "model/fold.h"
 #include "onnx/export.h"
 #include "pt/checkpoint.h"
 
@@ -10,6 +11,7 @@
 
 struct request {
     const char *model, *amax, *recipe, *output, *batch, *head;
+    bool fold;
     struct onnx_options options;
 };
 
@@ -46,7 +48,7 @@ static int write(struct request *r, const struct checkpoint *checkpoint, const s
     if (!ret && classes_names(checkpoint_root(checkpoint), (size_t)graph->classes, classes))
         o->classes = classes;
     if (!ret && r->recipe) {
-        const struct amax_origin origin = {.checkpoint = checkpoint_digest(checkpoint)};
+        const struct amax_origin origin = {.checkpoint = checkpoint_digest(checkpoint), .fold = r->fold};
         o->qcfgs = qcfgs;
         o->amax = &amax;
         ret = choose(r, graph, &mix, qcfgs, err) || amax_read_finished(r->amax, graph, &origin, &amax, err)
@@ -74,8 +76,11 @@ static int run(void *ctx, const struct operands *operands, struct err *err) {
     if (r->options.end2end && strcmp(r->head, "one2many") == 0)
         return err_set(err, ERR_USAGE,
                        "--end2end: one2many's boxes overlap and need suppression; it goes with one2one");
+    if (r->fold && strcmp(r->head, "one2many") == 0)
+        return err_set(err, ERR_USAGE, "--fold: the folded network has no one2many; it goes with one2one");
     int ret = checkpoint_open(r->model, &checkpoint, err);
-    if (!ret && (ret = graph_build(checkpoint_root(checkpoint), &graph, err)) != 0)
+    if (!ret && (ret = graph_build(checkpoint_root(checkpoint), &graph, err) ||
+                       (r->fold && fold_exported(&graph, err))) != 0)
         err_wrap(err, "%s", r->model);
     ret = ret ? ret : write(r, checkpoint, graph, err);
     graph_free(&graph);
@@ -92,6 +97,8 @@ int main(int argc, char **argv) {
         {"recipe", 'r', OPT_IN, &r.recipe, "FILE",
          "quantize the layers that recipe-solve, pareto-solve or keep-list chose"},
         {"amax", 'a', OPT_IN, &r.amax, "FILE", "by these ranges: amax file of calib-stats"},
+        {"fold", 0, OPT_FLAG, &r.fold,
+         .help = "recipe and ranges are of the folded network (sens-score --fold)"},
         {"size", 'S', OPT_INT, &r.options.size, "N", "side of the images", OPT_LIMITS(IMGSZ)},
         {"batch", 'b', OPT_CHOICE, &r.batch, NULL, "images at a time", .choices = batches},
         {"end2end", 'e', OPT_FLAG, &r.options.end2end, NULL, "detections instead of all cells' boxes"},

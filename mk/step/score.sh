@@ -47,7 +47,7 @@ else
     # shellcheck disable=SC2086
     run_tool "$label" "$pass" /dev/null $LAUNCHER "$BIN/sens-score" --model "$checkpoint" --sha256 "$sum" --name "$model" \
         --calib "$([ -n "$feed" ] && echo - || echo "$calib")" ${amax:+--amax "$amax"} --score-size "$SCORE_SIZE" \
-        --objectives "$OBJECTIVES" --probes "$PROBES" --batch-size "$BATCH_SIZE" \
+        --objectives "$OBJECTIVES" --probes "$PROBES" ${fold:+--fold} --batch-size "$BATCH_SIZE" \
         --device "$DEVICE" --turn "$TURN" --threads "$THREADS" --state "$RUN/work/state/$model" $demonstration $cells
 fi
 

@@ -133,9 +133,15 @@ static int find_notes(struct findings *f, const struct scores *scores) {
              "They are scored and solved for, as the reference does, but are in none of the sets above.",
              hidden, scores->n_layers))
         return -1;
+    if (scores->fold)
+        return note(
+            f,
+            "Scores are of the network that is exported: BatchNorm folded into the weights before anything "
+            "is quantized, RepVGGDW's kernels merged, one branch of the head.");
     return note(
-        f, "Scores are of the unfused network: BatchNorm stands apart from its convolution. Folding it into "
-           "the weights before quantizing changes the per-channel ranges, and with them the scores.");
+        f,
+        "Scores are of the unfused network: BatchNorm stands apart from its convolution. Folding it into "
+        "the weights before quantizing changes the per-channel ranges, and with them the scores (FOLD=1).");
 }
 
 struct findings *findings_new(const struct scores *scores, const struct recipe *recipe) {

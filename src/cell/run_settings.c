@@ -5,6 +5,15 @@
 #include <stdio.h>
 #include <string.h>
 
+static int read_fold(const cJSON *run, struct run_settings *s, struct err *err) {
+    long fold = 0;
+    s->says_fold = cJSON_HasObjectItem(run, "fold");
+    if (s->says_fold && json_get_int(run, "fold", 0, 1, &fold, err))
+        return -1;
+    s->fold = fold;
+    return 0;
+}
+
 int run_settings_read(const cJSON *run, struct run_settings *s, struct err *err) {
     const cJSON *images = cJSON_GetObjectItemCaseSensitive(run, "images");
     *s = (struct run_settings){.n_images = cJSON_IsArray(images) ? cJSON_GetArraySize(images) : 0};
@@ -15,7 +24,7 @@ int run_settings_read(const cJSON *run, struct run_settings *s, struct err *err)
                    sealed_count(run, "calib_images", &s->calib_images, err) ||
                    sealed_count(run, "score_size", &s->score_size, err) ||
                    sealed_string(run, "images_sha256", &s->images, err) ||
-                   sealed_count(run, "probes", &s->probes, err) ||
+                   sealed_count(run, "probes", &s->probes, err) || read_fold(run, s, err) ||
                    sealed_string(run, "device", &s->device, err) ||
                    sealed_string(run, "scoring_revision", &s->revision, err) ||
                    sealed_string(run, "fp4_preset", &s->fp4_preset, err) ||
@@ -35,6 +44,13 @@ static int same_text(const char *what, const char *of_scores, const char *of_run
     return !of_scores || !of_run || strcmp(of_scores, of_run) == 0
                ? 0
                : err_set(err, ERR_FAILED, "its %s is %s, the run's is %s", what, of_scores, of_run);
+}
+
+static int same_fold(const struct run_settings *run, const struct scores *s, struct err *err) {
+    return !run->says_fold || run->fold == s->fold
+               ? 0
+               : err_set(err, ERR_FAILED, "its network is %s, the run's is %s",
+                         s->fold ? "folded" : "not folded", run->fold ? "folded" : "not");
 }
 
 /* A list may be shorter than calib_images. Of what was calibrated on, the first score_size images are scored on, in
@@ -66,7 +82,7 @@ int run_settings_fit(const struct run_settings *run, const struct scores *s, str
     snprintf(revision, sizeof revision, "%ld", s->revision);
     return same_count("imgsz", s->imgsz, run->imgsz, err) ||
                    same_count("batch_size", s->batch_size, run->batch_size, err) ||
-                   same_images(run, s, err) || same_probes(run, s, err) ||
+                   same_images(run, s, err) || same_fold(run, s, err) || same_probes(run, s, err) ||
                    same_text("device", s->device, run->device, err) ||
                    same_text("scoring_revision", s->revision ? revision : NULL, run->revision, err) ||
                    same_text("fp4_preset", s->qcfg.fp4_preset, run->fp4_preset, err) ||

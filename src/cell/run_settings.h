@@ -11,12 +11,13 @@ struct run_settings {
     long calib_images, n_images; /* images wished for, and how many the list had of them */
     long score_size;             /* images to score on, wished for */
     long probes;                 /* of the detection objectives; 0: they are not scored */
+    bool says_fold, fold;        /* whether the run says so; of the network that is exported */
     const char *images;          /* digest of the image files (image_list_add) */
     const char *device, *revision, *fp4_preset, *int4_preset, *block_dim;
 };
 
 /* Reads "checkpoint", "image_list", "imgsz", "batch_size", "calib_images", "images" (its length), "images_sha256",
- * "score_size", "probes",
+ * "score_size", "probes", "fold" (0 or 1),
  * "device", "scoring_revision" (a text), "fp4_preset", "int4_preset", "block_dim". Errors: ERR_FAILED naming a key of
  * another type. */
 int run_settings_read(const cJSON *run, struct run_settings *settings, struct err *err);

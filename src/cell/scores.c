@@ -146,7 +146,8 @@ static int read_layer(struct scores_layer *l, const cJSON *json, struct err *err
         read_sizes(json, "weight_shape", SCORES_WEIGHT_DIMS, l->shape, err) ||
         read_sizes(json, "input_shape", SCORES_IMAGE_DIMS, l->input, err) ||
         read_sizes(json, "output_shape", SCORES_IMAGE_DIMS, l->output, err) ||
-        sealed_real(json, "macs", &l->macs, err) || sealed_bool(json, "exported", &l->exported, err))
+        sealed_real(json, "macs", &l->macs, err) || sealed_string(json, "node", &l->node, err) ||
+        sealed_bool(json, "exported", &l->exported, err))
         return -1;
     if (l->none_bits == 0 || l->bits > l->none_bits)
         return err_set(err, ERR_FAILED, "its \"cost\" is above its \"none_cost\", or that is 0");
@@ -219,6 +220,7 @@ static int read_origin(struct scores *s, struct err *err) {
                    sealed_string(j, "checkpoint", &s->checkpoint, err) ||
                    sealed_string(j, "image_list", &s->image_list, err) ||
                    sealed_bool(j, "demonstration", &s->demonstration, err) ||
+                   sealed_bool(j, "fold", &s->fold, err) ||
                    sealed_string(j, "computed_on", &s->computed_on, err) ||
                    sealed_string(j, "device", &s->device, err) ||
                    sealed_string(digests, "checkpoint", &s->checkpoint_digest, err) ||
@@ -275,6 +277,8 @@ static void add_layer(struct json_builder *b, const struct scores_layer *l) {
     for (int k = 0; k < SCORES_OBJECTIVES; k++)
         if (!isnan(l->error[k]))
             json_add_float(b, error_keys[k], (float)l->error[k]);
+    if (l->node)
+        json_add_string(b, "node", l->node);
     json_close(b);
 }
 
@@ -327,6 +331,7 @@ int scores_write(const char *path, const struct scores *s, struct err *err) {
     if (s->probes)
         json_add_int(&b, "probes", s->probes);
     add_stability(&b, s);
+    json_add_bool(&b, "fold", s->fold);
     return sealed_write(path, &b, err);
 }
 

@@ -39,7 +39,8 @@ enum { SCORES_BITS = 16, SCORES_LAYERS_MAX = 10000, SCORES_WEIGHT_DIMS = 4, SCOR
 
 /* One convolution. */
 struct scores_layer {
-    const char *name;                /* its path in the module tree */
+    const char *name; /* its path in the module tree */
+    const char *node; /* what it is called in an exported ONNX file; NULL: the file does not say */
     double score[SCORES_OBJECTIVES]; /* float32 values >= 0; NAN: not computed */
     double error[SCORES_OBJECTIVES]; /* standard error of each over the images; NAN: not known */
     int64_t bits, none_bits;         /* its weights' size in bits quantized, and in 16-bit floats */
@@ -71,6 +72,7 @@ struct scores {
     long imgsz, batch_size;
     long probes;             /* vectors of signs of the detection objectives; 0: they were not scored */
     long revision;           /* of the code that computed them: SCORE_REVISION of exec/score.h */
+    bool fold;               /* of the network that is exported (model/fold.h) */
     const char *checkpoint;  /* its path as the user gave it */
     const char *image_list;  /* likewise; ours do not say */
     bool demonstration;      /* it is the bundled one, not the official weights */

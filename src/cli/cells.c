@@ -82,6 +82,8 @@ int cells_score(struct session *session, const struct cells_options *options, st
         .batch_size = batch,
         .probes = options->probes,
         .checkpoint = session->checkpoint,
+        .network = session->network,
+        .fold = session->options.fold,
         .progress = session->options.progress,
     };
     int scored = job.steps * batch < session->images->count ? job.steps * batch : session->images->count;

@@ -12,11 +12,16 @@
 #define SESSION_DEFAULTS {.device = "auto", .threads = (int)sysconf(_SC_NPROCESSORS_ONLN), .batch_size = 1, \
                           .say = opt_complain, .progress = progress_show}
 
+/* Which network of the checkpoint. */
+#define SESSION_FOLD(o) \
+    {"fold", 0, OPT_FLAG, &(o).fold, .help = "the network that is exported: BatchNorm folded, RepVGGDW merged, one branch of the head"}
+
 /* What is read. */
 #define SESSION_INPUTS(o) \
     {"model", 'm', OPT_IN, &(o).model, "FILE", "YOLOv10 checkpoint", .required = true}, \
     {"calib", 'c', OPT_IN, &(o).calib, "FILE", "calib stream of calib-prep", .required = true}, \
-    {"sha256", 0, OPT_STRING, &(o).sha256, "HEX", "refuse a checkpoint with another SHA-256"}
+    {"sha256", 0, OPT_STRING, &(o).sha256, "HEX", "refuse a checkpoint with another SHA-256"}, \
+    SESSION_FOLD(o)
 
 /* How it is computed. */
 #define SESSION_MEANS(o) \

@@ -1,6 +1,7 @@
 #include "exec/amax.h"
 
 #include "base/json.h"
+#include "cell/sealed.h"
 #include "exec/score.h"
 #include "format/fakequant.h"
 
@@ -98,6 +99,8 @@ int amax_to_json(const struct amax *a, const struct graph *graph, cJSON **out, s
     json_add_string(&b, "format", format_name);
     json_add_int(&b, "revision", SCORE_REVISION);
     json_add_string(&b, "checkpoint", a->checkpoint);
+    if (a->fold)
+        json_add_bool(&b, "fold", true);
     json_add_string(&b, "calib", a->calib);
     json_add_int(&b, "images", a->images);
     json_add_int(&b, "awq_images", a->awq_images);
@@ -176,6 +179,18 @@ static int same_digest(const cJSON *o, const char *key, const char *want, const 
     return 0;
 }
 
+/* Whether a file is of the folded network, which it must be if `want` says so, and else must not. */
+static int same_fold(const cJSON *o, bool want, bool *fold, struct err *err) {
+    *fold = false;
+    if (sealed_bool(o, "fold", fold, err))
+        return -1;
+    return *fold == want
+               ? 0
+               : err_set(err, ERR_FAILED, "it is of the network %s; run calib-stats again %s --fold",
+                         want ? "as it is trained, not of the folded one" : "that is folded",
+                         want ? "with" : "without");
+}
+
 static int from_json(const cJSON *o, const struct graph *graph, const struct amax_origin *origin,
                      struct amax *a, struct err *err) {
     const char *format;
@@ -188,6 +203,7 @@ static int from_json(const cJSON *o, const struct graph *graph, const struct ama
                        "not a file of calib-stats, or of another version; run calib-stats again");
     if (json_check_seal(o, err) || json_get_int(o, "revision", 1, 1 << 30, &revision, err) ||
         same_digest(o, "checkpoint", origin->checkpoint, "another checkpoint", a->checkpoint, err) ||
+        same_fold(o, origin->fold, &a->fold, err) ||
         same_digest(o, "calib", origin->calib, "other calibration images", a->calib, err) ||
         json_get_int(o, "images", 1, 1 << 30, &images, err) ||
         json_get_int(o, "awq_images", 1, images, &awq, err) ||

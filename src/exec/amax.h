@@ -10,6 +10,7 @@
 #include "model/graph.h"
 
 #include <cjson/cJSON.h>
+#include <stdbool.h>
 
 /* What the maximum was taken over: the tensor, and each index of one axis. */
 struct amax_range {
@@ -35,6 +36,7 @@ struct amax {
     int images, awq_images; /* in the two sets */
     int done;               /* images seen so far; a finished calibration has done == images */
     char checkpoint[DIGEST_HEX], calib[DIGEST_HEX]; /* what it was made from */
+    bool fold;                                      /* it is of the folded network (model/fold.h) */
     char digest[DIGEST_HEX]; /* of all ranges, from amax_finish on: what scores made with them depend on */
 };
 
@@ -62,6 +64,7 @@ int amax_finish(struct amax *amax, const struct graph *graph, struct err *err);
 struct amax_origin {
     const char *checkpoint, *calib; /* digests; calib NULL: any images */
     int batch_size;                 /* decides which images are AWQ's; 0: whichever are */
+    bool fold;                      /* of the folded network */
 };
 
 /* Reads sealed JSON ("-": stdin) and checks that it fits the graph's layers, that no bit has changed, and that

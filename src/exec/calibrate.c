@@ -43,7 +43,8 @@ int calibrate_done(struct calibration *c, int done, struct err *err) {
 /* An earlier pass's progress, if there is one of the very same pass. */
 static bool take_up(const struct calibrate_options *options, const struct graph *graph,
                     const struct calib_set *images, struct amax *out) {
-    const struct amax_origin origin = {options->checkpoint, images->digest, options->batch_size};
+    const struct amax_origin origin = {options->checkpoint, images->digest, options->batch_size,
+                                       options->fold};
     struct amax kept = {0};
     if (!options->state || access(options->state, R_OK) || calib_wait_all(images, NULL) ||
         amax_read(options->state, graph, &origin, &kept, NULL))
@@ -69,6 +70,7 @@ int calibrate(struct backend *backend, const struct graph *graph, const struct c
     if (amax_new(graph, options->count, options->batch_size, &amax, err))
         goto out;
     memcpy(amax.checkpoint, options->checkpoint, DIGEST_HEX);
+    amax.fold = options->fold;
     if (take_up(options, graph, images, &kept)) {
         amax_free(&amax);
         amax = kept;

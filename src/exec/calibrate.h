@@ -33,6 +33,7 @@ struct calibrate_options {
     int count;              /* images */
     int batch_size;         /* only decides which images are AWQ's */
     const char *checkpoint; /* digest of the model's file */
+    bool fold;              /* the graph is of the folded network */
     const char *state;      /* a file that keeps the progress every few images, or NULL */
     progress_fn *progress;  /* or NULL */
 };

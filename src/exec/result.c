@@ -15,6 +15,7 @@ static int fill_layer(const struct score_job *job, const struct score_cell *cell
     const int64_t numel = (int64_t)conv_numel(c);
     *l = (struct scores_layer){
         .name = c->name,
+        .node = c->node,
         .bits = numel * cell->qcfg.bits,
         .none_bits = numel * SCORES_BITS,
         .exported = c->exported,
@@ -66,6 +67,7 @@ int result_write(const struct score_job *job, const struct score_cell *cell, con
         .computed_on = about->device->computed_on,
         .device = about->device->word,
         .checkpoint_digest = job->checkpoint,
+        .fold = job->fold,
         .calib_digest = job->images->digest,
         .images_digest = *job->images->files_digest ? job->images->files_digest : NULL,
         .qcfg_digest = cell->qcfg_digest,

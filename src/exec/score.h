@@ -42,9 +42,10 @@ struct score_job {
     const struct calib_set *images;
     int steps; /* score_steps() */
     int batch_size;
-    int probes;             /* vectors of signs for the detection objectives; 0: ModelOpt's scores alone */
-    const char *checkpoint; /* digest */
-    progress_fn *progress;  /* or NULL */
+    int probes; /* vectors of signs for the detection objectives; 0: ModelOpt's scores alone */
+    const char *checkpoint, *network; /* digests (session.h) */
+    bool fold;                        /* the network is the folded one */
+    progress_fn *progress;            /* or NULL */
 };
 
 static inline int score_objectives(const struct score_job *job) {

@@ -4,25 +4,30 @@
 #include "base/cpu.h"
 #include "base/outfile.h"
 #include "exec/calibrate.h"
+#include "model/fold.h"
 #include "pt/checkpoint.h"
 
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 
-/* The graph of a checkpoint file, and the file's digest, which must be `expected` unless that is NULL. */
-static int read_model(const char *path, const char *expected, struct graph **graph, char digest[DIGEST_HEX],
-                      struct err *err) {
+/* The graph of the session's checkpoint, and its digests. */
+static int read_model(struct session *s, struct err *err) {
+    const struct session_options *o = &s->options;
     struct checkpoint *c = NULL;
-    if (checkpoint_open(path, &c, err))
+    if (checkpoint_open(o->model, &c, err))
         return -1;
-    int ret = expected ? digest_match(checkpoint_digest(c), expected, err) : 0;
+    int ret = o->sha256 ? digest_match(checkpoint_digest(c), o->sha256, err) : 0;
     if (!ret)
-        ret = graph_build(checkpoint_root(c), graph, err);
-    if (ret)
-        err_wrap(err, "%s", path);
-    else
-        memcpy(digest, checkpoint_digest(c), DIGEST_HEX);
+        ret = graph_build(checkpoint_root(c), &s->graph, err);
+    if (!ret && o->fold)
+        ret = fold_exported(&s->graph, err);
+    if (ret) {
+        err_wrap(err, "%s", o->model);
+    } else {
+        memcpy(s->checkpoint, checkpoint_digest(c), DIGEST_HEX);
+        fold_digest(s->checkpoint, o->fold, s->network);
+    }
     checkpoint_free(&c);
     return ret;
 }
@@ -44,7 +49,7 @@ static void open_part(void *ctx, size_t part, int worker) {
         backend_open(options->device, options->turn, s->pool, options->say, &s->backend, err);
         break;
     case 1:
-        read_model(options->model, options->sha256, &s->graph, s->checkpoint, err);
+        read_model(s, err);
         break;
     case 2:
         calib_start(options->calib, &s->images, err);
@@ -76,8 +81,8 @@ int session_calibrate(struct session *s, struct err *err) {
         free(name);
         return err_nomem(err);
     }
-    const struct calibrate_options options = {s->images->count, s->options.batch_size, s->checkpoint, state,
-                                              s->options.progress};
+    const struct calibrate_options options = {
+        s->images->count, s->options.batch_size, s->checkpoint, s->options.fold, state, s->options.progress};
     int ret = 0;
     if (state && outfile_try(state, err))
         ret = err_wrap(err, "--state");
@@ -89,7 +94,8 @@ int session_calibrate(struct session *s, struct err *err) {
 }
 
 int session_read_amax(struct session *s, const char *path, struct err *err) {
-    const struct amax_origin origin = {s->checkpoint, s->images->digest, s->options.batch_size};
+    const struct amax_origin origin = {s->checkpoint, s->images->digest, s->options.batch_size,
+                                       s->options.fold};
     return calib_wait_all(s->images, err) || amax_read_finished(path, s->graph, &origin, &s->amax, err) ? -1
                                                                                                         : 0;
 }

@@ -17,6 +17,7 @@
 struct session_options {
     const char *model, *calib; /* paths; calib may be "-" */
     const char *sha256;        /* that the checkpoint must have, or NULL */
+    bool fold;                 /* the network that is exported instead (model/fold.h) */
     const char *device;        /* auto, cpu, cuda, cuda:N, cuda:N,M */
     int turn;                  /* of several devices, which one is the first */
     const char *state;         /* folder for the progress of interrupted passes, or NULL */
@@ -33,7 +34,8 @@ struct session {
     struct backend *backend;
     struct calib_set *images;
     struct amax amax;
-    char checkpoint[DIGEST_HEX];
+    char checkpoint[DIGEST_HEX]; /* digest of its file */
+    char network[DIGEST_HEX];    /* of what is computed: the checkpoint's, or of that and that it is folded */
 };
 
 /* Reads the checkpoint and the images and starts the threads. */

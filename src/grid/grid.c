@@ -109,6 +109,8 @@ static void add_settings(struct digest *d, const struct grid *grid) {
         snprintf(text, sizeof text, "\n%ld %ld %ld %ld %s %s %s\n", s->imgsz, s->batch_size, s->score_size,
                  s->probes, s->device, s->revision ? s->revision : "", s->images ? s->images : "");
     digest_add(d, text, (size_t)n < sizeof text ? (size_t)n : sizeof text - 1);
+    if (s->fold)
+        digest_add(d, "fold", 4);
 }
 
 int grid_set_inputs(const struct grid *grid, struct grid_cell *cell, struct err *err) {

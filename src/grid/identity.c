@@ -81,6 +81,7 @@ static int build(const struct identity_settings *s, bool detection, const char *
     json_add_string(&b, "objectives", detection ? "modelopt detection" : "modelopt");
     if (detection)
         json_add_int(&b, "probes", s->probes);
+    json_add_int(&b, "fold", s->fold);
     json_add_int(&b, "imgsz", s->imgsz);
     json_add_int(&b, "batch_size", s->batch_size);
     json_add_item(&b, "effective_bits",
@@ -155,6 +156,8 @@ static bool same(const char *key, const cJSON *old, const cJSON *now) {
         return strcmp(is->valuestring, "modelopt") == 0;
     if (strcmp(key, "probes") == 0 && !was) /* it has other objectives, which say enough */
         return true;
+    if (strcmp(key, "fold") == 0 && !was) /* made before it could be asked for */
+        return is->valuedouble == 0;
     return cJSON_Compare(was, is, true);
 }
 

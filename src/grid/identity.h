@@ -18,6 +18,7 @@ struct identity_settings {
     const char *objectives; /* words for scores_parse_objectives */
     int calib_images, score_size, imgsz, batch_size;
     int probes;            /* vectors of signs, if detection is an objective */
+    bool fold;             /* the network that is exported */
     double effective_bits; /* 0: each weight type's own */
 };
 

@@ -154,9 +154,9 @@ static int print_settings(FILE *f, const struct grid *grid, struct err *err) {
     fprintf(f,
             "export CALIB_IMAGES ?= %ld\nexport SCORE_SIZE ?= %ld\nexport OBJECTIVES ?= %s\nexport PROBES ?= "
             "%ld\n"
-            "export IMGSZ ?= %ld\nexport BATCH_SIZE ?= %ld\n",
+            "export FOLD ?= %s\nexport IMGSZ ?= %ld\nexport BATCH_SIZE ?= %ld\n",
             s->calib_images, s->score_size, s->probes ? "modelopt detection" : "modelopt",
-            s->probes ? s->probes : 1, s->imgsz, s->batch_size);
+            s->probes ? s->probes : 1, s->fold ? "1" : "0", s->imgsz, s->batch_size);
     if (grid->modelopt)
         fprintf(f, "export MODELOPT ?= %s\n", grid->modelopt);
     if (grid->effective_bits > 0)

@@ -317,6 +317,26 @@ out:
     return ret;
 }
 
+int fold_exported(struct graph **g, struct err *err) {
+    struct fold fold = {0};
+    if (fold_new(*g, (*g)->exported, &fold, err))
+        return -1;
+    graph_free(g);
+    *g = fold.graph;
+    fold.graph = NULL;
+    fold_free(&fold);
+    return 0;
+}
+
+void fold_digest(const char *checkpoint, bool folded, char network[DIGEST_HEX]) {
+    char text[DIGEST_HEX + sizeof "folded "];
+    const int n = snprintf(text, sizeof text, "folded %s", checkpoint);
+    if (folded)
+        digest_bytes(text, (size_t)n, network);
+    else
+        snprintf(network, DIGEST_HEX, "%s", checkpoint);
+}
+
 void fold_free(struct fold *fold) {
     for (size_t i = 0; i < fold->n_convs; i++)
         for (int k = 0; k < fold->convs[i].n_parts; k++)

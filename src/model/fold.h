@@ -13,6 +13,7 @@
 #ifndef YS_MODEL_FOLD_H
 #define YS_MODEL_FOLD_H
 
+#include "base/digest.h"
 #include "model/graph.h"
 
 enum { FOLD_PARTS = 2 };
@@ -36,6 +37,12 @@ struct fold {
  * convolutions are merged that read the same, end in an addition and are a RepVGGDW's conv and conv1 by name; the merged
  * one's name is that of conv, and its node's too. Errors: memory. */
 int fold_new(const struct graph *g, size_t leaf, struct fold *out, struct err *err);
+
+/* Puts the folded network of the branch that is exported in the graph's place. Errors: memory; *g stays then. */
+int fold_exported(struct graph **g, struct err *err);
+
+/* The digest of a network: that of its checkpoint, and folded another one. */
+void fold_digest(const char *checkpoint, bool folded, char network[DIGEST_HEX]);
 
 /* Frees what a fold owns, and zeroes it. */
 void fold_free(struct fold *fold);

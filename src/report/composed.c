@@ -14,6 +14,8 @@ static int build(const struct report *r, cJSON **tree, struct err *err) {
     struct json_builder b = json_builder();
     cell_name_add_run(&b, &r->scores.name);
     json_add_string(&b, "checkpoint", r->checkpoint);
+    if (r->scores.fold)
+        json_add_bool(&b, "fold", true);
     part_dataset(&b, r);
     json_open_object(&b, "autoquant");
     json_add_real(&b, "effective_bits", r->recipe.limit);

@@ -131,6 +131,8 @@ static void put_summary(FILE *f, const struct report *r) {
     open_table(f, "Summary");
     put_row(f, "Scheme", r->title);
     put_row(f, "Model", r->checkpoint);
+    if (r->scores.fold)
+        put_row(f, "Network", "folded, as it is exported");
     put_rowf(f, "Effective bits (from search)", "%.4f", r->recipe.bits);
     put_rowf(f, "Total AutoQuant score", "%.6e", r->recipe.score);
     put_row(f, "Constraint satisfied", r->recipe.satisfied ? "True" : "False");
@@ -180,6 +182,10 @@ static int put_quantization(FILE *f, const struct report *r) {
     return fputc('\n', f) == EOF ? -1 : 0;
 }
 
+static bool has_nodes(const struct report *r) {
+    return r->scores.layers[0].node;
+}
+
 /* What we know of a layer beyond the reference's columns. */
 static void put_facts(FILE *f, const struct report *r, const struct findings *found, size_t layer) {
     const struct scores_layer *l = &r->scores.layers[layer];
@@ -194,6 +200,10 @@ static void put_facts(FILE *f, const struct report *r, const struct findings *fo
         fprintf(f, "%.3e", l->macs);
     fprintf(f, "|%s|", findings_is_artefact(&r->scores, l) ? "artefact" : "");
     detection_put_columns(f, r, layer);
+    if (has_nodes(r)) {
+        text_put_code(f, l->node ? l->node : "");
+        fputc('|', f);
+    }
     fputc('\n', f);
 }
 
@@ -204,8 +214,10 @@ static void put_table(FILE *f, const struct report *r, const struct findings *fo
           "|Layer|Num Bits|Sensitivity|Size Cost|Exported|Solver|Share of Score|Weight Shape|MACs|Note|",
           f);
     detection_put_heads(f, r);
+    fputs(has_nodes(r) ? "ONNX Node|" : "", f);
     fputs("\n| :--- | :--- | :--- | :--- | :--- | :--- | ---: | :--- | :--- | :--- |", f);
     detection_put_rule(f, r);
+    fputs(has_nodes(r) ? " :--- |" : "", f);
     fputc('\n', f);
     for (size_t i = 0; i < r->scores.n_layers; i++) {
         const struct scores_layer *l = &r->scores.layers[found->by_score[i]];

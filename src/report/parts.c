@@ -108,6 +108,7 @@ void part_provenance(struct json_builder *b, const struct report *r) {
         json_add_item(b, "digests", cJSON_Duplicate(digests, 1));
     else
         json_add_null(b, "digests");
+    json_add_bool(b, "fold", r->scores.fold);
     json_add_bool(b, "demonstration", r->scores.demonstration);
     if (r->scores.demonstration)
         json_add_string(b, "demonstration_note", report_demonstration);

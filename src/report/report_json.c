@@ -23,6 +23,8 @@ static void add_layer(struct json_builder *b, const struct report *r, size_t lay
     add_sizes(b, "input_shape", l->input, SCORES_IMAGE_DIMS);
     add_sizes(b, "output_shape", l->output, SCORES_IMAGE_DIMS);
     json_add_bool(b, "artefact", findings_is_artefact(&r->scores, l));
+    if (l->node)
+        json_add_string(b, "node", l->node);
     detection_add_layer(b, r, layer);
     json_close(b);
 }

@@ -42,6 +42,7 @@ static int compare(const struct scores *a, const struct scores *b, struct err *e
         bool same;
     } facts[] = {{"of another model", strcmp(a->name.model, b->name.model) == 0},
                  {"of another checkpoint", same_text(a->checkpoint_digest, b->checkpoint_digest)},
+                 {"of another network, one of them folded", a->fold == b->fold},
                  {"calibrated on other images", same_text(a->calib_digest, b->calib_digest) &&
                                                     same_text(a->images_digest, b->images_digest) &&
                                                     a->calibration_images == b->calibration_images},

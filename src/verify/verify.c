@@ -49,6 +49,7 @@ static int check_scores(const struct verify_request *r, struct err *err) {
     if (qcfg_digest(r->qcfg, qcfg, err))
         return -1;
     const char *what = differs(s->checkpoint_digest, r->checkpoint) ? "checkpoint"
+                       : s->fold != r->fold                         ? "network"
                        : differs(s->qcfg_digest, qcfg)              ? "cell"
                        : differs(s->calib_digest, r->calib->digest) ? "calibration images"
                        : differs(s->amax_digest, r->amax->digest)   ? "calibration"
@@ -309,7 +310,7 @@ static int identity_of(const struct verify_request *r, char hex[DIGEST_HEX], str
     char text[1024], qcfg[DIGEST_HEX];
     if (qcfg_digest(r->qcfg, qcfg, err))
         return -1;
-    int n = snprintf(text, sizeof text, "%d %s %s %s %s %d %d %s", VERIFY_REVISION, r->checkpoint, qcfg,
+    int n = snprintf(text, sizeof text, "%d %s %s %s %s %d %d %s", VERIFY_REVISION, r->network, qcfg,
                      r->amax->digest, r->pictures->digest, r->calib->size, r->pictures->set->count,
                      r->backend->kind->name(r->backend));
     digest_bytes(text, (size_t)n, hex);

@@ -28,7 +28,8 @@ struct verify_request {
     progress_fn *progress;
 
     const char *model, *list; /* the model's name in results; the pictures' list as the user gave it */
-    const char *checkpoint;   /* digest */
+    const char *checkpoint, *network; /* digests (exec/session.h) */
+    bool fold;                        /* the graph is of the folded network */
 };
 
 /* All exported layers but those kept quantized. */

@@ -99,6 +99,7 @@ static void add_origin(struct json_builder *b, const struct verify_request *r) {
     json_add_string(b, "computed_on", r->backend->kind->computed_on);
     json_add_string(b, "device", r->backend->kind->word);
     json_add_int(b, "verify_revision", VERIFY_REVISION);
+    json_add_bool(b, "fold", r->fold);
     json_open_object(b, "digests");
     json_add_string(b, "checkpoint", r->checkpoint);
     json_add_string(b, "calib", r->calib->digest);

@@ -1,4 +1,5 @@
-/* Scores of the formats that runtimes run, and of int4 with axis scales, against libtorch: its gradients, and its
+/* Scores of the formats that runtimes run, and of int4 with axis scales, of the network as it is trained and folded,
+ * against libtorch: its gradients, and its
  * convolutions of operands that slow_fakequant.h quantizes; ours by the tools, at every processor level. What has oracles
  * of its own is taken from ours: amax, and a convolution's input, of which an ulp would decide where a rounding tie
  * falls. */
@@ -37,12 +38,15 @@ struct cell {
 static struct cell cells[CELLS_MAX];
 static size_t n_cells;
 
-static void all_cells(const struct graph *g) {
+/* only: a granularity; NULL: all. */
+static void all_cells(const struct graph *g, const char *only) {
     static const char *const weights[] = {"int4", "int8", "fp8"}, *const acts[] = {"int4", "int8", "fp8",
                                                                                    "fp16"};
     for (size_t i = 0; i < 12; i++)
         for (const char *const *granularity = qcfg_granularities; *granularity; granularity++) {
             struct cell *c = &cells[n_cells];
+            if (only && strcmp(*granularity, only) != 0)
+                continue;
             const struct qcfg_choice choice = {
                 weights[i / 4], acts[i % 4], *granularity, "nvfp4", "axis", "modelopt", 0};
             if (qcfg_build(&c->qcfg, &choice, &err)) {
@@ -173,7 +177,8 @@ static void score_by_libtorch(const struct session *s, struct record *inputs) {
     free(image);
 }
 
-static void compare_cell(const struct graph *g, const struct cell *c, const char *level) {
+static void compare_cell(const struct session *s, const struct cell *c, const char *level) {
+    const struct graph *g = s->graph;
     char path[128];
     struct scores scores;
     struct worst worst = {0, ""};
@@ -186,15 +191,15 @@ static void compare_cell(const struct graph *g, const struct cell *c, const char
     for (size_t i = 0; i < g->n_convs && scores.n_layers == g->n_convs; i++) {
         take(&worst, fabs(scores.layers[i].score[SCORES_MODELOPT] - c->scores[i]) / c->scores[i],
              g->convs[i].name);
-        same += strcmp(scores.layers[i].name, g->convs[i].name) == 0;
+        same += strcmp(scores.layers[i].name, g->convs[i].name) == 0 && scores.fold == s->options.fold;
     }
     CHECK(same == g->n_convs && worst.error <= allowed_score,
-          "%s, %s: %zu layers, worst error %.1e of %.0e (%s)", level, c->name, same, worst.error,
-          allowed_score, worst.conv);
+          "%s, %s%s: %zu layers, worst error %.1e of %.0e (%s)", level, c->name,
+          s->options.fold ? " folded" : "", same, worst.error, allowed_score, worst.conv);
     scores_free(&scores);
 }
 
-static bool score_by_ours(const char *bin, const char *level) {
+static bool score_by_ours(const char *bin, const char *level, const char *fold) {
     char operands[CELLS_MAX * 160] = "";
     for (size_t i = 0; i < n_cells; i++) {
         size_t n = strlen(operands);
@@ -202,22 +207,23 @@ static bool score_by_ours(const char *bin, const char *level) {
                  cells[i].name);
     }
     return run(
-        "YOLOSENS_CPU=%s %s/sens-score --model %s --calib %s/calib --amax %s/amax --score-size 1 --device "
+        "YOLOSENS_CPU=%s %s/sens-score --model %s%s --calib %s/calib --amax %s/amax --score-size 1 --device "
         "cpu%s 2>/dev/null",
-        level, bin, checkpoint, dir, dir, operands);
+        level, bin, checkpoint, fold, dir, dir, operands);
 }
 
-static void test_all(const char *bin) {
+/* fold: "", or " --fold". convs: that the network has. */
+static void test_all(const char *bin, const char *fold, size_t convs) {
     struct session s = {0};
     char calib[64], amax[64];
     snprintf(calib, sizeof calib, "%s/calib", dir);
     snprintf(amax, sizeof amax, "%s/amax", dir);
     struct session_options options = {
-        .model = checkpoint, .calib = calib, .device = "cpu", .threads = 2, .batch_size = 1};
+        .model = checkpoint, .calib = calib, .device = "cpu", .threads = 2, .batch_size = 1, .fold = *fold};
     if (!run("%s/calib-prep --list calib/quant100.txt --count %d --size %d -o %s", bin, IMAGES, SIZE,
              calib) ||
-        !run("%s/calib-stats --model %s --calib %s --device cpu -o %s 2>/dev/null", bin, checkpoint, calib,
-             amax))
+        !run("%s/calib-stats --model %s%s --calib %s --device cpu -o %s 2>/dev/null", bin, checkpoint, fold,
+             calib, amax))
         return;
     if (session_open(&s, &options, &err) || calib_wait(s.images, 0, &err) ||
         session_read_amax(&s, amax, &err)) {
@@ -225,8 +231,9 @@ static void test_all(const char *bin) {
         session_close(&s);
         return;
     }
-    all_cells(s.graph);
-    CHECK(n_cells == 36, "%zu cells", n_cells);
+    all_cells(s.graph, *fold ? "per_channel_weight" : NULL);
+    CHECK(n_cells == (*fold ? 12 : 36) && s.graph->n_convs == convs, "%zu cells of %zu convolutions", n_cells,
+          s.graph->n_convs);
     for (size_t i = 0; i < n_cells; i++)
         run("%s/qcfg-build %s=%s/%s.q --int4-preset axis", bin, cells[i].name, dir, cells[i].name);
     struct record inputs = {0};
@@ -236,13 +243,14 @@ static void test_all(const char *bin) {
             continue;
         }
         score_by_libtorch(&s, &inputs);
-        if (score_by_ours(bin, cpu_level_names[level]))
+        if (score_by_ours(bin, cpu_level_names[level], fold))
             for (size_t i = 0; i < n_cells; i++)
-                compare_cell(s.graph, &cells[i], cpu_level_names[level]);
+                compare_cell(&s, &cells[i], cpu_level_names[level]);
     }
     record_free(&inputs);
     for (size_t i = 0; i < n_cells; i++)
         free(cells[i].scores);
+    n_cells = 0;
     session_close(&s);
 }
 
@@ -253,7 +261,8 @@ int main(void) {
         CHECK(false, "%s", err.msg);
         return test_end();
     }
-    test_all(bin);
+    test_all(bin, "", 108);
+    test_all(bin, " --fold", 83);
     run("rm -r %s", dir);
     return test_end();
 }
