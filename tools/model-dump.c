@@ -54,7 +54,7 @@ int main(int argc, char **argv) {
     struct opt rows[] = {
         {"size", 'S', OPT_INT, &r.size, "N", "input size that the shapes are given for", OPT_LIMITS(IMGSZ)},
         {"fold", 0, OPT_FLAG, &r.fold,
-         .help = "the network that is exported: BatchNorm folded, RepVGGDW merged, one branch of the head"},
+         .help = "the network that is exported, BatchNorm folded into its weights"},
         {"output", 'o', OPT_OUT, &r.output, "FILE", "where the JSON goes"},
         OPT_END,
     };

@@ -14,7 +14,7 @@
 
 /* Which network of the checkpoint. */
 #define SESSION_FOLD(o) \
-    {"fold", 0, OPT_FLAG, &(o).fold, .help = "the network that is exported: BatchNorm folded, RepVGGDW merged, one branch of the head"}
+    {"fold", 0, OPT_FLAG, &(o).fold, .help = "the network that is exported, BatchNorm folded into its weights"}
 
 /* What is read. */
 #define SESSION_INPUTS(o) \
