@@ -11,6 +11,7 @@ export CORES ?= $(shell nproc)
 export THREADS ?= $(CORES)
 export TMPDIR ?= $(RUN)/work/scratch
 CELLS_PER_PROCESS ?= all
+SHARDS ?= 1
 
 cell = $(firstword $(subst =, ,$1))
 folders := $(foreach m,$(models),$(foreach c,$(cells_$m),outputs/$m/$(call cell,$c)))
@@ -36,11 +37,22 @@ first = $(if $(filter all,$1),$2,$(wordlist 1,$1,$2))
 others = $(if $(filter all,$1),,$(wordlist $(words x $(call first,$1,$2)),$(words $2),$2))
 by = $(if $(strip $4),$(call $2,$3,$(strip $(call first,$1,$4)))$(call by,$1,$2,$3,$(call others,$1,$4)))
 
+# With SHARDS=K, K processes score a part of the images each; the one that makes the scores joins their sums, and scores what is
+# still lacking.
+shards = $(if $(filter-out 1,$(SHARDS)),$(addprefix shard/$(words $(turns))/,$(shell seq $(SHARDS))))
+score_needs = work/model/$1 $(if $(filter cpu,$(KIND)),work/amax/$1.json work/calib.bin)
+define shard_rule
+.PHONY: $3
+$3: shard/$(words $(turns))/%: | $(score_needs)
+	@TURN=$$* SHARD=$$*/$(SHARDS) exec "$$$$TOP"/mk/step/score.sh $1 $2
+endef
+
 # The rules of cells that are not finished: all that comes after scores is made anew.
 define score_rule
 .PRECIOUS: $(2:%=outputs/$1/%/scores.json)
-$(2:%=outputs/$1/%/scores.json) &: FORCE | work/model/$1 $(if $(filter cpu,$(KIND)),work/amax/$1.json work/calib.bin)
+$(2:%=outputs/$1/%/scores.json) &: FORCE | $(score_needs) $3
 	@TURN=$(words $(turns)) exec "$$$$TOP"/mk/step/score.sh $1 $2
+$(if $3,$(call shard_rule,$1,$2,$3))
 endef
 define finish_rules
 .PRECIOUS: $(foreach c,$2,outputs/$1/$c/recipe.json outputs/$1/$c/status.json $(call artifacts,$1,$c))
@@ -54,7 +66,7 @@ endef
 finish = $(eval $(call finish_rules,$1,$2))
 # Where there are several GPUs, each process begins with the next one. A GPU leaves the processors free: what comes after the scores
 # is shared among them.
-score = $(eval turns += x)$(eval $(call score_rule,$1,$2))$(call by,$(if $(filter cpu,$(KIND)),all,6),finish,$1,$2)
+score = $(eval turns += x)$(eval $(call score_rule,$1,$2,$(shards)))$(call by,$(if $(filter cpu,$(KIND)),all,6),finish,$1,$2)
 
 $(foreach m,$(models),\
     $(eval todo_$m := $(foreach c,$(cells_$m),$(if $(call scored,$m,$c),,$(call cell,$c))))\

@@ -8,7 +8,7 @@
 struct request {
     struct session_options options;
     struct cells_options cells;
-    const char *amax, *objectives;
+    const char *amax, *objectives, *shard;
 };
 
 static int score(struct request *r, struct err *err) {
@@ -30,6 +30,10 @@ static int run(void *ctx, const struct operands *operands, struct err *err) {
         return err_wrap(err, "--objectives");
     if (!detection)
         r->cells.probes = 0;
+    if (r->shard &&
+        (score_shard_parse(r->shard, &r->cells.shard, err) ||
+         (!r->options.state && err_set(err, ERR_USAGE, "name a folder with --state, which keeps its sums"))))
+        return err_wrap(err, "--shard");
     r->cells.operands = operands->word;
     r->cells.n_operands = operands->n;
     return cells_check(&r->cells, err) ? -1 : score(r, err);
@@ -64,6 +68,8 @@ int main(int argc, char **argv) {
         SESSION_MEANS(r.options),
         {"state", 's', OPT_STRING, &r.options.state, "DIR",
          "keep the sums of a killed pass here and go on from them"},
+        {"shard", 0, OPT_STRING, &r.shard, "I/K",
+         "score the I-th of K parts of the images, for the states alone; a call without --shard joins them"},
         {"output", 'o', OPT_OUT, &r.cells.output, "FILE", "where the scores of a single cell go"},
         OPT_END,
     };

@@ -1,6 +1,7 @@
 #!/bin/sh
 # score.sh MODEL W-A/GRANULARITY...: scores.json of these cells, in one process. A cell that gets none has the reason in
-# RUN/work/failed/MODEL/W-A/GRANULARITY; the others keep theirs. Environment: TURN, how manieth of these processes this is.
+# RUN/work/failed/MODEL/W-A/GRANULARITY; the others keep theirs. Environment: TURN, how manieth of these processes this is; SHARD, 2/4:
+# only the sums of a part of the images, for the process that makes the scores.
 cd "$TOP" || exit 1
 . mk/lib.sh
 . mk/step/run-tool.sh
@@ -39,16 +40,20 @@ else
         esac
     fi
     mkdir -p "$RUN/work/state/$model" || exit 1
-    note "$model: scoring $# cells"
+    note "$model: scoring $# cells${SHARD:+, part $SHARD of the images}"
     label=$model
     [ $# -gt 1 ] || label="$model $1"
+    label="$label${SHARD:+ part $SHARD}"
     [ -n "$calib" ] || feed_images -
     # LAUNCHER and the cells are lists of words: names hold no spaces.
     # shellcheck disable=SC2086
     run_tool "$label" "$pass" /dev/null $LAUNCHER "$BIN/sens-score" --model "$checkpoint" --sha256 "$sum" --name "$model" \
         --calib "$([ -n "$feed" ] && echo - || echo "$calib")" ${amax:+--amax "$amax"} --score-size "$SCORE_SIZE" \
         --objectives "$OBJECTIVES" --probes "$PROBES" ${fold:+--fold} --batch-size "$BATCH_SIZE" \
-        --device "$DEVICE" --turn "$TURN" --threads "$THREADS" --state "$RUN/work/state/$model" $demonstration $cells
+        --device "$DEVICE" --turn "$TURN" --threads "$THREADS" --state "$RUN/work/state/$model" ${SHARD:+--shard "$SHARD"} \
+        $demonstration $cells
 fi
+# Why a part failed, the process that has to score it will find out.
+[ -z "$SHARD" ] || { rm -f "$pass"; exit 0; }
 
 share_reasons sens-score scores.json "$pass" "$model" "$@"

@@ -9,7 +9,6 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
-#include <unistd.h>
 
 int cells_check(const struct cells_options *options, struct err *err) {
     if (options->n_operands == 0)
@@ -24,8 +23,8 @@ int cells_check(const struct cells_options *options, struct err *err) {
 }
 
 /* Reads the configuration that an operand names; *scores is where its scores are to go. */
-static int read_cell(const char *operand, const char *output, const char *state, const char *model,
-                     struct score_cell *cell, const char **scores, struct err *err) {
+static int read_cell(const char *operand, const char *output, const char *state, struct score_shard shard,
+                     const char *model, struct score_cell *cell, const char **scores, struct err *err) {
     struct qcfg *q = &cell->qcfg;
     struct cell_name name;
     char *path;
@@ -34,9 +33,7 @@ static int read_cell(const char *operand, const char *output, const char *state,
     int ret = qcfg_read(path, q, err) || qcfg_digest(q, cell->qcfg_digest, err) ||
               cell_name_set(&name, model, q->weight_dtype, q->act_dtype, q->granularity, err);
     free(path);
-    if (!ret && state && !(cell->state = score_state_path(state, &name)))
-        ret = err_nomem(err);
-    return ret ? -1 : 0;
+    return ret || (state && score_states_find(state, &name, shard, &cell->states, err)) ? -1 : 0;
 }
 
 /* A single cell's failure is the error, and so is a disk that takes no more; others are heard of, and counted. */
@@ -67,8 +64,8 @@ int cells_score(struct session *session, const struct cells_options *options, st
     }
     for (size_t i = 0; i < n; i++) {
         struct err why = {0};
-        if (read_cell(options->operands[i], options->output, session->options.state, name, &cells[n_cells],
-                      &scores[n_cells], &why) == 0)
+        if (read_cell(options->operands[i], options->output, session->options.state, options->shard, name,
+                      &cells[n_cells], &scores[n_cells], &why) == 0)
             n_cells++;
         else if (take_failure(options, &why, &failed, err))
             goto out;
@@ -81,6 +78,7 @@ int cells_score(struct session *session, const struct cells_options *options, st
         .steps = score_steps(options->score_size, batch, session->images->count),
         .batch_size = batch,
         .probes = options->probes,
+        .shard = options->shard,
         .checkpoint = session->checkpoint,
         .network = session->network,
         .fold = session->options.fold,
@@ -93,13 +91,12 @@ int cells_score(struct session *session, const struct cells_options *options, st
         err_wrap(err, "%s", session->options.model);
         goto out;
     }
-    for (size_t i = 0; i < n_cells; i++) {
+    for (size_t i = 0; i < n_cells && !job.shard.count; i++) {
         struct err why = {0};
         if (result_write(&job, &cells[i], &about, scores[i], &why) &&
             take_failure(options, &why, &failed, err))
             goto out;
-        if (cells[i].state)
-            unlink(cells[i].state);
+        score_states_remove(&cells[i].states);
     }
     ret = failed ? err_set(err, ERR_FAILED, "%d of %zu cells failed", failed, n) : 0;
 out:

@@ -8,10 +8,11 @@
 struct cells_options {
     char **operands; /* QCFG=SCORES each, or one QCFG */
     int n_operands;
-    const char *output; /* of a single QCFG */
-    int score_size;     /* images */
-    int probes;         /* vectors of signs for the detection objectives; 0: ModelOpt's scores alone */
-    const char *name;   /* the model's, or NULL for the file's */
+    const char *output;       /* of a single QCFG */
+    int score_size;           /* images */
+    int probes;               /* vectors of signs for the detection objectives; 0: ModelOpt's scores alone */
+    struct score_shard shard; /* of a shard, sums go to its states and no scores are written */
+    const char *name;         /* the model's, or NULL for the file's */
     bool demonstration;
     err_say_fn *complain; /* sees the reason of every cell that fails while others go on */
 };

@@ -18,6 +18,7 @@
 #include "cell/scores.h"
 #include "exec/amax.h"
 #include "exec/backend.h"
+#include "exec/score_state.h"
 #include "image/calib_set.h"
 
 /* Changes whenever the scores that this code computes may change in any bit that matters to a user. Part of a
@@ -27,14 +28,12 @@ enum { SCORE_REVISION = 5 };
 struct score_cell {
     struct qcfg qcfg;
     char qcfg_digest[DIGEST_HEX];
-    char *state;     /* file that keeps the sums between steps, or NULL */
-    int done, saved; /* steps whose sums are in, and in the state file */
-    double *sums;    /* [step][objective][convolution]; allocated by score_run, freed by score_cell_free */
+    struct score_states states; /* that keep the sums between steps; none: they are not kept */
+    bool *has,
+        *saved;   /* steps whose sums are in, and in a state; these and the sums are allocated by score_run */
+    double *sums; /* [step][objective][convolution] */
 };
 void score_cell_free(struct score_cell *cell);
-
-/* The state file of a cell in a folder for them. Caller frees; NULL when out of memory. */
-char *score_state_path(const char *folder, const struct cell_name *name);
 
 struct score_job {
     const struct graph *graph;
@@ -42,7 +41,8 @@ struct score_job {
     const struct calib_set *images;
     int steps; /* score_steps() */
     int batch_size;
-    int probes; /* vectors of signs for the detection objectives; 0: ModelOpt's scores alone */
+    int probes;               /* vectors of signs for the detection objectives; 0: ModelOpt's scores alone */
+    struct score_shard shard; /* of the steps, what this process scores */
     const char *checkpoint, *network; /* digests (session.h) */
     bool fold;                        /* the network is the folded one */
     progress_fn *progress;            /* or NULL */
@@ -58,8 +58,8 @@ size_t score_step_sums(const struct score_job *job, const struct pairs *pairs);
 /* min(max(score_size / batch_size, 1), batches of `images` images): how many batches are scored on. */
 int score_steps(int score_size, int batch_size, int images);
 
-/* Scores all cells, taking each up from its state file. On return every cell has done == steps. Errors leave
- * the states for the next try. */
+/* Scores all cells, taking each up from its states. On return every cell has the sums of all steps, or with a shard its states
+ * have those of the shard. Errors leave the states for the next try. */
 int score_run(struct backend *backend, const struct score_job *job, struct score_cell *cells, size_t n_cells,
               struct err *err);
 

@@ -6,7 +6,6 @@
 
 #include <errno.h>
 #include <fcntl.h>
-#include <stdbool.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -58,43 +57,43 @@ int sums_append(const char *path, const char *identity, int step, const double *
     return ret ? err_errno(err, "%s", path) : 0;
 }
 
-/* Whether line is step `step` of n numbers, into sums. */
-static bool parse(const char *line, const char *identity, int step, double *sums, size_t n) {
+/* The step whose n numbers line has, into sums[step * n ..]; -1 where it has none. */
+static int parse(const char *line, const char *identity, int steps, double *sums, size_t n) {
     char hex[DIGEST_HEX], *end;
     if (strlen(line) < DIGEST_HEX || line[DIGEST_HEX - 1] != ' ')
-        return false;
+        return -1;
     const char *text = line + DIGEST_HEX;
     digest_line(identity, text, hex);
-    if (memcmp(hex, line, DIGEST_HEX - 1) != 0 || strtol(text, &end, 10) != step)
-        return false;
+    long step = strtol(text, &end, 10);
+    if (memcmp(hex, line, DIGEST_HEX - 1) != 0 || step < 0 || step >= steps)
+        return -1;
     for (size_t i = 0; i < n; i++) {
         if (*end != ' ')
-            return false;
-        sums[i] = strtod(end, &end);
+            return -1;
+        sums[(size_t)step * n + i] = strtod(end, &end);
     }
-    return *end == '\0';
+    return *end == '\0' ? (int)step : -1;
 }
 
-int sums_read(const char *path, const char *identity, int steps, double *sums, size_t n) {
+void sums_read(const char *path, const char *identity, int steps, double *sums, size_t n, bool *has,
+               bool mine) {
     FILE *f = fopen(path, "re");
     char *line = NULL;
     size_t room = 0;
     ssize_t length;
     off_t good = 0;
-    int done = 0;
     if (!f)
-        return 0;
-    while (done < steps && (length = getline(&line, &room, f)) > 0 && line[length - 1] == '\n') {
+        return;
+    while ((length = getline(&line, &room, f)) > 0 && line[length - 1] == '\n') {
         line[length - 1] = '\0';
-        if (!parse(line, identity, done, sums + (size_t)done * n, n))
+        int step = parse(line, identity, steps, sums, n);
+        if (step < 0)
             break;
         good += length;
-        done++;
+        has[step] = true;
     }
     free(line);
     fclose(f);
-    if (truncate(path, good) == 0)
-        return done;
-    unlink(path);
-    return 0;
+    if (mine && truncate(path, good))
+        unlink(path);
 }

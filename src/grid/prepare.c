@@ -53,13 +53,12 @@ static int forget_sums(const struct grid *grid, const struct grid_cell *cell, st
     char *folder = NULL;
     if (grid_path(grid, &folder, err, "work/state/%s", cell->name.model))
         return -1;
-    char *path = score_state_path(folder, &cell->name);
+    struct score_states states;
+    int ret = score_states_find(folder, &cell->name, (struct score_shard){0}, &states, err);
+    score_states_remove(&states);
+    score_states_free(&states);
     free(folder);
-    if (!path)
-        return err_nomem(err);
-    unlink(path);
-    free(path);
-    return 0;
+    return ret;
 }
 
 /* What is made of scores takes no time, and carries no digest before the cell is finished: it is all made anew. Scores

@@ -231,10 +231,25 @@ static int name_run(struct measuring *w, struct err *err) {
     return 0;
 }
 
+/* What a killed run kept: the pictures before *first. */
+static int take_up(struct measuring *w, int *first, struct err *err) {
+    int count = count_of(w->m);
+    bool *has = calloc((size_t)count + 1, sizeof *has);
+    if (!has)
+        return err_nomem(err);
+    if (w->file)
+        sums_read(w->file, w->key, count, w->numbers, w->row, has, true);
+    for (*first = 0; has[*first];)
+        ++*first;
+    free(has);
+    return 0;
+}
+
 static int run(struct measuring *w, struct metrics *out, struct err *err) {
     struct meter *m = w->m;
-    int count = count_of(m), first = w->file ? sums_read(w->file, w->key, count, w->numbers, w->row) : 0;
-    int ret = 0;
+    int count = count_of(m), first = 0, ret = 0;
+    if (take_up(w, &first, err))
+        return -1;
     tell(w, first);
     if (first < count && !m->measurer)
         ret = measurer_open(m->backend, m->job, &m->measurer, err);

@@ -70,3 +70,28 @@ for f in "$dir"/state/*; do
 done
 score --state "$dir/state" -o "$dir/d" "$dir/a"
 check "an altered state is not used" "$dir/a.whole" "$dir/d"
+
+# Shards: the parts side by side, one of them killed, and another number of them at the next try; a call without --shard joins them.
+rm -f "$dir"/state/*
+score --state "$dir/state" --shard 3/3 "$dir/a=$dir/a.joined" "$dir/b=$dir/b.joined" &
+score --state "$dir/state" --shard 1/3 "$dir/a=$dir/a.joined" "$dir/b=$dir/b.joined"
+wait $!
+timeout -s KILL 0.4 "$bin/sens-score" -m $model -c "$dir/calib" -a "$dir/amax" -n 8 --state "$dir/state" --shard 2/3 "$dir/a=$dir/a.joined" "$dir/b=$dir/b.joined"
+if [ "$(find "$dir/state" -name '*-of-3.sums' | wc -l)" -ge 4 ] && [ ! -e "$dir/a.joined" ]; then echo "ok - shards leave sums and no scores"
+else echo "not ok - shards left $(ls "$dir"/state)"; fi
+score --state "$dir/state" --shard 1/2 "$dir/a=$dir/a.joined" "$dir/b=$dir/b.joined"
+score --state "$dir/state" "$dir/a=$dir/a.joined" "$dir/b=$dir/b.joined"
+check "joined shards give the same bytes" "$dir/a.whole" "$dir/a.joined"
+check "and those of a cell beside" "$dir/b.whole" "$dir/b.joined"
+if [ -z "$(ls -A "$dir/state")" ]; then echo "ok - no shard's sums are left"; else echo "not ok - sums are left: $(ls "$dir"/state)"; fi
+score --state "$dir/state" --shard 1/8 -o "$dir/never" "$dir/a"
+for f in "$dir"/state/*; do sed -i 's/ 0x1\./ 0x1.8/3' "$f"; done
+score --state "$dir/state" -o "$dir/d" "$dir/a"
+check "altered sums of a shard are not used" "$dir/a.whole" "$dir/d"
+for word in 0/2 3/2 2 1/2/3 a/b -1/2 1/; do
+    said=$("$bin/sens-score" -m $model -c "$dir/calib" --state "$dir/state" --shard="$word" -o "$dir/never" "$dir/a" 2>&1)
+    if [ $? -eq 2 ] && [ "$(printf '%s\n' "$said" | head -n 1)" = "sens-score: --shard: \"$word\" is no shard; 2/4 is the second of four" ]; then echo "ok - --shard=$word"
+    else echo "not ok - --shard=$word: $said"; fi
+done
+said=$("$bin/sens-score" -m $model -c "$dir/calib" --shard 1/2 -o "$dir/never" "$dir/a" 2>&1)
+case $? in 2) echo "ok - a shard needs a folder: $said" ;; *) echo "not ok - a shard without a folder: $said" ;; esac

@@ -31,6 +31,7 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t n) {
     struct err err = {0};
     struct qcfg qcfg;
     double sums[3];
+    bool has = false;
     if (n == 0)
         return 0;
     const char *path = sealed_file(0, (const char *)data + 1, n - 1);
@@ -45,7 +46,7 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t n) {
         solve(path, &err);
         break;
     case 3:
-        sums_read(path, "i", 1, sums, 3);
+        sums_read(path, "i", 1, sums, 3, &has, true);
     }
     return 0;
 }

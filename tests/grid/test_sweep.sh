@@ -132,9 +132,13 @@ ok "the same bytes for each cell that both have: $(wc -l <both)" [ "$(wc -l <bot
 half=$(($(nproc) / 2))
 ok "-j2 gives each process half the cores, one at least" grep -q "sens-score .*--threads $((half ? half : 1)) " "$FAKE_LOG"
 forget
+small sweep NEW=1 SHARDS=3 CELLS_PER_PROCESS=4
+ok "SHARDS=3: the same bytes" [ "$(tree $run | grep -c -F -f reference)" -gt 0 ]
+equal "each process' cells in three parts, and then as a whole" "$(sed -n 's|.*--shard \([^ ]*\).*|\1|p; /^sens-score/!d; /--shard/!s/.*/whole/p' "$FAKE_LOG" | tr '\n' ' ')" "1/3 2/3 3/3 whole 1/3 2/3 3/3 whole "
+forget
 mk sweep NEW=1 V=1 MODELS=a WEIGHT_DTYPES=int8 ACT_DTYPES=int8
 ok "V=1 shows each step's command" [ "$(grep -o '^tests/grid/fake-bin/[a-z-]* ' err | cut -d/ -f4 | tr -d '\n')" = \
     "calib-prep calib-stats sens-score recipe-solve report-gen " ]
 make -n sweep BIN=tests/grid/fake-bin IMAGE_LIST=lists/list.txt NEW=1 >out 2>err
-equal "make -n sweep starts no run" "$(ls tmp/yolo10_layer_sensitivity_sweep | wc -l)" 4
+equal "make -n sweep starts no run" "$(ls tmp/yolo10_layer_sensitivity_sweep | wc -l)" 5
 exit $failed
