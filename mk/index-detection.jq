@@ -9,6 +9,7 @@ def digits: if . == null then null else significant(3) end;
 inputs | select(.detection.measured == true) | .detection as $d | {
     out_dir: (input_filename | ltrimstr($ENV.RUN + "/") | sub("/[^/]*$"; "")),
     verify: ($d.verify | {images, list, labelled, calibrated_on, scored_on, float, all_quantized, spearman, sets: [.sets[] | del(.layers)]}),
+    set_layers: [$d.verify.sets[].layers],
     words: ($d | {finding, choices, measured_on}),
     layers: ([.layer_sensitivity[] | select(.class_kl != null) | {key: .layer, value: [
         (.class_score | values | . / 2 / $d.score_images) // null, .class_kl, (.box_score | values | . / $d.score_images) // null, .box_loss]

@@ -1,5 +1,5 @@
 # What the index and the page take from scores.json files, a line each: the cell's out_dir, its $k most sensitive layers (equal
-# ones in the model's order), the scores in the model's order with four significant digits, and the facts of the layers, null where
+# ones in the model's order), how many bits a weight of each layer takes (one number where they are all the same), the scores in the model's order with four significant digits, and the facts of the layers, null where
 # they are the same as in the line before. Environment: RUN.
 
 include "significant";
@@ -11,6 +11,7 @@ foreach inputs as $s ({}; {
     out_dir: (input_filename | ltrimstr($ENV.RUN + "/") | rtrimstr("/scores.json")),
     top_layers: ([$s.layers | to_entries[] | {layer: .key, sensitivity: .value.score}] | sort_by(-.sensitivity) | .[:$k]),
     scores: [$s.layers[].score | significant(4)],
+    bits: ([$s.layers[] | 16 * .cost / .none_cost] | if (unique | length) == 1 then .[0] else . end),
     stability: $s.stability, score_images: $s.score_images,
     demonstration: ($s.demonstration == true),
     kernel_blocks: ($s | kernel_blocks),

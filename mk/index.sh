@@ -60,6 +60,12 @@ for part in "$work"/part.*; do
     [ -s "$part" ] || continue
     { xargs env HOME=/dev/null jq -L mk -n -c --argjson k "$TOP_K" -f mk/index-scores.jq <"$part" >"$part.cells" || : >"$work/unread"; } &
 done
+# What keep-list says of each cell; null where it refuses, and says why.
+while read -r scores; do
+    measured=${scores%scores.json}verify.json
+    [ -s "$measured" ] || measured=
+    "$BIN/keep-list" --scores "$scores" ${measured:+--verify "$measured"} --target page || echo null
+done <"$work/scores" >"$work/lists"
 wait
 [ ! -e "$work/unread" ] || die 1 "$run: a scores.json cannot be read; make sweep makes it anew"
 [ ! -s "$work/scores" ] || cat "$work"/part.*.cells >"$work/cells"
@@ -67,7 +73,7 @@ wait
 : >"$work/detection"
 [ -z "$reports" ] || printf '%s\n' "$reports" | xargs env HOME=/dev/null jq -L mk -n -c -f mk/index-detection.jq >"$work/detection" ||
     die 1 "$run: a layer-sensitivity-report.json cannot be read; make sweep makes it anew"
-jq -L mk -n -r -f mk/index.jq --slurpfile statuses "$work/statuses" --slurpfile scores "$work/cells" --slurpfile detection "$work/detection" --slurpfile run "$run/run.json" >"$work/all" ||
+jq -L mk -n -r -f mk/index.jq --slurpfile statuses "$work/statuses" --slurpfile scores "$work/cells" --slurpfile detection "$work/detection" --slurpfile lists "$work/lists" --slurpfile run "$run/run.json" >"$work/all" ||
     die 1 "$run: a status.json cannot be read; make sweep makes it anew"
 folder="$work" awk '/^\036/ { out = ENVIRON["folder"] "/" substr($0, 2); next } { print >out }' "$work/all" &&
     data="$work/data" awk -f mk/page/build.awk mk/page/page.html >"$work/index.html" || die 1 "$run: the page cannot be made"

@@ -28,6 +28,18 @@ static int read_inputs(const struct request *r, struct inputs *in, struct err *e
                : 0;
 }
 
+/* What index.html offers: every number of layers, every target. */
+static const char page[] = "page";
+
+static int write_page(const struct request *r, const struct inputs *in, struct err *err) {
+    char *text;
+    if (deploy_all(&in->scores, r->verify ? &in->damage : NULL, &text, err))
+        return err_wrap(err, "%s", r->scores);
+    int ret = outfile_write(r->output, text, strlen(text), err);
+    free(text);
+    return ret;
+}
+
 static int write_list(const struct deploy *d, const char *output, struct err *err) {
     struct memstream m;
     char *text = NULL;
@@ -48,7 +60,9 @@ static int make_list(const struct request *r, const struct deploy_target *target
     struct inputs in = {0};
     struct deploy d = {0};
     int ret = read_inputs(r, &in, err);
-    if (!ret) {
+    if (!ret && !target) {
+        ret = write_page(r, &in, err);
+    } else if (!ret) {
         struct deploy_request request = {.scores = &in.scores,
                                          .scores_path = r->scores,
                                          .verify_path = r->verify,
@@ -62,7 +76,7 @@ static int make_list(const struct request *r, const struct deploy_target *target
         if (!ret)
             ret = r->recipe ? deploy_choose_mix(&d, &in.mix, err) : deploy_choose(&d, keep, err);
     }
-    if (!ret)
+    if (!ret && target)
         ret = write_list(&d, r->output, err) || deploy_tell(&d, opt_complain, err) ? -1 : 0;
     deploy_free(&d);
     mix_free(&in.mix);
@@ -75,7 +89,7 @@ static int make_list(const struct request *r, const struct deploy_target *target
 static int run(void *ctx, const struct operands *operands, struct err *err) {
     (void)operands;
     const struct request *r = ctx;
-    const struct deploy_target *target;
+    const struct deploy_target *target = NULL;
     struct deploy_keep keep = {0};
     if (strcmp(r->target, "help") == 0) {
         deploy_print_targets(stdout);
@@ -83,7 +97,7 @@ static int run(void *ctx, const struct operands *operands, struct err *err) {
     }
     if (!r->scores)
         return err_set(err, ERR_USAGE, "--scores is required");
-    if (deploy_find_target(r->target, &target, err))
+    if (strcmp(r->target, page) != 0 && deploy_find_target(r->target, &target, err))
         return err_wrap(err, "--target");
     if (deploy_parse_keep(r->keep, &keep, err))
         return err_wrap(err, "--keep");
@@ -124,7 +138,10 @@ int main(int argc, char **argv) {
             "nodes are\n"
             "called as ultralytics' exporter calls them; with it, every layer is found there, by its node's "
             "name or by\n"
-            "its weight's, or it is an error.",
+            "its weight's, or it is an error.\n\n"
+            "--target page: the cell's convolutions, ranks, and every target's text in pieces, as JSON, from "
+            "which the\n"
+            "page of a run makes the list of any number of layers.",
         .examples = "keep-list --target help\n"
                     "keep-list --scores scores.json --keep 80% --target modelopt-onnx\n"
                     "keep-list -s scores.json -k bits=10 -t plain | head -n 3\n",

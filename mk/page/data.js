@@ -5,16 +5,49 @@ const FILTERS = ["model", "weight", "activation", "granularity"];
 const SHARES = [0.5, 0.8, 0.9];
 
 function readRun(text) {
-    const {run, demonstrations, layers, cells} = JSON.parse(text);
+    const {layers, cells, ...rest} = JSON.parse(text);
     const models = new Map(Object.entries(layers));
     for (const cell of cells) {
         cell.pair = cell.weight + "-" + cell.activation;
         cell.name = `${cell.model} ${cell.pair} ${cell.granularity}`;
-        // Of the exported layers: shares and sets are of what is deployed.
-        cell.total =
-            cell.scores ? sum(cell.scores.filter((v, i) => models.get(cell.model).exported[i] !== false)) : 0;
     }
-    return {run, demonstrations, models, cells, rows: mergedRows(models)};
+    return {...rest, models, cells, rows: mergedRows(models)};
+}
+
+// Words of rank.h, each with what the page calls it; the first that all scored cells have is what the page begins with.
+const RANKS = {
+    detection: "the detection rank",
+    modelopt: "ModelOpt's score",
+    class: "the class score",
+    box: "the box score",
+    measured: "measured damage",
+};
+
+function rankText(rank) {
+    return RANKS[rank];
+}
+
+function hasRank(cell, rank) {
+    return Boolean(rank === "modelopt" ? cell.scores : cell.keep?.ranks[rank]);
+}
+
+function firstRank(data) {
+    const scored = data.cells.filter(c => c.scores);
+    return Object.keys(RANKS).find(rank => scored.every(c => hasRank(c, rank)));
+}
+
+// Gives each cell the values of a rank, of its model's layers, and their total; null and 0 where it lacks them.
+function rankBy(data, rank) {
+    for (const cell of data.cells) {
+        cell.values = !hasRank(cell, rank) ? null :
+            rank === "modelopt"            ? cell.scores :
+                                             cell.keep.ranks[rank].values;
+        // Of the exported layers: shares and sets are of what is deployed.
+        cell.total = cell.values ?
+            sum(cell.values.filter((v, i) => data.models.get(cell.model).exported[i] !== false)) :
+            0;
+        cell.top = topName(data, cell);
+    }
 }
 
 function sum(values) {
@@ -52,7 +85,7 @@ function facts(data, row, model) {
 // null: not scored, or a layer that the model does not have.
 function scoreOf(cell, row) {
     const i = row.at.get(cell.model);
-    return cell.scores && i !== undefined ? cell.scores[i] : null;
+    return cell.values && i !== undefined ? cell.values[i] : null;
 }
 
 function shareOf(cell, row) {
@@ -69,7 +102,7 @@ function isArtefact(data, cell, row) {
 // How many of the most sensitive exported layers hold each of SHARES of the cell's total.
 function smallestSets(data, cell) {
     const exported = data.models.get(cell.model).exported;
-    const scores = cell.scores.filter((v, i) => exported[i] !== false).sort((a, b) => b - a);
+    const scores = cell.values.filter((v, i) => exported[i] !== false).sort((a, b) => b - a);
     return SHARES.map(share => {
         let held = 0, n = 0;
         while (n < scores.length && held < share * cell.total)
@@ -98,11 +131,22 @@ function visibleCells(data, state) {
 }
 
 const ROW_KEYS = {
-    cell: (data, state, cells) => state.cell ? row => scoreOf(state.cell, row) ?? -1 : null,
+    cell: (data, state, cells) => state.cell ? cellKey(data, state) : null,
     mean: (data, state, cells) => row => meanShare(cells, row),
     macs: largestOf("macs"),
     parameters: largestOf("parameters"),
 };
+
+// As keep-list orders them, the kernels that are merged together; then the layers that it does not have.
+function cellKey(data, state) {
+    const {cell, rank} = state, order = cell.keep?.ranks[rank]?.order;
+    if (!order)
+        return row => scoreOf(cell, row) ?? -1;
+    const places = new Map(), lists = data.convolutions[cell.keep.convolutions];
+    order.forEach((at, i) => lists[at].forEach(layer => places.set(layer, order.length - i)));
+    const most = Math.max(...cell.values);
+    return row => places.get(row.at.get(cell.model)) ?? (scoreOf(cell, row) ?? -1) / (most || 1) - 1;
+}
 
 function largestOf(key) {
     return (data, state, cells) => {

@@ -12,12 +12,17 @@ const state = {
     layer: null,        // selected row
     cell: null,         // selected column
     model_shown: null,  // whose facts and formats the layer's panel shows
+    rank: firstRank(data),
+    keep: null,        // layers kept in 16 bits; null: as many as keep-list keeps by default
+    target: "",        // of keep-list
+    text_open: false,  // whether its text is shown
     table: {column: null, down: false},
 };
-for (const cell of data.cells)
-    cell.top = topName(data, cell);
+rankBy(data, state.rank);
 for (const key of FILTERS)
     state[key] = new Set(data.cells.map(c => c[key]));
+
+const SELECTS = ["rank", "measure", "rows", "columns"];
 
 // with_panel: not where only the window's size has changed, which moves nothing in it.
 function render(with_panel = true) {
@@ -34,8 +39,10 @@ function render(with_panel = true) {
 // Filters, orders and measure: everything may change.
 function change(changes) {
     Object.assign(state, changes);
-    for (const id of ["measure", "rows", "columns"])
+    for (const id of SELECTS)
         byId(id).value = state[id];
+    if (changes.rank)
+        rankBy(data, state.rank);
     render();
     showTable(data, state);
 }
@@ -82,7 +89,9 @@ function buildPage() {
     byId("controls").addEventListener("submit", event => event.preventDefault());
     for (const id of ["exported", "unscored"])
         byId(id).addEventListener("change", event => change({[id]: event.target.checked}));
-    for (const id of ["measure", "rows", "columns"])
+    for (const rank of Object.keys(RANKS).filter(rank => data.cells.some(c => hasRank(c, rank))))
+        byId("rank").append(el("option", {value: rank}, rank));
+    for (const id of SELECTS)
         byId(id).addEventListener("change", event => change({[id]: event.target.value}));
     byId("named").addEventListener("input", event => change({named: event.target.value}));
     byId("options").open = innerWidth > 600;

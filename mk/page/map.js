@@ -3,7 +3,7 @@
 
 const MODEL_GAP = 6, COLUMN_WIDTHS = [10, 26];
 const ROW_HEIGHTS = [4, 15];
-const HEAD_LETTER = 5.3;  // the mean width of one in a column's head
+const HEAD_LETTER = 5.7;  // the mean width of one in a column's head
 const PRINT = {
     width: 520,
     height: 800
@@ -61,7 +61,7 @@ function drawSquares(context, data, state) {
         failed: hatch(context, cssColor("--failed"))
     };
     cells.forEach((cell, c) => {
-        if (!cell.scores) {
+        if (!cell.values) {
             context.fillStyle = hatches[cell.status] || hatches.failed;
             context.fillRect(lefts[c], 0, size, rows.length * map.row);
             return;
@@ -78,8 +78,22 @@ function drawSquares(context, data, state) {
     });
 }
 
+// Rows whose layers the cut keeps: {rows: of them, line: after how many rows it runs, 0 where rows are in another order}.
+function cutRows(data, state) {
+    const cut = cutOf(data, state), layers = new Set(cut?.kept.flatMap(c => c.layers));
+    const rows = map.rows.filter(row => cut && layers.has(row.at.get(cut.cell.model)));
+    return {
+        rows: new Set(rows),
+        line: rows.length && state.rows === "cell" ? map.rows.indexOf(rows.at(-1)) + 1 : 0
+    };
+}
+
 function drawSelection(context, state) {
     const {cells, rows, lefts, column, width} = map;
+    if (map.cut.line) {
+        context.fillStyle = cssColor("--cut");
+        context.fillRect(0, map.cut.line * map.row - 2, width, 3);
+    }
     const c = cells.indexOf(state.cell), r = rows.indexOf(state.layer);
     context.strokeStyle = cssColor("--text");
     context.lineWidth = 1.5;
@@ -117,12 +131,17 @@ function drawNames(state) {
     const names = map.rows.map(row => {
         const name = button(row.name, () => select({layer: row}), {title: row.name, tabIndex: -1});
         name.ariaPressed = row === state.layer;
+        if (map.cut.rows.has(row)) {
+            name.classList.add("kept");
+            name.title += " (the cut keeps it in 16 bits)";
+        }
         if (!row.exported) {
-            name.className = "training";
+            name.classList.add("training");
             name.title += " (one2many: only training uses it)";
         }
         return name;
     });
+    names[map.cut.line - 1]?.classList.add("last-kept");
     replaceChildren("names", ...names);
 }
 
@@ -146,7 +165,8 @@ function drawLegend(state) {
         map.cells.some(c => c.kernel_blocks) ?
             key("artefact-key", "artefact: the weight's blocks hold one element") :
             null,
-        map.cells.some(c => !c.scores) ? key("hatch-key", "not scored") : null);
+        map.cut.rows.size ? key("kept-key", "kept in 16 bits by the cut") : null,
+        map.cells.some(c => !c.values) ? key("hatch-key", "not scored") : null);
 }
 
 function emptyRowsText(state) {
@@ -165,8 +185,9 @@ function drawMap(data, state, cells, rows) {
     const room = printing ? PRINT.width : byId("scroll").clientWidth - byId("names").offsetWidth - 2;
     map = {cells, rows, row: rowHeight(rows), ...layOut(cells, room)};
     byId("scroll").style.setProperty("--row-height", `${map.row}px`);
+    map.cut = cutRows(data, state);
     state.scale =
-        logScale(cells.filter(c => c.scores).flatMap(c => rows.map(row => measureOf(state, c, row) ?? 0)));
+        logScale(cells.filter(c => c.values).flatMap(c => rows.map(row => measureOf(state, c, row) ?? 0)));
     drawHeads(state);
     drawNames(state);
     drawLegend(state);
@@ -198,7 +219,7 @@ function showTip(event) {
     const score = scoreOf(at.cell, at.layer), share = shareOf(at.cell, at.layer);
     const text = score !== null ?
         scoreText(score) + (share === null ? "" : `, ${percent(share)} of the cell's total`) :
-        at.cell.scores                     ? "this model has no such layer" :
+        at.cell.values                     ? "this model has no such layer" :
                                              at.cell.reason || "not scored";
     placeTip(event.clientX + 14, event.clientY + 18, [at.layer.name, at.cell.name, text]);
 }

@@ -106,21 +106,25 @@ function cellPanel(data, state, rows) {
         el("p", null, [cell.base, status].filter(Boolean).join(", ")),
         links(cell),
     ];
-    if (!cell.scores)
-        return [...content, note(cell.reason || "It has no scores.")];
+    if (!cell.values)
+        return [...content, note(cell.reason || `It was not scored for ${rankText(state.rank)}.`)];
     const sets = smallestSets(data, cell).map((n, i) => `${plural(n, "layer")} hold ${100 * SHARES[i]} %`);
     return [
         ...content,
         el("p", null, `Exported layers score ${scoreText(cell.total)} in all: ${sets.join(", ")}.`),
         el("p", null, button("Sort the map's layers by this cell", () => change({rows: "cell"}))),
-        ...detectionPart(data, cell),
-        el("h3", null, "Most sensitive of the layers shown"),
-        topLayers(rows, row => scoreOf(cell, row), row => scoreAndShare(cell, row), 15),
+        ...cutPart(data, state, () => render(false)),
+        el("section", {id: "measured"}, ...detectionPart(data, cell).filter(e => e !== null)),
+        ...cell.keep ? [] :
+                       [
+                           el("h3", null, "Most sensitive of the layers shown"),
+                           topLayers(rows, row => scoreOf(cell, row), row => scoreAndShare(cell, row), 15),
+                       ],
     ];
 }
 
 function overviewPanel(cells, rows) {
-    const scored = cells.filter(c => c.scores);
+    const scored = cells.filter(c => c.values);
     return [
         el("h2", null, "Most sensitive layers"),
         el("p", null,

@@ -52,6 +52,7 @@ const SHAPES = {
     up: "M0-4.5L4.5 3.5h-9z",
     down: "M0 4.5L4.5-3.5h-9z",
     diamond: "M0-5L5 0L0 5L-5 0z",
+    dot: "M-2 0a2 2 0 1 0 4 0a2 2 0 1 0-4 0z",
     cross: "M-1.5-4.5h3v3h3v3h-3v3h-3v-3h-3v-3h3z",
 };
 
@@ -78,6 +79,14 @@ function mark({x, y, shape, style, words, choose}) {
         point.addEventListener("keydown", event => event.key === "Enter" && choose());
     }
     return point;
+}
+
+// What a line, or points alone, look like, beside their name.
+function lineKey(style, shape, line = true) {
+    return svg(
+        "svg", {viewBox: "-12 -6 24 12", width: 24, height: 12, "aria-hidden": "true"},
+        line ? svg("line", {class: `line ${style}`, x1: -12, x2: 12, y1: 0, y2: 0}) : null,
+        svg("path", {d: SHAPES[shape], class: `mark ${style}`}));
 }
 
 const STEPS_OF = {
@@ -271,12 +280,7 @@ function curve(cell) {
                             .join(" "),
             }));
         own.forEach(s => add(s, shape, style));
-        keys.push(
-            el("span", {className: "series", title: why},
-               svg("svg", {viewBox: "-12 -6 24 12", width: 24, height: 12, "aria-hidden": "true"},
-                   line ? svg("line", {class: `line ${style}`, x1: -12, x2: 12, y1: 0, y2: 0}) : null,
-                   svg("path", {d: SHAPES[shape], class: `mark ${style}`})),
-               by));
+        keys.push(el("span", {className: "series", title: why}, lineKey(style, shape, line), by));
     }
     const whole = niceStep(most) < 1 ? 1 : niceStep(most);
     const ticks = {

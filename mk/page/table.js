@@ -7,8 +7,8 @@ const COLUMNS = [
     ["Activations", c => c.activation],
     ["Granularity", c => c.granularity],
     ["Status", c => c.status === "skipped" ? "unsupported" : c.status],
-    ["Total score", c => c.scores ? c.total : null],
-    ["Most sensitive exported layer, or reason", c => c.scores ? c.top : c.reason || ""],
+    ["Total score", c => c.values ? c.total : null],
+    ["Most sensitive exported layer, or reason", c => c.values ? c.top : c.reason || ""],
     ["Files", null],
 ];
 
@@ -43,7 +43,7 @@ function tableHead(title, key, i, {column, down}) {
 
 function tableRow(cell) {
     const texts = COLUMNS.slice(0, -1).map(([_, key]) => el("td", null, key(cell)));
-    texts[TOTAL].textContent = cell.scores ? scoreText(cell.total) : "";
+    texts[TOTAL].textContent = cell.values ? scoreText(cell.total) : "";
     texts[TOTAL].className = "number";
     const files = el("td", {className: "links"}, link(cell.report, "report"), link(cell.log, "log"));
     return el("tr", {className: cell.status}, ...texts, files);

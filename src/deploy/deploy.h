@@ -63,7 +63,9 @@ struct deploy {
     size_t n;
     double total; /* of the rank, over those that the runtime does not leave anyway */
     bool ruled;   /* the target has rules of what it leaves, and the shapes to go by are known */
+    bool marked;  /* each convolution's words are printed between these: */
 };
+enum { DEPLOY_BEGIN = '\x02', DEPLOY_END = '\x03' };
 
 /* The target of a word ("modelopt-onnx"). Errors: ERR_USAGE, naming all. */
 int deploy_find_target(const char *word, const struct deploy_target **target, struct err *err);
@@ -83,11 +85,28 @@ int deploy_choose(struct deploy *d, const struct deploy_keep *keep, struct err *
 /* The same by a recipe: what it leaves in 16 bits is kept. */
 int deploy_choose_mix(struct deploy *d, const struct mix *mix, struct err *err);
 
+/* Keeps every convolution, even those that the runtime leaves anyway. */
+int deploy_keep_all(struct deploy *d, struct err *err);
+
 /* Effective bits of the network's weights, with what is kept and what the runtime leaves in 16. */
 double deploy_bits(const struct deploy *d);
 
 /* Prints what the runtime takes. Errors: ERR_FAILED for a name that it cannot take. */
 int deploy_print(const struct deploy *d, FILE *f, struct err *err);
+
+/* Layers' values by the request's rank; values has room for all of its scores' layers. Errors: as deploy_open's of ranks. */
+int deploy_layer_values(const struct deploy_request *request, double *values, struct err *err);
+
+/* order, with room for d->n, receives the indices of the *n convolutions that the runtime does not leave anyway, what is kept
+ * first first. Errors: memory. */
+int deploy_order(const struct deploy *d, size_t *order, size_t *n, struct err *err);
+
+/* What a reader needs to keep any number of layers for any target: the text of keep-list's --target page (all.c says its
+ * members). damage may be NULL. *text is the caller's. Errors: ERR_FAILED, as of deploy_open. */
+int deploy_all(const struct scores *scores, const struct damage *damage, char **text, struct err *err);
+
+/* What to know of the runtime and the cell, a line each: the part of deploy_tell that the choice does not change. */
+void deploy_put_notes(const struct deploy *d, FILE *f);
 
 /* In words, a line each: what is kept and what that costs, what the runtime leaves anyway, what to know of the cell. say
  * hears them. Errors: memory. */

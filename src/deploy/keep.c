@@ -92,7 +92,7 @@ static void apply_rules(struct deploy *d) {
     }
 }
 
-static int value(struct deploy *d, struct err *err) {
+int deploy_layer_values(const struct deploy_request *r, double *values, struct err *err) {
     static const char *const lack[RANKS] = {
         [RANK_CLASS] = "class_score; score it with make's OBJECTIVES=\"modelopt detection\"",
         [RANK_BOX] = "box_score; score it with make's OBJECTIVES=\"modelopt detection\"",
@@ -100,11 +100,9 @@ static int value(struct deploy *d, struct err *err) {
             "class_score and box_score; score it with make's OBJECTIVES=\"modelopt detection\", or rank by "
             "modelopt",
         [RANK_MEASURED] = "a measurement; name a verify.json of make verify or damage-measure"};
-    const struct deploy_request *r = &d->request;
     const struct scores *s = r->scores;
     struct rank_layer *layers = calloc(s->n_layers, sizeof *layers);
-    double *values = calloc(s->n_layers, sizeof *values);
-    int ret = layers && values ? 0 : err_nomem(err);
+    int ret = layers ? 0 : err_nomem(err);
     for (size_t i = 0; i < s->n_layers && !ret; i++) {
         layers[i] = (struct rank_layer){.name = s->layers[i].name,
                                         .exported = s->layers[i].exported,
@@ -121,13 +119,19 @@ static int value(struct deploy *d, struct err *err) {
         ret = err_set(err, ERR_FAILED, "its layers lack %s", lack[r->rank]);
     if (!ret)
         rank_values(layers, s->n_layers, r->rank, values);
+    free(layers);
+    return ret;
+}
+
+static int value(struct deploy *d, struct err *err) {
+    double *values = calloc(d->request.scores->n_layers, sizeof *values);
+    int ret = values ? deploy_layer_values(&d->request, values, err) : err_nomem(err);
     for (size_t i = 0; i < d->n && !ret; i++) {
         struct deploy_conv *c = &d->convs[i];
         for (int k = 0; k < c->n_layers; k++)
             c->value += values[c->layers[k]];
         d->total += c->left ? 0 : c->value;
     }
-    free(layers);
     free(values);
     return ret;
 }
@@ -233,23 +237,29 @@ static int name_kept(struct deploy *d, struct err *err) {
 
 /* ---- the choice ---- */
 
-/* Keeps the rank's first so many, or fewer that hold enough of it. */
-static int keep_first(struct deploy *d, size_t most, double enough, struct err *err) {
+int deploy_order(const struct deploy *d, size_t *order, size_t *n, struct err *err) {
     struct rank_layer *layers = calloc(d->n, sizeof *layers);
-    double *values = calloc(d->n, sizeof *values), held = 0;
-    size_t *order = calloc(d->n, sizeof *order), n;
-    int ret = layers && values && order ? 0 : err_nomem(err);
+    double *values = calloc(d->n, sizeof *values);
+    int ret = layers && values ? 0 : err_nomem(err);
     for (size_t i = 0; i < d->n && !ret; i++) {
         layers[i].exported = !d->convs[i].left;
         values[i] = d->convs[i].value;
     }
-    n = ret ? 0 : rank_order(layers, d->n, values, order);
-    for (size_t i = 0; i < n && i < most && held < enough; i++) {
-        d->convs[order[i]].kept = true;
-        held += values[order[i]];
-    }
+    *n = ret ? 0 : rank_order(layers, d->n, values, order);
     free(layers);
     free(values);
+    return ret;
+}
+
+/* Keeps the rank's first so many, or fewer that hold enough of it. */
+static int keep_first(struct deploy *d, size_t most, double enough, struct err *err) {
+    double held = 0;
+    size_t *order = calloc(d->n, sizeof *order), n = 0;
+    int ret = order ? deploy_order(d, order, &n, err) : err_nomem(err);
+    for (size_t i = 0; i < n && i < most && held < enough; i++) {
+        d->convs[order[i]].kept = true;
+        held += d->convs[order[i]].value;
+    }
     free(order);
     return ret;
 }
@@ -349,6 +359,12 @@ int deploy_choose_mix(struct deploy *d, const struct mix *mix, struct err *err) 
     return name_kept(d, err);
 }
 
+int deploy_keep_all(struct deploy *d, struct err *err) {
+    for (size_t i = 0; i < d->n; i++)
+        d->convs[i].kept = true;
+    return name_kept(d, err);
+}
+
 double deploy_bits(const struct deploy *d) {
     int64_t bits = 0, none_bits = 0;
     for (size_t i = 0; i < d->n; i++) {
@@ -408,21 +424,25 @@ static void put_left(const struct deploy *d, FILE *f) {
     fputc('\n', f);
 }
 
-int deploy_tell(const struct deploy *d, err_say_fn *say, struct err *err) {
+void deploy_put_notes(const struct deploy *d, FILE *f) {
     static const char deployed[] = "per_channel_weight";
     const char *granularity = d->request.scores->name.granularity;
+    put_left(d, f);
+    if (d->request.target->runtime && strcmp(granularity, deployed) != 0)
+        fprintf(f,
+                "%s quantizes weights by output channel and activations by tensor, which GRANULARITIES=%s "
+                "predicts; "
+                "these scores are of %s\n",
+                d->request.target->runtime, deployed, granularity);
+}
+
+int deploy_tell(const struct deploy *d, err_say_fn *say, struct err *err) {
     struct memstream m;
     char *text, *line, *next;
     if (memstream_open(&m, err))
         return -1;
     put_kept(d, m.f);
-    put_left(d, m.f);
-    if (d->request.target->runtime && strcmp(granularity, deployed) != 0)
-        fprintf(m.f,
-                "%s quantizes weights by output channel and activations by tensor, which GRANULARITIES=%s "
-                "predicts; "
-                "these scores are of %s\n",
-                d->request.target->runtime, deployed, granularity);
+    deploy_put_notes(d, m.f);
     if (memstream_close(&m, &text, NULL, err))
         return -1;
     for (line = text; (next = strchr(line, '\n')); line = next + 1) {

@@ -133,14 +133,26 @@ static void put_calibration(const struct deploy *d, FILE *f) {
 
 typedef void put_fn(FILE *f, const char *s);
 
+/* Where the words for one convolution begin and end. */
+static void mark(const struct deploy *d, FILE *f, char c) {
+    if (d->marked)
+        fputc(c, f);
+}
+
 /* What is kept, each put by itself between these. */
 static void put_kept(const struct deploy *d, FILE *f, const char *before, put_fn *put, const char *after) {
     for (size_t i = 0; i < d->n; i++)
         if (d->convs[i].kept) {
+            mark(d, f, DEPLOY_BEGIN);
             fputs(before, f);
             put(f, d->convs[i].node);
             fputs(after, f);
+            mark(d, f, DEPLOY_END);
         }
+}
+
+static void put_plain(FILE *f, const char *s) {
+    fputs(s, f);
 }
 
 static bool any_kept(const struct deploy *d) {
@@ -192,12 +204,15 @@ static int print_tensorrt11(const struct deploy *d, FILE *f, struct err *err) {
 
 /* An option of trtexec that gives layers a type: NAME:fp16,... */
 static void put_types(const struct deploy *d, FILE *f, const char *option) {
-    char *list = NULL;
+    const char *between = "";
     fprintf(f, " \\\n    --%s='", option);
     for (size_t i = 0; i < d->n; i++)
         if (d->convs[i].kept) {
-            fprintf(f, "%s%s:fp16", list ? "," : "", d->convs[i].node);
-            list = d->convs[i].node;
+            fputs(between, f);
+            mark(d, f, DEPLOY_BEGIN);
+            fprintf(f, "%s:fp16", d->convs[i].node);
+            mark(d, f, DEPLOY_END);
+            between = ",";
         }
     fputc('\'', f);
 }
@@ -303,9 +318,11 @@ static int print_rknn(const struct deploy *d, FILE *f, struct err *err) {
     fprintf(f, "custom_quantize_layers:%s\n", any_kept(d) ? "" : " {}");
     for (size_t i = 0; i < d->n; i++)
         if (d->convs[i].kept) {
+            mark(d, f, DEPLOY_BEGIN);
             fputs("    ", f);
             put_key(f, d->convs[i].output);
             fputs(": float16\n", f);
+            mark(d, f, DEPLOY_END);
         }
     return 0;
 }
@@ -324,12 +341,17 @@ static bool is_beginning(const struct scores *s, size_t layer) {
 static void put_patterns(const struct deploy *d, FILE *f, const char *before, const char *middle,
                          const char *after) {
     const struct scores *s = d->request.scores;
-    for (size_t i = 0; i < d->n; i++)
-        for (int k = 0; d->convs[i].kept && k < d->convs[i].n_layers; k++) {
+    for (size_t i = 0; i < d->n; i++) {
+        if (!d->convs[i].kept)
+            continue;
+        mark(d, f, DEPLOY_BEGIN);
+        for (int k = 0; k < d->convs[i].n_layers; k++) {
             const size_t layer = d->convs[i].layers[k];
             fprintf(f, "%s\"%s%s%s\"%s\n", before, s->layers[layer].name, is_beginning(s, layer) ? "." : "",
                     middle, after);
         }
+        mark(d, f, DEPLOY_END);
+    }
 }
 
 static int check_patterns(const struct deploy *d, struct err *err) {
@@ -364,9 +386,7 @@ static int print_modelopt_torch_old(const struct deploy *d, FILE *f, struct err 
 
 static int print_plain(const struct deploy *d, FILE *f, struct err *err) {
     (void)err;
-    for (size_t i = 0; i < d->n; i++)
-        if (d->convs[i].kept)
-            fprintf(f, "%s\n", d->convs[i].node);
+    put_kept(d, f, "", put_plain, "\n");
     return 0;
 }
 

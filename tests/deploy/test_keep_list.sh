@@ -36,6 +36,27 @@ check "a shell reads modelopt-onnx's patterns as they are" \
     "$(sh -c "python() { for w; do echo \"\$w\"; done | grep ^/; }; . tests/deploy/golden/modelopt-onnx.txt")" \
     "$("$k" -s "$s" -k 6 -t plain 2>/dev/null | sed 's/\./\\./g; s/$/$/')"
 
+jq -c '.weight = "fp8" | .activation = "fp8" | .recipe = "CUSTOM_0(effective-bits: 8.0)" | del(.base_format)' "$s" >"$dir/fp8.json"
+# The page's pieces, put together, are what keep-list prints, whatever is kept; of fp8, of which the runtime leaves some, too.
+pieces() { # pieces SCORES: how many texts agree, and the first target that differs
+    "$k" -s "$1" -t page >"$dir/page" || return
+    agree=0 differs=
+    for target in $("$k" --target help | cut -d' ' -f1); do
+        for n in 0 1 2 7 1000; do
+            jq -j --arg target "$target" --argjson keep $n -f tests/deploy/pieces.jq "$dir/page" >"$dir/pieces"
+            "$k" -s "$1" -t "$target" -k $n >"$dir/list" 2>"$dir/err" || sed 's/^keep-list: /refused: /' "$dir/err" >"$dir/list"
+            case $target in json | recipe) echo "more than names" >"$dir/list" ;; esac
+            if cmp -s "$dir/pieces" "$dir/list"; then agree=$((agree + 1)); else differs=${differs:-$target $n}; fi
+        done
+    done
+    echo "$agree $differs"
+}
+check "int8's pieces are the lists" "$(pieces "$s")" "55 "
+check "fp8's too, without what the runtime leaves" "$(pieces "$dir/fp8.json"; jq '.targets[0].left | length > 10' "$dir/page")" "55 
+true"
+check "each convolution stands once in each rank" \
+    "$(jq -c '(.convolutions | length) as $n | [.ranks[].order | sort == [range($n)]] | unique' "$dir/page")" "[true]"
+
 # How much is kept, against jq's own sums over the exported layers.
 # cell/rank.h's formula again.
 # shellcheck disable=SC2016
@@ -96,7 +117,6 @@ for bits in 8 8.7 10 12.5 16; do
 done
 
 # fp8: what ModelOpt ONNX leaves anyway is in no list, and is said.
-jq -c '.weight = "fp8" | .activation = "fp8" | .recipe = "CUSTOM_0(effective-bits: 8.0)" | del(.base_format)' "$s" >"$dir/fp8.json"
 "$k" -s "$dir/fp8.json" -k 100% -t modelopt-onnx >"$dir/list" 2>"$dir/err"
 check "fp8: depthwise, the stem and 16 channels are left by ModelOpt itself" "$(sed -n 's/.*in no list: //p' "$dir/err" | tr ' ' '\n')" \
     "$(jq -r '.layers | to_entries[] | select(.value.exported and (.key | test("conv1") | not))

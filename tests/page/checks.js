@@ -64,7 +64,7 @@ function testEscaping() {
 
 function testColors() {
     const column = heads().indexOf(head(want.last.name)),
-          order = want.last.ranked.filter(name => names().includes(name));
+          order = want.last.by_score.filter(name => names().includes(name));
     const shown = order.filter(name => names().indexOf(name) % 2 === 0)
                       .map(name => lightness(names().indexOf(name), column));
     const dark = matchMedia("(prefers-color-scheme: dark)").matches;

@@ -1,5 +1,6 @@
 # What the page must show of the fixture, straight from its files: --slurpfile scores (all scores.json), index, and run.
-def ranked: to_entries | sort_by(-.value.score) | map(.key);
+# What is exported first, as keep-list orders it.
+def ranked: to_entries | sort_by([(.value.exported | not), -.value.score]) | map(.key);
 def name: .run | "\(.model) \(.weight_dtype)-\(.act_dtype) \(.granularity)";
 $index[0] as $index |
 ($index.successes | length) as $n |
@@ -10,7 +11,7 @@ $index[0] as $index |
     exported: ([$scores[].layers | to_entries[] | select(.value.exported).key] | unique | length),
     layers: ($scores | map({key: .model, value: (.layers | length)}) | from_entries),
     last: (($index.successes[-1] | {name: (. | name), report: .report_path, log: .log_path}) + ($scores[-1] |
-        {ranked: (.layers | ranked), total: ([.layers[] | select(.exported).score] | add)})),
+        {ranked: (.layers | ranked), by_score: (.layers | to_entries | sort_by(-.value.score) | map(.key)), total: ([.layers[] | select(.exported).score] | add)})),
     lost: ($index.failures[] | select(.status == "failed") | {name: (. | name), reason: .error}),
     by_total: ([[$index.successes, $scores] | transpose[] | select(.[1].model == "first") |
         {name: (.[0] | name), total: ([.[1].layers[] | select(.exported).score] | add)}] | sort_by(-.total) | map(.name)),

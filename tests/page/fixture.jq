@@ -29,6 +29,7 @@ def layers($n; $c): [range($n) | {key: layer(.), value: {score: score(.; $c), co
  else
      ($run + {status: "ok", elapsed_s: 1, base_format_name: "BASE"} + $paths +
          {manifest_path: "m", report_path: ($paths.out_dir + "/layer-sensitivity-report.md")} | file($paths.out_dir + "/status.json")),
-     ({model: $model, demonstration: ($m == 0), block_dim: "modelopt",
-       qcfg: {weight_quantizer: {block: (if $w % 2 == 0 then 16 else 0 end)}}, layers: layers($n; $c)} | file($paths.out_dir + "/scores.json"))
+     # keep-list refuses this qcfg, and takes scores without one.
+     ({model: $model, weight: formats[$w], activation: formats[$a], granularity: granularities[$g], demonstration: ($m == 0), block_dim: "modelopt"} +
+       (if $w % 2 == 0 then {qcfg: {weight_quantizer: {block: 16}}} else {} end) + {layers: layers($n; $c)} | file($paths.out_dir + "/scores.json"))
  end)

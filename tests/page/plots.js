@@ -2,7 +2,7 @@
 "use strict";
 
 const {verify, scores} = want;
-const plots = () => all("#panel .plot"), marksOf = i => [...plots()[i].querySelectorAll(".mark")];
+const plots = () => all("#measured .plot"), marksOf = i => [...plots()[i].querySelectorAll(".mark")];
 const headOf = name => all("#heads button").find(e => e.title.endsWith(name));
 
 function place(e) {
@@ -25,7 +25,7 @@ function testWords() {
     show();
     const panel = byId("panel").textContent;
     check(
-        "the panel leads with what was found", texts("#panel strong")[0],
+        "the panel leads with what was found", texts("#measured strong")[0],
         "5 layers kept in 16 bits: AP agreement 0.610 → 0.793. ");
     check(
         "by what, and what does better",
@@ -43,7 +43,7 @@ function testWords() {
     check("the page is not wider than the window", document.documentElement.scrollWidth <= innerWidth);
     headOf("per_layer").click();
     check("a cell that was not measured has none", plots().length, 0);
-    check("but says so, and how to measure it", [texts("#panel h3")[0], texts("#panel code")[0]], [
+    check("but says so, and how to measure it", [texts("#measured h3")[0], texts("#measured code")[0]], [
         "Not measured",
         "make verify MODELS=yolov10n WEIGHT_DTYPES=int4 ACT_DTYPES=int8 GRANULARITIES=per_layer"
     ]);
@@ -63,7 +63,7 @@ function testCurve() {
     check(
         "each from none kept through its sets", lines.map(e => e.getAttribute("points").split(" ").length),
         lines.map(() => 4));
-    check("the keys name them", texts("#panel .series"), [...words]);
+    check("the keys name them", texts("#measured .series"), [...words]);
     const sets = [
         {...verify.all_quantized, keep: 0}, ...[...words].flatMap(by => verify.sets.filter(s => s.by === by))
     ];
@@ -106,7 +106,7 @@ function testClouds() {
                 both.map(e => Math.log10(verify.layers[nameOf(e)][damage])), both.map(e => place(e)[1])));
         check(
             `${rank}: Spearman stands in the title`,
-            texts("#panel h3")
+            texts("#measured h3")
                 .some(
                     t => t.endsWith(
                         `predicted and measured: Spearman ${verify.spearman[rank][damage].toFixed(2)}`)));

@@ -32,7 +32,7 @@ check "and holds all scores" sh -c "sed -n '/id=\"data\"/{n;p}' '$page' | jq -e 
 jq -r '.layers | keys[0]' "$RUN/outputs/m0/int8-int8/per_layer/scores.json" >"$dir/name"
 sed -n '/id="data"/{n;p}' "$page" | jq -r '.layers.first.name[0]' >"$dir/shown"
 check "with names as they are" cmp "$dir/name" "$dir/shown"
-jq -n '{layers: ([1.4012984643248171e-45, 6.02214076e-30, 0, 0.00123456, 3.4028235e38] | to_entries | map({key: "l\(.key)", value: {score: .value}}) | from_entries)}' \
+jq -n '{layers: ([1.4012984643248171e-45, 6.02214076e-30, 0, 0.00123456, 3.4028235e38] | to_entries | map({key: "l\(.key)", value: {score: .value, cost: 1, none_cost: 2}}) | from_entries)}' \
     >"$dir/edges.json"
 jq -L mk -n -c --argjson k 0 -f mk/index-scores.jq "$dir/edges.json" >"$dir/edges"
 check "scores keep four digits, and only zero is zero: $(jq -c .scores "$dir/edges")" jq -e '.scores == [1.401e-45, 6.022e-30, 0, 0.001235, 3.403e38]' "$dir/edges"
@@ -44,7 +44,7 @@ check "each with five layers" test "$(grep '^  ' "$dir/closing" | grep -o '[0-9]
 check "a line for each reason, which steers no terminal: $(grep -c '^unsupported' "$dir/closing")" \
     sh -c "grep -q '^unsupported: .*blocks' '$dir/closing' && ! grep -q '$(printf '\033')' '$dir/closing'"
 # A cell of an older checkpoint with another set of layers.
-jq '.layers |= (del(.["model.5.conv"]) + {"new.conv": {score: 3}})' "$RUN/outputs/m0/int8-int8/per_layer/scores.json" >"$dir/other.json"
+jq '.layers |= (del(.["model.5.conv"]) + {"new.conv": {score: 3, cost: 1, none_cost: 2}})' "$RUN/outputs/m0/int8-int8/per_layer/scores.json" >"$dir/other.json"
 mkdir -p "$dir/mixed/outputs/m/w-a"
 for g in per_layer per_channel; do
     mkdir -p "$dir/mixed/outputs/m/w-a/$g" "$dir/mixed/work"
@@ -86,6 +86,22 @@ check "the table of the index stays as it was" cmp "$dir/before.csv" "$measured/
 check "the page grows by at most 12 KB for it: $(($(wc -c <"$measured/index.html") - $(sed '/id="data"/,/^<\/script>$/d' "$measured/index.html" | wc -c)))" sh -c \
     "sed -n '/id=\"data\"/{n;p}' '$measured/index.html' | jq -e '[.cells[] | del(.damage, .verify, .finding, .choices, .measured_on)] as \$without |
     (tojson | length) - (.cells = \$without | tojson | length) | . > 3000 and . < 12288'"
+
+# A cell of formats that runtimes take, measured, and one of which ModelOpt ONNX leaves layers in 16 bits by itself.
+cut=$dir/cut
+for pair in int8-int8 fp8-fp8; do
+    at=$cut/outputs/yolov10n/$pair/per_channel_weight
+    mkdir -p "$at" "$cut/work"
+    jq --arg d "${pair%-*}" 'if $d == .weight then . else .weight = $d | .activation = $d | del(.base_format, .recipe) end' tests/deploy/scores.json >"$at/scores.json"
+    "$BIN/recipe-solve" "$at/scores.json" -o "$at/recipe.json"
+    jq -n --arg out "outputs/yolov10n/$pair/per_channel_weight" --arg d "${pair%-*}" '{run: {model: "yolov10n", weight_dtype: $d, act_dtype: $d,
+        granularity: "per_channel_weight"}, status: "ok", elapsed_s: 1, base_format_name: "BASE", out_dir: $out, log_path: "l", manifest_path: "m",
+        report_path: "r"}' >"$at/status.json"
+done
+cp tests/deploy/verify.json "$cut/outputs/yolov10n/int8-int8/per_channel_weight"
+cp "$RUN/run.json" "$cut"
+cut_index() { "$BIN/report-gen" "$cut"/outputs/*/*/* && RUN=$cut mk/index.sh "$cut"; }
+check "a run for runtimes" cut_index
 
 skip() { # WHY
     echo "# skip page/test_page.sh, in a browser: $1"
@@ -131,3 +147,26 @@ jq -n --slurpfile verify "$cells/$cell/verify.json" --slurpfile scores "$cells/$
 tested "$measured/index.html" plots.js >"$dir/tested.html"
 in_browser plots,light,wide 1400,1000 1
 in_browser plots,dark,narrow 400,800 0
+
+# What keep-list prints and says of each target, for some numbers of layers.
+lists() { # PAIR
+    scores=$cut/outputs/yolov10n/$1/per_channel_weight/scores.json
+    for target in $("$BIN/keep-list" --target help | cut -d' ' -f1); do
+        for n in 0 1 2 6 1000; do
+            if "$BIN/keep-list" -s "$scores" -t "$target" -k $n >"$dir/list" 2>"$dir/words"; then
+                "$BIN/keep-list" -s "$scores" -t json -k $n 2>"$dir/err" | jq -c --arg t "$target" --arg n $n --rawfile text "$dir/list" \
+                    --rawfile words "$dir/words" '{($t): {($n): {text: $text, words: ($words | split("\n")[0]), layers: [.keep[].layers[]]}}}'
+            else
+                jq -n -c --arg t "$target" --rawfile words "$dir/words" '{($t): {refused: ($words | ltrimstr("keep-list: ") | rtrimstr("\n"))}}'
+            fi
+        done
+    done | jq -n 'reduce inputs as $l ({}; . * $l)'
+}
+lists int8-int8 >"$dir/int8"
+lists fp8-fp8 >"$dir/fp8"
+"$BIN/keep-list" -s "$cut/outputs/yolov10n/int8-int8/per_channel_weight/scores.json" -t plain -k 5 --rank class >"$dir/class" 2>"$dir/err"
+jq -n --slurpfile int8 "$dir/int8" --slurpfile fp8 "$dir/fp8" --slurpfile verify tests/deploy/verify.json --rawfile by_class "$dir/class" \
+    '{"int8-int8": $int8[0], "fp8-fp8": $fp8[0], verify: $verify[0], by_class: $by_class}' >"$dir/want"
+tested "$cut/index.html" cuts.js >"$dir/tested.html"
+in_browser cuts,light,wide 1400,1000 1
+in_browser cuts,dark,narrow 400,800 0
