@@ -96,6 +96,27 @@ for f in p ops; do
         "$(grep -c 'prefers-color-scheme: dark\|>knee: \|>int4-int8/per_channel_weight<\|>int8-int8/per_channel_weight<' "$dir/$f.svg")" 4
     check "$f.svg: everything is on the sheet" "$(grep -o 'c[xy]="[^"]*"' "$dir/$f.svg" | tr -d 'cxy="' | awk '$1 < 0 || $1 > 760 || $1 != $1 + 0' | wc -l)" 0
 done
+# Formats that lose nearly as much as each other: dots in the frame, words on lines of their own, and the curve goes down to its end.
+set --
+for a in int4 int8 fp8 fp16; do
+    for w in int4 int8 fp8; do
+        jq -c --arg w $w --arg a $a '.weight = $w | .act = $a | .activation = $a | .recipe = "CUSTOM_0(effective-bits: \(if $w == "int4" then 4 else 8 end).0)" | del(.base_format)
+            | .presets.int4_preset = "axis" | .effective_bits = (if $w == "int4" then 4 else 8 end) | (if $w == "int4" then 2 else 1 end) as $f | ($a | length + 10) as $g
+            | .layers |= map_values(.cost /= $f | (.score, .class_score, .box_score) *= $g / 12)' "$s" >"$dir/$w-$a.json"
+        set -- "$@" "$dir/$w-$a.json"
+    done
+done
+"$p" "$@" --at bits=7.9,8,8.1 --svg "$dir/near.svg" -o "$dir/near.json"
+words() { # x, y and the end of each word of a drawing
+    sed -n 's/.*<text class="word" x="\([^"]*\)" y="\([^"]*\)" text-anchor="\([^"]*\)">\([^<]*\)<.*/\1 \2 \3 \4/p' "$1" |
+        awk '{ n = length($0) - length($1 $2 $3) - 3; w = 7 * n; from = $3 == "end" ? $1 - w : $1; print from, $2, from + w }'
+}
+check "near.svg: so many words" "$? $(words "$dir/near.svg" | wc -l)" "0 16"
+check "none lies on another" "$(words "$dir/near.svg" | awk '{ for (i = 1; i < NR; i++) if ($2 - y[i] < 14 && y[i] - $2 < 14 && $1 < to[i] && from[i] < $3) n++; from[NR] = $1; y[NR] = $2; to[NR] = $3 } END { print n + 0 }')" 0
+for f in p ops near; do
+    check "$f.svg: dots are within the frame" "$(grep -o 'cy="[^"]*"' "$dir/$f.svg" | tr -d 'cy="' | awk '$1 < 48' | wc -l)" 0
+    check "$f.svg: the curve falls to its end, which is 0" "$(sed -n 's/<path class="curve" d="M\(.*\)".*/\1/p' "$dir/$f.svg" | tr L '\n' | awk 'NR > 1 && $2 > y { n++ } { y = $2; at[y]++; low = y > low ? y : low } END { print n + 0, at[low] }') $(grep -c '>0</text>' "$dir/$f.svg")" "0 1 1"
+done
 check "axes have units" "$(grep -c "effective bits of the exported\|loss by detection, nats an image" "$dir/p.svg") $(grep -c '10^9 bit operations an image' "$dir/ops.svg")" "2 1"
 
 "$p" "$s" "$dir/four.json" --at bits=5,6,8 --svg "$dir/q.svg" -o "$dir/q.json"
