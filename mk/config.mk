@@ -64,15 +64,15 @@ $(call declare,MODELOPT,$(firstword $(RELEASES)),word:$(RELEASES),release that r
 # What is measured, and what it is for.
 TARGET_WORDS := $(shell sed -n 's/^TARGET."\([a-z0-9-]*\)".*/\1/p' src/deploy/targets.def)
 GOALS := verify keep-list pareto export
-$(call declare,VERIFY_LIST,,?path,images to measure on$(comma) with labels beside them; empty: the last of IMAGE_LIST)
+$(call declare,VERIFY_LIST,,?path,images to measure on: its first$(comma) labels beside them; empty: IMAGE_LIST's last)
 $(call declare,VERIFY_IMAGES,32,int,how many of them)
-$(call declare,RANK_BY,detection,word:detection modelopt class box measured,what layers are kept by)
 $(call declare,SEARCH,0,int,tries of a search for better sets; 100 are a good number)
 $(call declare,TARGET,modelopt-onnx,word:$(TARGET_WORDS),the runtime that make keep-list writes for)
 $(call declare,ONNX,,?path,your model: make keep-list takes its nodes' names)
 $(call declare,KEEP,80%,keep,layers in 16 bits: 80% of the rank$(comma) 10$(comma) bits=9$(comma) or ap=0.99 of make verify)
 GOALS := sweep verify plan bench bench-modelopt cell index keep-list pareto export
 # Where and how.
+$(call declare,RANK_BY,detection,word:detection modelopt class box measured,what layers are listed and kept by)
 $(call declare,TOP_K,25,int,layers a cell in the index)
 $(call declare,SUBDIR,yolo10_layer_sensitivity_sweep,folder,runs are in tmp/SUBDIR)
 $(call declare,TIMESTAMP,,?name,the run of this name$(comma) made if absent)

@@ -2,20 +2,21 @@
 # Read with `.` by sweep.sh: what is made of a run that is scored, for a runtime. MODEL, W, A and G name the cell; whichever release of
 # ModelOpt its artifacts are for will do.
 
+cell="MODEL=$MODEL W=$W A=$A G=$G" one="MODELS=$MODEL WEIGHT_DTYPES=$W ACT_DTYPES=$A GRANULARITIES=$G"
+
 # Sets RUN, name and out, of the cell; which must be finished.
 find_cell() {
-    RUN=$(found) || exit 2
-    [ -n "$RUN" ] || die 2 "tmp/$SUBDIR: no run has these settings; make cell MODEL=$MODEL W=$W A=$A G=$G scores it first"
+    find_run "$(advise cell "$cell") scores it first"
     row=$(MODELS=$MODEL WEIGHT_DTYPES=$W ACT_DTYPES=$A GRANULARITIES=$G MAX_RUNS='' MODELOPT='' && plan --table "$RUN") || exit 2
     name=${row%%"$tab"*}
     case $row in
     *"${tab}done$tab"*) out=$RUN/outputs/$name/$W-$A/$G ;;
-    *) die 2 "$name/$W-$A/$G: not scored in $RUN; make cell MODEL=$MODEL W=$W A=$A G=$G does it" ;;
+    *) die 2 "$name/$W-$A/$G: not scored in $RUN; $(advise cell "$cell") does it" ;;
     esac
     measured=
     [ ! -s "$out/verify.json" ] || measured=$out/verify.json
     case $RANK_BY:$KEEP:$measured in
-    measured:*: | *:ap=*:) die 2 "$name/$W-$A/$G: not measured in $RUN; make verify MODELS=$MODEL WEIGHT_DTYPES=$W ACT_DTYPES=$A GRANULARITIES=$G does it" ;;
+    measured:*: | *:ap=*:) die 2 "$name/$W-$A/$G: not measured in $RUN; $(advise verify "$one")${TYPED_VERIFY:+ $TYPED_VERIFY} does it" ;;
     esac
 }
 
@@ -32,13 +33,12 @@ do_keep_list() {
 
 # Every format that the run has of the model.
 do_pareto() {
-    RUN=$(found) || exit 2
-    [ -n "$RUN" ] || die 2 "tmp/$SUBDIR: no run has these settings; make sweep MODELS=$MODEL scores it first"
+    find_run "$(advise sweep "MODELS=$MODEL") scores it first"
     MODELS=$MODEL WEIGHT_DTYPES=$WEIGHT_WORDS ACT_DTYPES=$DTYPES GRANULARITIES=$GRANULARITY_WORDS MAX_RUNS='' MODELOPT='' && rows=$(plan --table "$RUN") || exit 2
     name=${rows%%"$tab"*}
     # shellcheck disable=SC2046
     set -- $(printf '%s\n' "$rows" | awk -F '\t' -v run="$RUN" '$3 == "done" { print run "/outputs/" $1 "/" $2 "/scores.json" }')
-    [ $# -gt 0 ] || die 2 "$name: no cell is scored in $RUN; make sweep MODELS=$MODEL does it"
+    [ $# -gt 0 ] || die 2 "$name: no cell is scored in $RUN; $(advise sweep "MODELS=$MODEL") does it"
     out=$RUN/outputs/$name
     "$BIN/pareto-solve" --rank "$RANK_BY" --svg "$out/pareto.svg" -o "$out/pareto.json" "$@" || exit 2
     note "drawn: $out/pareto.svg"
@@ -48,19 +48,18 @@ do_pareto() {
 # In float, or with a cell's layers quantized but those kept.
 do_export() {
     if [ -z "$W$A$G" ]; then
-        RUN=$(found) || exit 2
-        [ -n "$RUN" ] || die 2 "tmp/$SUBDIR: no run has these settings; onnx-export by itself needs none"
+        find_run "onnx-export by itself needs none"
         MODELS=$MODEL WEIGHT_DTYPES=int8 ACT_DTYPES=int8 GRANULARITIES=per_layer MAX_RUNS='' MODELOPT='' && row=$(plan --table "$RUN") || exit 2
         name=${row%%"$tab"*} out=$RUN/outputs/${row%%"$tab"*}
         set --
     else
         find_cell
         amax=$RUN/work/amax/$name.json recipe=$out/keep-recipe.json
-        [ -s "$amax" ] || die 2 "$name: the run holds no calibration of it; make verify MODELS=$MODEL WEIGHT_DTYPES=$W ACT_DTYPES=$A GRANULARITIES=$G makes one"
+        [ -s "$amax" ] || die 2 "$name: the run holds no calibration of it; $(advise verify "$one")${TYPED_VERIFY:+ $TYPED_VERIFY} makes one"
         keep_list recipe -o "$recipe" || exit 2
         set -- --amax "$amax" --recipe "$recipe"
     fi
-    read -r sum checkpoint <"$RUN/work/model/$name" || die 2 "$RUN: has not seen $MODEL; make sweep MODELS=$MODEL"
+    read -r sum checkpoint <"$RUN/work/model/$name" || die 2 "$RUN: has not seen $MODEL; $(advise sweep "MODELS=$MODEL")"
     mkdir -p "$out" && "$BIN/onnx-export" --model "$checkpoint" --size "$IMGSZ" ${fold:+--fold} "$@" -o "$out/$name.onnx" || exit 2
     echo "$out/$name.onnx"
 }

@@ -13,7 +13,8 @@ include "page/data";
 {
     successes: [$cells[] | select(.status == "ok") |
         {run, status, elapsed_s, base_format_name, out_dir, log_path, manifest_path, report_path, top_layers: ($scored[.out_dir].top_layers // [])} +
-        ($scored[.out_dir] // {} | {stability} | with_entries(select(.value))) + ($measured[.out_dir] // {} | {verify} | with_entries(select(.value)))],
+        ($scored[.out_dir] // {} | {stability} | with_entries(select(.value))) + ($measured[.out_dir] // {} | {verify} | with_entries(select(.value))) +
+        ({ranked_layers: ($measured[.out_dir].ranked_layers // $scored[.out_dir].ranked_layers)} | with_entries(select(.value)))],
     failures: [$cells[] | select(.status != "ok") | del(.finished)]
 } |
 "\u001esweep_index.json", .,

@@ -2,7 +2,7 @@
 # index.sh RUN: sweep_index.json, sweep_index.csv, failures.json and index.html from the cells that the run holds. Files that would
 # hold the same bytes are left alone, and no cell is read when these, the cells' records and the page's source are those of the last
 # time, by their digests.
-# Environment: TOP_K, DTYPES, GRANULARITY_WORDS, and RUN again.
+# Environment: TOP_K, RANK_BY, DTYPES, GRANULARITY_WORDS, and RUN again.
 . mk/lib.sh
 
 run=$1
@@ -24,7 +24,7 @@ statuses=$(find -L "$run/outputs" -mindepth 4 -maxdepth 4 -name status.json -siz
 reports=$(find -L "$run/outputs" -mindepth 4 -maxdepth 4 -name verify.json -size +0 | sed 's|verify.json$|layer-sensitivity-report.json|' | sort |
     while read -r report; do [ ! -s "$report" ] || printf '%s\n' "$report"; done)
 made_from() {
-    echo "$TOP_K"
+    echo "$TOP_K $RANK_BY"
     { printf '%s\n' "$statuses" "$reports"; find mk/page mk/*.jq mk/index.sh -type f | sort; } | sed '/^$/d' | xargs sha256sum
 }
 made_from=$(made_from | sha256sum)
@@ -58,7 +58,7 @@ done >"$work/scores"
 split -l 12 "$work/scores" "$work/part."
 for part in "$work"/part.*; do
     [ -s "$part" ] || continue
-    { xargs env HOME=/dev/null jq -L mk -n -c --argjson k "$TOP_K" -f mk/index-scores.jq <"$part" >"$part.cells" || : >"$work/unread"; } &
+    { xargs env HOME=/dev/null jq -L mk -n -c --argjson k "$TOP_K" --arg rank "$RANK_BY" -f mk/index-scores.jq <"$part" >"$part.cells" || : >"$work/unread"; } &
 done
 # What keep-list says of each cell; null where it refuses, and says why.
 while read -r scores; do
@@ -71,7 +71,7 @@ wait
 [ ! -s "$work/scores" ] || cat "$work"/part.*.cells >"$work/cells"
 [ -e "$work/cells" ] || : >"$work/cells"
 : >"$work/detection"
-[ -z "$reports" ] || printf '%s\n' "$reports" | xargs env HOME=/dev/null jq -L mk -n -c -f mk/index-detection.jq >"$work/detection" ||
+[ -z "$reports" ] || printf '%s\n' "$reports" | xargs env HOME=/dev/null jq -L mk -n -c --argjson k "$TOP_K" --arg rank "$RANK_BY" -f mk/index-detection.jq >"$work/detection" ||
     die 1 "$run: a layer-sensitivity-report.json cannot be read; make sweep makes it anew"
 jq -L mk -n -r -f mk/index.jq --slurpfile statuses "$work/statuses" --slurpfile scores "$work/cells" --slurpfile detection "$work/detection" --slurpfile lists "$work/lists" --slurpfile run "$run/run.json" >"$work/all" ||
     die 1 "$run: a status.json cannot be read; make sweep makes it anew"

@@ -48,7 +48,7 @@ room() ( # FOLDER
 ) 2>/dev/null
 
 full() { # FOLDER
-    die 1 "$1: the disk takes no more; make room, then make sweep goes on where it was"
+    die 1 "$1: the disk takes no more; make room, then the same command goes on where it was"
 }
 
 # Standard input becomes FILE, whole or not at all; one that holds these bytes already is left alone.

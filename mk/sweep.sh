@@ -80,9 +80,16 @@ choose() { # [--find]
         "tmp/$SUBDIR"
 }
 
-found() {
+# RUN, which is there already.
+find_run() { # WHAT TO DO where there is none
     found=$(choose --find) || exit 2
-    printf '%s\n' "$found" | jq -r '.run // empty'
+    RUN=$(printf '%s\n' "$found" | jq -r '.run // empty')
+    [ -n "$RUN" ] || die 2 "tmp/$SUBDIR: no run has these settings; $1"
+}
+
+# The command that makes what is missing: typed settings are typed again.
+advise() { # GOAL AND VARIABLES
+    printf 'make %s%s' "$*" "${TYPED:+ $TYPED}"
 }
 
 # How the cells stand that the filters select.
@@ -128,12 +135,11 @@ do_index() {
     if [ -n "$TIMESTAMP" ]; then
         RUN=tmp/$SUBDIR/$TIMESTAMP
     elif [ -n "$BY_IDENTITY" ]; then
-        RUN=$(found) || exit 2
-        [ -n "$RUN" ] || die 2 "tmp/$SUBDIR: no run has these settings; make sweep starts one"
+        find_run "$(advise sweep) starts one"
     else
-        RUN=tmp/$SUBDIR/$(readlink "tmp/$SUBDIR/latest") || die 2 "tmp/$SUBDIR: no run yet; make sweep starts one"
+        RUN=tmp/$SUBDIR/$(readlink "tmp/$SUBDIR/latest") || die 2 "tmp/$SUBDIR: no run yet; $(advise sweep) starts one"
     fi
-    [ -f "$RUN/run.json" ] || die 2 "$RUN: no such run; make sweep starts one"
+    [ -f "$RUN/run.json" ] || die 2 "$RUN: no such run; $(advise sweep) starts one"
     export RUN
     mk/index.sh "$RUN" || exit 2
     # shellcheck disable=SC2046
@@ -160,24 +166,18 @@ do_sweep() {
 
     count
     if [ "$todo" -gt 0 ]; then
-        check_inputs
-        open_board
-        # MAKEFLAGS hands -j and its job server on; -k: what fails takes nothing else with it. This shell must not hold the board's
-        # pipe by 1 or 2, or it would wait for itself.
-        # shellcheck disable=SC2016
-        running=1
-        interruptible sh -c 'exec "$@" >&8 2>&8 8>&-' sh env LOCKED=1 "$MAKE" $side_by_side -s -k --no-print-directory -C "$RUN" -f grid.mk all || interrupted=1
-        running=
-        close_board
+        make_goal all
         room "$scratch" || full "$RUN"
         find "$RUN/work/state" "$RUN/work/failed" -mindepth 1 -type d -empty -delete
         plan --table "$RUN" >"$scratch/plan" || exit 2
         count
     fi
-    [ -z "$verifying" ] || [ -n "$interrupted" ] || measure_cells
+    # One after another, or side by side.
+    [ -z "$verifying" ] || [ -n "$interrupted" ] || make_goal verify
+    [ ! -e "$scratch/unmeasured" ] || unmeasured=1
     mk/index.sh "$RUN" || exit 1
     if [ -n "$interrupted" ]; then
-        die 2 "$RUN: not finished; make ${verifying:-sweep} goes on where it was"
+        die 2 "$RUN: not finished; the same command goes on where it was"
     fi
     awk -F '\t' '$3 ~ /^(failed|stale|todo)$/ && !n[$4]++ { why[++k] = $4; first[k] = $1 "/" $2 }
         END { for (i = 1; i <= k; i++) print first[i] (n[why[i]] > 1 ? " and " n[why[i]] - 1 " more" : "") ": " (why[i] ? why[i] : "not made") }' "$scratch/plan" >&2
@@ -191,14 +191,15 @@ do_sweep() {
     [ "$((todo + nomodel))" -eq 0 ] && [ -z "$unmeasured" ] || exit 2
 }
 
-# What the sweep's cells do to the detector, one after another or side by side.
-measure_cells() {
+# What the run's grid.mk makes of a goal.
+make_goal() { # GOAL
     check_inputs
     open_board
     running=1
+    # MAKEFLAGS hands -j and its job server on; -k: what fails takes nothing else with it. This shell must not hold the board's
+    # pipe by 1 or 2, or it would wait for itself.
     # shellcheck disable=SC2016
-    interruptible sh -c 'exec "$@" >&8 2>&8 8>&-' sh env LOCKED=1 "$MAKE" $side_by_side -s -k --no-print-directory -C "$RUN" -f grid.mk verify || interrupted=1
-    [ ! -e "$scratch/unmeasured" ] || unmeasured=1
+    interruptible sh -c 'exec "$@" >&8 2>&8 8>&-' sh env LOCKED=1 "$MAKE" $side_by_side -s -k --no-print-directory -C "$RUN" -f grid.mk "$1" || interrupted=1
     running=
     close_board
 }
@@ -222,7 +223,7 @@ open_board() {
 at_exit() {
     close_board
     [ -z "$scratch" ] || rm -rf "$scratch"
-    [ -z "$running" ] || note "$RUN: not finished; make ${verifying:-sweep} goes on where it was"
+    [ -z "$running" ] || note "$RUN: not finished; the same command goes on where it was"
 }
 
 close_board() {

@@ -74,7 +74,7 @@ function buildFilter(fieldset) {
 function buildPage() {
     const of = status => data.cells.filter(c => c.status === status).length;
     const {run} = data;
-    byId("summary").textContent = `${of("ok")} cells ok, ${of("skipped")} unsupported, ${
+    byId("summary").textContent = `${plural(of("ok"), "cell")} ok, ${of("skipped")} unsupported, ${
                                       of("failed")} failed. Calibrated on ${run.calib_images} images of ` +
         `${run.image_list}, scored on ${run.score_size}, ${run.imgsz} × ${run.imgsz}; blocks: ${
                                       run.block_dim}. ` +

@@ -3,7 +3,8 @@
 
 const MODEL_GAP = 6, COLUMN_WIDTHS = [10, 26];
 const ROW_HEIGHTS = [4, 15];
-const HEAD_LETTER = 5.7;  // the mean width of one in a column's head
+const HEAD_LETTER = 5.7;               // the mean width of one in a column's head
+const MODEL_LETTER = 8, MODEL_MOST = 20;  // the most that one in a model's name takes; and how many have room
 const PRINT = {
     width: 520,
     height: 800
@@ -11,19 +12,29 @@ const PRINT = {
 let map = {cells: [], rows: [], lefts: [], width: 0, column: 0, row: 0};
 let printing = false;
 
-// Left edges of the columns: as wide as there is room for, a gap between models.
+function nameWidth(model) {
+    return MODEL_LETTER * Math.min(model.length, MODEL_MOST);
+}
+
+// Left edges of the columns: as wide as there is room for, a gap between models, which is wider where a model's few columns have no
+// room for its name.
 function layOut(cells, room) {
     const gaps = cells.map((c, i) => i > 0 && c.model !== cells[i - 1].model ? MODEL_GAP : 0);
     const [least, most] = COLUMN_WIDTHS;
     const column = Math.max(
         printing ? 1 : least, Math.min(most, Math.floor((room - sum(gaps)) / Math.max(cells.length, 1))));
-    let left = 0;
+    const named = cells.filter((c, i) => i === 0 || gaps[i]).map(c => nameWidth(c.model));
+    const widened = !printing && sum(named) + sum(gaps) <= room;
+    let left = 0, end = 0;
     const lefts = cells.map((c, i) => {
-        left += gaps[i];
+        if (i === 0 || gaps[i]) {
+            left = Math.max(left, end) + gaps[i];
+            end = left + (widened ? nameWidth(c.model) : 0);
+        }
         left += column;
         return left - column;
     });
-    return {lefts, column, width: left};
+    return {lefts, column, widened, width: Math.max(left, end)};
 }
 
 // On paper all rows stand on one sheet.
@@ -110,7 +121,8 @@ function drawHeads(state) {
             const last = cells.findLastIndex(c => c.model === cell.model);
             const band = el("div", {className: "model", title: cell.model}, cell.model);
             band.style.left = `${lefts[i]}px`;
-            band.style.width = `${lefts[last] + column - lefts[i] - 1}px`;
+            band.style.width =
+                `${Math.max(lefts[last] + column - lefts[i] - 1, map.widened ? nameWidth(cell.model) : 0)}px`;
             heads.push(band);
         }
         const head =
@@ -207,8 +219,9 @@ function drawMap(data, state, cells, rows) {
 // The cell and the layer under the pointer, or null.
 function squareAt(event) {
     const box = byId("heat").getBoundingClientRect();
-    const c = map.lefts.findLastIndex(left => left <= event.clientX - box.left);
-    const cell = map.cells[c], layer = map.rows[Math.floor((event.clientY - box.top) / map.row)];
+    const x = event.clientX - box.left;
+    const cell = map.cells[map.lefts.findIndex(left => left <= x && x < left + map.column)];
+    const layer = map.rows[Math.floor((event.clientY - box.top) / map.row)];
     return cell && layer ? {cell, layer} : null;
 }
 

@@ -24,7 +24,7 @@ for stem in "$@"; do
 done
 [ -n "$folders" ] || exit 0
 pass=$TMPDIR/$$
-quiet=1 # sens-score's step has said what there is to say of the model
+show_words=on_failure # sens-score's step has said what there is to say of the model
 # Names hold no spaces.
 # shellcheck disable=SC2086
 {

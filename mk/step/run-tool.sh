@@ -4,10 +4,10 @@
 # make sweep says it, once.
 room "$TMPDIR" || exit 0
 
-# quiet=1: only the words of failures; feeder: images.sh's, whose process sends the tool its images.
-quiet='' feed='' feeder=''
+# show_words=always, on_failure or on_success; feeder: images.sh's, whose process sends the tool its images.
+show_words=always feed='' feeder=''
 
-# Runs COMMAND, which makes RESULT, and shows its words (with quiet=1, only those of a failure); sweep.sh's board, if there is
+# Runs COMMAND, which makes RESULT, and shows its words; sweep.sh's board, if there is
 # one, shows its progress as LABEL's, by descriptor 3. If there is no RESULT afterwards, ERR holds why: the words, or
 # how it ended. Always succeeds, but ends the step when the tool was interrupted, so that make stops.
 run_tool() { # LABEL ERR RESULT COMMAND...
@@ -29,7 +29,10 @@ run_tool() { # LABEL ERR RESULT COMMAND...
     fi
     # A tool whose images stopped coming cannot know why.
     [ -z "$feeder" ] || interrupted || end_feed || ! grep -q 'standard input' "$heard" || cat "$feed.err" >"$heard"
-    [ -n "$quiet" ] && [ "$status" -eq 0 ] || cat "$heard" >&2
+    case $show_words:$status in
+    on_failure:0) ;;
+    always:* | on_failure:* | on_success:0) cat "$heard" >&2 ;;
+    esac
     if interrupted; then
         rm -f "$heard"
         exit "$status"

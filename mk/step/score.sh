@@ -40,7 +40,7 @@ else
         esac
     fi
     mkdir -p "$RUN/work/state/$model" || exit 1
-    note "$model: scoring $# cells${SHARD:+, part $SHARD of the images}"
+    note "$model: scoring $# cell$([ $# -eq 1 ] || echo s)${SHARD:+, part $SHARD of the images}"
     label=$model
     [ $# -gt 1 ] || label="$model $1"
     label="$label${SHARD:+ part $SHARD}"

@@ -21,14 +21,13 @@ read -r sum checkpoint <"$RUN/work/model/$model"
 why=$TMPDIR/$$.why
 before=$(cksum "$out/verify.json" 2>/dev/null)
 mkdir -p "$RUN/work/state/$model" "$RUN/work/failed/$model/${stem%/*}" || exit 1
-quiet=1
+show_words=on_success # why it failed is told with the cell
 set -- --list "$VERIFY_LIST"
 [ -n "$VERIFY_LIST" ] || set -- --list "$IMAGE_LIST" --last
 run_tool "$model $stem" "$why" "$out/verify.json" "$BIN/damage-measure" --model "$checkpoint" --sha256 "$sum" --name "$model" ${fold:+--fold} \
     --calib "$RUN/work/calib.bin" --amax "$RUN/work/amax/$model.json" --scores "$out/scores.json" \
     "$@" --count "$VERIFY_IMAGES" --search "$SEARCH" --reach "$REACH" --batch-size "$BATCH_SIZE" --device "$DEVICE" --threads "$THREADS" --state "$RUN/work/state/$model" --update \
     -o "$out/verify.json" "$RUN/work/qcfg/${stem%/*}-${stem#*/}.json"
-if [ "$status" -ne 0 ]; then
-    unmeasured "$(tail -n 1 "$why" | sed 's/^damage-measure: //')"
-fi
+# Of one that was killed the first line says so; else the last one is the reason.
+[ "$status" -eq 0 ] || unmeasured "$(if [ "$status" -gt 128 ]; then head -n 1 "$why"; else tail -n 1 "$why" | sed 's/^damage-measure: //'; fi)"
 [ "$(cksum "$out/verify.json")" = "$before" ] || { mk/step/report.sh "$model" "$stem" && mk/step/record.sh "$model/$stem"; }

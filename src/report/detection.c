@@ -36,6 +36,11 @@ static bool has_errors(const struct report *r) {
     return false;
 }
 
+/* What ends the word of so many things. */
+static const char *s_of(long n) {
+    return n == 1 ? "" : "s";
+}
+
 static void put_ap(FILE *f, double ap) {
     if (!isnan(ap))
         fprintf(f, "%.3f", ap);
@@ -81,9 +86,9 @@ static int put_prediction(FILE *f, const struct report *r) {
     if (!command)
         return -1;
     fprintf(f,
-            "This cell's ranking is a prediction from gradients on %ld images: what quantizing does to the "
+            "This cell's ranking is a prediction from gradients on %ld image%s: what quantizing does to the "
             "detections has not been measured. ",
-            r->scores.score_images);
+            r->scores.score_images, s_of(r->scores.score_images));
     text_put_code(f, command);
     fputs(
         ", with the run's other variables as they were, measures it on images of its own and adds it here.\n",
@@ -113,7 +118,7 @@ static void put_finding(FILE *f, const struct damage *d) {
               "compare",
               f);
     else if (first)
-        fprintf(f, "%ld layers kept in 16 bits: AP agreement %.3f -> %.3f", first->keep,
+        fprintf(f, "%ld layer%s kept in 16 bits: AP agreement %.3f -> %.3f", first->keep, s_of(first->keep),
                 d->all_quantized.agreement_ap, first->metrics.agreement_ap);
     else
         fprintf(f, "All quantized: AP agreement %.3f", d->all_quantized.agreement_ap);
@@ -125,12 +130,16 @@ static void put_choices(FILE *f, const struct damage *d) {
     const struct damage_set *first = found.first, *as_many = found.as_many, *best = found.best;
     if (!first)
         return;
-    fprintf(f, "They are the first %ld layers by %s", first->keep, first->by);
+    if (first->keep == 1)
+        fprintf(f, "It is the first layer by %s", first->by);
+    else
+        fprintf(f, "They are the first %ld layers by %s", first->keep, first->by);
     if (as_many != first)
-        fprintf(f, "; %ld layers by %s: %.3f", as_many->keep, as_many->by, as_many->metrics.agreement_ap);
+        fprintf(f, "; %ld layer%s by %s: %.3f", as_many->keep, s_of(as_many->keep), as_many->by,
+                as_many->metrics.agreement_ap);
     if (best != as_many)
-        fprintf(f, "; the best measured here, %ld layers by %s: %.3f", best->keep, best->by,
-                best->metrics.agreement_ap);
+        fprintf(f, "; the best measured here, %ld layer%s by %s: %.3f", best->keep, s_of(best->keep),
+                best->by, best->metrics.agreement_ap);
     fputc('.', f);
 }
 
@@ -149,18 +158,20 @@ static void put_plain(FILE *f, const char *s) {
 
 /* Objects; with fewer each one moves AP by percents. */
 enum { FEW = 50 };
+/* Images; with fewer the sum over anchors and classes is one or two images' */
+enum { FEW_IMAGES = 16 };
 
 /* On what it was measured, in one line. */
 static void put_images(FILE *f, const struct damage *d, void (*put_path)(FILE *, const char *)) {
-    fprintf(f, "Measured on %ld images (", d->images);
+    fprintf(f, "Measured on %ld image%s (", d->images, s_of(d->images));
     put_path(f, d->list);
     fputc(')', f);
     put_seen(f, d, d->calibrated_on, "calibrated");
     put_seen(f, d, d->scored_on, "scored");
     fprintf(f, ". The unquantized network finds %ld object%s there (confidence above 0.25)", d->detections,
-            d->detections == 1 ? "" : "s");
+            s_of(d->detections));
     if (!isnan(d->ap)) {
-        fprintf(f, "; on the labels of %ld images its AP is %.3f", d->labelled, d->ap);
+        fprintf(f, "; on the labels of %ld image%s its AP is %.3f", d->labelled, s_of(d->labelled), d->ap);
         if (!isnan(d->ap50))
             fprintf(f, ", its AP50 %.3f", d->ap50);
     } else {
@@ -169,6 +180,9 @@ static void put_images(FILE *f, const struct damage *d, void (*put_path)(FILE *,
     fputc('.', f);
     if (d->detections > 0 && d->detections < FEW)
         fputs(" So few make AP coarse: measure on more images (VERIFY_IMAGES).", f);
+    if (d->images < FEW_IMAGES)
+        fprintf(f, " On %s class damage is unsteady: a single image may hold most of it.",
+                d->images == 1 ? "one image" : "so few images");
 }
 
 static void put_metrics(FILE *f, const struct damage *d, const struct damage_metrics *m) {

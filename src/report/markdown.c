@@ -68,10 +68,13 @@ static void put_sets(FILE *f, const struct report *r, const struct findings *fou
         fputs("No exported layer has a score above zero: nothing to choose from.\n", f);
         return;
     }
-    fprintf(f,
-            "The fewest of the %zu exported layers that together hold a share of their total score, and the "
-            "effective bits if these stay in 16 bits while all others are quantized.\n\n",
-            found->n_exported);
+    fprintf(
+        f,
+        "The fewest of the %zu exported layers that together hold a share of the total of their "
+        "sensitivity, which is ModelOpt's score, and the effective bits if these stay in 16 bits while all "
+        "others are quantized. A keep list (make keep-list) holds a share of the rank RANK_BY, detection "
+        "unless another one is named, and has other layers.\n\n",
+        found->n_exported);
     fputs("|Share of score|Layers|Effective bits|Effective bits, exported layers|\n| :--- | :--- | :--- | "
           ":--- |\n",
           f);

@@ -41,7 +41,7 @@ if [ -n "$OWN_MOUNTS" ]; then
         rm -rf small/tmp/*
         mount -o remount,size=$size small
         sweep TIMESTAMP=small
-        refused "a disk of $size" '\(yolosens: .*: the disk takes no more; make room, then make sweep goes on where it was\|a/.*: cannot write: No space left on device\)$' 2
+        refused "a disk of $size" '\(yolosens: .*: the disk takes no more; make room, then the same command goes on where it was\|a/.*: cannot write: No space left on device\)$' 2
         equal "nothing half-written" "$(broken $runs/small)" ""
         mount -o remount,size=64m small
         sweep TIMESTAMP=small

@@ -184,4 +184,12 @@ function testScales() {
         [0.1, 0.2, 5, 20, 0.005]);
 }
 
-runChecks(testWords, testCurve, testClouds, testHands, testScales);
+function testHeads() {
+    const whole = () => all("#heads .model").every(e => e.scrollWidth <= e.clientWidth);
+    check("the model's name stands whole over two columns", whole());
+    all("[data-filter=granularity] input")[0]?.click();
+    check("and over one", [map.cells.length, whole()], [1, true]);
+    all("[data-filter=granularity] input")[0]?.click();
+}
+
+runChecks(testWords, testCurve, testClouds, testHands, testScales, testHeads);

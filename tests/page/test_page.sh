@@ -10,7 +10,7 @@ check() { # WHAT COMMAND...
     shift
     if "$@" >"$dir/out" 2>&1; then echo "ok - $what"; else echo "not ok - $what: $(head -c 300 "$dir/out")"; fi
 }
-export DTYPES="int4 int8 fp4 fp8 fp16" GRANULARITY_WORDS="per_channel per_layer per_channel_weight" RUN="$dir/run" TOP_K=5 BIN="${BUILD:-build}/bin"
+export DTYPES="int4 int8 fp4 fp8 fp16" GRANULARITY_WORDS="per_channel per_layer per_channel_weight" RUN="$dir/run" TOP_K=5 RANK_BY=detection BIN="${BUILD:-build}/bin"
 jq -n -r -f "$here/fixture.jq" >"$dir/stream" || exit 1
 mkdir -p "$RUN/work"
 # "@FILE" lines, each followed by that file's lines, which begin with a space.
@@ -34,7 +34,7 @@ sed -n '/id="data"/{n;p}' "$page" | jq -r '.layers.first.name[0]' >"$dir/shown"
 check "with names as they are" cmp "$dir/name" "$dir/shown"
 jq -n '{layers: ([1.4012984643248171e-45, 6.02214076e-30, 0, 0.00123456, 3.4028235e38] | to_entries | map({key: "l\(.key)", value: {score: .value, cost: 1, none_cost: 2}}) | from_entries)}' \
     >"$dir/edges.json"
-jq -L mk -n -c --argjson k 0 -f mk/index-scores.jq "$dir/edges.json" >"$dir/edges"
+jq -L mk -n -c --argjson k 0 --arg rank detection -f mk/index-scores.jq "$dir/edges.json" >"$dir/edges"
 check "scores keep four digits, and only zero is zero: $(jq -c .scores "$dir/edges")" jq -e '.scores == [1.401e-45, 6.022e-30, 0, 0.001235, 3.403e38]' "$dir/edges"
 # The same words on the terminal, at a sweep's end.
 jq -r '(.successes + .failures)[].out_dir | ltrimstr("outputs/") | sub("/"; "\t")' "$RUN/sweep_index.json" >"$dir/plan"
@@ -86,6 +86,29 @@ check "the table of the index stays as it was" cmp "$dir/before.csv" "$measured/
 check "the page grows by at most 12 KB for it: $(($(wc -c <"$measured/index.html") - $(sed '/id="data"/,/^<\/script>$/d' "$measured/index.html" | wc -c)))" sh -c \
     "sed -n '/id=\"data\"/{n;p}' '$measured/index.html' | jq -e '[.cells[] | del(.damage, .verify, .finding, .choices, .measured_on)] as \$without |
     (tojson | length) - (.cells = \$without | tojson | length) | . > 3000 and . < 12288'"
+
+# What the index ranks by RANK_BY is what keep-list keeps.
+cp "$cells/$cell/verify.json" "$dir/verify.json"
+cp tests/report/measured/verify.json "$cells/$cell/"
+"$BIN/report-gen" "$cells/$cell" || exit 1
+for rank in detection class box measured; do
+    RANK_BY=$rank TOP_K=20 RUN=$measured mk/index.sh "$measured"
+    for k in 5 10 20; do
+        "$BIN/keep-list" -s "$cells/$cell/scores.json" -v "$cells/$cell/verify.json" -r $rank -k $k -t recipe 2>/dev/null |
+            jq '.none as $none | [.layers | to_entries[] | select(.value == $none).key]' >"$dir/kept"
+        check "the first $k layers by $rank" jq -e --arg rank $rank --argjson k $k --slurpfile kept "$dir/kept" \
+            '.successes[] | select(.run.granularity == "per_channel_weight").ranked_layers | .by == $rank and ([.layers[:$k][].layer] | sort) == ($kept[0] | sort)' \
+            "$measured/sweep_index.json"
+    done
+done
+check "a cell that was not measured is ranked by detection instead" jq -e '.successes[] | select(.run.granularity == "per_layer").ranked_layers.by == "detection"' "$measured/sweep_index.json"
+jq -r '(.successes + .failures)[].out_dir | ltrimstr("outputs/") | sub("/"; "\t")' "$measured/sweep_index.json" >"$dir/plan"
+check "and the terminal says by which" test "$(jq -r -f mk/closing.jq --rawfile plan "$dir/plan" "$measured/sweep_index.json" | grep -o '^most.*' | tr '\n' ' ')" = \
+    "most sensitive layers by detection: most sensitive layers by measured: "
+RANK_BY=modelopt RUN=$measured mk/index.sh "$measured"
+check "by modelopt they are the top_layers alone" jq -e 'all(.successes[]; has("ranked_layers") | not)' "$measured/sweep_index.json"
+cp "$dir/verify.json" "$cells/$cell/verify.json"
+check "and it is as before" index
 
 # A cell of formats that runtimes take, measured, and one of which ModelOpt ONNX leaves layers in 16 bits by itself.
 cut=$dir/cut
