@@ -41,7 +41,9 @@ do_pareto() {
     [ $# -gt 0 ] || die 2 "$name: no cell is scored in $RUN; $(advise sweep "MODELS=$MODEL") does it"
     out=$RUN/outputs/$name
     "$BIN/pareto-solve" --rank "$RANK_BY" --svg "$out/pareto.svg" -o "$out/pareto.json" "$@" || exit 2
-    note "drawn: $out/pareto.svg"
+    export RUN
+    mk/index.sh "$RUN" || exit 2
+    note "drawn: $out/pareto.svg, and in $RUN/index.html"
     echo "$out/pareto.json"
 }
 

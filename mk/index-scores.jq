@@ -1,5 +1,4 @@
 # What the index and the page take from scores.json files, a line each: the cell's out_dir, its $k most sensitive layers (equal
-# What the index and the page take from scores.json files, a line each: the cell's out_dir, its $k most sensitive layers (equal
 # ones in the model's order), how many bits a weight of each layer takes (one number where they are all the same), the scores in the
 # model's order with four significant digits, and the facts of the layers, null where they are the same as in the line before; and
 # ranked_layers, the first $k by $rank (by detection for measured), unless that is modelopt or the scores lack it. Environment: RUN.

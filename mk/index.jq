@@ -1,6 +1,6 @@
 # sweep_index.json, failures.json, sweep_index.csv and the page's data, each after a line of U+001E and its name, from statuses (the
-# run's status.json files), scores (index-scores.jq's lines), lists (what keep-list says of each), detection (index-detection.jq's) and
-# run (run.json). Cells stand in the order of the default grid,
+# run's status.json files), scores (index-scores.jq's lines), lists (what keep-list says of each), mixes (page/pareto.jq's),
+# detection (index-detection.jq's) and run (run.json). Cells stand in the order of the default grid,
 # whatever the order they were made in.
 
 include "grid-order";
@@ -21,4 +21,4 @@ include "page/data";
 "\u001efailures.json", .failures,
 "\u001esweep_index.csv", csv,
 # A < in the data could end the script element, or open a comment in it.
-"\u001edata", (page_data($scores; $lists; $measured; $run[0]) | tojson | split("<") | join("\\u003c"))
+"\u001edata", (page_data($scores; $lists; $mixes; $measured; $run[0]) | tojson | split("<") | join("\\u003c"))

@@ -23,9 +23,10 @@ statuses=$(find -L "$run/outputs" -mindepth 4 -maxdepth 4 -name status.json -siz
 # Of the cells that were measured: their reports tell what was found.
 reports=$(find -L "$run/outputs" -mindepth 4 -maxdepth 4 -name verify.json -size +0 | sed 's|verify.json$|layer-sensitivity-report.json|' | sort |
     while read -r report; do [ ! -s "$report" ] || printf '%s\n' "$report"; done)
+mixes=$(find -L "$run/outputs" -mindepth 2 -maxdepth 2 -name pareto.json -size +0 | sort)
 made_from() {
     echo "$TOP_K $RANK_BY"
-    { printf '%s\n' "$statuses" "$reports"; find mk/page mk/*.jq mk/index.sh -type f | sort; } | sed '/^$/d' | xargs sha256sum
+    { printf '%s\n' "$statuses" "$reports" "$mixes" "$BIN/keep-list"; find mk/page mk/*.jq mk/index.sh -type f | sort; } | sed '/^$/d' | xargs sha256sum
 }
 made_from=$(made_from | sha256sum)
 made() { # all that there is of the files, and from what
@@ -73,7 +74,10 @@ wait
 : >"$work/detection"
 [ -z "$reports" ] || printf '%s\n' "$reports" | xargs env HOME=/dev/null jq -L mk -n -c --argjson k "$TOP_K" --arg rank "$RANK_BY" -f mk/index-detection.jq >"$work/detection" ||
     die 1 "$run: a layer-sensitivity-report.json cannot be read; make sweep makes it anew"
-jq -L mk -n -r -f mk/index.jq --slurpfile statuses "$work/statuses" --slurpfile scores "$work/cells" --slurpfile detection "$work/detection" --slurpfile lists "$work/lists" --slurpfile run "$run/run.json" >"$work/all" ||
+: >"$work/mixes"
+[ -z "$mixes" ] || printf '%s\n' "$mixes" | xargs env HOME=/dev/null jq -L mk -n -c -f mk/page/pareto.jq >"$work/mixes" ||
+    die 1 "$run: a pareto.json cannot be read; make pareto makes it anew"
+jq -L mk -n -r -f mk/index.jq --slurpfile mixes "$work/mixes" --slurpfile statuses "$work/statuses" --slurpfile scores "$work/cells" --slurpfile detection "$work/detection" --slurpfile lists "$work/lists" --slurpfile run "$run/run.json" >"$work/all" ||
     die 1 "$run: a status.json cannot be read; make sweep makes it anew"
 folder="$work" awk '/^\036/ { out = ENVIRON["folder"] "/" substr($0, 2); next } { print >out }' "$work/all" &&
     data="$work/data" awk -f mk/page/build.awk mk/page/page.html >"$work/index.html" || die 1 "$run: the page cannot be made"

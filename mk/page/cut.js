@@ -163,7 +163,9 @@ const COSTS = [
 // Score against cost: how much of the rank's total is held, over the share of weights and of MACs that stay in 16 bits.
 function costPlot(state, cut, choose) {
     const known = COSTS.filter(({key}) => cut.order.every(c => c[key] > 0));
-    const scale = logScale(known.flatMap(({key}) => cut.order.map(c => c[key])));
+    const scale = logScale(
+        known.flatMap(({key}) => cut.order.map(c => c[key])), DECADES.value,
+        power => String(Number((100 * 10 ** power).toPrecision(3))));
     const x = v => across(scale.position(v)), y = v => up(v), lines = [], marks = [];
     for (const {key, style, text} of known) {
         lines.push(svg("polyline", {
@@ -184,15 +186,12 @@ function costPlot(state, cut, choose) {
     if (cut.keep)
         lines.push(svg(
             "line", {class: "equal", x1: across(0), x2: across(1), y1: y(cut.at.held), y2: y(cut.at.held)}));
-    const ticks = decades(scale).map(
-        (tick, i) =>
-            ({...tick, text: tick.text && String(Number((100 * 10 ** (scale.low + i)).toPrecision(3)))}));
     const shares = [0, 0.2, 0.4, 0.6, 0.8, 1].map(v => ({at: v, text: String(Math.round(100 * v))}));
     return [
         plot(
             "Share of the rank's total over what stays in 16 bits", marks,
             axes(
-                {ticks, label: "% of the network that stays in 16 bits"},
+                {ticks: scale.ticks, label: "% of the network that stays in 16 bits"},
                 {ticks: shares, label: "% of the rank's total held"}),
             ...lines),
         el("p", {className: "keys"},

@@ -1,6 +1,7 @@
 # The data of the page, from what sweep_index.json holds, $scores (index-scores.jq's lines) and $run (run.json).
-#   {run: its settings, demonstrations: [MODEL...],
+#   {run: its settings, rank: of the environment's RANK_BY, demonstrations: [MODEL...],
 #    layers: {MODEL: {name: [...], weight: [...], input: [...], ...}},     in the model's order
+#    pareto: {MODEL: of pareto.jq},                                         of those models that have one
 #    cells: [{model, weight, activation, granularity, status, base, reason, report, log, kernel_blocks,
 #             scores: of layers[model], null where a layer is not in the cell, bits: of a weight, one number or of layers[model],
 #             keep: what keep-list says of the cell (src/deploy/all.c): convolutions is an index of the page's, targets are pairs of indices
@@ -39,7 +40,7 @@ def kept($own; $layers; $convolutions; $targets; $notes; $words):
 # {a: 1, b: 2} of each as {a: [1, ...], b: [2, ...]}.
 def columns: . as $rows | (.[0] // {} | keys_unsorted) | map({key: ., value: [$rows[][.]]}) | from_entries;
 
-def page_data($scores; $lists; $measured; $run):
+def page_data($scores; $lists; $mixes; $measured; $run):
     ([[$scores | with_layers], $lists] | transpose | map(.[0] + {keep: .[1]}) | map({key: .out_dir, value: .}) | from_entries) as $by_dir |
     (.successes + .failures | sort_by(grid_order)) as $cells |
     ([$cells[] | select($by_dir[.out_dir]) | {model: .run.model, cell: $by_dir[.out_dir]}] | group_by(.model) |
@@ -50,9 +51,11 @@ def page_data($scores; $lists; $measured; $run):
     ([$lists[].targets[]? | del(.notes) | with_words($word)] | pool) as $targets | ($targets | places) as $target |
     ([$lists[].targets[]?.notes // empty] | pool) as $notes | ($notes | places) as $noted |
     {
+        rank: $ENV.RANK_BY,
         run: ($run | del(.images, .created, .images_sha256)),
         demonstrations: ([$cells[] | select($by_dir[.out_dir].demonstration) | .run.model] | unique),
         layers: ($layers | map_values(columns)),
+        pareto: ($mixes | map({key: .model, value: del(.model)}) | from_entries),
         cells: [$cells[] | $by_dir[.out_dir] as $found | $layers[.run.model] as $all |
             {model: .run.model, weight: .run.weight_dtype, activation: .run.act_dtype, granularity: .run.granularity, status,
              base: .base_format_name, reason: (.reason // .error), report: .report_path, log: .log_path,

@@ -11,10 +11,13 @@ function readRun(text) {
         cell.pair = cell.weight + "-" + cell.activation;
         cell.name = `${cell.model} ${cell.pair} ${cell.granularity}`;
     }
-    return {...rest, models, cells, rows: mergedRows(models)};
+    rest.pareto = new Map(Object.entries(rest.pareto));
+    const data = {...rest, models, cells, rows: mergedRows(models)};
+    data.run_pairs = new Set(cells.filter(c => isRun(data, c)).map(c => c.pair));
+    return data;
 }
 
-// Words of rank.h, each with what the page calls it; the first that all scored cells have is what the page begins with.
+// Words of rank.h, each with what the page calls it. It begins with make's RANK_BY, or else with the first that all scored cells have.
 const RANKS = {
     detection: "the detection rank",
     modelopt: "ModelOpt's score",
@@ -33,7 +36,7 @@ function hasRank(cell, rank) {
 
 function firstRank(data) {
     const scored = data.cells.filter(c => c.scores);
-    return Object.keys(RANKS).find(rank => scored.every(c => hasRank(c, rank)));
+    return [data.rank, ...Object.keys(RANKS)].find(rank => scored.every(c => hasRank(c, rank)));
 }
 
 // Gives each cell the values of a rank, of its model's layers, and their total; null and 0 where it lacks them.
@@ -47,7 +50,73 @@ function rankBy(data, rank) {
             sum(cell.values.filter((v, i) => data.models.get(cell.model).exported[i] !== false)) :
             0;
         cell.top = topName(data, cell);
+        cell.places = placesOf(data, cell, rank);
     }
+}
+
+// Of each exported layer of a cell, at its index: {place: from 1, before: what those above it hold of the total}. The kernels that
+// are merged have one place.
+function placesOf(data, cell, rank) {
+    if (!cell.values)
+        return [];
+    const order = cell.keep?.ranks[rank]?.order, lists = order && data.convolutions[cell.keep.convolutions];
+    const {exported} = data.models.get(cell.model);
+    const groups = order ? order.map(at => lists[at]) :
+                           cell.values.map((v, i) => [i])
+                               .filter(([i]) => exported[i] !== false && cell.values[i] !== null)
+                               .sort(([a], [b]) => cell.values[b] - cell.values[a]);
+    const places = [];
+    let held = 0;
+    groups.forEach((layers, i) => {
+        for (const layer of layers)
+            places[layer] = {place: i + 1, before: cell.total > 0 ? held / cell.total : 0};
+        held += sum(layers.map(layer => cell.values[layer]));
+    });
+    return places;
+}
+
+function placeOf(cell, row) {
+    return cell.places[row.at.get(cell.model)] ?? null;
+}
+
+function largest(values) {
+    return values.reduce((a, b) => Math.max(a, b), 0);
+}
+
+// What a square's color tells, of a cell and a row; null: nothing. Scales are of all values that are shown.
+const MEASURES = {
+    share: {
+        text: "share",
+        of: shareOf,
+        scale: values => linearScale(0, largest(values), percent),
+    },
+    decades: {
+        text: "share, in decades",
+        of: shareOf,
+        scale: values =>
+            logScale(values, DECADES.share, power => `${Number((100 * 10 ** power).toPrecision(3))} %`),
+    },
+    held: {
+        text: "held by the layers above",
+        of: (cell, row) => placeOf(cell, row)?.before ?? null,
+        scale: () => linearScale(1, 0, percent),
+    },
+    place: {
+        text: "place",
+        of: (cell, row) => placeOf(cell, row)?.place ?? null,
+        scale: values => linearScale(largest(values), 1, v => String(Math.round(v))),
+    },
+    score: {
+        text: "value, in decades",
+        of: scoreOf,
+        scale: values => logScale(values),
+    },
+};
+
+// Whether a runtime runs a cell's formats, as keep-list knows it.
+function isRun(data, cell) {
+    return Boolean(cell.keep) &&
+        cell.keep.targets.some(([at]) => data.targets[at].runtime && !data.targets[at].why);
 }
 
 function sum(values) {
@@ -116,8 +185,15 @@ function meanShare(cells, row) {
     return shares.length ? sum(shares) / shares.length : 0;
 }
 
+// The model that is told of where there is room for one: means are of one model's cells.
+function modelShown(state, cells) {
+    const models = [...new Set(cells.filter(c => c.values).map(c => c.model))];
+    return models.includes(state.model_shown) ? state.model_shown : models[0];
+}
+
 function passes(cell, state) {
-    return FILTERS.every(key => state[key].has(cell[key]));
+    return FILTERS.every(key => state[key].has(cell[key])) &&
+        (!state.runtimes || data.run_pairs.has(cell.pair));
 }
 
 // The map's columns: models stay together.
@@ -132,7 +208,10 @@ function visibleCells(data, state) {
 
 const ROW_KEYS = {
     cell: (data, state, cells) => state.cell ? cellKey(data, state) : null,
-    mean: (data, state, cells) => row => meanShare(cells, row),
+    mean: (data, state, cells) => {
+        const own = cells.filter(c => c.model === modelShown(state, cells));
+        return row => meanShare(own, row);
+    },
     macs: largestOf("macs"),
     parameters: largestOf("parameters"),
 };

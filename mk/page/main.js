@@ -4,9 +4,10 @@
 const data = readRun(byId("data").textContent);
 const state = {
     named: "",
-    exported: false,
+    runtimes: data.run_pairs.size > 0,
+    exported: true,
     unscored: false,
-    measure: "score",
+    measure: "decades",
     rows: "model",
     columns: "grid",
     layer: null,        // selected row
@@ -22,6 +23,7 @@ rankBy(data, state.rank);
 for (const key of FILTERS)
     state[key] = new Set(data.cells.map(c => c[key]));
 
+const CHECKS = ["runtimes", "exported", "unscored"];
 const SELECTS = ["rank", "measure", "rows", "columns"];
 
 // with_panel: not where only the window's size has changed, which moves nothing in it.
@@ -41,6 +43,8 @@ function change(changes) {
     Object.assign(state, changes);
     for (const id of SELECTS)
         byId(id).value = state[id];
+    for (const id of CHECKS)
+        byId(id).checked = state[id];
     if (changes.rank)
         rankBy(data, state.rank);
     render();
@@ -87,10 +91,13 @@ function buildPage() {
     }
     document.querySelectorAll("[data-filter]").forEach(buildFilter);
     byId("controls").addEventListener("submit", event => event.preventDefault());
-    for (const id of ["exported", "unscored"])
+    byId("runtimes").parentElement.hidden = !data.run_pairs.size;
+    for (const id of CHECKS)
         byId(id).addEventListener("change", event => change({[id]: event.target.checked}));
     for (const rank of Object.keys(RANKS).filter(rank => data.cells.some(c => hasRank(c, rank))))
         byId("rank").append(el("option", {value: rank}, rank));
+    for (const [measure, {text}] of Object.entries(MEASURES))
+        byId("measure").append(el("option", {value: measure}, text));
     for (const id of SELECTS)
         byId(id).addEventListener("change", event => change({[id]: event.target.value}));
     byId("named").addEventListener("input", event => change({named: event.target.value}));

@@ -1,7 +1,7 @@
 // The heat map: a canvas of squares between the names of layers and the heads of cells, which stay in sight.
 "use strict";
 
-const MODEL_GAP = 6, COLUMN_WIDTHS = [10, 26];
+const MODEL_GAP = 6, COLUMN_WIDTHS = [10, 60];
 const ROW_HEIGHTS = [4, 15];
 const HEAD_LETTER = 5.7;               // the mean width of one in a column's head
 const MODEL_LETTER = 8, MODEL_MOST = 20;  // the most that one in a model's name takes; and how many have room
@@ -49,7 +49,7 @@ function cssColor(name) {
 }
 
 function measureOf(state, cell, row) {
-    return state.measure === "share" ? shareOf(cell, row) : scoreOf(cell, row);
+    return MEASURES[state.measure].of(cell, row);
 }
 
 // Diagonal lines: nothing was scored here.
@@ -157,17 +157,24 @@ function drawNames(state) {
     replaceChildren("names", ...names);
 }
 
-function drawLegend(state) {
-    const {low, high, cut} = state.scale, decades = high - low;
+// Says how many scored cells are of formats that no runtime runs, and shows them.
+function othersButton(data, state) {
+    const others = data.cells.filter(c => c.scores && !data.run_pairs.has(c.pair)).length;
+    return state.runtimes && others ? button(
+                                          `show ${plural(others, "cell")} of formats that no runtime runs`,
+                                          () => change({runtimes: false}), {className: "others"}) :
+                                      null;
+}
+
+function drawLegend(data, state) {
     const ramp = el("span", {className: "ramp"});
     ramp.style.background =
         `linear-gradient(to right, ${[0, 1, 2, 3, 4, 5, 6, 7, 8].map(i => rampColor(i / 8)).join(", ")})`;
     const ticks = el("span", {className: "ticks"});
-    for (let i = 0; i <= decades; i += decades > 5 ? 2 : 1) {
-        const tick = el("span", null, `${i === 0 && cut ? "≤ " : ""}1e${low + i}`),
-              at = `${100 * i / decades}%`;
-        tick.style.left = at;
-        tick.style.transform = `translateX(-${at})`;
+    for (const {at, text} of state.scale.ticks) {
+        const tick = el("span", null, text);
+        tick.style.left = `${100 * at}%`;
+        tick.style.transform = `translateX(-${100 * at}%)`;
         ticks.append(tick);
     }
     const key = (name, text) => el("span", {className: "key"}, el("span", {className: name}), text);
@@ -178,7 +185,7 @@ function drawLegend(state) {
             key("artefact-key", "artefact: the weight's blocks hold one element") :
             null,
         map.cut.rows.size ? key("kept-key", "kept in 16 bits by the cut") : null,
-        map.cells.some(c => !c.values) ? key("hatch-key", "not scored") : null);
+        map.cells.some(c => !c.values) ? key("hatch-key", "not scored") : null, othersButton(data, state));
 }
 
 function emptyRowsText(state) {
@@ -198,11 +205,11 @@ function drawMap(data, state, cells, rows) {
     map = {cells, rows, row: rowHeight(rows), ...layOut(cells, room)};
     byId("scroll").style.setProperty("--row-height", `${map.row}px`);
     map.cut = cutRows(data, state);
-    state.scale =
-        logScale(cells.filter(c => c.values).flatMap(c => rows.map(row => measureOf(state, c, row) ?? 0)));
+    state.scale = MEASURES[state.measure].scale(
+        cells.filter(c => c.values).flatMap(c => rows.map(row => measureOf(state, c, row) ?? 0)));
     drawHeads(state);
     drawNames(state);
-    drawLegend(state);
+    drawLegend(data, state);
     const canvas = byId("heat"), height = rows.length * map.row, dots = devicePixelRatio || 1;
     canvas.width = Math.round(map.width * dots);
     canvas.height = Math.round(height * dots);
@@ -229,11 +236,13 @@ function showTip(event) {
     const at = squareAt(event);
     if (!at)
         return hideTip();
-    const score = scoreOf(at.cell, at.layer), share = shareOf(at.cell, at.layer);
+    const score = scoreOf(at.cell, at.layer), share = shareOf(at.cell, at.layer),
+          place = placeOf(at.cell, at.layer);
     const text = score !== null ?
-        scoreText(score) + (share === null ? "" : `, ${percent(share)} of the cell's total`) :
-        at.cell.values                     ? "this model has no such layer" :
-                                             at.cell.reason || "not scored";
+        scoreText(score) + (share === null ? "" : `, ${percent(share)} of the cell's total`) +
+            (place ? `, place ${place.place}; those above hold ${percent(place.before)}` : "") :
+        at.cell.values ? "this model has no such layer" :
+                         at.cell.reason || "not scored";
     placeTip(event.clientX + 14, event.clientY + 18, [at.layer.name, at.cell.name, text]);
 }
 

@@ -123,14 +123,19 @@ function cellPanel(data, state, rows) {
     ];
 }
 
-function overviewPanel(cells, rows) {
-    const scored = cells.filter(c => c.values);
+function overviewPanel(data, state, cells, rows) {
+    const models = [...new Set(cells.filter(c => c.values).map(c => c.model))],
+          model = modelShown(state, cells);
+    const scored = cells.filter(c => c.values && c.model === model);
     return [
         el("h2", null, "Most sensitive layers"),
+        modelTabs(models, model, null),
         el("p", null,
-           `Mean share of a cell's total, over the ${plural(scored.length, "scored cell")} shown. ` +
+           `Mean share of a cell's total, over the ${plural(scored.length, "scored cell")} of ${
+               model} shown. ` +
                "Click a layer, a column or a square; arrow keys move through the map."),
         topLayers(rows, row => meanShare(scored, row), (row, value) => percent(value), 20),
+        ...model ? paretoPart(data, model) : [],
     ];
 }
 
@@ -138,7 +143,7 @@ function showPanel(data, state, cells, rows) {
     const selected = Boolean(state.layer || state.cell), panel = byId("panel");
     const content = state.layer ? layerPanel(data, state, cells) :
         state.cell              ? cellPanel(data, state, rows) :
-                                  overviewPanel(cells, rows);
+                                  overviewPanel(data, state, cells, rows);
     if (selected)
         content.unshift(button("×", () => select({}), {className: "close", title: "Back to the overview"}));
     panel.classList.toggle("selected", selected);

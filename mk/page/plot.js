@@ -147,16 +147,6 @@ const DAMAGES = [
     },
 ];
 
-function decades(scale) {
-    const n = scale.high - scale.low;
-    return Array.from(
-        {length: n + 1},
-        (_, i) => ({
-            at: i / n,
-            text: n > 5 && i % 2 ? "" : `${i === 0 && scale.cut ? "≤" : ""}1e${scale.low + i}`,
-        }));
-}
-
 function short(v) {
     return Number(v.toPrecision(3)).toString();
 }
@@ -183,7 +173,7 @@ function scatter(data, cell, kind) {
                              }));
     const picture = plot(
         `${title}; ${plural(points.length, "layer")}`, marks,
-        axes({ticks: decades(x), label: kind.predicted}, {ticks: decades(y), label: kind.measured}),
+        axes({ticks: x.ticks, label: kind.predicted}, {ticks: y.ticks, label: kind.measured}),
         kind.same ? diagonal(x, y) : null,
         named(points, p => across(x.position(p.x)), p => up(y.position(p.y))));
     const none = all.length - points.length;

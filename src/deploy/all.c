@@ -2,7 +2,7 @@
  *
  *     {"convolutions": [[LAYER, ...], ...],                    indices of the scores' layers, each convolution's together
  *      "ranks": {RANK: {"values": [...], "order": [...]}},     of each layer; convolutions, what is kept first first
- *      "targets": [{"target", "what", "notes",
+ *      "targets": [{"target", "what", "runtime", "notes",      runtime: its name, where it takes certain formats only
  *                   "left": [CONVOLUTION, ...],                what the runtime leaves in 16 bits whatever one asks
  *                   "none": TEXT,                              with nothing kept
  *                   "text": [PIECE, ...]}]}                    else; without these the list has more than names
@@ -161,6 +161,8 @@ static int add_target(struct json_builder *b, const struct deploy_request *reque
     json_open_object(b, NULL);
     json_add_string(b, "target", request->target->word);
     json_add_string(b, "what", request->target->what);
+    if (request->target->runtime)
+        json_add_string(b, "runtime", request->target->runtime);
     if (deploy_open(request, &d, &why) || print_both(&d, &none, &all, &why)) {
         json_add_string(b, "why", why.msg);
         ret = err_pass_memory(err, &why);

@@ -249,6 +249,70 @@ function testContrast() {
                     "none,exact"));
 }
 
+// What runs, exported; the rest on request.
+function testFirstView() {
+    const pairs = new Set(heads().map(e => e.title.split(" ").at(-2)));
+    check("the first view is of formats that runtimes run", [...pairs].sort(), ["fp8-fp8", "int8-int8"]);
+    check("and of exported layers", [names().length, all("#names .training").length], [want.exported, 0]);
+    const others = all("#legend .others")[0];
+    check(
+        "which says how many cells there are beside",
+        others.textContent.startsWith(`show ${want.scored + want.failed - heads().length} cells`));
+    others.click();
+    check("and shows them", [heads().length, byId("runtimes").checked], [want.scored + want.failed, false]);
+    use("exported", false);
+    check("layers of training too", names().length, want.rows);
+}
+
+// A cell's squares, the most sensitive layer's first, each with its share of the total.
+function squares() {
+    const column = heads().indexOf(head(want.last.name));
+    return want.last.exported_shares.map(
+        ([name, share]) => ({share, light: lightness(names().indexOf(name), column)}));
+}
+
+function testMeasures() {
+    const up = matchMedia("(prefers-color-scheme: dark)").matches ? 1 : -1;
+    const falls = list => list.every((s, i) => !i || up * (list[i - 1].light - s.light) >= -1);
+    use("measure", "decades");
+    const list = squares().filter(s => s.share > 0.001);
+    const pairs = list.flatMap(
+        a => list.filter(b => a.share > 2.9 * b.share && a.share < 3.1 * b.share).map(b => [a, b]));
+    check(
+        `three times as much is seen, in ${pairs.length} pairs of layers`,
+        pairs.length > 5 && pairs.every(([a, b]) => up * (a.light - b.light) > 12));
+    use("measure", "share");
+    check("linear: what is less is never darker", falls(squares()));
+    check("the scale ends at the largest share", texts(".ticks span").at(-1), percent(largest(want.shares)));
+    for (const measure of ["held", "place"]) {
+        use("measure", measure);
+        check(`${measure}: further down the rank is paler`, falls(squares()));
+    }
+    check("place 1 is one end of the scale", texts(".ticks span").at(-1), "1");
+    const third = want.last.exported_shares[2][0];
+    byId("scroll").scrollLeft = 1e6;
+    mouse("mousemove", middle(names().indexOf(third), heads().indexOf(head(want.last.name))));
+    check("the tip tells the place", byId("tip").textContent.includes("place 3; those above hold"));
+    byId("scroll").scrollLeft = 0;
+    use("measure", "score");
+}
+
+function testMeans() {
+    const tabs = () => all("#panel .tabs button"), first = texts("#panel .value");
+    check("means are of one model", byId("panel").textContent.includes(`of ${tabs()[0].textContent} shown`));
+    const other = tabs()[2].textContent;
+    tabs()[2].click();
+    check(
+        "another on request",
+        [
+            byId("panel").textContent.includes(`of ${other} shown`),
+            texts("#panel .value").join() === first.join()
+        ],
+        [true, false]);
+    tabs()[0].click();
+    check("and back", texts("#panel .value"), first);
+}
+
 runChecks(
-    testWords, testContrast, testPaper, testCounts, testEscaping, testColors, testFilters, testSorting,
-    testSelection, testEscaping);
+    testWords, testContrast, testFirstView, testMeasures, testMeans, testPaper, testCounts, testEscaping,
+    testColors, testFilters, testSorting, testSelection, testEscaping);

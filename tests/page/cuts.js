@@ -182,4 +182,21 @@ function testCopies() {
     aim("plain");
 }
 
-runChecks(testLists, testSlider, testMap, testAgreement, testRanks, testPicture, testCopies);
+function testMixes() {
+    select({});
+    const found = data.pareto.get("yolov10n"), marks = all("#panel .plot .mark");
+    check(
+        "the best mixes have a picture: a point each, and one for each format", marks.length,
+        want.pareto.curve.length + 2);
+    const knee = all("#panel .plot .mark.now")[0], bits = want.pareto.curve[want.pareto.knee].effective_bits;
+    const digits = Number(bits.toFixed(2));
+    check(
+        "with the knee",
+        knee.getAttribute("aria-label").startsWith(`the knee, ${digits} effective bits, predicted `));
+    check("all layers have their formats there", sum(found.mix.map(([, n]) => n)), want.pareto.layers.length);
+    check(
+        "in words",
+        byId("panel").textContent.includes(`The knee, ${digits} bits: layers ${found.mix[0][1]} in `));
+}
+
+runChecks(testMixes, testLists, testSlider, testMap, testAgreement, testRanks, testPicture, testCopies);

@@ -11,7 +11,10 @@ $index[0] as $index |
     exported: ([$scores[].layers | to_entries[] | select(.value.exported).key] | unique | length),
     layers: ($scores | map({key: .model, value: (.layers | length)}) | from_entries),
     last: (($index.successes[-1] | {name: (. | name), report: .report_path, log: .log_path}) + ($scores[-1] |
-        {ranked: (.layers | ranked), by_score: (.layers | to_entries | sort_by(-.value.score) | map(.key)), total: ([.layers[] | select(.exported).score] | add)})),
+        {ranked: (.layers | ranked), by_score: (.layers | to_entries | sort_by(-.value.score) | map(.key)), total: ([.layers[] | select(.exported).score] | add),
+         exported_shares: (([.layers[] | select(.exported).score] | add) as $t |
+            [.layers | to_entries | sort_by(-.value.score)[] | select(.value.exported) | [.key, .value.score / $t]])})),
+    shares: [$scores[] | ([.layers[] | select(.exported).score] | add) as $t | .layers[] | .score / $t],
     lost: ($index.failures[] | select(.status == "failed") | {name: (. | name), reason: .error}),
     by_total: ([[$index.successes, $scores] | transpose[] | select(.[1].model == "first") |
         {name: (.[0] | name), total: ([.[1].layers[] | select(.exported).score] | add)}] | sort_by(-.total) | map(.name)),

@@ -17,6 +17,8 @@ function straight(values, places) {
     return Math.max(...off) < 0.4 && Math.abs(slope) > 0;
 }
 
+change({runtimes: false, exported: false});
+
 function show() {
     headOf("per_channel_weight").click();
 }

@@ -125,6 +125,10 @@ cp tests/deploy/verify.json "$cut/outputs/yolov10n/int8-int8/per_channel_weight"
 cp "$RUN/run.json" "$cut"
 cut_index() { "$BIN/report-gen" "$cut"/outputs/*/*/* && RUN=$cut mk/index.sh "$cut"; }
 check "a run for runtimes" cut_index
+sed -n '/id="data"/{n;p}' "$cut/index.html" >"$dir/data"
+check "of which no mixes were sought" jq -e '.pareto == {}' "$dir/data"
+"$BIN/pareto-solve" "$cut"/outputs/yolov10n/*/*/scores.json -o "$cut/outputs/yolov10n/pareto.json"
+check "when they are, the page is made again" env RUN="$cut" mk/index.sh "$cut"
 
 skip() { # WHY
     echo "# skip page/test_page.sh, in a browser: $1"
@@ -189,7 +193,7 @@ lists int8-int8 >"$dir/int8"
 lists fp8-fp8 >"$dir/fp8"
 "$BIN/keep-list" -s "$cut/outputs/yolov10n/int8-int8/per_channel_weight/scores.json" -t plain -k 5 --rank class >"$dir/class" 2>"$dir/err"
 jq -n --slurpfile int8 "$dir/int8" --slurpfile fp8 "$dir/fp8" --slurpfile verify tests/deploy/verify.json --rawfile by_class "$dir/class" \
-    '{"int8-int8": $int8[0], "fp8-fp8": $fp8[0], verify: $verify[0], by_class: $by_class}' >"$dir/want"
+    --slurpfile pareto "$cut/outputs/yolov10n/pareto.json" '{pareto: $pareto[0], "int8-int8": $int8[0], "fp8-fp8": $fp8[0], verify: $verify[0], by_class: $by_class}' >"$dir/want"
 tested "$cut/index.html" cuts.js >"$dir/tested.html"
 in_browser cuts,light,wide 1400,1000 1
 in_browser cuts,dark,narrow 400,800 0
