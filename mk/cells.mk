@@ -1,9 +1,9 @@
 # The rules of every grid.mk, which begins with the run's settings and cells (src/grid/prepare.c). cells_MODEL holds a model's
 # cells, each with the digest of what its scores are made from; work/made/MODEL/CELL, what they were made from.
 #
-# Whether a file is out of date is judged by digests, by this and by grid-plan: behind a | time stamps remake nothing. No recipe
-# fails, except when it is interrupted: what cannot be made leaves its reason in work/failed/MODEL/CELL, which is recorded, and the
-# steps after it find nothing to do.
+# Whether a file is out of date is judged by digests, by this and by grid-plan: behind a | time stamps remake nothing. What cannot be
+# made leaves its reason in work/failed/MODEL/CELL, and the steps after it go on with the other cells of its pass; the last step, which
+# records all of them, fails if one did. A step fails itself when it is interrupted.
 MAKEFLAGS += --no-builtin-rules
 export BIN ?= build/bin
 export DEVICE ?= $(KIND)

@@ -171,10 +171,14 @@ do_sweep() {
         find "$RUN/work/state" "$RUN/work/failed" -mindepth 1 -type d -empty -delete
         plan --table "$RUN" >"$scratch/plan" || exit 2
         count
+        # What Make could not make is recorded as failed, unless it was stopped.
+        [ -z "$broken" ] || ! grep -q "${tab}todo${tab}" "$scratch/plan" || interrupted=1
     fi
-    # One after another, or side by side.
-    [ -z "$verifying" ] || [ -n "$interrupted" ] || make_goal verify
-    [ ! -e "$scratch/unmeasured" ] || unmeasured=1
+    if [ -n "$verifying" ] && [ -z "$interrupted" ]; then
+        make_goal verify
+        [ ! -e "$scratch/unmeasured" ] || unmeasured=1
+        [ -z "$broken" ] || { [ -n "$unmeasured" ] && [ ! -e "$scratch/interrupted" ]; } || interrupted=1
+    fi
     mk/index.sh "$RUN" || exit 1
     if [ -n "$interrupted" ]; then
         die 2 "$RUN: not finished; the same command goes on where it was"
@@ -191,15 +195,16 @@ do_sweep() {
     [ "$((todo + nomodel))" -eq 0 ] && [ -z "$unmeasured" ] || exit 2
 }
 
-# What the run's grid.mk makes of a goal.
+# Makes a goal of the run's grid.mk; broken: not all of it.
 make_goal() { # GOAL
+    broken=
     check_inputs
     open_board
     running=1
     # MAKEFLAGS hands -j and its job server on; -k: what fails takes nothing else with it. This shell must not hold the board's
     # pipe by 1 or 2, or it would wait for itself.
     # shellcheck disable=SC2016
-    interruptible sh -c 'exec "$@" >&8 2>&8 8>&-' sh env LOCKED=1 "$MAKE" $side_by_side -s -k --no-print-directory -C "$RUN" -f grid.mk "$1" || interrupted=1
+    interruptible sh -c 'exec "$@" >&8 2>&8 8>&-' sh env LOCKED=1 "$MAKE" $side_by_side -s -k --no-print-directory -C "$RUN" -f grid.mk "$1" || broken=1
     running=
     close_board
 }
@@ -240,7 +245,7 @@ point_latest() {
         die 1 "tmp/$SUBDIR/latest: cannot be made"
 }
 
-interrupted='' board='' running='' verifying='' unmeasured=''
+interrupted='' broken='' board='' running='' verifying='' unmeasured=''
 unset BOARD
 case $1 in
 sweep | plan | index) "do_$1" ;;

@@ -1,7 +1,10 @@
 #!/bin/sh
-# record.sh MODEL/W-A/GRANULARITY...: log and status.json of cells of which the grid has made what it could.
+# record.sh MODEL/W-A/GRANULARITY...: log and status.json of cells of which the grid has made what it could. Fails if one of them did.
 cd "$TOP" || exit 1
 . mk/lib.sh
 # make sweep says it, once.
-room "$TMPDIR" || exit 0
-exec "$BIN/grid-record" "$RUN" "$@"
+room "$TMPDIR" || exit 1
+"$BIN/grid-record" "$RUN" "$@" || exit 1
+for cell in "$@"; do
+    [ ! -s "$RUN/work/failed/$cell" ] || exit 1
+done

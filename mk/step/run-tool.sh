@@ -2,7 +2,7 @@
 # Read with `.`: how the steps of the grid run a tool.
 
 # make sweep says it, once.
-room "$TMPDIR" || exit 0
+room "$TMPDIR" || exit 1
 
 # show_words=always, on_failure or on_success; feeder: images.sh's, whose process sends the tool its images.
 show_words=always feed='' feeder=''
@@ -35,6 +35,7 @@ run_tool() { # LABEL ERR RESULT COMMAND...
     esac
     if interrupted; then
         rm -f "$heard"
+        : >"$TMPDIR/interrupted"
         exit "$status"
     fi
     if [ "$status" -ne 0 ] || [ ! -s "$result" ]; then
@@ -67,7 +68,7 @@ share_reasons() { # TOOL RESULT PASS MODEL W-A/GRANULARITY...
     shift 4
     for stem in "$@"; do
         out=$RUN/outputs/$model/$stem why=$RUN/work/failed/$model/$stem
-        [ ! -s "$out/$result" ] || continue
+        [ ! -s "$out/$result" ] || { remove "$why" && continue; }
         {
             grep -F "$tool: $out/" "$pass" | sed 's|^[^ ]*: [^ ]*: ||'
             grep -v "^$tool: $RUN/outputs/" "$pass"

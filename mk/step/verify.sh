@@ -9,7 +9,7 @@ cd "$TOP" || exit 1
 unmeasured() { # WHY
     note "$model $stem: not measured: $1"
     echo "$model/$stem" >>"$TMPDIR/unmeasured"
-    exit 0
+    exit 1
 }
 
 model=$1 stem=$2 out=$RUN/outputs/$1/$2

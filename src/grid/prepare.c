@@ -145,7 +145,7 @@ static int print_settings(FILE *f, const struct grid *grid, struct err *err) {
     char number[JSON_NUMBER];
     fputs("# The grid of this run, written by make sweep, which also runs it. By hand, in this folder:\n"
           "#     make -n -f grid.mk     what is still to be made\n"
-          "#     make -j2 -f grid.mk    makes it; make index shows it then\n\nexport TOP ?= ..",
+          "#     make -k -j2 -f grid.mk makes it; make index shows it then\n\nexport TOP ?= ..",
           f);
     for (const char *c = grid->folder; *c; c++)
         fputs(*c == '/' ? "/.." : "", f);

@@ -13,6 +13,25 @@ ok "its log" grep -q '^\[ERROR\] layer model.3.conv: the score is not finite' $r
 ok "its row in the CSV" grep -q '^a,int8,fp8,per_layer,failed,,,outputs/a/int8-fp8/per_layer,' $run/sweep_index.csv
 small plan
 ok "plan says why" grep -q '^a/int8-fp8/per_layer *failed (layer model.3.conv' out
+# By hand: the pass fails, with the finished cells of it.
+other=$run/outputs/a/int8-int8/per_layer
+rm $other/scores.json $other/status.json
+by_hand() {
+    make -k -C $run -f grid.mk BIN=tests/grid/fake-bin >out 2>err
+    status=$?
+}
+by_hand
+equal "grid.mk by hand: Make fails, and says what" "$status $(grep -c '^make.*status.json\] Error 1$' err)" "2 1"
+equal "the other cell of the pass is recorded as finished, the failed one as failed" \
+    "$(jq -r .status $other/status.json $run/outputs/a/int8-fp8/per_layer/status.json | tr '\n' ' ')" "ok failed "
+unset FAKE_FAIL
+by_hand
+equal "when it can be made, Make is content" "$status $(jq -r .status $run/outputs/a/int8-fp8/per_layer/status.json)" "0 ok"
+FAKE_FAIL=int8-fp8-per_layer
+export FAKE_FAIL
+rm $run/outputs/a/int8-fp8/per_layer/scores.json
+small sweep
+equal "it fails again" "$status $(last_line)" "2 5 ok, 2 unsupported, 1 failed: sweep_index.json"
 unset FAKE_FAIL
 forget
 small sweep
