@@ -16,6 +16,7 @@ foreach inputs as $s ({}; {
     scores: [$s.layers[].score | significant(4)],
     bits: ([$s.layers[] | 16 * .cost / .none_cost] | if (unique | length) == 1 then .[0] else . end),
     stability: $s.stability, score_images: $s.score_images,
+    checkpoint: {path: $s.checkpoint, digest: $s.digests.checkpoint},
     demonstration: ($s.demonstration == true),
     kernel_blocks: ($s | kernel_blocks),
     before: .layers,

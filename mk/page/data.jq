@@ -1,5 +1,5 @@
 # The data of the page, from what sweep_index.json holds, $scores (index-scores.jq's lines) and $run (run.json).
-#   {run: its settings, rank: of the environment's RANK_BY, demonstrations: [MODEL...],
+#   {run: its name and settings, checkpoints: {MODEL: {path, digest}}, rank: of the environment's RANK_BY, demonstrations: [MODEL...],
 #    layers: {MODEL: {name: [...], weight: [...], input: [...], ...}},     in the model's order
 #    pareto: {MODEL: of pareto.jq},                                         of those models that have one
 #    cells: [{model, weight, activation, granularity, status, base, reason, report, log, kernel_blocks,
@@ -52,7 +52,8 @@ def page_data($scores; $lists; $mixes; $measured; $run):
     ([$lists[].targets[]?.notes // empty] | pool) as $notes | ($notes | places) as $noted |
     {
         rank: $ENV.RANK_BY,
-        run: ($run | del(.images, .created, .images_sha256)),
+        run: ({name: ($ENV.RUN | split("/")[-1])} + ($run | del(.images)) + if $run.created then {created: ($run.created | tonumber | floor)} else {} end),
+        checkpoints: ([$cells[] | .run.model as $m | $by_dir[.out_dir].checkpoint // empty | {key: $m, value: .}] | from_entries),
         demonstrations: ([$cells[] | select($by_dir[.out_dir].demonstration) | .run.model] | unique),
         layers: ($layers | map_values(columns)),
         pareto: ($mixes | map({key: .model, value: del(.model)}) | from_entries),

@@ -26,6 +26,16 @@ for (const key of FILTERS)
 const CHECKS = ["runtimes", "exported", "unscored"];
 const SELECTS = ["rank", "measure", "rows", "columns"];
 
+// Where the names of a run's settings say too little.
+const SETTINGS = {
+    image_list: "images",
+    images_sha256: "their digest",
+    calib_images: "calibrated on, images",
+    score_size: "scored on, images",
+    imgsz: "size, pixels",
+    created: "begun",
+};
+
 // with_panel: not where only the window's size has changed, which moves nothing in it.
 function render(with_panel = true) {
     const cells = visibleCells(data, state), rows = visibleRows(data, state, cells);
@@ -36,19 +46,52 @@ function render(with_panel = true) {
     drawMap(data, state, cells, rows);
     if (with_panel)
         showPanel(data, state, cells, rows);
+    writeHash(data, state);
 }
 
 // Filters, orders and measure: everything may change.
 function change(changes) {
     Object.assign(state, changes);
+    if (changes.rank)
+        rankBy(data, state.rank);
+    show();
+}
+
+function show() {
     for (const id of SELECTS)
         byId(id).value = state[id];
     for (const id of CHECKS)
         byId(id).checked = state[id];
-    if (changes.rank)
-        rankBy(data, state.rank);
+    for (const key of FILTERS)
+        document.querySelectorAll(`[data-filter="${key}"] input`)
+            .forEach(box => box.checked = state[key].has(box.value));
+    if (byId("named").value !== state.named)
+        byId("named").value = state.named;
     render();
     showTable(data, state);
+}
+
+// What the address says.
+function goTo() {
+    readHash(data, state);
+    rankBy(data, state.rank);
+    show();
+}
+
+// The run: its name, when it was begun, its settings, and which checkpoints it is of.
+function buildRun() {
+    const {run} = data, {name, ...settings} = run, list = byId("settings");
+    const begun = run.created ?
+        new Date(1000 * run.created).toISOString().slice(0, 16).replace("T", " ") + " UTC" :
+        null;
+    document.title = `${name}: layer sensitivity`;
+    byId("name").textContent = [name, begun, run.device].filter(Boolean).join(", ");
+    const add = (term, value) => list.append(el("dt", null, term), el("dd", null, value));
+    for (const [model, {path, digest}] of Object.entries(data.checkpoints))
+        add(model, [path, digest && `SHA-256 ${digest}`].filter(Boolean).join(", ") || "unknown");
+    for (const [key, value] of Object.entries({...settings, created: begun}))
+        if (value !== null && value !== undefined)
+            add(SETTINGS[key] || key.replaceAll("_", " "), String(value));
 }
 
 // What is selected; what is not named is nothing.
@@ -78,11 +121,14 @@ function buildFilter(fieldset) {
 function buildPage() {
     const of = status => data.cells.filter(c => c.status === status).length;
     const {run} = data;
-    byId("summary").textContent = `${plural(of("ok"), "cell")} ok, ${of("skipped")} unsupported, ${
-                                      of("failed")} failed. Calibrated on ${run.calib_images} images of ` +
+    byId("summary").textContent =
+        `${plural(of("ok"), "cell")} ok, ${of("skipped")} unsupported, ${
+            of("failed")} failed. Calibrated on ${run.calib_images} images of ` +
         `${run.image_list}, scored on ${run.score_size}, ${run.imgsz} × ${run.imgsz}; blocks: ${
-                                      run.block_dim}. ` +
-        "Scores are of the unfused network; a layer's is g²·(error of its output)², summed.";
+            run.block_dim}. ` +
+        `Scores are of the ${
+            run.fold ? "folded network, as it is exported" :
+                       "unfused network"}; a layer's is g²·(error of its output)², summed.`;
     if (data.demonstrations.length) {
         byId("demonstration").hidden = false;
         byId("demonstration").textContent =
@@ -101,6 +147,7 @@ function buildPage() {
     for (const id of SELECTS)
         byId(id).addEventListener("change", event => change({[id]: event.target.value}));
     byId("named").addEventListener("input", event => change({named: event.target.value}));
+    buildRun();
     byId("options").open = innerWidth > 600;
     listenToMap();
     addEventListener("resize", () => render(false));
@@ -110,7 +157,8 @@ function buildPage() {
             render(false);
         });
     darkPage.addEventListener("change", () => render());
-    change({});
+    addEventListener("hashchange", goTo);
+    goTo();
 }
 
 buildPage();

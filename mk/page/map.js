@@ -3,7 +3,7 @@
 
 const MODEL_GAP = 6, COLUMN_WIDTHS = [10, 60];
 const ROW_HEIGHTS = [4, 15];
-const HEAD_LETTER = 5.7;               // the mean width of one in a column's head
+const HEAD_LETTER = 5.7;                  // the mean width of one in a column's head
 const MODEL_LETTER = 8, MODEL_MOST = 20;  // the most that one in a model's name takes; and how many have room
 const PRINT = {
     width: 520,

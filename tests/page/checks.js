@@ -249,6 +249,75 @@ function testContrast() {
                     "none,exact"));
 }
 
+function testRun() {
+    check("the title names the run", document.title, "run: layer sensitivity");
+    check(
+        "so does the page, with date and device", byId("name").textContent, "run, 2026-01-02 03:04 UTC, cpu");
+    const settings = texts("#settings dt").map((t, i) => [t, texts("#settings dd")[i]]);
+    check(
+        "checkpoints have their digests",
+        settings
+            .filter(
+                ([, d]) => d.includes(
+                    "SHA-256 " +
+                    "ab".repeat(32)))
+            .length,
+        3);
+    check(
+        "a setting that is hostile is text", settings.some(([t, d]) => t === "images" && d.includes("<img")));
+    check(
+        "links are said to need the folder",
+        byId("cells").textContent.includes("a copy of this page alone does not have them"));
+}
+
+// The address holds what is not as at first, and brings it back.
+function testAddress() {
+    check("at first it is empty", hashOf(data, state), "");
+    head("__proto__ int8-int8 per_layer").click();
+    use("rank", "modelopt");
+    use("measure", "place");
+    use("rows", "cell");
+    use("exported", false);
+    use("named", "conv");
+    box("granularity", "per_channel").click();
+    change({target: "plain"});
+    slideTo(7);
+    const hash = hashOf(data, state), panel = byId("panel").querySelector("h2").textContent, rows = names();
+    check(
+        "what was chosen stands there",
+        [
+            "measure=place", "rows=cell", "exported=0", "named=conv", "target=plain", "keep=7",
+            "granularity=per_layer"
+        ].filter(w => !hash.split("&").includes(w)),
+        []);
+    history.replaceState(null, "", "#");
+    goTo();
+    check(
+        "without it the first view is back",
+        [hashOf(data, state), byId("measure").value, byId("exported").checked], ["", "decades", true]);
+    history.replaceState(null, "", "#" + hash);
+    goTo();
+    check(
+        "with it everything is as it was",
+        [
+            hashOf(data, state), byId("panel").querySelector("h2").textContent, names(), byId("named").value,
+            box("granularity", "per_channel").checked, byId("keep").value
+        ],
+        [hash, panel, rows, "conv", false, "7"]);
+    history.replaceState(null, "", "#cell=nowhere&measure=no&layer=<img>&keep=x&weight=no&__proto__=1");
+    goTo();
+    check(
+        "words that mean nothing are left out", [state.cell, state.layer, state.measure, state.keep],
+        [null, null, "decades", null]);
+    history.replaceState(null, "", "#");
+    goTo();
+}
+
+function slideTo(n) {
+    byId("keep").value = n;
+    byId("keep").dispatchEvent(new Event("input"));
+}
+
 // What runs, exported; the rest on request.
 function testFirstView() {
     const pairs = new Set(heads().map(e => e.title.split(" ").at(-2)));
@@ -314,5 +383,5 @@ function testMeans() {
 }
 
 runChecks(
-    testWords, testContrast, testFirstView, testMeasures, testMeans, testPaper, testCounts, testEscaping,
-    testColors, testFilters, testSorting, testSelection, testEscaping);
+    testWords, testContrast, testRun, testAddress, testFirstView, testMeasures, testMeans, testPaper,
+    testCounts, testEscaping, testColors, testFilters, testSorting, testSelection, testEscaping);

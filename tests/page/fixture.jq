@@ -15,7 +15,7 @@ def layers($n; $c): [range($n) | {key: layer(.), value: {score: score(.; $c), co
     weight_shape: weight(.), macs: (1234000 + .), exported: (. < 100 or . >= 108),
     input_shape: [4, 20, 20], output_shape: [8, 10, 10]}}] | from_entries;
 
-({calib_images: 100, score_size: 16, imgsz: 640, image_list: hostile, block_dim: "modelopt"} | file("run.json")),
+({calib_images: 100, score_size: 16, imgsz: 640, image_list: hostile, block_dim: "modelopt", device: "cpu", created: "1767323045.5"} | file("run.json")),
 (range(3) as $m | models[$m] as [$model, $n] |
  range(4) as $w | range(4) as $a | range(2) as $g |
  (($m * 4 + $w) * 4 + $a) * 2 + $g | . as $c |
@@ -30,6 +30,6 @@ def layers($n; $c): [range($n) | {key: layer(.), value: {score: score(.; $c), co
      ($run + {status: "ok", elapsed_s: 1, base_format_name: "BASE"} + $paths +
          {manifest_path: "m", report_path: ($paths.out_dir + "/layer-sensitivity-report.md")} | file($paths.out_dir + "/status.json")),
      # keep-list refuses this qcfg, and takes scores without one.
-     ({model: $model, weight: formats[$w], activation: formats[$a], granularity: granularities[$g], demonstration: ($m == 0), block_dim: "modelopt"} +
+     ({model: $model, weight: formats[$w], activation: formats[$a], granularity: granularities[$g], demonstration: ($m == 0), block_dim: "modelopt", digests: {checkpoint: ("ab" * 32)}} +
        (if $w % 2 == 0 then {qcfg: {weight_quantizer: {block: 16}}} else {} end) + {layers: layers($n; $c)} | file($paths.out_dir + "/scores.json"))
  end)
