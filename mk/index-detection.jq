@@ -12,6 +12,7 @@ inputs | select(.detection.measured == true) | .detection as $d | {
     verify: ($d.verify | {images, list, labelled, calibrated_on, scored_on, float, all_quantized, spearman, sets: [.sets[] | del(.layers)]}),
     set_layers: [$d.verify.sets[].layers],
     ranked_layers: (if $rank == "measured" then .layer_sensitivity | map(select(.class_kl != null) | {key: .layer, value: {weights: 1, class_kl, box_loss}}) | from_entries | ranked($rank; $k) else null end),
+    damages: (.layer_sensitivity | map({key: .layer, value: [.class_kl, .box_loss]}) | from_entries),
     words: ($d | {finding, choices, measured_on}),
     layers: ([.layer_sensitivity[] | select(.class_kl != null) | {key: .layer, value: [
         (.class_score | values | . / 2 / $d.score_images) // null, .class_kl, (.box_score | values | . / $d.score_images) // null, .box_loss]

@@ -1,12 +1,12 @@
 #!/bin/sh
-# index.sh RUN: sweep_index.json, sweep_index.csv, failures.json and index.html from the cells that the run holds. Files that would
+# index.sh RUN: sweep_index.json, sweep_index.csv, failures.json, layers.csv and index.html from the cells that the run holds. Files that would
 # hold the same bytes are left alone, and no cell is read when these, the cells' records and the page's source are those of the last
 # time, by their digests.
 # Environment: TOP_K, RANK_BY, DTYPES, GRANULARITY_WORDS, and RUN again.
 . mk/lib.sh
 
 run=$1
-files='sweep_index.json sweep_index.csv failures.json index.html'
+files='sweep_index.json sweep_index.csv failures.json layers.csv index.html'
 stamp=$run/work/index
 # One at a time in a run: the one that comes later reads what there is then. A sweep that begins takes no file of ours for that of a
 # killed one.

@@ -109,7 +109,7 @@ clear_temporaries() {
     find "$RUN" -type f \( -path "$RUN/work/*" -name '.?*' \
         $(temporary run.json grid.mk scores.json recipe.json status.json '*.log' $("$BIN/report-gen" --list | sed 's/^_/*_/')) \) -delete
     # shellcheck disable=SC2046
-    flock -n -x "$RUN" find "$RUN" -maxdepth 1 -type f \( -false $(temporary sweep_index.json sweep_index.csv failures.json index.html) \) -delete
+    flock -n -x "$RUN" find "$RUN" -maxdepth 1 -type f \( -false $(temporary sweep_index.json sweep_index.csv failures.json layers.csv index.html) \) -delete
     set +f
 }
 

@@ -1,4 +1,4 @@
-# The data of the page, from what sweep_index.json holds, $scores (index-scores.jq's lines) and $run (run.json).
+# The data of the page, from what sweep_index.json holds, $by_dir (index-scores.jq's lines by out_dir, with keep-list's words as keep) and $run (run.json).
 #   {run: its name and settings, checkpoints: {MODEL: {path, digest}}, rank: of the environment's RANK_BY, demonstrations: [MODEL...],
 #    layers: {MODEL: {name: [...], weight: [...], input: [...], ...}},     in the model's order
 #    pareto: {MODEL: of pareto.jq},                                         of those models that have one
@@ -40,16 +40,15 @@ def kept($own; $layers; $convolutions; $targets; $notes; $words):
 # {a: 1, b: 2} of each as {a: [1, ...], b: [2, ...]}.
 def columns: . as $rows | (.[0] // {} | keys_unsorted) | map({key: ., value: [$rows[][.]]}) | from_entries;
 
-def page_data($scores; $lists; $mixes; $measured; $run):
-    ([[$scores | with_layers], $lists] | transpose | map(.[0] + {keep: .[1]}) | map({key: .out_dir, value: .}) | from_entries) as $by_dir |
+def page_data($by_dir; $mixes; $measured; $run):
     (.successes + .failures | sort_by(grid_order)) as $cells |
     ([$cells[] | select($by_dir[.out_dir]) | {model: .run.model, cell: $by_dir[.out_dir]}] | group_by(.model) |
         map({key: .[0].model, value: (map(.cell) | merged)}) | from_entries) as $layers |
     ([$cells[] | $layers[.run.model] as $all | $by_dir[.out_dir] | select(.keep) | ([$all[].name] | places) as $at | .layers as $own |
         .keep.convolutions | map(map($at[$own[.].name]))] | pool) as $convolutions | ($convolutions | places) as $convolution |
-    ([$lists[].targets[]?] | [.[].text[]? | .each? // empty] | pool) as $words | ($words | places) as $word |
-    ([$lists[].targets[]? | del(.notes) | with_words($word)] | pool) as $targets | ($targets | places) as $target |
-    ([$lists[].targets[]?.notes // empty] | pool) as $notes | ($notes | places) as $noted |
+    ([$by_dir[].keep.targets[]?] | [.[].text[]? | .each? // empty] | pool) as $words | ($words | places) as $word |
+    ([$by_dir[].keep.targets[]? | del(.notes) | with_words($word)] | pool) as $targets | ($targets | places) as $target |
+    ([$by_dir[].keep.targets[]?.notes // empty] | pool) as $notes | ($notes | places) as $noted |
     {
         rank: $ENV.RANK_BY,
         run: ({name: ($ENV.RUN | split("/")[-1])} + ($run | del(.images)) + if $run.created then {created: ($run.created | tonumber | floor)} else {} end),

@@ -24,7 +24,7 @@ for f in scores.json recipe.json status.json a_wint8_afp8_per_layer_quant_manife
     layer-sensitivity-report.md layer-sensitivity-report.json composed-config.yaml; do
     ok "a cell has $f" [ -s "$cell/$f" ]
 done
-for f in run.json grid.mk sweep_index.json sweep_index.csv failures.json index.html; do
+for f in run.json grid.mk sweep_index.json sweep_index.csv failures.json layers.csv index.html; do
     ok "a run has $f" [ -s "$run/$f" ]
 done
 ok "the run's name is a time" expr "$(readlink $run)" : '20[0-9-]*_[0-9-]*$' >/dev/null

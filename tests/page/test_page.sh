@@ -125,6 +125,24 @@ cp tests/deploy/verify.json "$cut/outputs/yolov10n/int8-int8/per_channel_weight"
 cp "$RUN/run.json" "$cut"
 cut_index() { "$BIN/report-gen" "$cut"/outputs/*/*/* && RUN=$cut mk/index.sh "$cut"; }
 check "a run for runtimes" cut_index
+# layers.csv, by columns' names.
+column() { # NAME
+    tr -d '\r' <"$cut/layers.csv" | awk -F , -v name="$1" 'NR == 1 { for (i = 1; i <= NF; i++) if ($i == name) c = i; next } $2 == "int8" { print $c }'
+}
+int8=$cut/outputs/yolov10n/int8-int8/per_channel_weight
+check "layers.csv has a row a layer, in the model's order" sh -c "[ \"\$1\" = \"\$2\" ]" - "$(column layer)" "$(jq -r '.layers | keys_unsorted[]' "$int8/scores.json")"
+same() { # COLUMN JQ FILE: numbers, all digits
+    column "$1" | jq -R 'if . == "" then null else tonumber end' | jq -s -c . >"$dir/got"
+    jq -c "$2" "$3" >"$dir/wanted"
+    jq -n -e --slurpfile a "$dir/got" --slurpfile b "$dir/wanted" '$a == $b and ($a[0] | length) > 80'
+}
+check "scores with all their digits" same box_score '[.layers[].box_score]' "$int8/scores.json"
+check "sizes" same weights '[.layers[].none_cost]' "$int8/scores.json"
+"$BIN/keep-list" -s "$int8/scores.json" -t page >"$dir/lists"
+check "the detection rank's values, as keep-list has them" same detection .ranks.detection.values "$dir/lists"
+jq -s '.[0].layers as $l | [.[1].layers | keys_unsorted[] | $l[.].class_kl]' "$int8/verify.json" "$int8/scores.json" >"$dir/damages"
+check "what was measured" same class_kl . "$dir/damages"
+check "nothing where it was not" test -z "$(tr -d '\r' <"$cut/layers.csv" | grep ',fp8,' | cut -d, -f18,19 | tr -d ',\n')"
 sed -n '/id="data"/{n;p}' "$cut/index.html" >"$dir/data"
 check "of which no mixes were sought" jq -e '.pareto == {}' "$dir/data"
 "$BIN/pareto-solve" "$cut"/outputs/yolov10n/*/*/scores.json -o "$cut/outputs/yolov10n/pareto.json"
