@@ -136,15 +136,20 @@ static int take(void *ctx, int image, const struct measure_image *measured, stru
 
 /* ---- metrics ---- */
 
-/* AP of the boxes of all pictures, the first at `from` and each `apart` numbers after the one before, against the unquantized
- * network's sure ones or the labels. */
-static int ap_of(const struct meter *m, const double *from, size_t apart, bool labels, struct ap_result *out,
-                 struct err *err) {
-    size_t n = 0, count = (size_t)count_of(m);
-    struct ap_image *images = calloc(count, sizeof *images);
-    struct detect_box *boxes = calloc(2 * count * AP_FOUND_MAX, sizeof *boxes);
-    for (size_t i = 0; images && boxes && i < count; i++) {
-        struct detect_box *found = boxes + 2 * i * AP_FOUND_MAX, *truth = found + AP_FOUND_MAX;
+/* Pictures first .. end - 1. */
+struct range {
+    size_t first, end;
+};
+
+/* AP of the boxes of these pictures, picture i's at from + i * apart, against the unquantized network's sure ones or the
+ * labels. */
+static int ap_of(const struct meter *m, struct range of, const double *from, size_t apart, bool labels,
+                 struct ap_result *out, struct err *err) {
+    size_t n = 0, count = of.end - of.first;
+    struct ap_image *images = calloc(count + 1, sizeof *images);
+    struct detect_box *boxes = calloc(2 * count * AP_FOUND_MAX + 1, sizeof *boxes);
+    for (size_t i = of.first; images && boxes && i < of.end; i++) {
+        struct detect_box *found = boxes + 2 * (i - of.first) * AP_FOUND_MAX, *truth = found + AP_FOUND_MAX;
         struct ap_image *a = &images[n];
         if (labels && !m->pictures->labelled[i])
             continue;
@@ -164,10 +169,10 @@ static int ap_of(const struct meter *m, const double *from, size_t apart, bool l
     return ret;
 }
 
-static int find_aps(const struct meter *m, const double *from, size_t apart, struct metrics *out,
-                    struct err *err) {
+static int find_aps(const struct meter *m, struct range of, const double *from, size_t apart,
+                    struct metrics *out, struct err *err) {
     struct ap_result agreement, labels;
-    if (ap_of(m, from, apart, false, &agreement, err) || ap_of(m, from, apart, true, &labels, err))
+    if (ap_of(m, of, from, apart, false, &agreement, err) || ap_of(m, of, from, apart, true, &labels, err))
         return -1;
     if (agreement.defined)
         out->agreement_ap = agreement.ap;
@@ -180,19 +185,21 @@ static int find_aps(const struct meter *m, const double *from, size_t apart, str
 
 static const struct metrics undefined = {NAN, NAN, NAN, NAN, NAN};
 
-static int metrics_of(const struct measuring *w, size_t i, struct metrics *out, struct err *err) {
+static int metrics_of(const struct measuring *w, size_t i, struct range of, struct metrics *out,
+                      struct err *err) {
     double class_kl = 0, box_loss = 0, sure = 0;
     size_t at = set_at(w, i);
-    for (int k = 0; k < count_of(w->m); k++) {
-        sure += row_of(w, k)[0];
-        class_kl += row_of(w, k)[at];
-        box_loss += row_of(w, k)[at + 1];
+    for (size_t k = of.first; k < of.end; k++) {
+        const double *row = row_of(w, (int)k);
+        sure += row[0];
+        class_kl += row[at];
+        box_loss += row[at + 1];
     }
     *out = undefined;
-    out->class_kl = class_kl / count_of(w->m);
+    out->class_kl = class_kl / (double)(of.end - of.first);
     if (sure > 0)
         out->box_loss = box_loss / sure;
-    return w->sets[i].finds ? find_aps(w->m, w->numbers + at + 2, w->row, out, err) : 0;
+    return w->sets[i].finds ? find_aps(w->m, of, w->numbers + at + 2, w->row, out, err) : 0;
 }
 
 int meter_float(const struct meter *m, struct metrics *out, size_t *detections, struct err *err) {
@@ -202,7 +209,7 @@ int meter_float(const struct meter *m, struct metrics *out, size_t *detections, 
     for (int i = 0; i < count_of(m); i++)
         for (size_t n = get_boxes(m->truth + (size_t)i * TRUTH + 1, boxes); n-- > 0;)
             *detections += boxes[n].score > MEASURE_SURE;
-    return find_aps(m, m->truth + 1, TRUTH, out, err);
+    return find_aps(m, (struct range){0, (size_t)count_of(m)}, m->truth + 1, TRUTH, out, err);
 }
 
 /* ---- a run ---- */
@@ -245,7 +252,7 @@ static int take_up(struct measuring *w, int *first, struct err *err) {
     return 0;
 }
 
-static int run(struct measuring *w, struct metrics *out, struct err *err) {
+static int run(struct measuring *w, size_t parts, struct metrics *out, struct err *err) {
     struct meter *m = w->m;
     int count = count_of(m), first = 0, ret = 0;
     if (take_up(w, &first, err))
@@ -259,19 +266,22 @@ static int run(struct measuring *w, struct metrics *out, struct err *err) {
         m->progress(NULL, 0, 0, NULL);
     for (int i = 0; i < count && !ret; i++)
         memcpy(m->truth + (size_t)i * TRUTH, row_of(w, i), TRUTH * sizeof *m->truth);
-    for (size_t i = 0; i < w->n && !ret; i++)
-        ret = metrics_of(w, i, &out[i], err);
+    for (size_t i = 0; i < w->n * parts && !ret; i++) {
+        size_t part = i % parts, all = (size_t)count;
+        ret = metrics_of(w, i / parts, (struct range){all * part / parts, all * (part + 1) / parts}, &out[i],
+                         err);
+    }
     return ret;
 }
 
-int meter_run(struct meter *m, const struct measure_variant *sets, size_t n, const char *of,
+int meter_run(struct meter *m, const struct measure_variant *sets, size_t n, size_t parts, const char *of,
               struct metrics *out, struct err *err) {
     struct measuring w = {.m = m, .sets = sets, .n = n, .of = of};
     w.row = set_at(&w, n);
     w.numbers = calloc((size_t)count_of(m) * w.row, sizeof *w.numbers);
     int ret = w.numbers ? name_run(&w, err) : err_nomem(err);
     if (!ret)
-        ret = run(&w, out, err);
+        ret = run(&w, parts, out, err);
     free(w.numbers);
     return ret;
 }

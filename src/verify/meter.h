@@ -35,8 +35,8 @@ void meter_close(struct meter **meter, bool done);
 /* Gives back the memory that measuring takes, which the next run takes anew. */
 void meter_rest(struct meter *meter);
 
-/* Measures n sets. of: what progress calls them. Errors: those of measurer_open, measurer_run and of the state. */
-int meter_run(struct meter *meter, const struct measure_variant *sets, size_t n, const char *of,
+/* Measures n sets, on each of `parts` equal parts of the pictures, in their order: out[set * parts + part]. of: what progress calls them. Errors: those of measurer_open, measurer_run and of the state. */
+int meter_run(struct meter *meter, const struct measure_variant *sets, size_t n, size_t parts, const char *of,
               struct metrics *out, struct err *err);
 
 /* The unquantized network's own: ap and ap50 on labels, and how many sure detections it has; after a run. Errors: memory. */

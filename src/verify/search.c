@@ -7,6 +7,9 @@
 /* Layers that are looked at in a round, to be put in or taken out, and how many of the best of them are swapped. */
 enum { LOOKED_AT = 12, SWAPPED = 4, TRIES_MAX = 2 * LOOKED_AT + SWAPPED * SWAPPED + SWAPPED };
 
+/* By how much a part's AP agreement must grow to confirm what the other chose. */
+#define CONFIRMED 0.005
+
 /* Sets that are measured together. */
 struct trial {
     bool *kept[TRIES_MAX]; /* of each, and of its complement among the exported layers: what is quantized */
@@ -20,6 +23,7 @@ struct state {
     struct trial trial;
     bool *memory;
     size_t tries; /* left */
+    int chooser;  /* the part of the images that chooses in this round; the other one confirms */
     bool *kept;   /* the best so far */
     double parts[SEARCH_PARTS];
     size_t *order, n_order; /* exported layers, those first that hurt most alone */
@@ -30,14 +34,6 @@ static double worth_of(const double parts[SEARCH_PARTS]) {
     for (int i = 0; i < SEARCH_PARTS; i++)
         sum += parts[i];
     return sum / SEARCH_PARTS;
-}
-
-/* Whether a set is worth more than another, and on no part less. */
-static bool is_better(const double a[SEARCH_PARTS], const double b[SEARCH_PARTS]) {
-    for (int i = 0; i < SEARCH_PARTS; i++)
-        if (a[i] < b[i])
-            return false;
-    return worth_of(a) > worth_of(b);
 }
 
 /* A layer and what its move is worth at the end state. */
@@ -63,14 +59,14 @@ static int run_trial(struct state *t, struct err *err) {
         variants[i] = (struct measure_variant){trial->quantized[i], true};
     }
     t->tries -= trial->n < t->tries ? trial->n : t->tries;
-    for (int part = 0; part < SEARCH_PARTS; part++) {
-        struct metrics metrics[TRIES_MAX];
-        if (meter_run(t->s->parts[part], variants, trial->n, "sets", metrics, err))
-            return -1;
-        for (size_t i = 0; i < trial->n; i++)
-            trial->parts[i][part] =
-                isnan(metrics[i].agreement_ap) ? -metrics[i].class_kl : metrics[i].agreement_ap;
-    }
+    struct metrics metrics[TRIES_MAX * SEARCH_PARTS];
+    if (meter_run(t->s->meter, variants, trial->n, SEARCH_PARTS, "sets", metrics, err))
+        return -1;
+    for (size_t i = 0; i < trial->n; i++)
+        for (int part = 0; part < SEARCH_PARTS; part++) {
+            const struct metrics *m = &metrics[i * SEARCH_PARTS + (size_t)part];
+            trial->parts[i][part] = isnan(m->agreement_ap) ? -m->class_kl : m->agreement_ap;
+        }
     return 0;
 }
 
@@ -89,8 +85,8 @@ static void sort_moves(struct move *m, size_t n) {
         }
 }
 
-/* Layers to put in, from the skip-th of those outside on, and to take out, from those inside that hurt least alone on; what each is worth
- * by itself. */
+/* Layers to put in, from the skip-th of those outside on, and to take out, from those inside that hurt least alone on; what
+ * each is worth by itself to the choosing part. */
 static int weigh_moves(struct state *t, size_t skip, struct move *in, size_t *n_in, struct move *out,
                        size_t *n_out, struct err *err) {
     *n_in = *n_out = 0;
@@ -113,16 +109,18 @@ static int weigh_moves(struct state *t, size_t skip, struct move *in, size_t *n_
     if (run_trial(t, err))
         return -1;
     for (size_t i = 0; i < *n_in + *n_out; i++)
-        (i < *n_in ? &in[i] : &out[i - *n_in])->worth = worth_of(t->trial.parts[i]);
+        (i < *n_in ? &in[i] : &out[i - *n_in])->worth = t->trial.parts[i][t->chooser];
     sort_moves(in, *n_in);
     sort_moves(out, *n_out);
     return 0;
 }
 
-/* Tries each of the best to put in against each of the best to take out, and several at a time. Sets *better. */
+/* Tries each of the best to put in against each of the best to take out, and several at a time. The choosing part says which
+ * helps most, and the other, which had no say in that, whether it helps. Sets *better. */
 static int try_swaps(struct state *t, const struct move *in, size_t n_in, const struct move *out,
                      size_t n_out, bool *better, struct err *err) {
-    size_t a = n_in < SWAPPED ? n_in : SWAPPED, b = n_out < SWAPPED ? n_out : SWAPPED, best = SIZE_MAX;
+    size_t a = n_in < SWAPPED ? n_in : SWAPPED, b = n_out < SWAPPED ? n_out : SWAPPED, best = 0;
+    int chooser = t->chooser, other = 1 - chooser;
     t->trial.n = 0;
     for (size_t i = 0; i < a; i++)
         for (size_t k = 0; k < b; k++) {
@@ -139,13 +137,14 @@ static int try_swaps(struct state *t, const struct move *in, size_t n_in, const 
     }
     if (run_trial(t, err))
         return -1;
-    for (size_t i = 0; i < t->trial.n; i++)
-        if (is_better(t->trial.parts[i], t->parts) &&
-            (best == SIZE_MAX || worth_of(t->trial.parts[i]) > worth_of(t->trial.parts[best])))
+    for (size_t i = 1; i < t->trial.n; i++)
+        if (t->trial.parts[i][chooser] > t->trial.parts[best][chooser])
             best = i;
-    *better = best != SIZE_MAX;
+    const double *parts = t->trial.parts[best];
+    *better = parts[chooser] > t->parts[chooser] && parts[other] >= t->parts[other] + CONFIRMED;
     if (*better)
         take(t, best);
+    t->chooser = other;
     return 0;
 }
 

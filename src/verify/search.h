@@ -1,6 +1,6 @@
 /* A searched set: which K layers to keep in 16 bits, found by trying. It starts from the K layers that hurt most alone and
  * swaps layers in and out, judged at the end state, in which all others are quantized, as long as that helps. So that it does
- * not learn a few images by heart, these are judged in parts, and a swap must help on all together and harm on none. */
+ * not learn a few images by heart, one part of them chooses a swap and the other confirms it, taking turns. */
 #ifndef YS_VERIFY_SEARCH_H
 #define YS_VERIFY_SEARCH_H
 
@@ -10,8 +10,8 @@
 enum { SEARCH_PARTS = 2 };
 
 struct search {
-    struct meter *parts[SEARCH_PARTS]; /* of the images that sets are judged on */
-    const struct rank_layer *layers;   /* of each convolution, with what was measured of it */
+    struct meter *meter;             /* of the images that sets are judged on */
+    const struct rank_layer *layers; /* of each convolution, with what was measured of it */
     size_t n_layers;
     size_t tries; /* sets that may be measured, at most; more find better ones */
 };

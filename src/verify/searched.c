@@ -9,16 +9,15 @@
 #include <string.h>
 
 /* Images that a search is judged on, and the fewest. */
-enum { IMAGES_MOST = 48, IMAGES_LEAST = 8 };
+enum { IMAGES_MOST = 64, IMAGES_LEAST = 8 };
 
 struct hunt {
     const struct verify_request *r;
     struct searched *out;
-    struct pictures parts[SEARCH_PARTS];
-    struct measure_job jobs[SEARCH_PARTS];
-    char *states[SEARCH_PARTS];
+    struct pictures pictures;
+    struct measure_job job;
+    char *state;
     struct search search;
-    struct rank_layer *layers;
     size_t *order, n_order; /* exported layers, those first that hurt most alone */
 };
 
@@ -28,9 +27,10 @@ static size_t layers_of(const struct hunt *h) {
 
 /* ---- images ---- */
 
-/* Of the calibrated images that are no pictures, as many as there are or are wanted, dealt to the parts in turn. */
-static int deal_images(struct hunt *h, struct err *err) {
+/* Of the calibrated images that are no pictures, as many as there are or are wanted. */
+static int take_images(struct hunt *h, struct err *err) {
     const struct calib_set *from = h->r->calib;
+    struct pictures *p = &h->pictures;
     int *chosen = malloc((size_t)from->count * sizeof *chosen), n = 0, ret = 0;
     if (!chosen)
         return err_nomem(err);
@@ -38,78 +38,34 @@ static int deal_images(struct hunt *h, struct err *err) {
         if (!pictures_have(h->r->pictures, from, i))
             chosen[n++] = i;
     h->out->images = n < IMAGES_LEAST ? 0 : n;
-    for (int part = 0; part < SEARCH_PARTS && h->out->images && !ret; part++) {
-        struct pictures *p = &h->parts[part];
-        struct calib_set **set = &p->set;
-        int count = (n + SEARCH_PARTS - 1 - part) / SEARCH_PARTS;
-        ret = calib_set_new(count, from->size, set, err);
-        p->labels = calloc((size_t)count, sizeof *p->labels);
-        p->labelled = calloc((size_t)count, sizeof *p->labelled);
+    if (h->out->images) {
+        ret = calib_set_new(n, from->size, &p->set, err);
+        p->labels = calloc((size_t)n, sizeof *p->labels);
+        p->labelled = calloc((size_t)n, sizeof *p->labelled);
         if (!ret && (!p->labels || !p->labelled))
             ret = err_nomem(err);
-        for (int i = 0; i < count && !ret; i++) {
-            int image = chosen[i * SEARCH_PARTS + part];
-            (*set)->images[i] = malloc(from->image_bytes);
-            (*set)->names[i] = strdup(from->names[image]);
-            if ((*set)->images[i] && (*set)->names[i])
-                memcpy((*set)->images[i], from->images[image], from->image_bytes);
-            else
-                ret = err_nomem(err);
-        }
+    }
+    for (int i = 0; i < h->out->images && !ret; i++) {
+        struct calib_set *set = p->set;
+        set->images[i] = malloc(from->image_bytes);
+        set->names[i] = strdup(from->names[chosen[i]]);
+        if (set->images[i] && set->names[i])
+            memcpy(set->images[i], from->images[chosen[i]], from->image_bytes);
+        else
+            ret = err_nomem(err);
     }
     free(chosen);
     return ret;
 }
 
-static int open_meters(struct hunt *h, const char *identity, const char *state, struct err *err) {
+static int open_meter(struct hunt *h, const char *identity, const char *state, struct err *err) {
     const struct verify_request *r = h->r;
-    for (int part = 0; part < SEARCH_PARTS; part++) {
-        h->jobs[part] = (struct measure_job){r->graph, r->amax, r->qcfg, h->parts[part].set};
-        if (state && name_format(&h->states[part], err, "%s-search%d", state, part))
-            return -1;
-        if (meter_open(r->backend, &h->jobs[part], &h->parts[part], h->states[part], identity, r->progress,
-                       &h->search.parts[part], err))
-            return -1;
-    }
-    return 0;
-}
-
-/* ---- layers alone, on these images ---- */
-
-static int measure_singles(struct hunt *h, struct err *err) {
-    size_t n = layers_of(h), singles = 0;
-    bool *flags = calloc(n * n + 1, sizeof *flags);
-    struct measure_variant *variants = calloc(n + 1, sizeof *variants);
-    struct metrics *metrics = calloc(n + 1, sizeof *metrics);
-    double *values = calloc(n + 1, sizeof *values);
-    int ret = flags && variants && metrics && values ? 0 : err_nomem(err);
-    for (size_t i = 0; i < n && !ret; i++) {
-        const struct conv *c = &h->r->graph->convs[i];
-        h->layers[i] = (struct rank_layer){.name = c->name, .exported = c->exported};
-        if (!c->exported)
-            continue;
-        flags[singles * n + i] = true;
-        variants[singles].quantized = flags + singles * n;
-        singles++;
-    }
-    for (int part = 0; part < SEARCH_PARTS && !ret; part++) {
-        const struct metrics *m = metrics;
-        ret = meter_run(h->search.parts[part], variants, singles, "layers alone", metrics, err);
-        for (size_t i = 0; i < n && !ret; i++)
-            if (h->layers[i].exported) {
-                h->layers[i].class_kl += m->class_kl;
-                h->layers[i].box_loss += m++->box_loss;
-            }
-    }
-    if (!ret) {
-        rank_values(h->layers, n, RANK_MEASURED, values);
-        h->n_order = rank_order(h->layers, n, values, h->order);
-    }
-    free(flags);
-    free(variants);
-    free(metrics);
-    free(values);
-    return ret;
+    h->job = (struct measure_job){r->graph, r->amax, r->qcfg, h->pictures.set};
+    return (state && name_format(&h->state, err, "%s-search", state)) ||
+                   meter_open(r->backend, &h->job, &h->pictures, h->state, identity, r->progress,
+                              &h->search.meter, err)
+               ? -1
+               : 0;
 }
 
 /* ---- sets ---- */
@@ -182,26 +138,29 @@ static int find_all(struct hunt *h, struct err *err) {
     return h->r->reach > 0 ? find_reach(h, err) : 0;
 }
 
-int searched_find(const struct verify_request *r, const char *identity, const char *state,
-                  struct searched *out, struct err *err) {
-    size_t n = r->graph->n_convs;
-    struct hunt h = {.r = r,
-                     .out = out,
-                     .layers = calloc(n + 1, sizeof *h.layers),
-                     .order = calloc(n + 1, sizeof *h.order)};
-    *out = (struct searched){0};
-    int ret = h.layers && h.order ? deal_images(&h, err) : err_nomem(err);
-    h.search.layers = h.layers;
-    h.search.n_layers = n;
-    h.search.tries = r->tries;
-    if (!ret && out->images)
-        ret = open_meters(&h, identity, state, err) || measure_singles(&h, err) || find_all(&h, err) ? -1 : 0;
-    for (int part = 0; part < SEARCH_PARTS; part++) {
-        meter_close(&h.search.parts[part], ret == 0);
-        pictures_free(&h.parts[part]);
-        free(h.states[part]);
+static int order_layers(struct hunt *h, struct err *err) {
+    double *values = calloc(layers_of(h) + 1, sizeof *values);
+    h->order = calloc(layers_of(h) + 1, sizeof *h->order);
+    if (values && h->order) {
+        rank_values(h->search.layers, layers_of(h), RANK_MEASURED, values);
+        h->n_order = rank_order(h->search.layers, layers_of(h), values, h->order);
     }
-    free(h.layers);
+    int ret = values && h->order ? 0 : err_nomem(err);
+    free(values);
+    return ret;
+}
+
+int searched_find(const struct verify_request *r, const struct rank_layer *layers, const char *identity,
+                  const char *state, struct searched *out, struct err *err) {
+    struct hunt h = {
+        .r = r, .out = out, .search = {.layers = layers, .n_layers = r->graph->n_convs, .tries = r->tries}};
+    *out = (struct searched){0};
+    int ret = take_images(&h, err);
+    if (!ret && out->images && rank_is_there(layers, layers_of(&h), RANK_MEASURED))
+        ret = open_meter(&h, identity, state, err) || order_layers(&h, err) || find_all(&h, err) ? -1 : 0;
+    meter_close(&h.search.meter, ret == 0);
+    pictures_free(&h.pictures);
+    free(h.state);
     free(h.order);
     return ret;
 }

@@ -183,7 +183,7 @@ static void clear_variants(struct pass *p) {
 }
 
 static int measure(struct pass *p, const char *of, struct err *err) {
-    return meter_run(p->meter, p->variants, p->n, of, p->metrics, err);
+    return meter_run(p->meter, p->variants, p->n, 1, of, p->metrics, err);
 }
 
 /* Each layer alone, all, and what is known beforehand. */
@@ -241,7 +241,7 @@ static int measure_searched(struct pass *p, const char *identity, const char *st
     size_t first = v->n_sets;
     if (p->r->tries) /* a search measures on other images */
         meter_rest(p->meter);
-    int ret = p->r->tries ? searched_find(p->r, identity, state, &found, err) : 0;
+    int ret = p->r->tries ? searched_find(p->r, v->layers, identity, state, &found, err) : 0;
     v->searched_on = found.images;
     for (size_t i = 0; i < found.n && !ret; i++) {
         struct verify_set *s = new_set(v, "search", err);
