@@ -13,6 +13,7 @@ import sys
 import torch
 import modelopt.torch.quantization as mtq
 
+import folded
 import graph_module
 import images
 import quant_config
@@ -25,6 +26,7 @@ def options():
     p.add_argument("-o", "--output", required=True, help="folder, made if absent")
     for name, default in (("size", 640), ("calib", 100), ("score", 16), ("batch", 1), ("threads", 2)):
         p.add_argument(f"--{name}", type=int, default=default)
+    p.add_argument("--fold", action="store_true", help="the network that is exported")
     p.add_argument("--fp4", default="nvfp4", choices=quant_config.FP4)
     p.add_argument("--int4", default="blockwise", choices=quant_config.INT4)
     return p.parse_args()
@@ -87,6 +89,8 @@ def main():
     bits = quant_config.BITS[o.weight]
     with open(o.dump) as f:
         net = graph_module.load(json.load(f), o.checkpoint)
+    if o.fold:
+        net = folded.fold(net)
     batches = batches_of(images.listed(o.list, o.calib), o.size, o.batch)
     with contextlib.redirect_stdout(sys.stderr):
         net, state = mtq.auto_quantize(
@@ -102,7 +106,7 @@ def main():
     write_json(f"{o.output}/scores.json", {
         "model": model, "weight": o.weight, "activation": o.act, "granularity": o.granularity,
         "presets": {"fp4_preset": o.fp4, "int4_preset": o.int4}, "base_format": base, "recipe": recipe, "effective_bits": bits,
-        "computed_on": "CPU, float32", "calibration_images": sum(len(b) for b in batches), "score_images": o.score, "imgsz": o.size,
+        "fold": o.fold, "computed_on": "CPU, float32", "calibration_images": sum(len(b) for b in batches), "score_images": o.score, "imgsz": o.size,
         "solver": solver_of(state["best"]),
         "layers": layers})
 

@@ -76,14 +76,17 @@ class GraphModule(nn.Module):
 
     def forward(self, images):
         """images (N, 3, S, S) in [0, 1]; {"one2many": (y, [P3, P4, P5]), "one2one": ...} as upstream returns in eval mode."""
+        leaves = self.leaves_of(images)
+        half = len(leaves) // 2
+        return {"one2many": (leaves[0], leaves[1:half]), "one2one": (leaves[half], leaves[half + 1 :])}
+
+    def leaves_of(self, images):
         values = {0: images}
         for op, dead in zip(self.graph["ops"], self.dead_after):
             values[op["out"]] = self._run(op, [values[v] for v in op["in"]])
             for v in dead:
                 del values[v]
-        leaves = [values[v] for v in self.graph["leaves"]]
-        half = len(leaves) // 2
-        return {"one2many": (leaves[0], leaves[1:half]), "one2one": (leaves[half], leaves[half + 1 :])}
+        return [values[v] for v in self.graph["leaves"]]
 
     def _run(self, op, x):
         kind = op["kind"]

@@ -126,14 +126,21 @@ static void find_fates(struct folding *f) {
     }
 }
 
-static double factor_of(const struct bn *bn, int c) {
-    return bn ? (bn->weight ? bn->weight[c] : 1) / sqrt(bn->var[c] + bn->eps) : 1;
+static float deviation_of(const struct bn *bn, int c) {
+    return 1 / sqrtf(bn->var[c] + (float)bn->eps);
+}
+
+static float factor_of(const struct bn *bn, int c) {
+    return bn ? (bn->weight ? bn->weight[c] : 1) * deviation_of(bn, c) : 1;
 }
 
 /* The bias of channel c of a convolution and its bn. */
-static double bias_of(const struct conv *conv, const struct bn *bn, int c) {
-    double bias = conv->bias ? conv->bias[c] : 0;
-    return bn ? (bias - bn->mean[c]) * factor_of(bn, c) + (bn->bias ? bn->bias[c] : 0) : bias;
+static float bias_of(const struct conv *conv, const struct bn *bn, int c) {
+    const float bias = conv->bias ? conv->bias[c] : 0;
+    if (!bn)
+        return bias;
+    return (bias - bn->mean[c]) * deviation_of(bn, c) * (bn->weight ? bn->weight[c] : 1) +
+           (bn->bias ? bn->bias[c] : 0);
 }
 
 /* Adds number `conv` of the convolutions before to the new one, `to`. */
@@ -150,17 +157,17 @@ static int add_part(const struct folding *f, int conv, struct conv *to, struct f
         return err_nomem(err);
     const float *w = c->weight;
     for (int k = 0; k < c->cout; k++) {
-        const double factor = factor_of(bn, k);
+        const float factor = factor_of(bn, k);
         if (part->factor)
-            part->factor[k] = (float)factor;
+            part->factor[k] = factor;
         if (to->bias)
-            to->bias[k] = (float)(to->bias[k] + bias_of(c, bn, k));
+            to->bias[k] += bias_of(c, bn, k);
         for (int r = 0; r < rows; r++) {
             const size_t row =
                 (size_t)(k * (rows / c->kh) + r / c->kh) * (size_t)to->kh + (size_t)(top + r % c->kh);
             float *out = to->weight + row * (size_t)to->kw + left;
             for (int x = 0; x < c->kw; x++)
-                out[x] = (float)(out[x] + *w++ * factor);
+                out[x] += *w++ * factor;
         }
     }
     return 0;

@@ -7,9 +7,9 @@
  *     use(fold.graph);             // a graph like any other, with one branch; fold.graph = NULL keeps it
  *     fold_free(&fold);
  *
- * A convolution's weights become w * factor, channel by channel, with factor = gamma / sqrt(var + eps), and its bias
- * (bias - mean) * factor + beta (torch's fuse_conv_bn_weights), each computed in double and rounded. Nothing is detached:
- * one branch has nothing to be kept from. */
+ * A convolution's weights become w * factor, channel by channel, with factor = gamma * (1 / sqrt(var + eps)), and its bias
+ * (bias - mean) * (1 / sqrt(var + eps)) * gamma + beta: torch's fuse_conv_bn_weights, in float32 and in its order, so that every
+ * bit is that of ultralytics' own export. Nothing is detached: one branch has nothing to be kept from. */
 #ifndef YS_MODEL_FOLD_H
 #define YS_MODEL_FOLD_H
 
