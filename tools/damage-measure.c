@@ -1,4 +1,5 @@
-/* damage-measure: what quantizing a cell's layers does to the detector, each alone and many together, on pictures. */
+/* damage-measure: what quantizing a cell's layers does to the detector, each alone and many together, or what mixes of formats
+ * do, on pictures. */
 #define _GNU_SOURCE
 #include "base/name.h"
 #include "cli/opt.h"
@@ -6,6 +7,7 @@
 #include "exec/session.h"
 #include "verify/verify.h"
 
+#include <limits.h>
 #include <stdlib.h>
 #include <string.h>
 #include <unistd.h>
@@ -16,7 +18,7 @@ struct request {
     struct session_options options;
     const char *amax, *list, *scores, *name, *output;
     int count, tries;
-    bool last, update;
+    bool last, update, mixes;
     double reach;
 };
 
@@ -33,6 +35,48 @@ static int read_pictures(const struct request *r, const struct session *s, struc
     return ret;
 }
 
+/* What is measured on, opened. */
+static int open_inputs(const struct request *r, struct session *session, struct pictures *pictures,
+                       struct verify_request *v, struct err *err) {
+    if (session_open(session, &r->options, err) ||
+        (r->amax ? session_read_amax(session, r->amax, err) : session_calibrate(session, err)) ||
+        calib_wait_all(session->images, err) || read_pictures(r, session, pictures, err))
+        return -1;
+    v->backend = session->backend;
+    v->graph = session->graph;
+    v->amax = &session->amax;
+    v->calib = session->images;
+    v->pictures = pictures;
+    v->checkpoint = session->checkpoint;
+    v->network = session->network;
+    v->fold = r->options.fold;
+    return 0;
+}
+
+static int measure_mixes(const struct request *r, const struct operands *operands, struct verify_request *v,
+                         struct err *err) {
+    const size_t n = (size_t)operands->n;
+    struct session session = {0};
+    struct pictures pictures = {0};
+    struct verify verify = {0};
+    struct verify_mix *mixes = calloc(n, sizeof *mixes);
+    int ret = mixes ? open_inputs(r, &session, &pictures, v, err) : err_nomem(err);
+    for (size_t i = 0; !ret && i < n; i++) {
+        mixes[i].path = operands->word[i];
+        ret = mix_read_for_graph(mixes[i].path, v->graph, v->fold, &mixes[i].mix, err);
+    }
+    if (!ret && (ret = verify_mixes(v, mixes, n, &verify, err)) != 0)
+        err_wrap(err, "%s", r->options.model);
+    ret = ret ? ret : verify_mixes_write(r->output, v, mixes, n, &verify, err);
+    for (size_t i = 0; mixes && i < n; i++)
+        mix_free(&mixes[i].mix);
+    free(mixes);
+    verify_free(&verify);
+    pictures_free(&pictures);
+    session_close(&session);
+    return ret;
+}
+
 /* Of one cell, in the folder, the names and the progress that v has already. */
 static int measure(const struct request *r, const char *qcfg_path, struct verify_request *v,
                    struct err *err) {
@@ -43,20 +87,10 @@ static int measure(const struct request *r, const char *qcfg_path, struct verify
     struct verify verify = {0};
     int ret = -1;
     if (qcfg_read(qcfg_path, &qcfg, err) || (r->scores && scores_read(r->scores, &scores, err)) ||
-        session_open(&session, &r->options, err) ||
-        (r->amax ? session_read_amax(&session, r->amax, err) : session_calibrate(&session, err)) ||
-        calib_wait_all(session.images, err) || read_pictures(r, &session, &pictures, err))
+        open_inputs(r, &session, &pictures, v, err))
         goto out;
-    v->backend = session.backend;
-    v->graph = session.graph;
-    v->amax = &session.amax;
     v->qcfg = &qcfg;
-    v->calib = session.images;
-    v->pictures = &pictures;
     v->scores = r->scores ? &scores : NULL;
-    v->checkpoint = session.checkpoint;
-    v->network = session.network;
-    v->fold = r->options.fold;
     v->tries = (size_t)(r->tries || r->reach == 0 ? r->tries : SEARCH_TRIES);
     v->reach = r->reach;
     if (r->update && verify_is_current(r->output, v)) {
@@ -87,8 +121,13 @@ static int run(void *ctx, const struct operands *operands, struct err *err) {
     int ret = name ? name_check(name, err) : err_nomem(err);
     if (ret && name)
         err_wrap(err, "%s", r->name ? "--name" : r->options.model);
+    if (!ret && r->mixes && (r->scores || r->tries || r->reach > 0 || r->update))
+        ret = err_set(err, ERR_USAGE, "--mixes: --scores, --search, --reach and --update are of a cell");
+    if (!ret && !r->mixes && operands->n > 1)
+        ret = err_set(err, ERR_USAGE, "unexpected operand %s; name one cell's configuration, or give --mixes",
+                      operands->word[1]);
     if (!ret)
-        ret = measure(r, operands->word[0], &v, err);
+        ret = r->mixes ? measure_mixes(r, operands, &v, err) : measure(r, operands->word[0], &v, err);
     free(name);
     return ret;
 }
@@ -128,6 +167,7 @@ int main(int argc, char **argv) {
          .by_default = "all processors"},
         {"state", 's', OPT_STRING, &r.options.state, "DIR",
          "keep what a killed pass has measured here and go on from it"},
+        {"mixes", 0, OPT_FLAG, &r.mixes, .help = "the operands are recipes of pareto-solve or keep-list"},
         {"update", 'u', OPT_FLAG, &r.update,
          .help = "leave OUTPUT alone if it was measured from these very inputs"},
         {"output", 'o', OPT_OUT, &r.output, "FILE", "where the result goes"},
@@ -136,7 +176,7 @@ int main(int argc, char **argv) {
     struct opt_tool tool = {
         .name = "damage-measure",
         .purpose = "measure what quantizing a cell's layers does to a detector",
-        .synopsis = "--model FILE --calib FILE --list FILE [OPTION]... QCFG",
+        .synopsis = "--model FILE --calib FILE --list FILE [OPTION]... QCFG | --mixes ... RECIPE...",
         .notes =
             "The unquantized network is the truth. Each layer that is exported is quantized alone, all are "
             "together,\n"
@@ -144,7 +184,8 @@ int main(int argc, char **argv) {
             "ModelOpt's, by\n"
             "class, by box, and by both. So are all but those that exporters keep as a rule. QCFG is made "
             "by\n"
-            "qcfg-build.\n\n"
+            "qcfg-build. With --mixes, each RECIPE is measured as a whole: the formats of its layers, "
+            "together.\n\n"
             "class_kl: nats of KL divergence of the classes, an image. box_loss: 1 - IoU, the mean over "
             "anchors\n"
             "that are sure of a class (0.25). agreement_ap: average precision of the detections against the\n"
@@ -153,9 +194,11 @@ int main(int argc, char **argv) {
             "picture without a label file does not count there. What nothing can be measured on is null.",
         .examples =
             "damage-measure -m yolov10n.pt -c calib.bin -a amax.json -l more.txt q.json > verify.json\n"
-            "jq -c '.sets[] | {by, keep, agreement_ap}' verify.json\n",
+            "jq -c '.sets[] | {by, keep, agreement_ap}' verify.json\n"
+            "damage-measure -m yolov10n.pt -c calib.bin -a amax.json -l more.txt --mixes mix8.json "
+            "mix10.json\n",
         .rows = rows,
-        .arity = {1, 1, "name one cell's configuration, made by qcfg-build"},
+        .arity = {1, INT_MAX, "name one cell's configuration, made by qcfg-build"},
         .operands = OPERANDS_IN,
     };
     return opt_main(&tool, argc, argv, run, &r);

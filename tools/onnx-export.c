@@ -18,21 +18,12 @@ struct request {
 /* Fills qcfgs, of each convolution, from the recipe: it stays as it is, or is quantized as one of the mix's formats says. */
 static int choose(const struct request *r, const struct graph *graph, struct mix *mix,
                   const struct qcfg **qcfgs, struct err *err) {
-    const char **names = calloc(graph->n_convs, sizeof *names);
-    bool *exported = calloc(graph->n_convs, sizeof *exported);
-    int ret = names && exported ? 0 : err_nomem(err);
-    for (size_t i = 0; !ret && i < graph->n_convs; i++) {
-        names[i] = graph->convs[i].name;
-        exported[i] = graph->convs[i].exported;
-    }
-    ret = ret ? ret : mix_read(r->recipe, &(struct mix_layers){names, exported, graph->n_convs}, mix, err);
+    int ret = mix_read_for_graph(r->recipe, graph, r->fold, mix, err);
     for (size_t i = 0; !ret && i < graph->n_convs; i++) {
         qcfgs[i] = mix->choice[i] < mix->n_formats ? &mix->formats[mix->choice[i]].qcfg : NULL;
         if (qcfgs[i] && (ret = onnx_check_qcfg(qcfgs[i], err)) != 0)
             err_wrap(err, "%s", r->recipe);
     }
-    free(names);
-    free(exported);
     return ret;
 }
 

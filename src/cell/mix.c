@@ -5,6 +5,7 @@
 #include "base/version.h"
 #include "cell/recipe.h"
 #include "cell/sealed.h"
+#include "model/graph.h"
 
 #include <math.h>
 #include <stdio.h>
@@ -104,6 +105,7 @@ static int read_mix(struct mix *m, const struct mix_layers *layers, struct err *
         scores_check_limit(m->effective_bits, err) ||
         (!is_null(m, "bit_operations") &&
          json_get_real(m->json, "bit_operations", &m->bit_operations, err)) ||
+        (!is_null(m, "loss") && sealed_real(m->json, "loss", &m->loss, err)) ||
         (!is_null(m, "checkpoint_digest") &&
          json_get_string(m->json, "checkpoint_digest", &m->checkpoint_digest, err)))
         return -1;
@@ -136,13 +138,14 @@ static int read_recipe(struct mix *m, const struct mix_layers *layers, struct er
 
 /* Of both kinds. */
 static int read_any(const char *path, const struct mix_layers *layers, struct mix *m, struct err *err) {
-    *m = (struct mix){.effective_bits = NAN, .bit_operations = NAN};
+    *m = (struct mix){.effective_bits = NAN, .bit_operations = NAN, .loss = NAN};
     if (sealed_read(path, &m->json, err))
         return -1;
     if (!(m->choice = calloc(layers->n + 1, sizeof *m->choice)))
         return err_nomem(err);
     const bool recipe = cJSON_GetObjectItemCaseSensitive(m->json, "best");
     if (json_get_string(m->json, "model", &m->model, err) == 0 &&
+        sealed_bool(m->json, "fold", &m->fold, err) == 0 &&
         (recipe ? read_recipe : read_mix)(m, layers, err) == 0)
         return 0;
     return err && err->code == ERR_UNSUPPORTED
@@ -157,9 +160,38 @@ int mix_read(const char *path, const struct mix_layers *layers, struct mix *mix,
     return -1;
 }
 
+static int check_fold(const struct mix *m, bool fold, struct err *err) {
+    return m->fold == fold
+               ? 0
+               : err_set(err, ERR_FAILED, "it is of the network that is %sfolded, not of this one",
+                         m->fold ? "" : "not ");
+}
+
+int mix_read_for_graph(const char *path, const struct graph *g, bool fold, struct mix *mix, struct err *err) {
+    const char **names = calloc(g->n_convs, sizeof *names);
+    bool *exported = calloc(g->n_convs, sizeof *exported);
+    int ret = names && exported ? 0 : err_nomem(err);
+    *mix = (struct mix){0};
+    for (size_t i = 0; i < g->n_convs && !ret; i++) {
+        names[i] = g->convs[i].name;
+        exported[i] = g->convs[i].exported;
+    }
+    if (!ret)
+        ret = mix_read(path, &(struct mix_layers){names, exported, g->n_convs}, mix, err);
+    if (!ret && (ret = check_fold(mix, fold, err)) != 0) {
+        err_wrap(err, "%s", name_of_input(path));
+        mix_free(mix);
+    }
+    free(names);
+    free(exported);
+    return ret;
+}
+
 static int check_scores(const struct mix *m, const struct scores *s, struct err *err) {
     if (strcmp(m->model, s->name.model) != 0)
         return err_set(err, ERR_FAILED, "it is of the model %s, the scores of %s", m->model, s->name.model);
+    if (check_fold(m, s->fold, err))
+        return -1;
     for (size_t k = 0; k < m->n_formats; k++)
         if (m->formats[k].scores_digest && strcmp(m->formats[k].scores_digest, s->digest) == 0)
             return 0;
@@ -219,6 +251,8 @@ int mix_to_json(const struct scores *s, const struct mix *m, cJSON **json, struc
     mix_add_layers(&b, s, m);
     json_add_real(&b, "effective_bits", m->effective_bits);
     add_known(&b, "bit_operations", m->bit_operations);
+    add_known(&b, "loss", m->loss);
+    json_add_bool(&b, "fold", s->fold);
     json_add_string(&b, "checkpoint_digest", m->checkpoint_digest);
     json_add_string(&b, "version", YOLOSENS_VERSION);
     if (json_built(&b, json, err))

@@ -4,7 +4,8 @@
  *     {"model": "yolov10n", "rank": "detection", "none": "NONE(effective-bits: 16.0)",
  *      "formats": {"int8-int8/per_channel_weight": {"scores_digest": ..., "qcfg": what qcfg-build prints}, ...},
  *      "layers": {NAME: a key of "formats", or what "none" is},
- *      "effective_bits": 8.5, "bit_operations": 1.1e11 (null: not known),
+ *      "effective_bits": 8.5, "bit_operations": 1.1e11 (null: not known), "loss": what pareto-solve predicts (null: nothing was),
+ *      "fold": whether the network is the folded one,
  *      "checkpoint_digest": ... (null: not known), "version", "digest"}
  *
  * effective_bits is the mean of the exported layers' weights; bit_operations the sum over them of MACs x bits of a weight x
@@ -27,8 +28,9 @@ struct mix {
     struct mix_format *formats;
     size_t n_formats;
     size_t *choice; /* of each layer of the scores: an index of formats; n_formats: 16 bits */
-    double effective_bits, bit_operations; /* NAN: not known */
-    cJSON *json;                           /* what was read; NULL in a mix that is to be written */
+    double effective_bits, bit_operations, loss; /* NAN: not known */
+    bool fold;                                   /* its layers are those of the folded network */
+    cJSON *json;                                 /* what was read; NULL in a mix that is to be written */
 };
 
 /* Bits of a weight and of an activation: of a cell, and of a layer in 16 bits with qcfg NULL. */
@@ -49,6 +51,11 @@ struct mix_layers {
  * layers must be the exported ones, and others are in 16 bits; a recipe.json has all.
  * Errors: ERR_FAILED, one line that names the file, the layer and what to do; ERR_UNSUPPORTED for formats that cannot be. */
 int mix_read(const char *path, const struct mix_layers *layers, struct mix *mix, struct err *err);
+
+/* The same for a graph, folded or not, which the file must be of. */
+struct graph;
+int mix_read_for_graph(const char *path, const struct graph *graph, bool fold, struct mix *mix,
+                       struct err *err);
 
 /* The same for the network of these scores, which must be the model's and those of one of its formats. */
 int mix_read_for_scores(const char *path, const struct scores *scores, struct mix *mix, struct err *err);

@@ -184,6 +184,8 @@ int recipe_write(const char *path, const struct scores *scores, const struct rec
     json_add_string(&b, "scores_digest", scores->digest);
     json_add_string(&b, "version", YOLOSENS_VERSION);
     json_add_string(&b, "modelopt", scores->release->word);
+    if (scores->fold)
+        json_add_bool(&b, "fold", true);
     return sealed_write(path, &b, err);
 }
 

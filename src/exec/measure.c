@@ -1,5 +1,7 @@
 #include "exec/measure.h"
 
+#include "exec/pairs.h"
+
 #include <stdlib.h>
 #include <string.h>
 
@@ -17,6 +19,21 @@ void measurer_close(struct measurer **m) {
     if (*m)
         (*m)->kind->close(*m);
     *m = NULL;
+}
+
+int measure_pairs(const struct measure_job *job, struct pairs *out, struct err *err) {
+    const struct qcfg *qcfgs[MIX_FORMATS_MAX] = {job->qcfg};
+    size_t n = 1;
+    for (size_t k = 0; job->mix && k < job->mix->n_formats; k++)
+        qcfgs[k] = &job->mix->formats[k].qcfg;
+    if (job->mix)
+        n = job->mix->n_formats;
+    return pairs_make(qcfgs, n, out, err);
+}
+
+const struct pair *measure_pair(const struct measure_job *job, const struct pairs *pairs, size_t conv) {
+    const size_t format = job->mix ? job->mix->choice[conv] : 0;
+    return &pairs->pairs[pairs->pair_of[job->mix && format == job->mix->n_formats ? 0 : format]];
 }
 
 /* Of a block: the image with its results, then room for boxes. */

@@ -12,7 +12,7 @@
 #ifndef YS_EXEC_MEASURE_H
 #define YS_EXEC_MEASURE_H
 
-#include "cell/qcfg.h"
+#include "cell/mix.h"
 #include "detect/ap.h"
 #include "exec/amax.h"
 #include "exec/backend.h"
@@ -57,6 +57,8 @@ struct measure_job {
     const struct amax *amax;
     const struct qcfg *qcfg;
     const struct calib_set *images;
+    const struct mix
+        *mix; /* or NULL; else the format of each of the graph's convolutions, in place of qcfg */
 };
 
 /* A backend's own struct begins with it. */
@@ -83,6 +85,13 @@ int measurer_run(struct measurer *m, const struct measure_variant *variants, siz
 /* What measure_image_new takes of memory, and a copy of it in as much. */
 size_t measure_image_bytes(const struct measure_variant *variants, size_t n);
 void measure_image_copy(const struct measure_image *image, struct measure_image *copy);
+
+/* For backends: the distinct operands of a job. Free with pairs_free. Errors: memory. */
+struct pairs;
+int measure_pairs(const struct measure_job *job, struct pairs *out, struct err *err);
+
+/* Those of a convolution; of one that the mix leaves in 16 bits, any. */
+const struct pair *measure_pair(const struct measure_job *job, const struct pairs *pairs, size_t conv);
 
 /* For backends: one block, for free, with room for what n variants give of an image. boxes[0] receives the room for the
  * unquantized network's AP_FOUND_MAX boxes, boxes[1 + i] variant i's, or NULL where it does not find. Errors: memory. */

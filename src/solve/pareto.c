@@ -249,7 +249,9 @@ int pareto_mix(const struct pareto *p, const struct pareto_point *point, struct 
                         .n_formats = r->n,
                         .choice = calloc(s->n_layers, sizeof *mix->choice),
                         .effective_bits = pareto_effective_bits(p, point),
-                        .bit_operations = p->has_operations ? (double)point->operations : NAN};
+                        .bit_operations = p->has_operations ? (double)point->operations : NAN,
+                        .loss = point->loss,
+                        .fold = s->fold};
     if (!mix->formats || !mix->choice) {
         mix_free(mix);
         return err_nomem(err);

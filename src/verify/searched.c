@@ -60,7 +60,8 @@ static int take_images(struct hunt *h, struct err *err) {
 
 static int open_meter(struct hunt *h, const char *identity, const char *state, struct err *err) {
     const struct verify_request *r = h->r;
-    h->job = (struct measure_job){r->graph, r->amax, r->qcfg, h->pictures.set};
+    h->job =
+        (struct measure_job){.graph = r->graph, .amax = r->amax, .qcfg = r->qcfg, .images = h->pictures.set};
     return (state && name_format(&h->state, err, "%s-search", state)) ||
                    meter_open(r->backend, &h->job, &h->pictures, h->state, identity, r->progress,
                               &h->search.meter, err)

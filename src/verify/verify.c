@@ -355,7 +355,8 @@ static void free_room(struct pass *p) {
 }
 
 int verify_run(const struct verify_request *r, struct verify *out, struct err *err) {
-    const struct measure_job job = {r->graph, r->amax, r->qcfg, r->pictures->set};
+    const struct measure_job job = {
+        .graph = r->graph, .amax = r->amax, .qcfg = r->qcfg, .images = r->pictures->set};
     struct pass p = {.r = r, .v = out};
     char identity[DIGEST_HEX], *state = NULL;
     int ret = -1;

@@ -8,6 +8,7 @@
 #ifndef YS_VERIFY_VERIFY_H
 #define YS_VERIFY_VERIFY_H
 
+#include "cell/mix.h"
 #include "cell/rank.h"
 #include "verify/meter.h"
 
@@ -18,7 +19,7 @@ struct verify_request {
     struct backend *backend;
     const struct graph *graph;
     const struct amax *amax;
-    const struct qcfg *qcfg;
+    const struct qcfg *qcfg;       /* of the cell */
     const struct calib_set *calib; /* what amax is of, whole */
     const struct pictures *pictures;
     const struct scores *scores; /* of this cell, or NULL */
@@ -30,6 +31,15 @@ struct verify_request {
     const char *model, *list; /* the model's name in results; the pictures' list as the user gave it */
     const char *checkpoint, *network; /* digests (exec/session.h) */
     bool fold;                        /* the graph is of the folded network */
+};
+
+/* A mix of formats (cell/mix.h), and what it does. */
+struct verify_mix {
+    const char *path;
+    struct mix mix;
+    size_t n_kept;         /* exported layers in 16 bits */
+    double effective_bits; /* of the exported layers' weights */
+    struct metrics metrics;
 };
 
 /* All exported layers but those kept quantized. */
@@ -57,6 +67,15 @@ struct verify {
 
 /* Measures. Errors: scores of another cell; those of meter_run. Free with verify_free, after an error too. */
 int verify_run(const struct verify_request *request, struct verify *out, struct err *err);
+
+/* Measures mixes: fills in all but path and mix. Of out, what is of the unquantized network. request->qcfg and scores are NULL. Errors: those of
+ * meter_run; a mix of another checkpoint. */
+int verify_mixes(const struct verify_request *request, struct verify_mix *mixes, size_t n, struct verify *out,
+                 struct err *err);
+
+/* Writes them, sealed: "mixes" in place of what verify.json has of a cell. */
+int verify_mixes_write(const char *path, const struct verify_request *request, const struct verify_mix *mixes,
+                       size_t n, const struct verify *v, struct err *err);
 
 /* Whether the file at path is whole, and was measured from what request asks for. */
 bool verify_is_current(const char *path, const struct verify_request *request);

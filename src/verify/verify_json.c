@@ -92,7 +92,7 @@ static void add_origin(struct json_builder *b, const struct verify_request *r) {
     const struct pictures *p = r->pictures;
     char qcfg[DIGEST_HEX];
     struct err err = {0};
-    if (qcfg_digest(r->qcfg, qcfg, &err))
+    if (r->qcfg && qcfg_digest(r->qcfg, qcfg, &err))
         json_fail(b, &err);
     json_add_int(b, "imgsz", r->calib->size);
     json_add_int(b, "calibration_images", r->amax->images);
@@ -104,7 +104,8 @@ static void add_origin(struct json_builder *b, const struct verify_request *r) {
     json_add_string(b, "checkpoint", r->checkpoint);
     json_add_string(b, "calib", r->calib->digest);
     json_add_string(b, "amax", r->amax->digest);
-    json_add_string(b, "qcfg", qcfg);
+    if (r->qcfg)
+        json_add_string(b, "qcfg", qcfg);
     json_add_string(b, "images", p->digest);
     if (p->n_labelled)
         json_add_string(b, "labels", p->labels_digest);
@@ -118,6 +119,37 @@ static void add_origin(struct json_builder *b, const struct verify_request *r) {
         json_close(b);
     }
     json_add_string(b, "version", YOLOSENS_VERSION);
+}
+
+static void add_float(struct json_builder *b, const struct pictures *p, const struct verify *v) {
+    json_open_object(b, "float");
+    json_add_int(b, "detections", (int64_t)v->detections);
+    add_aps(b, p, &v->unquantized);
+    json_close(b);
+}
+
+int verify_mixes_write(const char *path, const struct verify_request *r, const struct verify_mix *mixes,
+                       size_t n, const struct verify *v, struct err *err) {
+    struct json_builder b = json_builder();
+    json_add_string(&b, "model", r->model);
+    add_pictures(&b, r, v);
+    add_float(&b, r->pictures, v);
+    json_open_array(&b, "mixes");
+    for (size_t i = 0; i < n; i++) {
+        const struct verify_mix *m = &mixes[i];
+        json_open_object(&b, NULL);
+        json_add_string(&b, "recipe", m->path);
+        json_add_int(&b, "keep", (int64_t)m->n_kept);
+        json_add_real(&b, "effective_bits", m->effective_bits);
+        add_number(&b, "bit_operations", m->mix.bit_operations);
+        json_add_string(&b, "rank", m->mix.rank);
+        add_number(&b, "loss", m->mix.loss);
+        add_metrics(&b, r->pictures, &m->metrics);
+        json_close(&b);
+    }
+    json_close(&b);
+    add_origin(&b, r);
+    return sealed_write(path, &b, err);
 }
 
 bool verify_is_current(const char *path, const struct verify_request *r) {
@@ -147,10 +179,7 @@ int verify_write(const char *path, const struct verify_request *r, const struct 
     json_add_string(&b, "model", r->model);
     qcfg_add_choice(&b, r->qcfg);
     add_pictures(&b, r, v);
-    json_open_object(&b, "float");
-    json_add_int(&b, "detections", (int64_t)v->detections);
-    add_aps(&b, p, &v->unquantized);
-    json_close(&b);
+    add_float(&b, p, v);
     json_open_object(&b, "all_quantized");
     json_add_real(&b, "effective_bits", v->all.effective_bits);
     add_metrics(&b, p, &v->all.metrics);

@@ -124,7 +124,8 @@ static int measure(const struct fixture *f, const char *device, int runs, struct
     struct pool *pool = NULL;
     struct backend *backend = NULL;
     struct measurer *m = NULL;
-    const struct measure_job job = {f->graph, &f->amax, &f->qcfg, f->images};
+    const struct measure_job job = {
+        .graph = f->graph, .amax = &f->amax, .qcfg = &f->qcfg, .images = f->images};
     said = 0;
     int ret = pool_new(4, &pool, err);
     ret = ret ? ret : backend_open(device, 0, pool, say, &backend, err);

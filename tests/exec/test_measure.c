@@ -175,7 +175,8 @@ static int measure(const struct fixture *f, int threads, int runs, struct taken 
     struct pool *pool = NULL;
     struct backend *backend = NULL;
     struct measurer *m = NULL;
-    const struct measure_job job = {f->graph, &f->amax, &f->qcfg, f->images};
+    const struct measure_job job = {
+        .graph = f->graph, .amax = &f->amax, .qcfg = &f->qcfg, .images = f->images};
     int ret = pool_new(threads, &pool, err);
     ret = ret ? ret : backend_open("cpu", 0, pool, NULL, &backend, err);
     ret = ret ? ret : measurer_open(backend, &job, &m, err);

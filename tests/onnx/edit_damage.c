@@ -51,7 +51,7 @@ int main(int argc, char **argv) {
         for (size_t i = 0; i < s.graph->n_convs; i++)
             quantized[i] = true;
         const struct measure_variant all = {.quantized = quantized};
-        const struct measure_job job = {s.graph, &s.amax, &qcfg, s.images};
+        const struct measure_job job = {.graph = s.graph, .amax = &s.amax, .qcfg = &qcfg, .images = s.images};
         done = !measurer_open(s.backend, &job, &m, &err) &&
                !measurer_run(m, &all, 1, 0, atoi(argv[3]), add, &sums, &err) && sums.images && sums.sure;
     }

@@ -45,8 +45,8 @@ static int fuse(struct measure_net *net, size_t i, struct err *err) {
     float *values = malloc((conv_numel(c) + (size_t)c->cout) * sizeof *values);
     if (!values)
         return err_nomem(err);
-    operand_weight(&net->pairs.weights[0], &net->job->amax->layers[s->op->conv], c, values,
-                   values + conv_numel(c));
+    operand_weight(&net->pairs.weights[measure_pair(net->job, &net->pairs, (size_t)s->op->conv)->weight],
+                   &net->job->amax->layers[s->op->conv], c, values, values + conv_numel(c));
     int ret = fused_new(g, s, c->weight, &net->plain[i], err);
     if (!ret)
         ret = fused_new(g, s, values, &net->quantized[i], err);
@@ -67,7 +67,7 @@ int measure_net_new(const struct measure_job *job, struct pool *pool, struct mea
     if (!net)
         return err_nomem(err);
     net->job = job;
-    if (pairs_make(&job->qcfg, 1, &net->pairs, err) ||
+    if (measure_pairs(job, &net->pairs, err) ||
         measure_plan_make(job->graph, job->images->size, &net->plan, err))
         goto fail;
     size_t n = measure_net_stages(net);
@@ -226,8 +226,11 @@ static int quantize_input(struct measure_pass *p, int conv, struct op_value *x, 
     struct operand_input operand;
     struct conv_source source;
     const int64_t dims[4] = {1, x->shape.c, x->shape.h, x->shape.w};
-    int ret = operand_input(&operand, p->scratch.pool, &p->net->pairs.inputs[0],
-                            &p->net->job->amax->layers[conv], x->v, dims, &source, err);
+    const struct measure_net *net = p->net;
+    const struct input_spec *spec =
+        &net->pairs.inputs[measure_pair(net->job, &net->pairs, (size_t)conv)->input];
+    int ret = operand_input(&operand, p->scratch.pool, spec, &p->net->job->amax->layers[conv], x->v, dims,
+                            &source, err);
     if (!ret && source.fill) {
         struct quantizing q = {&source, x->shape, p->input};
         pool_run(p->scratch.pool, ((size_t)x->shape.c + source.group - 1) / source.group, quantize_channels,

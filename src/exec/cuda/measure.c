@@ -74,7 +74,7 @@ static void make_own(struct card_measurer *m, int v) {
 
 /* q(x), unless its format leaves it as it is. */
 static struct view quantize_input(struct card_measurer *m, size_t conv, struct view x) {
-    const struct input_spec *spec = &m->pairs.inputs[0];
+    const struct input_spec *spec = &m->pairs.inputs[measure_pair(&m->job, &m->pairs, conv)->input];
     cudaStream_t s = m->net.cuda->stream;
     if (!format_quantizes(&spec->q))
         return x;
@@ -342,7 +342,8 @@ static int quantize_weights(struct card_measurer *m, struct err *err) {
             continue;
         size_t conv = (size_t)stage_of(m, i)->op->conv;
         const struct conv *c = &g->convs[conv];
-        struct cuda_quantizer q = operand_weight_quantizer(&m->ranges, conv, &m->pairs.weights[0]);
+        struct cuda_quantizer q = operand_weight_quantizer(
+            &m->ranges, conv, &m->pairs.weights[measure_pair(&m->job, &m->pairs, conv)->weight]);
         cuda_quantize_weight(s, &q, net_weight(&m->net, conv), c->cout, c->cin / c->groups, c->kh, c->kw,
                              values);
         cuda_pack_f32(s, values, c->cout, c->cin, c->groups, c->kh * c->kw, false,
@@ -424,7 +425,7 @@ int cuda_measure(struct backend *backend, const struct measure_job *job, struct 
     if (!m)
         return err_nomem(err);
     *m = (struct card_measurer){.base = {&kind}, .job = *job};
-    if (device_enter(cuda, err) || pairs_make(&m->job.qcfg, 1, &m->pairs, err) ||
+    if (device_enter(cuda, err) || measure_pairs(&m->job, &m->pairs, err) ||
         measure_plan_make(job->graph, job->images->size, &m->plan, err) ||
         net_new(cuda, job->graph, m->plan.forward.shapes, m->plan.forward.stages, m->plan.forward.n_stages,
                 true, false, &m->net, err) ||
