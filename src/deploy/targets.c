@@ -438,6 +438,8 @@ static int print_recipe(const struct deploy *d, FILE *f, struct err *err) {
     struct mix mix = {.model = s->name.model,
                       .rank = rank_words[d->request.rank],
                       .checkpoint_digest = s->checkpoint_digest,
+                      .loss = NAN,
+                      .fold = s->fold,
                       .formats = &format,
                       .n_formats = 1,
                       .choice = calloc(s->n_layers, sizeof *mix.choice),
