@@ -77,9 +77,9 @@ for share in 1 50 80 99; do
             if .sum < $s / 100 * $t then .sum += $l.r | .n += [$l.n] else . end) | .n | sort' "$dir/ranked")"
 done
 check "100%: all" "$(kept -k 100% | jq length)" "$(jq length "$dir/ranked")"
-for rank in modelopt class box; do
-    key=$(echo "${rank}_score" | sed 's/^modelopt_//')
-    check "--rank $rank" "$(kept -k 4 -r $rank)" \
+for word in modelopt class box; do
+    key=$(echo "${word}_score" | sed 's/^modelopt_//')
+    check "--rank $word" "$(kept -k 4 -r $word)" \
         "$(jq -c --arg k "$key" '[.layers | to_entries[] | select(.value.exported)] | sort_by(-.value[$k]) | map(.key)[:4] | sort' "$s")"
 done
 check "--rank measured goes by what was measured" "$(kept -k 5 -r measured -v $v)" \
@@ -111,7 +111,7 @@ for bits in 8 8.7 10 12.5 16; do
                 for (i = 1; i <= 12; i++) if (int(c / 2 ^ (i - 1)) % 2) s += full[i]; else { loss += r[i]; s += q[i] }
                 if (s <= most * bits / 16 && loss < best) best = loss
             }
-            print (size <= most * bits / 16 && got <= best * (1 + 1e-9)) ? "least" : "kept " got ", best " best ", size " size
+            print NR == 12 && (size <= most * bits / 16 && got <= best * (1 + 1e-9)) ? "least" : "kept " got ", best " best ", size " size
         }' >"$dir/verdict"
     check "bits=$bits: no other choice loses less" "$(cat "$dir/verdict")" least
 done
