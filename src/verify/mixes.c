@@ -58,7 +58,7 @@ static int measure(const struct verify_request *r, struct verify_mix *m, struct 
         !(ret = meter_open(r->backend, &job, r->pictures, state, identity, r->progress, &meter, err))) {
         const struct measure_variant variant = {quantized, true};
         look(r, m, quantized);
-        ret = meter_run(meter, &variant, 1, "mix", &m->metrics, err) ||
+        ret = meter_run(meter, &variant, 1, 1, "mix", &m->metrics, err) ||
                       meter_float(meter, &v->unquantized, &v->detections, err)
                   ? -1
                   : 0;
