@@ -127,7 +127,9 @@ function checkpoints(name,    m, n, i, folder, at, all, near, gone) {
 
 # Of the type that a word names: 4 of int4.
 function bits(word) {
-    return word == "fp4" && values["FP4_PRESET"] == "nvfp4" ? nvfp4[values["MODELOPT"]] : substr(word, match(word, /[0-9]/)) + 0
+    # Since ModelOpt 0.46 with its scales (src/cell/release.c).
+    if (word == "fp4" && values["FP4_PRESET"] == "nvfp4" && values["MODELOPT"] >= "0.46") return 4.5
+    return substr(word, match(word, /[0-9]/)) + 0
 }
 
 # With every layer quantized a cell has the bits of the smaller of its types.
@@ -143,8 +145,6 @@ BEGIN {
     while ((getline line < "src/base/limits.def") > 0)
         if (line ~ /^LIMIT/ && split(line, f, /[(), ]+/)) { from[f[2]] = f[3]; to[f[2]] = f[4] }
     if (!("IMGSZ" in to)) exit 3
-    while ((getline line < "src/cell/releases.def") > 0)
-        if (line ~ /^RELEASE/ && split(line, f, /[(), "]+/)) nvfp4[f[2]] = f[3]
     for (i = 1; i < ARGC; i++) {
         name = substr(ARGV[i], 1, index(ARGV[i], "=") - 1)
         rest = substr(ARGV[i], length(name) + 2)

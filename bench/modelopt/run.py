@@ -95,7 +95,7 @@ class Bench:
         subprocess.run([f"{o.bin}/model-dump", "-o", self.dump, checkpoint], check=True)
 
     def _make(self, target, name, *variables):
-        shared = [f"{v}={self.o.settings[v]}" for v in ("IMAGE_LIST", "CALIB_IMAGES", "SCORE_SIZE", "IMGSZ", "BATCH_SIZE", "INT4_PRESET")]
+        shared = [f"{v}={self.o.settings[v]}" for v in ("IMAGE_LIST", "CALIB_IMAGES", "SCORE_SIZE", "IMGSZ", "BATCH_SIZE", "INT4_PRESET", "MODELOPT")]
         command = [self.o.make, "--no-print-directory", target, f"SUBDIR={SUBDIR}", f"TIMESTAMP={name}", f"BIN={self.o.bin}", f"THREADS={self.o.threads}",
                    *shared, *variables]
         t = timed.run(command, f"{self.folder}/{name}.log", self.env)

@@ -4,77 +4,76 @@
 #include <stdio.h>
 #include <string.h>
 
-/* Fields that all releases have, in their order. */
-#define COMMON_AXIS                                                                                          \
-    { "axis", RELEASE_AXIS, NULL }
-#define COMMON_MIDDLE                                                                                        \
-    {"fake_quant", RELEASE_TRUE, NULL}, {"unsigned", RELEASE_FALSE, NULL},                                   \
-        {"narrow_range", RELEASE_FALSE, NULL}, {"learn_amax", RELEASE_FALSE, NULL},                          \
-        {"type", RELEASE_TEXT, "static"}, {"block_sizes", RELEASE_BLOCK_SIZES, NULL},                        \
-        {"bias", RELEASE_NONE, NULL}, {"trt_high_precision_dtype", RELEASE_TEXT, "Float"},                   \
-        {"calibrator", RELEASE_TEXT, "max"}, {                                                               \
-        "rotate", RELEASE_FALSE, NULL                                                                        \
-    }
+enum { EVER = 0, STILL = 999 };
 
-static const struct release_field fields_40[] = {
-    {"enable", RELEASE_ENABLE, NULL},
-    {"num_bits", RELEASE_NUM_BITS, NULL},
-    COMMON_AXIS,
-    COMMON_MIDDLE,
-    {"pass_through_bwd", RELEASE_FALSE, NULL},
-    {NULL, RELEASE_NONE, NULL},
+/* What a weight in nvfp4 costs: its bits, and since 0.46 its share of a block's scale. */
+enum { NVFP4_SINCE = 46 };
+static const double NVFP4_BITS = 4.5;
+
+const struct release_field release_fields[] = {
+    {"enable", RELEASE_ENABLE, NULL, EVER, STILL},
+    {"num_bits", RELEASE_NUM_BITS, NULL, EVER, STILL},
+    {"effective_bits", RELEASE_EFFECTIVE_BITS, NULL, NVFP4_SINCE, STILL},
+    {"axis", RELEASE_AXIS, NULL, EVER, STILL},
+    {"fake_quant", RELEASE_TRUE, NULL, EVER, STILL},
+    {"unsigned", RELEASE_FALSE, NULL, EVER, STILL},
+    {"narrow_range", RELEASE_FALSE, NULL, EVER, STILL},
+    {"learn_amax", RELEASE_FALSE, NULL, EVER, STILL},
+    {"type", RELEASE_TEXT, "static", EVER, STILL},
+    {"block_sizes", RELEASE_BLOCK_SIZES, NULL, EVER, STILL},
+    {"bias", RELEASE_NONE, NULL, EVER, STILL},
+    {"trt_high_precision_dtype", RELEASE_TEXT, "Float", EVER, STILL},
+    {"calibrator", RELEASE_TEXT, "max", EVER, STILL},
+    {"rotate", RELEASE_FALSE, NULL, EVER, STILL},
+    {"pass_through_bwd", RELEASE_FALSE, NULL, EVER, 42},
+    {"pass_through_bwd", RELEASE_TRUE, NULL, 43, STILL},
+    {"backend", RELEASE_NONE, NULL, 42, STILL},
+    {"backend_extra_args", RELEASE_NONE, NULL, 42, STILL},
+    {"use_constant_amax", RELEASE_FALSE, NULL, 43, STILL},
+    {"constant_amax", RELEASE_NONE, NULL, 46, STILL},
+    {NULL, RELEASE_NONE, NULL, EVER, STILL},
 };
 
-static const struct release_field fields_47[] = {
-    {"enable", RELEASE_ENABLE, NULL},
-    {"num_bits", RELEASE_NUM_BITS, NULL},
-    {"effective_bits", RELEASE_EFFECTIVE_BITS, NULL},
-    COMMON_AXIS,
-    COMMON_MIDDLE,
-    {"pass_through_bwd", RELEASE_TRUE, NULL},
-    {"backend", RELEASE_NONE, NULL},
-    {"backend_extra_args", RELEASE_NONE, NULL},
-    {"use_constant_amax", RELEASE_FALSE, NULL},
-    {"constant_amax", RELEASE_NONE, NULL},
-    {NULL, RELEASE_NONE, NULL},
-};
-
-static const struct preset_exempt exempts_47[] = {
-    {"*block_sparse_moe.gate*", false},
-    {"*linear_attn.conv1d*", false},
-    {"*self_attention.conv1d*", false},
-    {"*linear_attn.in_proj_a*", false},
-    {"*linear_attn.in_proj_b*", false},
-    {"*lm_head*", false},
-    {"*mixer.conv1d*", false},
-    {"*mlp.gate.*", false},
-    {"*mlp.shared_expert_gate.*", false},
-    {"*output_layer*", false},
-    {"*proj_out.*", false},
-    {"*router*", false},
-    {"mtp.*", false},
-    {"output.*", false},
-    {"*embed_vision*", false},
-    {"*vision_tower*", false},
-    {"*visual*", false},
-    {"*vision_model*", false},
-    {"*multi_modal_projector*", false},
-    {"nn.BatchNorm1d", true},
-    {"nn.BatchNorm2d", true},
-    {"nn.BatchNorm3d", true},
-    {"nn.LeakyReLU", true},
-    {"nn.Embedding", true},
+/* Presets were written by hand until 0.44, which are preset_exempts, and are composed of files since. */
+enum { COMPOSED_SINCE = 45 };
+static const struct {
+    struct preset_exempt exempt;
+    int since;
+} exempts[] = {
+    {{"*block_sparse_moe.gate*", false}, COMPOSED_SINCE},
+    {{"*linear_attn.conv1d*", false}, COMPOSED_SINCE},
+    {{"*self_attention.conv1d*", false}, 47},
+    {{"*linear_attn.in_proj_a*", false}, COMPOSED_SINCE},
+    {{"*linear_attn.in_proj_b*", false}, COMPOSED_SINCE},
+    {{"*lm_head*", false}, COMPOSED_SINCE},
+    {{"*mixer.conv1d*", false}, COMPOSED_SINCE},
+    {{"*mlp.gate.*", false}, COMPOSED_SINCE},
+    {{"*mlp.shared_expert_gate.*", false}, COMPOSED_SINCE},
+    {{"*output_layer*", false}, COMPOSED_SINCE},
+    {{"*proj_out.*", false}, COMPOSED_SINCE},
+    {{"*router*", false}, COMPOSED_SINCE},
+    {{"mtp.*", false}, 46},
+    {{"output.*", false}, COMPOSED_SINCE},
+    {{"*embed_vision*", false}, COMPOSED_SINCE},
+    {{"*vision_tower*", false}, COMPOSED_SINCE},
+    {{"*visual*", false}, COMPOSED_SINCE},
+    {{"*vision_model*", false}, COMPOSED_SINCE},
+    {{"*multi_modal_projector*", false}, COMPOSED_SINCE},
+    {{"nn.BatchNorm1d", true}, COMPOSED_SINCE},
+    {{"nn.BatchNorm2d", true}, COMPOSED_SINCE},
+    {{"nn.BatchNorm3d", true}, COMPOSED_SINCE},
+    {{"nn.LeakyReLU", true}, COMPOSED_SINCE},
+    {{"nn.Embedding", true}, COMPOSED_SINCE},
 };
 
 static const struct release releases[] = {
-#define RELEASE(word, nvfp4_bits, state, config, fields, exempts)                                            \
-    {word, nvfp4_bits, state, config, fields, exempts, sizeof(exempts) / sizeof *(exempts)},
+#define RELEASE(word, minor) {word, minor},
 #include "cell/releases.def"
 #undef RELEASE
 };
 
 const char *const release_words[] = {
-#define RELEASE(word, ...) word,
+#define RELEASE(word, minor) word,
 #include "cell/releases.def"
 #undef RELEASE
     NULL};
@@ -94,8 +93,32 @@ const struct release *release_of(const char *word) {
     return release;
 }
 
+const struct preset_exempt *release_exempt(const struct release *r, size_t i) {
+    if (r->minor < COMPOSED_SINCE) /* a list of entries begins with what the last of the patterns says */
+        return i < PRESET_EXEMPTS - (r->minor >= RELEASE_LISTS ? 1 : 0) ? &preset_exempts[i] : NULL;
+    for (size_t k = 0; k < sizeof exempts / sizeof *exempts; k++)
+        if (r->minor >= exempts[k].since && i-- == 0)
+            return &exempts[k].exempt;
+    return NULL;
+}
+
+struct preset_cell release_cell(const struct release *r, const struct qcfg *q) {
+    struct preset_cell cell = preset_cell_of(q);
+    struct preset_entry *const both[] = {&cell.weight, &cell.input};
+    for (size_t i = 0; i < 2; i++) {
+        struct preset_entry *e = both[i];
+        if (r->minor >= 43 && e->q.format == QUANT_NVFP4)
+            e->has_axis = false;
+        if (r->minor >= RELEASE_LISTS)
+            e->has_enable = false; /* the list's entry has it */
+        if (r->minor >= COMPOSED_SINCE && !e->block_type)
+            e->block_type = "static";
+    }
+    return cell;
+}
+
 double release_effective_bits(const struct release *r, enum format_id format) {
-    return format == QUANT_NVFP4 && r->nvfp4_bits != formats[format].bits ? r->nvfp4_bits : 0;
+    return format == QUANT_NVFP4 && r->minor >= NVFP4_SINCE ? NVFP4_BITS : 0;
 }
 
 static double bits_of(const struct release *r, const struct quantizer *q) {

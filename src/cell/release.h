@@ -1,15 +1,22 @@
 /* What differs between releases of ModelOpt in what we write for them: how a search state is laid out, what tells a recipe from
- * another, and what a layer costs. releases.def has a row for each. */
+ * another, and what a layer costs. releases.def has a row for each; tables say of what is there since which release. */
 #ifndef YS_CELL_RELEASE_H
 #define YS_CELL_RELEASE_H
 
 #include "cell/presets.h"
 #include "cell/scores.h"
 
-enum release_state { RELEASE_TWO_KEYS, RELEASE_SIGNED };
-enum release_config { RELEASE_PATTERNS, RELEASE_ENTRIES };
+struct release {
+    const char *word; /* "0.47" */
+    int minor;        /* 47 */
+};
 
-/* A field of a QuantizerAttributeConfig: from the quantizer, or a constant. */
+/* Minor numbers at which a state changed its ways: configurations are lists of entries, no longer dicts of patterns, and plain
+ * dicts stand where defaultdicts did; an entry is an object, no longer a dict; recipes have signatures, by which a search is held
+ * against the one that it resumes. */
+enum { RELEASE_LISTS = 44, RELEASE_ENTRIES = 45, RELEASE_SIGNATURES = 46 };
+
+/* A field of a QuantizerAttributeConfig: from the quantizer, or a constant; of the releases from since to until. */
 struct release_field {
     const char *name;
     enum release_value {
@@ -24,17 +31,11 @@ struct release_field {
         RELEASE_TEXT,
     } value;
     const char *text;
+    int since, until;
 };
 
-struct release {
-    const char *word; /* "0.47" */
-    double nvfp4_bits;
-    enum release_state state;
-    enum release_config config;
-    const struct release_field *fields; /* in the class's order, up to one without a name */
-    const struct preset_exempt *exempts;
-    size_t n_exempts;
-};
+/* In the class's order, up to one without a name. */
+extern const struct release_field release_fields[];
 
 /* The words, NULL-terminated, the default first; the row of one of them, or NULL of another word. */
 extern const char *const release_words[];
@@ -45,6 +46,12 @@ int release_find(const char *word, const struct release **release, struct err *e
 
 /* Of files that were written when there was one release only. */
 #define RELEASE_UNSAID "0.40"
+
+/* The i-th of what the release's presets switch off besides; NULL: there are no more. */
+const struct preset_exempt *release_exempt(const struct release *release, size_t i);
+
+/* A cell's entries as the release's presets write them. */
+struct preset_cell release_cell(const struct release *release, const struct qcfg *cfg);
 
 /* What a weight in a format costs by itself; 0 where only its own bits count. */
 double release_effective_bits(const struct release *release, enum format_id format);

@@ -3,6 +3,7 @@
 #include "base/memstream.h"
 
 #include <stdio.h>
+#include <string.h>
 
 /* What a QuantizerAttributeConfig that only disables is made from. */
 static const struct preset_entry disabled = {.q = {QUANT_OFF, QUANT_AXIS_NONE, 0}, .has_enable = true};
@@ -72,6 +73,13 @@ static void put_num_bits(struct pickler *p, const struct quantizer *q) {
         pickler_int(p, format_quantizes(q) ? f->bits : 8);
 }
 
+static void put_axis(struct pickler *p, const struct quantizer *q) {
+    if (q->axis == QUANT_AXIS_NONE)
+        pickler_op(p, OP_NONE);
+    else
+        pickler_int(p, q->axis);
+}
+
 static void put_value(struct pickler *p, const struct release *r, const struct release_field *field,
                       const struct preset_entry *e) {
     const double own = release_effective_bits(r, e->q.format);
@@ -89,10 +97,7 @@ static void put_value(struct pickler *p, const struct release *r, const struct r
             pickler_op(p, OP_NONE);
         break;
     case RELEASE_AXIS:
-        if (e->q.axis == QUANT_AXIS_NONE)
-            pickler_op(p, OP_NONE);
-        else
-            pickler_int(p, e->q.axis);
+        put_axis(p, &e->q);
         break;
     case RELEASE_BLOCK_SIZES:
         put_block_sizes(p, e);
@@ -116,10 +121,11 @@ static void put_attribute(struct pickler *p, const struct release *r, const stru
     open_object(p, CONFIG, "QuantizerAttributeConfig");
     pickler_string(p, "__dict__");
     pickler_open_dict(p);
-    for (const struct release_field *f = r->fields; f->name; f++) {
-        pickler_string(p, f->name);
-        put_value(p, r, f, e);
-    }
+    for (const struct release_field *f = release_fields; f->name; f++)
+        if (f->since <= r->minor && r->minor <= f->until) {
+            pickler_string(p, f->name);
+            put_value(p, r, f, e);
+        }
     pickler_close_dict(p);
     const char *const given[] = {e->has_enable ? "enable" : NULL, on ? "num_bits" : NULL,
                                  release_effective_bits(r, e->q.format) > 0 ? "effective_bits" : NULL,
@@ -155,6 +161,7 @@ static void put_pattern(struct pickler *p, const struct release *r, const char *
 }
 
 static void put_patterns(struct pickler *p, const struct release *r, const struct preset_cell *cell) {
+    const struct preset_exempt *exempt;
     pickler_open_dict(p);
     if (!cell)
         put_pattern(p, r, "*", &disabled);
@@ -162,8 +169,7 @@ static void put_patterns(struct pickler *p, const struct release *r, const struc
         put_pattern(p, r, "*weight_quantizer", &cell->weight);
         put_pattern(p, r, "*input_quantizer", &cell->input);
     }
-    for (size_t i = 0; cell && i < r->n_exempts; i++) {
-        const struct preset_exempt *exempt = &r->exempts[i];
+    for (size_t i = 0; cell && (exempt = release_exempt(r, i)); i++) {
         if (!exempt->is_class) {
             put_pattern(p, r, exempt->pattern, &disabled);
             continue;
@@ -179,46 +185,93 @@ static void put_patterns(struct pickler *p, const struct release *r, const struc
 
 /* ---- Configurations that are a list of entries ---- */
 
-/* A QuantizerCfgEntry: e NULL or one that is off disables. class NULL: of any module. */
-static void put_entry(struct pickler *p, const struct release *r, const char *name, const char *class,
-                      const struct preset_entry *e) {
-    const bool on = e && format_quantizes(&e->q);
+/* One of them. class NULL: of any module; quantizer NULL: none. */
+struct entry {
+    const char *name, *class;
+    const struct preset_entry *quantizer;
+    bool last; /* which ModelOpt adds to what it was given */
+};
+
+typedef void entry_fn(void *ctx, const struct release *r, const struct entry *e);
+
+/* cell NULL: of NONE, the recipe that quantizes nothing. */
+static void each_entry(const struct release *r, const struct preset_cell *cell, entry_fn *one, void *ctx) {
+    const struct preset_exempt *exempt;
+    one(ctx, r, &(struct entry){"*", NULL, NULL, false});
+    if (cell) {
+        const struct preset_entry *w = &cell->weight, *x = &cell->input;
+        one(ctx, r, &(struct entry){"*weight_quantizer", NULL, format_quantizes(&w->q) ? w : NULL, false});
+        one(ctx, r, &(struct entry){"*input_quantizer", NULL, format_quantizes(&x->q) ? x : NULL, false});
+    }
+    for (size_t i = 0; cell && (exempt = release_exempt(r, i)); i++)
+        one(ctx, r,
+            &(struct entry){exempt->is_class ? "*" : exempt->pattern,
+                            exempt->is_class ? exempt->pattern : NULL, NULL, false});
+    one(ctx, r, &(struct entry){"*output_quantizer", NULL, NULL, true});
+}
+
+static void put_name(struct pickler *p, const char *key, const char *name) {
+    pickler_string(p, key);
+    if (name)
+        pickler_string(p, name);
+    else
+        pickler_op(p, OP_NONE);
+}
+
+/* A QuantizerCfgEntry, an object. */
+static void put_object(struct pickler *p, const struct release *r, const struct entry *e) {
     open_object(p, CONFIG, "QuantizerCfgEntry");
     pickler_string(p, "__dict__");
     pickler_open_dict(p);
-    pickler_string(p, "quantizer_name");
-    pickler_string(p, name);
-    pickler_string(p, "parent_class");
-    if (class)
-        pickler_string(p, class);
-    else
-        pickler_op(p, OP_NONE);
+    put_name(p, "quantizer_name", e->name);
+    put_name(p, "parent_class", e->class);
     pickler_string(p, "cfg");
-    if (on)
-        put_attribute(p, r, e);
+    if (e->quantizer)
+        put_attribute(p, r, e->quantizer);
     else
         pickler_op(p, OP_NONE);
     pickler_string(p, "enable");
-    pickler_bool(p, on);
+    pickler_bool(p, e->quantizer);
     pickler_close_dict(p);
-    const char *const given[] = {"quantizer_name", class ? "parent_class" : NULL, on ? "cfg" : "enable"};
+    const char *const given[] = {"quantizer_name", e->class ? "parent_class" : NULL,
+                                 e->quantizer ? "cfg" : "enable"};
     finish_pydantic(p, given, sizeof given / sizeof *given);
 }
 
-static void put_entries(struct pickler *p, const struct release *r, const struct preset_cell *cell) {
-    pickler_open_list(p);
-    put_entry(p, r, "*", NULL, NULL);
-    if (cell) {
-        put_entry(p, r, "*weight_quantizer", NULL, &cell->weight);
-        put_entry(p, r, "*input_quantizer", NULL, &cell->input);
-    }
-    for (size_t i = 0; cell && i < r->n_exempts; i++) {
-        const struct preset_exempt *exempt = &r->exempts[i];
-        put_entry(p, r, exempt->is_class ? "*" : exempt->pattern, exempt->is_class ? exempt->pattern : NULL,
-                  NULL);
-    }
-    put_entry(p, r, "*output_quantizer", NULL, NULL);
-    pickler_close_list(p);
+/* The same of a release where it is a dict, which holds what the preset says and nothing more. */
+static void put_dict(struct pickler *p, const struct entry *e) {
+    const struct preset_entry *q = e->quantizer;
+    pickler_open_dict(p);
+    put_name(p, "quantizer_name", e->name);
+    if (e->class)
+        put_name(p, "parent_class", e->class);
+    if (!e->last)
+        pickler_string(p, "cfg");
+    if (q) {
+        pickler_open_dict(p);
+        pickler_string(p, "num_bits");
+        put_num_bits(p, &q->q);
+        if (q->has_axis) {
+            pickler_string(p, "axis");
+            put_axis(p, &q->q);
+        }
+        if (q->q.block) {
+            pickler_string(p, "block_sizes");
+            put_block_sizes(p, q);
+        }
+        pickler_close_dict(p);
+    } else if (!e->last)
+        pickler_op(p, OP_NONE);
+    pickler_string(p, "enable");
+    pickler_bool(p, q);
+    pickler_close_dict(p);
+}
+
+static void put_entry(void *ctx, const struct release *r, const struct entry *e) {
+    if (r->minor >= RELEASE_ENTRIES)
+        put_object(ctx, r, e);
+    else
+        put_dict(ctx, e);
 }
 
 /* ---- Their JSON, as pydantic dumps it ---- */
@@ -268,28 +321,20 @@ static void print_value(FILE *f, const struct release *r, const struct release_f
     }
 }
 
-static void print_entry(FILE *f, const struct release *r, const char *name, const char *class,
-                        const struct preset_entry *e) {
-    const bool on = e && format_quantizes(&e->q);
-    fprintf(f, "{\"quantizer_name\":\"%s\",\"parent_class\":", name);
-    fprintf(f, class ? "\"%s\"" : "null", class);
+static void print_entry(void *ctx, const struct release *r, const struct entry *e) {
+    FILE *f = ctx;
+    const char *comma = "{";
+    fprintf(f, "%s{\"quantizer_name\":\"%s\",\"parent_class\":",
+            strcmp(e->name, "*") == 0 && !e->class ? "" : ",", e->name);
+    fprintf(f, e->class ? "\"%s\"" : "null", e->class);
     fputs(",\"cfg\":", f);
-    for (const struct release_field *field = r->fields; on && field->name; field++) {
-        fprintf(f, "%s\"%s\":", field == r->fields ? "{" : ",", field->name);
-        print_value(f, r, field, e);
-    }
-    fprintf(f, "%s,\"enable\":%s}", on ? "}" : "null", on ? "true" : "false");
-}
-/* A cell's entries as a release's presets write them. */
-static struct preset_cell cell_of(const struct release *r, const struct qcfg *q) {
-    struct preset_cell cell = preset_cell_of(q);
-    struct preset_entry *const both[] = {&cell.weight, &cell.input};
-    for (size_t i = 0; r->config == RELEASE_ENTRIES && i < 2; i++) {
-        both[i]->has_enable = false; /* the entry has it */
-        if (!both[i]->block_type)
-            both[i]->block_type = "static";
-    }
-    return cell;
+    for (const struct release_field *field = release_fields; e->quantizer && field->name; field++)
+        if (field->since <= r->minor && r->minor <= field->until) {
+            fprintf(f, "%s\"%s\":", comma, field->name);
+            print_value(f, r, field, e->quantizer);
+            comma = ",";
+        }
+    fprintf(f, "%s,\"enable\":%s}", e->quantizer ? "}" : "null", e->quantizer ? "true" : "false");
 }
 
 int recipe_signature(const struct release *r, const struct qcfg *q, char **text, struct err *err) {
@@ -297,27 +342,15 @@ int recipe_signature(const struct release *r, const struct qcfg *q, char **text,
                                              [CALIB_AWQ] = "{\"method\":\"awq_lite\",\"alpha_step\":0.1}",
                                              [CALIB_NONE] = "null"};
     struct memstream m;
+    struct preset_cell cell;
     size_t n;
     *text = NULL;
     if (memstream_open(&m, err))
         return -1;
+    if (q)
+        cell = release_cell(r, q);
     fputs("{\"quant_cfg\":[", m.f);
-    print_entry(m.f, r, "*", NULL, NULL);
-    if (q) {
-        const struct preset_cell cell = cell_of(r, q);
-        fputc(',', m.f);
-        print_entry(m.f, r, "*weight_quantizer", NULL, &cell.weight);
-        fputc(',', m.f);
-        print_entry(m.f, r, "*input_quantizer", NULL, &cell.input);
-    }
-    for (size_t i = 0; q && i < r->n_exempts; i++) {
-        const struct preset_exempt *exempt = &r->exempts[i];
-        fputc(',', m.f);
-        print_entry(m.f, r, exempt->is_class ? "*" : exempt->pattern,
-                    exempt->is_class ? exempt->pattern : NULL, NULL);
-    }
-    fputc(',', m.f);
-    print_entry(m.f, r, "*output_quantizer", NULL, NULL);
+    each_entry(r, q ? &cell : NULL, print_entry, m.f);
     fprintf(m.f, "],\"algorithm\":%s,\"effective_bits\":null}", algorithms[q ? q->calib : CALIB_MAX]);
     return memstream_close(&m, text, &n, err);
 }
@@ -327,20 +360,23 @@ uint32_t pickle_recipe(struct pickler *p, const struct release *r, const struct 
     static const char *const fields[] = {"quant_cfg", "algorithm"};
     struct preset_cell cell;
     if (q)
-        cell = cell_of(r, q);
+        cell = release_cell(r, q);
     open_object(p, ALGORITHMS, "QuantRecipe");
     pickler_string(p, "config");
     open_object(p, CONFIG, "QuantizeConfig");
     pickler_string(p, "__dict__");
     pickler_open_dict(p);
     pickler_string(p, "quant_cfg");
-    if (r->config == RELEASE_ENTRIES)
-        put_entries(p, r, q ? &cell : NULL);
-    else
+    if (r->minor >= RELEASE_LISTS) {
+        pickler_open_list(p);
+        each_entry(r, q ? &cell : NULL, put_entry, p);
+        pickler_close_list(p);
+    } else {
         put_patterns(p, r, q ? &cell : NULL);
+    }
     pickler_string(p, "algorithm");
     put_algorithm(p, q ? q->calib : CALIB_MAX);
-    if (r->config == RELEASE_ENTRIES) {
+    if (r->minor >= RELEASE_SIGNATURES) {
         pickler_string(p, "effective_bits");
         pickler_op(p, OP_NONE);
     }
@@ -350,7 +386,7 @@ uint32_t pickle_recipe(struct pickler *p, const struct release *r, const struct 
     pickler_real(p, q ? release_bits(r, q) / SCORES_BITS : 1);
     pickler_string(p, "_str_repr");
     pickler_string(p, name);
-    if (r->config == RELEASE_ENTRIES) {
+    if (r->minor >= RELEASE_SIGNATURES) {
         pickler_string(p, "_config_signature");
         pickler_string(p, signature);
     }

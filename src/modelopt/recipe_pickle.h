@@ -6,7 +6,7 @@
 #include "cell/release.h"
 #include "modelopt/pickle_writer.h"
 
-/* Sets *text, the caller's, to the JSON of a recipe's config, by which a release whose config is RELEASE_ENTRIES tells recipes
+/* Sets *text, the caller's, to the JSON of a recipe's config, by which releases since RELEASE_SIGNATURES tell recipes
  * apart. q NULL: of NONE, the recipe that quantizes nothing. Errors: no memory. */
 int recipe_signature(const struct release *release, const struct qcfg *q, char **text, struct err *err);
 

@@ -11,26 +11,6 @@
 #include <string.h>
 #include <zip.h>
 
-const char *const *state_keys(const struct release *release) {
-    static const char *const two[] = {"candidate_stats", "best", NULL};
-    static const char *const all[] = {"method",
-                                      "cost_model",
-                                      "cost",
-                                      "active_moe_expert_ratio",
-                                      "cost_denominator",
-                                      "quantization_formats_signature",
-                                      "fixed_quantization_config_signature",
-                                      "fixed_quantization_config",
-                                      "module_search_space_signature",
-                                      "resolved_search_setup_signature",
-                                      "disabled_layers",
-                                      "candidate_stats",
-                                      "quantizer_states",
-                                      "best",
-                                      NULL};
-    return release->state == RELEASE_SIGNED ? all : two;
-}
-
 char *state_handle(const char *layer) {
     char *handle;
     return asprintf(&handle, "%s.quant_recipe", layer) < 0 ? NULL : handle;
@@ -40,36 +20,12 @@ char *state_handle(const char *layer) {
 struct state {
     const struct scores *scores;
     const struct recipe *recipe;
-    char **keys;      /* of each layer */
-    uint32_t *chosen; /* the memo of the object that best.recipe must refer to, once that is written */
+    char **keys;        /* of each layer */
+    uint32_t quantized; /* the memo of the cell's recipe, once that is written */
+    uint32_t *chosen;   /* the memo of the object that best.recipe must refer to, once that is written */
     /* The signature of the cell's recipe, and of NONE; NULL where recipes have none. */
     char *signature, *none_signature;
 };
-
-static void put_text(struct pickler *p, const char *key, const char *text) {
-    pickler_string(p, key);
-    pickler_string(p, text);
-}
-
-static void put_none(struct pickler *p, const char *key) {
-    pickler_string(p, key);
-    pickler_op(p, OP_NONE);
-}
-
-static void put_bool(struct pickler *p, const char *key, bool v) {
-    pickler_string(p, key);
-    pickler_bool(p, v);
-}
-
-static void put_real(struct pickler *p, const char *key, double v) {
-    pickler_string(p, key);
-    pickler_real(p, v);
-}
-
-static void put_empty_dict(struct pickler *p, const char *key) {
-    pickler_string(p, key);
-    pickler_op(p, OP_EMPTY_DICT);
-}
 
 /* The quantizers of a layer, by the attributes that hold them. */
 static void put_attributes(struct pickler *p) {
@@ -79,74 +35,119 @@ static void put_attributes(struct pickler *p) {
     pickler_op(p, OP_TUPLE3);
 }
 
-/* What a state with signatures says of a layer besides. */
-static void put_group(struct pickler *p, const struct scores_layer *l) {
-    pickler_string(p, "module_names");
+/* ---- What candidate_stats says of a layer, since which release ---- */
+
+static void put_formats(struct pickler *p, struct state *s, size_t i) {
+    const struct release *r = s->scores->release;
     pickler_open_list(p);
-    pickler_string(p, l->name);
+    if (i == 0)
+        s->quantized = pickle_recipe(p, r, &s->scores->qcfg, s->scores->qcfg.recipe, s->signature);
+    else
+        pickler_get(p, s->quantized);
+    uint32_t none = pickle_recipe(p, r, NULL, s->recipe->none, s->none_signature);
+    s->chosen[i] = s->recipe->kept[i] ? none : s->quantized;
     pickler_close_list(p);
-    pickler_string(p, "quantizer_attrs");
-    pickler_open_dict(p);
-    pickler_string(p, l->name);
-    put_attributes(p);
-    pickler_close_dict(p);
-    put_real(p, "cost_weight", 1);
-    put_bool(p, "allow_no_quant", true);
-    put_bool(p, "is_fixed", false);
-    put_real(p, "uncompressed_cost", scores_elements(l->none_bits));
 }
 
-static void put_layers(struct pickler *p, const struct state *s) {
-    uint32_t quantized = 0;
+static void put_scores(struct pickler *p, struct state *s, size_t i) {
+    pickler_open_list(p);
+    pickler_real(p, s->scores->layers[i].score[SCORES_MODELOPT]);
+    pickler_int(p, 0);
+    pickler_close_list(p);
+}
+
+static void put_costs(struct pickler *p, struct state *s, size_t i) {
+    pickler_open_list(p);
+    pickler_real(p, scores_elements(s->scores->layers[i].bits));
+    pickler_real(p, scores_elements(s->scores->layers[i].none_bits));
+    pickler_close_list(p);
+}
+
+static void put_modules(struct pickler *p, struct state *s, size_t i) {
+    pickler_open_list(p);
+    pickler_string(p, s->scores->layers[i].name);
+    pickler_close_list(p);
+}
+
+static void put_quantizers(struct pickler *p, struct state *s, size_t i) {
+    pickler_open_dict(p);
+    pickler_string(p, s->scores->layers[i].name);
+    put_attributes(p);
+    pickler_close_dict(p);
+}
+
+static void put_one(struct pickler *p, struct state *s, size_t i) {
+    (void)s, (void)i;
+    pickler_real(p, 1);
+}
+
+static void put_true(struct pickler *p, struct state *s, size_t i) {
+    (void)s, (void)i;
+    pickler_bool(p, true);
+}
+
+static void put_false(struct pickler *p, struct state *s, size_t i) {
+    (void)s, (void)i;
+    pickler_bool(p, false);
+}
+
+static void put_uncompressed(struct pickler *p, struct state *s, size_t i) {
+    pickler_real(p, scores_elements(s->scores->layers[i].none_bits));
+}
+
+static const struct {
+    const char *name;
+    int since;
+    void (*put)(struct pickler *p, struct state *s, size_t layer);
+} layer_keys[] = {
+    {"formats", 0, put_formats},
+    {"scores", 0, put_scores},
+    {"costs", 0, put_costs},
+    {"module_names", 43, put_modules},
+    {"quantizer_attrs", 46, put_quantizers},
+    {"cost_weight", 45, put_one},
+    {"allow_no_quant", 46, put_true},
+    {"is_fixed", 46, put_false},
+    {"uncompressed_cost", 46, put_uncompressed},
+};
+
+static void put_layers(struct pickler *p, struct state *s) {
     pickler_open_dict(p);
     for (size_t i = 0; i < s->scores->n_layers; i++) {
-        const struct scores_layer *l = &s->scores->layers[i];
         pickler_string(p, s->keys[i]);
         pickler_open_dict(p);
-        pickler_string(p, "formats");
-        pickler_open_list(p);
-        if (i == 0)
-            quantized =
-                pickle_recipe(p, s->scores->release, &s->scores->qcfg, s->scores->qcfg.recipe, s->signature);
-        else
-            pickler_get(p, quantized);
-        uint32_t none = pickle_recipe(p, s->scores->release, NULL, s->recipe->none, s->none_signature);
-        s->chosen[i] = s->recipe->kept[i] ? none : quantized;
-        pickler_close_list(p);
-        pickler_string(p, "scores");
-        pickler_open_list(p);
-        pickler_real(p, l->score[SCORES_MODELOPT]);
-        pickler_int(p, 0);
-        pickler_close_list(p);
-        pickler_string(p, "costs");
-        pickler_open_list(p);
-        pickler_real(p, scores_elements(l->bits));
-        pickler_real(p, scores_elements(l->none_bits));
-        pickler_close_list(p);
-        if (s->scores->release->state == RELEASE_SIGNED)
-            put_group(p, l);
+        for (size_t k = 0; k < sizeof layer_keys / sizeof *layer_keys; k++)
+            if (layer_keys[k].since <= s->scores->release->minor) {
+                pickler_string(p, layer_keys[k].name);
+                layer_keys[k].put(p, s, i);
+            }
         pickler_close_dict(p);
     }
     pickler_close_dict(p);
 }
 
-/* {"<layer>.quant_recipe": {formats, scores, costs}, ...}: in a state of two keys inside defaultdict(dict, ...), the call of two
- * arguments, which weights_only=True accepts where that class is a safe global; else plain, which needs none. */
-static void put_stats(struct pickler *p, const struct state *s) {
-    pickler_string(p, "candidate_stats");
-    if (s->scores->release->state == RELEASE_SIGNED) {
-        put_layers(p, s);
-        return;
+/* ---- What a state holds, since which release: what was searched, which is auto_quantize's with one format and no layer
+ * disabled; the layers; the choice ---- */
+
+/* Plain, or defaultdict(dict, ...), the call of two arguments, which weights_only=True accepts where that class is a safe
+ * global. */
+static int put_stats(struct pickler *p, struct state *s, struct err *err) {
+    const bool plain = s->scores->release->minor >= RELEASE_LISTS;
+    (void)err;
+    if (!plain) {
+        pickler_global(p, "collections", "defaultdict");
+        pickler_global(p, "__builtin__", "dict");
     }
-    pickler_global(p, "collections", "defaultdict");
-    pickler_global(p, "__builtin__", "dict");
     put_layers(p, s);
-    pickler_op(p, OP_TUPLE2);
-    pickler_op(p, OP_REDUCE);
+    if (!plain) {
+        pickler_op(p, OP_TUPLE2);
+        pickler_op(p, OP_REDUCE);
+    }
+    return 0;
 }
 
-static void put_best(struct pickler *p, const struct state *s) {
-    pickler_string(p, "best");
+static int put_best(struct pickler *p, struct state *s, struct err *err) {
+    (void)err;
     pickler_open_dict(p);
     pickler_string(p, "recipe");
     pickler_open_dict(p);
@@ -157,11 +158,15 @@ static void put_best(struct pickler *p, const struct state *s) {
     pickler_close_dict(p);
     pickler_string(p, "constraints");
     pickler_open_dict(p);
-    put_real(p, "effective_bits", s->recipe->bits);
+    pickler_string(p, "effective_bits");
+    pickler_real(p, s->recipe->bits);
     pickler_close_dict(p);
-    put_real(p, "score", s->recipe->score);
-    put_bool(p, "is_satisfied", s->recipe->satisfied);
+    pickler_string(p, "score");
+    pickler_real(p, s->recipe->score);
+    pickler_string(p, "is_satisfied");
+    pickler_bool(p, s->recipe->satisfied);
     pickler_close_dict(p);
+    return 0;
 }
 
 static int by_name(const void *a, const void *b) {
@@ -170,7 +175,7 @@ static int by_name(const void *a, const void *b) {
 }
 
 /* What each layer was searched over, in the order of their names. */
-static int put_setup(struct pickler *p, const struct state *s, struct err *err) {
+static int put_setup(struct pickler *p, struct state *s, struct err *err) {
     const size_t n = s->scores->n_layers;
     const bool none_first = strcmp(s->none_signature, s->signature) < 0;
     const struct scores_layer **sorted = calloc(n, sizeof *sorted);
@@ -179,7 +184,6 @@ static int put_setup(struct pickler *p, const struct state *s, struct err *err) 
     for (size_t i = 0; i < n; i++)
         sorted[i] = &s->scores->layers[i];
     qsort(sorted, n, sizeof *sorted, by_name);
-    pickler_string(p, "resolved_search_setup_signature");
     pickler_op(p, OP_MARK);
     for (size_t i = 0; i < n; i++) {
         const char *name = sorted[i]->name;
@@ -206,45 +210,95 @@ static int put_setup(struct pickler *p, const struct state *s, struct err *err) 
     return 0;
 }
 
-/* What a state with signatures has before the layers: the search that it belongs to, auto_quantize's with one format and no
- * layer disabled. */
-static int put_search(struct pickler *p, const struct state *s, struct err *err) {
-    double total = 0;
-    for (size_t i = 0; i < s->scores->n_layers; i++)
-        total += scores_elements(s->scores->layers[i].none_bits);
-    put_text(p, "method", "gradient");
-    put_text(p, "cost_model", "weight");
-    put_empty_dict(p, "cost");
-    put_none(p, "active_moe_expert_ratio");
-    put_real(p, "cost_denominator", total);
-    put_text(p, "quantization_formats_signature", s->signature);
-    pickler_op(p, OP_TUPLE1);
-    put_none(p, "fixed_quantization_config_signature");
-    put_none(p, "fixed_quantization_config");
-    pickler_string(p, "module_search_space_signature");
-    pickler_op(p, OP_EMPTY_TUPLE);
-    if (put_setup(p, s, err))
-        return -1;
-    put_none(p, "disabled_layers");
+static int put_method(struct pickler *p, struct state *s, struct err *err) {
+    (void)s, (void)err;
+    pickler_string(p, "gradient");
     return 0;
 }
 
+static int put_model(struct pickler *p, struct state *s, struct err *err) {
+    (void)s, (void)err;
+    pickler_string(p, "weight");
+    return 0;
+}
+
+static int put_total(struct pickler *p, struct state *s, struct err *err) {
+    double total = 0;
+    (void)err;
+    for (size_t i = 0; i < s->scores->n_layers; i++)
+        total += scores_elements(s->scores->layers[i].none_bits);
+    pickler_real(p, total);
+    return 0;
+}
+
+static int put_signatures(struct pickler *p, struct state *s, struct err *err) {
+    (void)err;
+    pickler_string(p, s->signature);
+    pickler_op(p, OP_TUPLE1);
+    return 0;
+}
+
+static int put_none(struct pickler *p, struct state *s, struct err *err) {
+    (void)s, (void)err;
+    pickler_op(p, OP_NONE);
+    return 0;
+}
+
+static int put_no_dict(struct pickler *p, struct state *s, struct err *err) {
+    (void)s, (void)err;
+    pickler_op(p, OP_EMPTY_DICT);
+    return 0;
+}
+
+static int put_no_tuple(struct pickler *p, struct state *s, struct err *err) {
+    (void)s, (void)err;
+    pickler_op(p, OP_EMPTY_TUPLE);
+    return 0;
+}
+
+static const struct {
+    const char *name;
+    int since;
+    int (*put)(struct pickler *p, struct state *s, struct err *err);
+} state_keys[] = {
+    {"method", 43, put_method},
+    {"cost_model", 45, put_model},
+    {"cost", 45, put_no_dict},
+    {"active_moe_expert_ratio", 45, put_none},
+    {"cost_denominator", 45, put_total},
+    {"quantization_formats_signature", RELEASE_SIGNATURES, put_signatures},
+    {"fixed_quantization_config_signature", RELEASE_SIGNATURES, put_none},
+    {"fixed_quantization_config", RELEASE_SIGNATURES, put_none},
+    {"module_search_space_signature", RELEASE_SIGNATURES, put_no_tuple},
+    {"resolved_search_setup_signature", RELEASE_SIGNATURES, put_setup},
+    {"disabled_layers", RELEASE_SIGNATURES, put_none},
+    {"candidate_stats", 0, put_stats},
+    {"quantizer_states", 43, put_no_dict},
+    {"best", 0, put_best},
+};
+
+const char *state_key(const struct release *release, size_t i) {
+    for (size_t k = 0; k < sizeof state_keys / sizeof *state_keys; k++)
+        if (state_keys[k].since <= release->minor && i-- == 0)
+            return state_keys[k].name;
+    return NULL;
+}
+
 static int put_state(struct pickler *p, struct state *s, struct err *err) {
-    const bool has_search = s->scores->release->state == RELEASE_SIGNED;
-    if (s->scores->release->config == RELEASE_ENTRIES &&
-        (recipe_signature(s->scores->release, &s->scores->qcfg, &s->signature, err) ||
-         recipe_signature(s->scores->release, NULL, &s->none_signature, err)))
+    const struct release *r = s->scores->release;
+    if (r->minor >= RELEASE_SIGNATURES && (recipe_signature(r, &s->scores->qcfg, &s->signature, err) ||
+                                           recipe_signature(r, NULL, &s->none_signature, err)))
         return -1;
     for (size_t i = 0; i < s->scores->n_layers; i++)
         if (!(s->keys[i] = state_handle(s->scores->layers[i].name)))
             return err_nomem(err);
     pickler_open_dict(p);
-    if (has_search && put_search(p, s, err))
-        return -1;
-    put_stats(p, s);
-    if (has_search)
-        put_empty_dict(p, "quantizer_states");
-    put_best(p, s);
+    for (size_t k = 0; k < sizeof state_keys / sizeof *state_keys; k++)
+        if (state_keys[k].since <= r->minor) {
+            pickler_string(p, state_keys[k].name);
+            if (state_keys[k].put(p, s, err))
+                return -1;
+        }
     pickler_close_dict(p);
     return 0;
 }

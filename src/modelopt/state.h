@@ -17,8 +17,8 @@ int state_file(const struct scores *scores, const struct recipe *recipe, unsigne
 int state_pickle(const struct scores *scores, const struct recipe *recipe, unsigned char **bytes, size_t *n,
                  struct err *err);
 
-/* What the state holds, in order, NULL-terminated. */
-const char *const *state_keys(const struct release *release);
+/* The i-th key of what the state of a release holds; NULL: there are no more. */
+const char *state_key(const struct release *release, size_t i);
 
 /* "<layer>.quant_recipe", what ModelOpt calls a layer in its search. NULL when out of memory; the caller frees it. */
 char *state_handle(const char *layer);

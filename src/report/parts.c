@@ -85,10 +85,11 @@ void part_run_config(struct json_builder *b, const struct report *r) {
 }
 
 void part_search(struct json_builder *b, const struct report *r) {
+    const char *key;
     json_open_object(b, "autoquant_state");
     json_open_array(b, "keys");
-    for (const char *const *key = state_keys(r->scores.release); *key; key++)
-        json_add_string(b, NULL, *key);
+    for (size_t i = 0; (key = state_key(r->scores.release, i)); i++)
+        json_add_string(b, NULL, key);
     json_close(b);
     json_open_object(b, "constraints");
     json_add_real(b, "effective_bits", r->recipe.bits);

@@ -20,7 +20,7 @@ EOT
 chmod +x "$tmp/fake/python3"
 
 install() { # LACKS PATH ENV: status, and the words in $tmp/said
-    FAKE_LACKS=$1 PATH=$2 /bin/sh bench/modelopt/install.sh "$3" >"$tmp/said" 2>&1
+    FAKE_LACKS=$1 PATH=$2 /bin/sh bench/modelopt/install.sh "$3" 0.47 >"$tmp/said" 2>&1
     status=$?
 }
 check() { # WHAT STATUS WORDS LINES
@@ -43,7 +43,7 @@ install complete "$tmp/fake:$PATH" "$tmp/env"
 check "other versions" 2 'holds other versions' 2
 rm -rf "$tmp/env"
 install - "$tmp/fake:$PATH" "$tmp/new/env"
-check "an installation" 0 'torch==2.11.0 nvidia-modelopt==0.40.0 .*3 GB' 2
+check "an installation" 0 'torch==2.11.0 .*nvidia-modelopt==0.47.* .*3 GB' 2
 install network "$tmp/fake:$PATH" "$tmp/new/env"
 if [ "$status" -eq 0 ] && [ ! -s "$tmp/said" ]; then
     echo "ok - a complete environment is left alone, without a word"

@@ -37,7 +37,7 @@ refused 'nearest: per_layer' sweep GRANULARITIES=per_layers
 refused 'nearest: per_channel_weight' sweep GRANULARITIES=per_channel_weights
 refused 'nearest: per_channel_weight' cell MODEL=a W=int8 A=fp8 G=per_chanel_weight
 refused 'nearest: axis' sweep INT4_PRESET=axes
-refused '0.46 is not one of 0.47 0.40' sweep MODELOPT=0.46
+refused '0.41 is not one of 0.47 0.46 0.45 0.44 0.43 0.40' sweep MODELOPT=0.41
 refused 'nearest: nvfp4' sweep FP4_PRESET=nvfp
 refused 'nearest: awq' sweep INT4_PRESET=aqw
 refused 'nearest: reduction' sweep BLOCK_DIM=reduce

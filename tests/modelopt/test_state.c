@@ -215,9 +215,48 @@ static void test_recipes(void) {
     CHECK(n == 232 && good == n, "%d of %d recipes are ModelOpt's, field by field", good, n);
 }
 
+/* Of every release: the keys are state_key's, the choice is one of the layer's own objects, and what a weight costs is the same in
+ * the recipe's name, in its compression and in the layer's costs. */
+static void test_releases(void) {
+    static const struct qcfg_choice nvfp4 = {"fp4", "fp4", "per_layer", "nvfp4", "blockwise", "modelopt", 0};
+    for (const char *const *word = release_words; *word; word++) {
+        struct scores_layer layer = {
+            .name = "a.conv", .score = {0.5}, .bits = 32, .none_bits = 128, .exported = true};
+        const struct release *r = release_of(*word);
+        struct scores scores;
+        struct err err = {0};
+        unsigned char *pkl = NULL;
+        size_t n, keys = 0;
+        int ret = small_scores(&scores, &nvfp4, &err);
+        scores.layers = &layer;
+        release_apply(r, &scores);
+        ret = ret || state_pickle(&scores, &small_recipe, &pkl, &n, &err);
+        CHECK(ret == 0, "a state for ModelOpt %s %s", *word, err.msg);
+        if (ret)
+            continue;
+        struct node *state = unpickle(pkl, n);
+        while (keys * 2 < state->n && state_key(r, keys) &&
+               strcmp(state->item[2 * keys]->text, state_key(r, keys)) == 0)
+            keys++;
+        struct node *of = node_get(node_get(state, "candidate_stats"), "a.conv.quant_recipe");
+        struct node *recipe = node_get(of, "formats")->item[0];
+        struct node *best = node_get(node_get(node_get(state, "best"), "recipe"), "a.conv.quant_recipe");
+        const double cost = atof(node_get(of, "costs")->item[0]->text);
+        CHECK(keys * 2 == state->n && !state_key(r, keys) && keys >= 2, "its %zu keys", keys);
+        CHECK(best == recipe, "its choice is the layer's own object");
+        CHECK(cost == release_bits(r, &scores.qcfg) / 2 &&
+                  cost / 8 == atof(node_get(recipe, "compression")->text) &&
+                  strtod(strchr(node_get(recipe, "_str_repr")->text, ' '), NULL) == cost * 2,
+              "a weight costs %g bits everywhere", cost * 2);
+        free(pkl);
+        unpickle_free();
+    }
+}
+
 int main(void) {
     test_against_modelopt();
     test_archive();
     test_recipes();
+    test_releases();
     return test_end();
 }

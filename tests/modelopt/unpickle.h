@@ -190,9 +190,18 @@ static struct node *unpickle(const unsigned char *p, size_t n) {
             add_items(stack[from - 2], &stack[from], top - from);
             top = from - 1;
             break;
+        case 't':
+            for (from = top; stack[from - 1]->kind != MARKER; from--)
+                ;
+            x = new_node(TUPLE, "", 0);
+            add_items(x, &stack[from], top - from);
+            top = from - 1;
+            stack[top++] = x;
+            break;
         case 0x85:
         case 0x86:
-            from = p[-1] == 0x85 ? 1 : 2;
+        case 0x87:
+            from = p[-1] - 0x84u;
             x = new_node(TUPLE, "", 0);
             add_items(x, &stack[top - from], from);
             top -= from;

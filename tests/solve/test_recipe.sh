@@ -97,7 +97,7 @@ refuses "a limit below the recipe's bits" 1 \
     "$f: effective_bits 3.9 cannot be met: with every layer in CUSTOM_0(effective-bits: 4.0) it is 4; allow at least that" -e 3.9 "$f"
 refuses "nvfp4 in 4 bits, asked for of ModelOpt 0.47" 1 \
     "$fp4: effective_bits 4 cannot be met: with every layer in NVFP4_DEFAULT_CFG(effective-bits: 4.5) it is 4.5; allow at least that" -e 4 $fp4
-refuses "a release that is not known" 2 "--modelopt: \"0.41\" is not one of 0.47, 0.40" --modelopt 0.41 "$f"
+refuses "a release that is not known" 2 "--modelopt: \"0.41\" is not one of 0.47, 0.46, 0.45, 0.44, 0.43, 0.40" --modelopt 0.41 "$f"
 refuses "no scores" 2 "name a file of scores (- for standard input)"
 refuses "two files" 2 "$f: several are given as SCORES=RECIPE each" "$f" "$f"
 refuses "a file that is not there" 1 "$dir/no.json: No such file or directory" "$dir/no.json"
