@@ -187,7 +187,7 @@ for w, a, g, fp4, int4 in asked():
 if hasattr(QuantRecipe(None), "_config_signature"):
     # The lines of README.md, on a copy, since ModelOpt writes the file anew.
     with open("README.md") as f:
-        lines = f.read().split("```python\n")[1].split("```")[0]
+        (lines,) = [block.split("```")[0] for block in f.read().split("```python\n")[1:] if "auto_quantize(" in block]
     qcfg = json.loads(subprocess.run([qcfg_build, "--weight", "int8", "--act", "fp8", "--granularity", "per_channel_weight"], capture_output=True, text=True,
                                      check=True).stdout)
     path, _ = write_cell(qcfg, layers, 9)
