@@ -108,6 +108,9 @@ int deploy_all(const struct scores *scores, const struct damage *damage, char **
 /* What to know of the runtime and the cell, a line each: the part of deploy_tell that the choice does not change. */
 void deploy_put_notes(const struct deploy *d, FILE *f);
 
+/* What is kept and what that costs, a line. */
+void deploy_put_kept(const struct deploy *d, FILE *f);
+
 /* In words, a line each: what is kept and what that costs, what the runtime leaves anyway, what to know of the cell. say
  * hears them. Errors: memory. */
 int deploy_tell(const struct deploy *d, err_say_fn *say, struct err *err);

@@ -376,7 +376,7 @@ double deploy_bits(const struct deploy *d) {
 
 /* ---- words ---- */
 
-static void put_kept(const struct deploy *d, FILE *f) {
+void deploy_put_kept(const struct deploy *d, FILE *f) {
     int64_t weights = 0, kept_weights = 0;
     double held = 0, macs = 0, kept_macs = 0;
     size_t kept = 0;
@@ -441,7 +441,7 @@ int deploy_tell(const struct deploy *d, err_say_fn *say, struct err *err) {
     char *text, *line, *next;
     if (memstream_open(&m, err))
         return -1;
-    put_kept(d, m.f);
+    deploy_put_kept(d, m.f);
     deploy_put_notes(d, m.f);
     if (memstream_close(&m, &text, NULL, err))
         return -1;

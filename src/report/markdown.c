@@ -5,6 +5,7 @@
 #include "base/memstream.h"
 #include "cell/findings.h"
 #include "report/detection.h"
+#include "report/keep.h"
 #include "report/text.h"
 
 #include <stdarg.h>
@@ -190,7 +191,8 @@ static bool has_nodes(const struct report *r) {
 }
 
 /* What we know of a layer beyond the reference's columns. */
-static void put_facts(FILE *f, const struct report *r, const struct findings *found, size_t layer) {
+static void put_facts(FILE *f, const struct report *r, const struct findings *found, const struct keep *keep,
+                      size_t layer) {
     const struct scores_layer *l = &r->scores.layers[layer];
     fprintf(f, "%s|%s|", l->exported ? "yes" : "no", r->recipe.kept[layer] ? "16 bits" : "quantized");
     if (l->exported && found->total > 0)
@@ -201,7 +203,10 @@ static void put_facts(FILE *f, const struct report *r, const struct findings *fo
     fputc('|', f);
     if (l->macs >= 0)
         fprintf(f, "%.3e", l->macs);
-    fprintf(f, "|%s|", findings_is_artefact(&r->scores, l) ? "artefact" : "");
+    fprintf(f, "|%s%s|", findings_is_artefact(&r->scores, l) ? "artefact" : "",
+            !keep_leaves(keep, layer)             ? ""
+            : findings_is_artefact(&r->scores, l) ? ", left by the runtime"
+                                                  : "left by the runtime");
     detection_put_columns(f, r, layer);
     if (has_nodes(r)) {
         text_put_code(f, l->node ? l->node : "");
@@ -210,7 +215,8 @@ static void put_facts(FILE *f, const struct report *r, const struct findings *fo
     fputc('\n', f);
 }
 
-static void put_table(FILE *f, const struct report *r, const struct findings *found) {
+static void put_table(FILE *f, const struct report *r, const struct findings *found,
+                      const struct keep *keep) {
     fputs("\n## Layer Sensitivity Table\n\n\n"
           "Sorted by sensitivity (descending). Layer names are AutoQuant recipe handles; a trailing "
           "`.quant_recipe` suffix (if present) is stripped for readability.\n\n"
@@ -227,7 +233,7 @@ static void put_table(FILE *f, const struct report *r, const struct findings *fo
         fputc('|', f);
         text_put(f, l->name);
         fprintf(f, "|%.1f|%.3e|%.3e|", r->scores.bits, l->score[SCORES_MODELOPT], scores_elements(l->bits));
-        put_facts(f, r, found, found->by_score[i]);
+        put_facts(f, r, found, keep, found->by_score[i]);
     }
 }
 
@@ -257,22 +263,25 @@ static void put_title(FILE *f, const struct report *r) {
 char *report_markdown(const struct report *r, size_t *n, struct err *err) {
     char *text = NULL;
     struct findings *found = findings_new(&r->scores, &r->recipe);
+    struct keep keep = {0};
     struct memstream m;
     int bad = 1;
-    if (!found || memstream_open(&m, NULL))
+    if (!found || keep_open(r, &keep, NULL) || memstream_open(&m, NULL))
         goto out;
     put_title(m.f, r);
     bad = detection_put(m.f, r);
     put_sets(m.f, r, found);
+    bad |= keep_put(m.f, &keep);
     put_choice(m.f, r, found);
     put_notes(m.f, found);
     put_summary(m.f, r);
     bad |= put_quantization(m.f, r);
-    put_table(m.f, r, found);
+    put_table(m.f, r, found, &keep);
     bad |= put_composed(m.f, r);
     bad |= memstream_close(&m, &text, n, NULL);
 out:
     findings_free(&found);
+    keep_free(&keep);
     if (bad) {
         err_nomem(err);
         free(text);

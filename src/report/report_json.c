@@ -1,5 +1,6 @@
 #include "cell/findings.h"
 #include "report/detection.h"
+#include "report/keep.h"
 #include "report/parts.h"
 
 /* Nothing where they are unknown. */
@@ -8,7 +9,7 @@ static void add_sizes(struct json_builder *b, const char *key, const int *sizes,
         json_add_ints(b, key, sizes, n);
 }
 
-static void add_layer(struct json_builder *b, const struct report *r, size_t layer) {
+static void add_layer(struct json_builder *b, const struct report *r, const struct keep *keep, size_t layer) {
     const struct scores_layer *l = &r->scores.layers[layer];
     json_open_object(b, NULL);
     json_add_string(b, "layer", l->name);
@@ -25,6 +26,8 @@ static void add_layer(struct json_builder *b, const struct report *r, size_t lay
     json_add_bool(b, "artefact", findings_is_artefact(&r->scores, l));
     if (l->node)
         json_add_string(b, "node", l->node);
+    if (keep->list.ruled)
+        json_add_bool(b, "left_by_runtime", keep_leaves(keep, layer));
     detection_add_layer(b, r, layer);
     json_close(b);
 }
@@ -66,16 +69,17 @@ static void add_choice(struct json_builder *b, const struct report *r, const str
 char *report_json(const struct report *r, size_t *n, struct err *err) {
     struct json_builder b = json_builder();
     struct findings *found = findings_new(&r->scores, &r->recipe);
+    struct keep keep = {0};
     part_scheme(&b, r);
     part_model(&b, r);
     part_dataset(&b, r);
     part_quantization(&b, r);
     part_run_config(&b, r);
     part_search(&b, r);
-    if (found) {
+    if (found && keep_open(r, &keep, NULL) == 0) {
         json_open_array(&b, "layer_sensitivity");
         for (size_t i = 0; i < r->scores.n_layers; i++)
-            add_layer(&b, r, found->by_score[i]);
+            add_layer(&b, r, &keep, found->by_score[i]);
         json_close(&b);
         add_sets(&b, r, found);
         add_choice(&b, r, found);
@@ -88,6 +92,8 @@ char *report_json(const struct report *r, size_t *n, struct err *err) {
     }
     part_provenance(&b, r);
     detection_add(&b, r);
+    keep_add(&b, &keep);
+    keep_free(&keep);
     findings_free(&found);
     return part_text(&b, n, err);
 }

@@ -59,8 +59,23 @@ ok "and are made again" cmp -s before/$cell_dir/scores.json $dir/scores.json
 real keep-list $cell FOLD=1 KEEP=3 TARGET=plain
 equal "a keep list" "$status $(grep -c '^/model.*/Conv$' out)" "0 3"
 # shellcheck disable=SC2086
+real keep-list $cell FOLD=1 TARGET=json
+equal "the report's is that of KEEP=80%" "$(jq -c '.keep_list | [.rank, .effective_bits, [.layers[].node]]' $dir/layer-sensitivity-report.json)" \
+    "$(jq -c '[.rank, .effective_bits, [.keep[].node]]' out)"
+ok "which has the command" grep -qxF "            '/model\.0/conv/Conv\$' \\" $dir/layer-sensitivity-report.md
+# shellcheck disable=SC2086
 real export $cell FOLD=1 KEEP=5
 ok "an ONNX file with Q/DQ nodes: $(cat out)" grep -qa QuantizeLinear "$(cat out)"
+# What the runtime leaves in 16 bits anyway: of fp8, every depthwise convolution, the stem and all of 16 channels.
+real cell MODEL=yolov10n W=fp8 A=fp8 G=per_channel_weight FOLD=1
+report=$runs/$folded/outputs/yolov10n/fp8-fp8/per_channel_weight/layer-sensitivity-report
+real keep-list MODEL=yolov10n W=fp8 A=fp8 G=per_channel_weight FOLD=1 TARGET=modelopt-onnx KEEP=1
+equal "layers that the runtime leaves are marked, as many as keep-list says" \
+    "$(jq '[.layer_sensitivity[] | select(.left_by_runtime)] | length' $report.json) $(jq '.keep_list.left_anyway | length' $report.json) $(grep -c '|left by the runtime|' $report.md)" \
+    "$(sed -n 's/^keep-list: ModelOpt ONNX leaves \([0-9]*\) in 16 bits.*/\1 \1 \1/p' err)"
+equal "these are" "$(jq -c '[.layer_sensitivity[] | select(.left_by_runtime) | (.weight_shape[1] == 1 or .weight_shape[0] <= 16 or .weight_shape[1] <= 16)] | unique' $report.json)" '[true]'
+ok "they have no part in shares" jq -e '[.keep_list.layers[].layer] - ([.keep_list.layers[].layer] - [.keep_list.left_anyway[].layer]) == []' $report.json
+
 real plan MODELS=yolov10n FOLD=2
 equal "FOLD=2" "$status $(grep -c 'FOLD: 2 is not one of 0 1' err)" "2 1"
 exit $failed

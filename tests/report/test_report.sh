@@ -92,7 +92,7 @@ check "the JSON report too" jq -e --arg l "$layer" '.layer_sensitivity[0].layer 
 rows=$(sed -n '/^|Layer|/,/^$/p' h/layer-sensitivity-report.md)
 check "the Markdown table has a row of ten columns for each layer" test \
     "$(printf '%s\n' "$rows" | awk -F'|' '{print NF - 2}' | tr '\n' ' ')" = "10 10 10 10 10 10 10 "
-sed '/^```yaml/,/^```$/d' h/layer-sensitivity-report.md >prose.md
+sed '/^```yaml/,/^```$/d; /^    /d' h/layer-sensitivity-report.md >prose.md
 check "no HTML, no formula, no link in the Markdown" sh -c '! grep -qE "<(script|img|b)>|<img|\\$|\[l\]\(" prose.md'
 check "no control character of either range but ends of lines" test "$(LC_ALL=C grep -c "$(printf '[\001-\010\013-\037\177]\\|\302[\200-\237]')" h/layer-sensitivity-report.md)" -eq 0
 check "the fences stay closed" test "$(grep -c '^```' h/layer-sensitivity-report.md)" -eq 4
