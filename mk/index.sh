@@ -1,5 +1,5 @@
 #!/bin/sh
-# index.sh RUN: sweep_index.json, sweep_index.csv, failures.json, layers.csv and index.html from the cells that the run holds. Files that would
+# index.sh RUN: sweep_index.json, sweep_index.csv, failures.json, layers.csv and index.html from the cells that the run holds, and their reports as pages. Files that would
 # hold the same bytes are left alone, and no cell is read when these, the cells' records and the page's source are those of the last
 # time, by their digests.
 # Environment: TOP_K, RANK_BY, DTYPES, GRANULARITY_WORDS, and RUN again.
@@ -23,16 +23,20 @@ statuses=$(find -L "$run/outputs" -mindepth 4 -maxdepth 4 -name status.json -siz
 # Of the cells that were measured: their reports tell what was found.
 reports=$(find -L "$run/outputs" -mindepth 4 -maxdepth 4 -name verify.json -size +0 | sed 's|verify.json$|layer-sensitivity-report.json|' | sort |
     while read -r report; do [ ! -s "$report" ] || printf '%s\n' "$report"; done)
+texts=$(find -L "$run/outputs" -mindepth 4 -maxdepth 4 -name layer-sensitivity-report.md -size +0 | sort)
+# The same as pages.
+pages=$(printf '%s\n' "$texts" | sed 's|md$|html|')
 mixes=$(find -L "$run/outputs" -mindepth 2 -maxdepth 2 -name pareto.json -size +0 | sort)
 made_from() {
     echo "$TOP_K $RANK_BY"
-    { printf '%s\n' "$statuses" "$reports" "$mixes" "$BIN/keep-list"; find mk/page mk/*.jq mk/index.sh -type f | sort; } | sed '/^$/d' | xargs sha256sum
+    { printf '%s\n' "$statuses" "$reports" "$texts" "$mixes" "$BIN/keep-list"; find mk/page mk/*.jq mk/index.sh -type f | sort; } | sed '/^$/d' | xargs sha256sum
 }
 made_from=$(made_from | sha256sum)
 made() { # all that there is of the files, and from what
     echo "$made_from"
     # shellcheck disable=SC2086
     (cd "$run" && sha256sum $files 2>/dev/null)
+    [ -z "$pages" ] || printf '%s\n' "$pages" | xargs sha256sum 2>/dev/null
 }
 [ ! -f "$stamp" ] || [ "$(made)" != "$(cat "$stamp")" ] || exit 0
 work=$(mktemp -d) || exit 1
@@ -81,11 +85,17 @@ jq -L mk -n -r -f mk/index.jq --slurpfile mixes "$work/mixes" --slurpfile status
     die 1 "$run: a status.json cannot be read; make sweep makes it anew"
 folder="$work" awk '/^\036/ { out = ENVIRON["folder"] "/" substr($0, 2); next } { print >out }' "$work/all" &&
     data="$work/data" awk -f mk/page/build.awk mk/page/page.html >"$work/index.html" || die 1 "$run: the page cannot be made"
+[ -z "$texts" ] || printf '%s\n' "$texts" | folder="$work" style=mk/page/report.css awk -f mk/page/report.awk || die 1 "$run: a report cannot be made a page"
 # Where they lie may hold a =.
 case $run in /*) at=$run ;; *) at=$PWD/$run ;; esac
 set -- "$(realpath "$BIN/file-put")"
 for file in $files; do
     set -- "$@" "$file=$at/$file"
+done
+n=0
+for text in $texts; do
+    n=$((n + 1)) text=${text#"$run"}
+    set -- "$@" "$n.html=$at${text%md}html"
 done
 (cd "$work" && exec "$@") || exit 1
 made >"$work/stamp" || die 1 "$run: cannot be read"

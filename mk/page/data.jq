@@ -58,7 +58,7 @@ def page_data($by_dir; $mixes; $measured; $run):
         pareto: ($mixes | map({key: .model, value: del(.model)}) | from_entries),
         cells: [$cells[] | $by_dir[.out_dir] as $found | $layers[.run.model] as $all |
             {model: .run.model, weight: .run.weight_dtype, activation: .run.act_dtype, granularity: .run.granularity, status,
-             base: .base_format_name, reason: (.reason // .error), report: .report_path, log: .log_path,
+             base: .base_format_name, reason: (.reason // .error), report: (.report_path // null | if . then sub("[.]md$"; ".html") else . end), log: .log_path,
              kernel_blocks: ($found.kernel_blocks // false),
              scores: (if .status == "ok" and $found then $found.layers as $own | $found.scores | aligned($own; $all) else null end)} +
             (if .status == "ok" and $found then $found.layers as $own |

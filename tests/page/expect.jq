@@ -10,7 +10,7 @@ $index[0] as $index |
     rows: ([$scores[].layers | keys[]] | unique | length),
     exported: ([$scores[].layers | to_entries[] | select(.value.exported).key] | unique | length),
     layers: ($scores | map({key: .model, value: (.layers | length)}) | from_entries),
-    last: (($index.successes[-1] | {name: (. | name), report: .report_path, log: .log_path}) + ($scores[-1] |
+    last: (($index.successes[-1] | {name: (. | name), report: (.report_path | sub("[.]md$"; ".html")), log: .log_path}) + ($scores[-1] |
         {ranked: (.layers | ranked), by_score: (.layers | to_entries | sort_by(-.value.score) | map(.key)), total: ([.layers[] | select(.exported).score] | add),
          exported_shares: (([.layers[] | select(.exported).score] | add) as $t |
             [.layers | to_entries | sort_by(-.value.score)[] | select(.value.exported) | [.key, .value.score / $t]])})),

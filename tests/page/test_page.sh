@@ -215,3 +215,15 @@ jq -n --slurpfile int8 "$dir/int8" --slurpfile fp8 "$dir/fp8" --slurpfile verify
 tested "$cut/index.html" cuts.js >"$dir/tested.html"
 in_browser cuts,light,wide 1400,1000 1
 in_browser cuts,dark,narrow 400,800 0
+
+# A report as a page, of a list that a page could take for markup.
+report=$cells/$cell/layer-sensitivity-report
+browse "$report.html"
+check "a report's page has its headings" test "$(grep '<h2>' "$dir/dom" | sed 's/<[^>]*>//g')" = "$(sed -n 's/^## //p' "$report.md" | tr -d '\140')"
+check "all rows of its tables" test "$(grep -c '<tr>' "$dir/dom")" -eq "$(grep '^|' "$report.md" | grep -cv -- '---')"
+check "hostile words as text" sh -c "! grep -q '<img\\|<script' '$dir/dom' && grep -q '&lt;/script&gt;&lt;img src=x' '$dir/dom'"
+check "a way to the cell on the run's page" grep -q 'href="../../../../index.html#cell=yolov10n+int4-int8+per_channel_weight"' "$dir/dom"
+check "the page links to it" grep -q '"report":"outputs/yolov10n/int4-int8/per_channel_weight/layer-sensitivity-report.html"' "$measured/index.html"
+rm "$report.html"
+check "it is made again where it is gone" index
+check "from the same text" test -s "$report.html"
