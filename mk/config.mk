@@ -21,14 +21,19 @@ HELP_$1 := $4
 endef
 declare = $(eval $(call variable,$1,$2,$3,$4))
 
+# The words of the program's own tables: $(call rows,TABLE) is word:WORD, of each row the first two columns, or word: alone.
+ROWS := $(shell sed -n 's/^\([A-Z]*\)."\([a-z0-9._-]*\)", *\([A-Z]*\).*/\1:\2:\3/p; s/^\(CHOICE\).\([A-Z0-9_]*\), "\([a-z0-9]*\)".*/\1:\2:\3/p' \
+    src/cell/dtypes.def src/cell/granularities.def src/cell/choices.def src/cell/releases.def src/deploy/targets.def)
+rows = $(patsubst %:,%,$(patsubst $1:%,%,$(filter $1:%,$(ROWS))))
+
 # The grid.
-DTYPES       := $(shell sed -n 's/^DTYPE."\([a-z0-9]*\)", \([A-Z]*\),.*/\1:\2/p' src/cell/dtypes.def)
+DTYPES       := $(call rows,DTYPE)
 WEIGHT_WORDS := $(patsubst %:BOTH,%,$(filter %:BOTH,$(DTYPES)))
 ACT_WORDS    := $(foreach d,$(DTYPES),$(firstword $(subst :, ,$d)))
 # word:USUAL or word:ASKED, and option:word; an option's first word is its default.
-GRANULARITY_ROWS  := $(shell sed -n 's/^GRANULARITY."\([a-z_]*\)", \([A-Z]*\),.*/\1:\2/p' src/cell/granularities.def)
+GRANULARITY_ROWS  := $(call rows,GRANULARITY)
 GRANULARITY_WORDS := $(foreach g,$(GRANULARITY_ROWS),$(firstword $(subst :, ,$g)))
-CHOICES           := $(shell sed -n 's/^CHOICE.\([A-Z0-9_]*\), "\([a-z0-9]*\)".*/\1:\2/p' src/cell/choices.def)
+CHOICES           := $(call rows,CHOICE)
 choices = $(patsubst $1:%,%,$(filter $1:%,$(CHOICES)))
 choice  = $(call declare,$1,$(firstword $(choices)),word:$(choices),$2)
 GOALS := sweep verify plan bench bench-modelopt
@@ -59,10 +64,10 @@ $(call choice,FP4_PRESET,what fp4 means)
 $(call choice,INT4_PRESET,what int4 weights mean)
 $(call choice,BLOCK_DIM,what blocks of a scale lie along)
 GOALS := sweep verify plan bench-modelopt cell
-RELEASES := $(shell sed -n 's/^RELEASE."\([0-9.]*\)".*/\1/p' src/cell/releases.def)
+RELEASES := $(call rows,RELEASE)
 $(call declare,MODELOPT,$(firstword $(RELEASES)),word:$(RELEASES),release that resumes the state files$(comma) and counts sizes)
 # What is measured, and what it is for.
-TARGET_WORDS := $(shell sed -n 's/^TARGET."\([a-z0-9-]*\)".*/\1/p' src/deploy/targets.def)
+TARGET_WORDS := $(call rows,TARGET)
 GOALS := verify keep-list pareto export
 $(call declare,VERIFY_LIST,,?path,images to measure on: its first$(comma) labels beside them; empty: IMAGE_LIST's last)
 $(call declare,VERIFY_IMAGES,32,int,how many of them)

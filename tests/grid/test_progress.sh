@@ -76,7 +76,7 @@ echo "stty cols 80 rows 24; make BIN=tests/grid/fake-bin IMAGE_LIST=lists/list.t
 } | script -qec "sh command" /dev/null >sent 2>err
 "$board" --screen 80 24 <sent >screen 2>err
 ok "Ctrl-C takes the lines away and says how to go on: $(grep stopped screen | tail -n 1)" \
-    [ -n "$(grep 'not finished; the same command goes on' screen)" -a -z "$(grep preparing screen)" ]
+    [ -n "$(grep 'not finished; the same command' screen)" -a -z "$(grep preparing screen)" ]
 
 # V=1 shows the commands.
 FAKE_SLEEP=0
