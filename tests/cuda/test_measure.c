@@ -2,25 +2,10 @@
  * little memory. */
 #define _GNU_SOURCE
 #include "device_test.h"
-#include "exec/calibrate.h"
-#include "format/fakequant.h"
 #include "image/prepare.h"
 #include "measure_taken.h"
-#include "pt/checkpoint.h"
 
-#include <string.h>
-#include <unistd.h>
-
-enum { SIZE = 160, IMAGES = 10, RANDOM_SETS = 4, MEGABYTES = 100 };
-
-struct fixture {
-    struct graph *graph;
-    struct calib_set *images;
-    struct amax amax;
-    struct qcfg qcfg;
-    struct measure_variant *variants;
-    size_t n_variants;
-};
+enum { SIZE = 160, IMAGES = 10, MEGABYTES = 100 };
 
 /* ---- what is measured ---- */
 
@@ -55,99 +40,19 @@ static void make_sure(struct graph *g) {
     }
 }
 
-static int fixture_open(struct fixture *f, struct err *err) {
-    struct checkpoint *checkpoint = NULL;
-    struct pool *pool = NULL;
-    struct backend *backend = NULL;
-    char path[] = "/tmp/test_measure.XXXXXX";
-    const struct calibrate_options options = {IMAGES, 1, "yolov10n", NULL, NULL};
-    int fd = mkstemp(path);
-    close(fd);
-    int ret = checkpoint_open("calib/models/yolov10n.pt", &checkpoint, err);
-    ret = ret ? ret : graph_build(checkpoint_root(checkpoint), &f->graph, err);
-    checkpoint_free(&checkpoint);
-    if (!ret)
-        make_sure(f->graph);
-    ret = ret ? ret : write_images(path, err);
-    ret = ret ? ret : calib_load(path, &f->images, err);
-    ret = ret ? ret : pool_new(4, &pool, err);
-    ret = ret ? ret : backend_open("cpu", 0, pool, NULL, &backend, err);
-    ret = ret ? ret : calibrate(backend, f->graph, f->images, &options, &f->amax, err);
-    backend_close(&backend);
-    pool_free(&pool);
-    unlink(path);
-    return ret;
-}
-
-static void fixture_close(struct fixture *f) {
-    amax_free(&f->amax);
-    calib_set_free(&f->images);
-    graph_free(&f->graph);
-}
-
-/* Every `every`th convolution alone, none, all of them, some at random, and those that are not exported. */
-static void make_variants(struct fixture *f, size_t every) {
-    const struct graph *g = f->graph;
-    f->variants = calloc(g->n_convs + RANDOM_SETS + 3, sizeof *f->variants);
-    f->n_variants = 0;
-    for (size_t i = 0; i < g->n_convs; i++)
-        if (g->convs[i].exported && i % every == 0) {
-            bool *one = calloc(g->n_convs, sizeof *one);
-            one[i] = true;
-            f->variants[f->n_variants++] = (struct measure_variant){one, i % 4 == 0};
-        }
-    for (int k = -2; k < RANDOM_SETS; k++) {
-        bool *some = calloc(g->n_convs, sizeof *some);
-        for (size_t i = 0; i < g->n_convs; i++)
-            some[i] = k == -1 || (k >= 0 && uniform() > 0.3f);
-        f->variants[f->n_variants++] = (struct measure_variant){some, true};
-    }
-    bool *training = calloc(g->n_convs, sizeof *training);
-    for (size_t i = 0; i < g->n_convs; i++)
-        training[i] = !g->convs[i].exported;
-    f->variants[f->n_variants++] = (struct measure_variant){training, false};
-}
-
-static void free_variants(struct fixture *f) {
-    for (size_t i = 0; i < f->n_variants; i++)
-        free((void *)f->variants[i].quantized);
-    free(f->variants);
-}
-
 static int said;
 static void say(const char *message) {
     said += strstr(message, "memory is short") != NULL;
 }
 
-/* Runs all variants `runs` times into t. */
-static int measure(const struct fixture *f, const char *device, int runs, struct taken *t, struct err *err) {
-    struct pool *pool = NULL;
-    struct backend *backend = NULL;
-    struct measurer *m = NULL;
-    const struct measure_job job = {
-        .graph = f->graph, .amax = &f->amax, .qcfg = &f->qcfg, .images = f->images};
-    said = 0;
-    int ret = pool_new(4, &pool, err);
-    ret = ret ? ret : backend_open(device, 0, pool, say, &backend, err);
-    ret = ret ? ret : measurer_open(backend, &job, &m, err);
-    for (int i = 0; i < runs && !ret; i++) {
-        t->seen = 0;
-        ret = measurer_run(m, f->variants, f->n_variants, 0, IMAGES, take, t, err);
-    }
-    measurer_close(&m);
-    backend_close(&backend);
-    pool_free(&pool);
-    return ret;
-}
-
 /* The card with so many bytes left: less than the images need at once. */
-static int measure_in(size_t bytes, const struct fixture *f, struct taken *t, struct err *err) {
+static int measure_in(size_t bytes, const struct subject *f, struct taken *t, struct err *err) {
     size_t left = 0, total = 0;
     char limit[32];
     cudaMemGetInfo(&left, &total);
     snprintf(limit, sizeof limit, "%zu", total - left + bytes);
     setenv("YOLOSENS_CUDA_BYTES", limit, 1);
-    int ret = measure(f, "cuda", 1, t, err);
+    int ret = measure(f, "cuda", 4, 1, say, t, err);
     unsetenv("YOLOSENS_CUDA_BYTES");
     return ret;
 }
@@ -168,7 +73,7 @@ static double metric(const struct taken *t, int kind, size_t at) {
 }
 
 /* Places of the variants behind those of single layers. */
-static size_t none_of(const struct fixture *f) {
+static size_t none_of(const struct subject *f) {
     return f->n_variants - RANDOM_SETS - 3;
 }
 
@@ -209,7 +114,7 @@ static bool found_alike(const struct measure_result *a, const struct measure_res
     return alike;
 }
 
-static void check_cell(const struct fixture *f, const struct taken *gpu, const struct taken *cpu,
+static void check_cell(const struct subject *f, const struct taken *gpu, const struct taken *cpu,
                        const char *cell) {
     size_t none = none_of(f), n = format_quantizes(&f->qcfg.input) ? none : gpu->n;
     bool found = true, nothing = true;
@@ -230,15 +135,16 @@ static void check_cell(const struct fixture *f, const struct taken *gpu, const s
           "%s: sure anchors (%zu)", cell, gpu->sure[0]);
 }
 
-static void test_cell(struct fixture *f, struct qcfg_choice choice, size_t every) {
+static void test_cell(struct subject *f, struct qcfg_choice choice, size_t every) {
     char cell[100];
     struct err err = {0};
     snprintf(cell, sizeof cell, "%s-%s/%s", choice.weight, choice.act, choice.granularity);
+    said = 0;
     make_variants(f, every);
     struct taken gpu = taken_new(IMAGES, f->n_variants), again = taken_new(IMAGES, f->n_variants),
                  cpu = taken_new(IMAGES, f->n_variants), small = taken_new(IMAGES, f->n_variants);
-    if (qcfg_build(&f->qcfg, &choice, &err) || measure(f, "cpu", 1, &cpu, &err) ||
-        measure(f, "cuda", 1, &gpu, &err) || measure(f, "cuda", 2, &again, &err)) {
+    if (qcfg_build(&f->qcfg, &choice, &err) || measure(f, "cpu", 4, 1, say, &cpu, &err) ||
+        measure(f, "cuda", 4, 1, say, &gpu, &err) || measure(f, "cuda", 4, 2, say, &again, &err)) {
         CHECK(false, "%s: %s", cell, err.msg);
     } else {
         check_cell(f, &gpu, &cpu, cell);
@@ -254,45 +160,14 @@ static void test_cell(struct fixture *f, struct qcfg_choice choice, size_t every
     free_variants(f);
 }
 
-/* Weights that are on their format's grid already, and inputs as they are: nothing changes. */
-static void test_no_change(struct fixture *f) {
-    struct qcfg_choice choice = {"int8", "fp16", "per_channel", "nvfp4", "blockwise", "modelopt", 0};
-    struct err err = {0};
-    int ret = qcfg_build(&f->qcfg, &choice, &err);
-    float **was = calloc(f->graph->n_convs, sizeof *was);
-    for (size_t i = 0; i < f->graph->n_convs; i++) {
-        struct conv *c = &f->graph->convs[i];
-        was[i] = c->weight;
-        c->weight = malloc(conv_numel(c) * sizeof(float));
-        fakequant_weight(&f->qcfg.weight, f->qcfg.block_dim, was[i], (size_t)c->cout,
-                         (size_t)(c->cin / c->groups), (size_t)c->kh, (size_t)c->kw,
-                         f->amax.layers[i].weight.channel, c->weight);
-    }
-    make_variants(f, 5);
-    struct taken t = taken_new(IMAGES, f->n_variants);
-    double most = 0;
-    ret = ret ? ret : measure(f, "cuda", 1, &t, &err);
-    for (size_t i = 0; i < IMAGES * f->n_variants; i++)
-        most = fmax(most, fmax(t.results[i].class_kl, t.results[i].box_loss));
-    CHECK(!ret && most == 0 && t.results[f->n_variants - 2].found.n > 0,
-          "quantizing that changes nothing has damage 0 exactly, and detections: %g %s", most, err.msg);
-    for (size_t i = 0; i < f->graph->n_convs; i++) {
-        free(f->graph->convs[i].weight);
-        f->graph->convs[i].weight = was[i];
-    }
-    free(was);
-    taken_free(&t);
-    free_variants(f);
-}
-
 /* A number that is none: the CPU's words. */
-static void check_words(const struct fixture *f, struct taken *t, const char *what) {
+static void check_words(const struct subject *f, struct taken *t, const char *what) {
     struct err cpu = {0}, gpu = {0};
-    int ret = measure(f, "cpu", 1, t, &cpu) && measure(f, "cuda", 1, t, &gpu);
+    int ret = measure(f, "cpu", 4, 1, say, t, &cpu) && measure(f, "cuda", 4, 1, say, t, &gpu);
     CHECK(ret && strstr(gpu.msg, "not finite") && strcmp(cpu.msg, gpu.msg) == 0, "%s: %s", what, gpu.msg);
 }
 
-static void test_not_finite(struct fixture *f) {
+static void test_not_finite(struct subject *f) {
     struct qcfg_choice choice = {"int8", "int8", "per_layer", "nvfp4", "blockwise", "modelopt", 0};
     struct err err = {0};
     struct conv *c = &f->graph->convs[3];
@@ -311,9 +186,9 @@ static void test_not_finite(struct fixture *f) {
 }
 
 int main(void) {
-    struct fixture f = {0};
+    struct subject f = {0};
     struct err err = {0};
-    int ret = fixture_open(&f, &err);
+    int ret = subject_open(&f, "calib/models/yolov10n.pt", make_sure, write_images, &err);
     CHECK(ret == 0, "a network, images, ranges: %s", err.msg);
     if (!ret) {
         test_cell(&f, (struct qcfg_choice){"int8", "int8", "per_layer", "nvfp4", "blockwise", "modelopt", 0},
@@ -325,9 +200,9 @@ int main(void) {
         test_cell(&f, (struct qcfg_choice){"int4", "fp16", "per_layer", "nvfp4", "blockwise", "modelopt", 0},
                   5);
         test_cell(&f, (struct qcfg_choice){"int4", "int4", "per_layer", "nvfp4", "awq", "reduction", 0}, 9);
-        test_no_change(&f);
+        test_no_change(&f, "cuda");
         test_not_finite(&f);
     }
-    fixture_close(&f);
+    subject_close(&f);
     return test_end();
 }

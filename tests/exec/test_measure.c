@@ -1,27 +1,15 @@
 /* Measured damage against a plain network: every operation of the graph by itself, convolutions in double over operands
  * that the reference's quantizers made, the two distances as damage.md writes them. A small checkpoint at 64 pixels. */
 #define _GNU_SOURCE
-#include "exec/calibrate.h"
-#include "exec/measure.h"
-#include "format/fakequant.h"
-#include "levels.h"
 #include "measure_taken.h"
 #include "op/op.h"
-#include "pt/checkpoint.h"
 
-#include <unistd.h>
-
-enum { SIZE = 64, IMAGES = 3, RANDOM_SETS = 3 };
+enum { SIZE = 64, IMAGES = 3 };
 
 struct fixture {
-    struct graph *graph;
-    struct calib_set *images;
-    struct amax amax;
-    struct qcfg qcfg;
+    struct subject s;
     struct chw *shapes;
     float *truth[IMAGES]; /* the plain network's leaf */
-    struct measure_variant *variants;
-    size_t n_variants;
 };
 
 /* ---- the plain network ---- */
@@ -30,7 +18,7 @@ struct fixture {
 static void run_op(const struct fixture *f, const struct op *op, float *const *values,
                    struct op_scratch *scratch, struct err *err) {
     const struct op_kernels *k = op_kernels(op->kind);
-    struct op_task t = {.graph = f->graph, .op = op, .scratch = scratch};
+    struct op_task t = {.graph = f->s.graph, .op = op, .scratch = scratch};
     t.kept = malloc((op_room(k->kept, op, f->shapes) + 1) * sizeof *t.kept);
     t.out = (struct op_value){values[op->out], 0, f->shapes[op->out]};
     for (int i = 0; i < op->n_in; i++)
@@ -67,9 +55,9 @@ static void convolve(const struct conv *c, const float *x, struct chw in, const 
 }
 
 static void run_conv(const struct fixture *f, const struct op *op, float *const *values, bool quantized) {
-    const struct conv *c = &f->graph->convs[op->conv];
-    const struct amax_layer *amax = &f->amax.layers[op->conv];
-    const struct qcfg *q = &f->qcfg;
+    const struct conv *c = &f->s.graph->convs[op->conv];
+    const struct amax_layer *amax = &f->s.amax.layers[op->conv];
+    const struct qcfg *q = &f->s.qcfg;
     struct chw in = f->shapes[op->in[0]];
     const float *x = values[op->in[0]];
     float *own = malloc((shape_numel(in) + (size_t)in.c) * sizeof *own), *channels = own + shape_numel(in),
@@ -98,7 +86,7 @@ static void run_conv(const struct fixture *f, const struct op *op, float *const 
 
 /* The exported leaf; the caller frees it. */
 static float *plain_leaf(const struct fixture *f, int image, const bool *quantized) {
-    const struct graph *g = f->graph;
+    const struct graph *g = f->s.graph;
     float **values = calloc((size_t)g->n_values, sizeof(float *));
     struct op_scratch scratch = {0};
     struct err err = {0};
@@ -107,7 +95,7 @@ static float *plain_leaf(const struct fixture *f, int image, const bool *quantiz
     conv_scratch_new(scratch.pool, &scratch.conv, &err);
     for (int v = 0; v < g->n_values; v++)
         values[v] = calloc(shape_numel(f->shapes[v]), sizeof(float));
-    calib_to_float(f->images->images[image], f->images->image_bytes, values[0]);
+    calib_to_float(f->s.images->images[image], f->s.images->image_bytes, values[0]);
     for (size_t i = 0; i < g->n_ops && g->ops[i].out <= leaf + g->n_values; i++) {
         const struct op *op = &g->ops[i];
         if (op->kind == OP_CONV)
@@ -133,7 +121,7 @@ static double clamp(double p) {
 }
 
 static double plain_kl(const struct fixture *f, const float *truth, const float *other) {
-    struct chw s = f->shapes[f->graph->leaves[f->graph->exported]];
+    struct chw s = f->shapes[f->s.graph->leaves[f->s.graph->exported]];
     double sum = 0;
     for (size_t i = 4 * (size_t)s.w; i < shape_numel(s); i++) {
         double p = clamp(truth[i]), q = clamp(other[i]);
@@ -143,7 +131,7 @@ static double plain_kl(const struct fixture *f, const float *truth, const float 
 }
 
 static double plain_box_loss(const struct fixture *f, const float *truth, const float *other, size_t *sure) {
-    struct chw s = f->shapes[f->graph->leaves[f->graph->exported]];
+    struct chw s = f->shapes[f->s.graph->leaves[f->s.graph->exported]];
     double sum = 0;
     *sure = 0;
     for (int64_t a = 0; a < s.w; a++) {
@@ -168,43 +156,21 @@ static double plain_box_loss(const struct fixture *f, const float *truth, const 
     return sum;
 }
 
-/* ---- the measurer ---- */
-
-/* Opens a measurer with so many threads and runs all variants `runs` times into t. */
-static int measure(const struct fixture *f, int threads, int runs, struct taken *t, struct err *err) {
-    struct pool *pool = NULL;
-    struct backend *backend = NULL;
-    struct measurer *m = NULL;
-    const struct measure_job job = {
-        .graph = f->graph, .amax = &f->amax, .qcfg = &f->qcfg, .images = f->images};
-    int ret = pool_new(threads, &pool, err);
-    ret = ret ? ret : backend_open("cpu", 0, pool, NULL, &backend, err);
-    ret = ret ? ret : measurer_open(backend, &job, &m, err);
-    for (int i = 0; i < runs && !ret; i++) {
-        t->seen = 0;
-        ret = measurer_run(m, f->variants, f->n_variants, 0, IMAGES, take, t, err);
-    }
-    measurer_close(&m);
-    backend_close(&backend);
-    pool_free(&pool);
-    return ret;
-}
-
 /* ---- checks ---- */
 
 static void check_against_plain(const struct fixture *f, const struct taken *t, const char *cell) {
-    size_t n = IMAGES * f->n_variants, sure;
+    size_t n = IMAGES * f->s.n_variants, sure;
     double *room = calloc(4 * n, sizeof *room), *got[2] = {room, room + n},
            *want[2] = {room + 2 * n, room + 3 * n};
     bool sure_same = true, found_same = true;
     struct comparison c;
     for (size_t at = 0; at < n; at++) {
         const struct measure_result *r = &t->results[at];
-        const struct measure_variant *v = &f->variants[at % f->n_variants];
-        size_t image = at / f->n_variants;
+        const struct measure_variant *v = &f->s.variants[at % f->s.n_variants];
+        size_t image = at / f->s.n_variants;
         float *leaf = plain_leaf(f, (int)image, v->quantized);
-        const struct detect_output y = {leaf, f->graph->classes,
-                                        (size_t)f->shapes[f->graph->leaves[f->graph->exported]].w};
+        const struct detect_output y = {leaf, f->s.graph->classes,
+                                        (size_t)f->shapes[f->s.graph->leaves[f->s.graph->exported]].w};
         struct detect_box boxes[AP_FOUND_MAX];
         size_t found = detect_find(&y, MEASURE_LEAST, AP_FOUND_MAX, boxes);
         got[0][at] = r->class_kl;
@@ -228,82 +194,23 @@ static void check_against_plain(const struct fixture *f, const struct taken *t, 
     free(room);
 }
 
-/* Every exported convolution alone, all of them, some at random, and one that is not exported. */
-static void make_variants(struct fixture *f, size_t every) {
-    const struct graph *g = f->graph;
-    f->variants = calloc(g->n_convs + RANDOM_SETS + 2, sizeof *f->variants);
-    f->n_variants = 0;
-    for (size_t i = 0; i < g->n_convs; i++)
-        if (g->convs[i].exported && (i % every == 0 || g->convs[i].calls > 1)) {
-            bool *one = calloc(g->n_convs, sizeof *one);
-            one[i] = true;
-            f->variants[f->n_variants++].quantized = one;
-        }
-    for (int k = 0; k <= RANDOM_SETS; k++) {
-        bool *some = calloc(g->n_convs, sizeof *some);
-        for (size_t i = 0; i < g->n_convs; i++)
-            some[i] = k == RANDOM_SETS || uniform() > 0.3f;
-        f->variants[f->n_variants++] = (struct measure_variant){some, true};
-    }
-    bool *training = calloc(g->n_convs, sizeof *training);
-    for (size_t i = 0; i < g->n_convs; i++)
-        training[i] = !g->convs[i].exported;
-    f->variants[f->n_variants++] = (struct measure_variant){training, false};
-}
-
-static void free_variants(struct fixture *f) {
-    for (size_t i = 0; i < f->n_variants; i++)
-        free((void *)f->variants[i].quantized);
-    free(f->variants);
-}
-
 static void test_cell(struct fixture *f, struct qcfg_choice choice, size_t every) {
     char cell[100];
     struct err err = {0};
     snprintf(cell, sizeof cell, "%s-%s/%s", choice.weight, choice.act, choice.granularity);
-    make_variants(f, every);
-    struct taken one = taken_new(IMAGES, f->n_variants), again = taken_new(IMAGES, f->n_variants);
-    if (qcfg_build(&f->qcfg, &choice, &err) || measure(f, 1, 1, &one, &err) ||
-        measure(f, 3, 2, &again, &err)) {
+    make_variants(&f->s, every);
+    struct taken one = taken_new(IMAGES, f->s.n_variants), again = taken_new(IMAGES, f->s.n_variants);
+    if (qcfg_build(&f->s.qcfg, &choice, &err) || measure(&f->s, "cpu", 1, 1, NULL, &one, &err) ||
+        measure(&f->s, "cpu", 3, 2, NULL, &again, &err)) {
         CHECK(false, "%s: %s", cell, err.msg);
     } else {
         check_against_plain(f, &one, cell);
         CHECK(same(&one, &again), "%s: the same bytes with three threads, and from a second run", cell);
-        CHECK(one.results[f->n_variants - 1].class_kl == 0, "%s: training's head has no part", cell);
+        CHECK(one.results[f->s.n_variants - 1].class_kl == 0, "%s: training's head has no part", cell);
     }
     taken_free(&one);
     taken_free(&again);
-    free_variants(f);
-}
-
-/* Weights that are on their format's grid already, and inputs as they are: nothing changes. */
-static void test_no_change(struct fixture *f) {
-    struct qcfg_choice choice = {"int8", "fp16", "per_channel", "nvfp4", "blockwise", "modelopt", 0};
-    struct err err = {0};
-    float *was[1000];
-    int ret = qcfg_build(&f->qcfg, &choice, &err);
-    for (size_t i = 0; i < f->graph->n_convs; i++) {
-        struct conv *c = &f->graph->convs[i];
-        was[i] = c->weight;
-        c->weight = malloc(conv_numel(c) * sizeof(float));
-        fakequant_weight(&f->qcfg.weight, f->qcfg.block_dim, was[i], (size_t)c->cout,
-                         (size_t)(c->cin / c->groups), (size_t)c->kh, (size_t)c->kw,
-                         f->amax.layers[i].weight.channel, c->weight);
-    }
-    make_variants(f, 5);
-    struct taken t = taken_new(IMAGES, f->n_variants);
-    double most = 0;
-    ret = ret ? ret : measure(f, 2, 2, &t, &err);
-    for (size_t i = 0; i < IMAGES * f->n_variants; i++)
-        most = fmax(most, fmax(t.results[i].class_kl, t.results[i].box_loss));
-    CHECK(!ret && most == 0 && t.results[f->n_variants - 2].found.n > 0,
-          "quantizing that changes nothing has damage 0 exactly, and detections: %g %s", most, err.msg);
-    for (size_t i = 0; i < f->graph->n_convs; i++) {
-        free(f->graph->convs[i].weight);
-        f->graph->convs[i].weight = was[i];
-    }
-    taken_free(&t);
-    free_variants(f);
+    free_variants(&f->s);
 }
 
 /* A number that is none names its layer, in the unquantized network and in a variant. */
@@ -311,23 +218,24 @@ static void test_not_finite(struct fixture *f) {
     struct qcfg_choice choice = {"int8", "int8", "per_layer", "nvfp4", "blockwise", "modelopt", 0};
     struct err err = {0};
     size_t conv = 3;
-    struct conv *c = &f->graph->convs[conv];
-    float was = c->weight[0], *amax = &f->amax.layers[conv].input[AMAX_ALL].tensor, range = *amax;
-    make_variants(f, 1000);
-    struct taken t = taken_new(IMAGES, f->n_variants);
-    qcfg_build(&f->qcfg, &choice, &err);
+    struct conv *c = &f->s.graph->convs[conv];
+    float was = c->weight[0], *amax = &f->s.amax.layers[conv].input[AMAX_ALL].tensor, range = *amax;
+    make_variants(&f->s, 1000);
+    struct taken t = taken_new(IMAGES, f->s.n_variants);
+    qcfg_build(&f->s.qcfg, &choice, &err);
     c->weight[0] = INFINITY;
-    CHECK(measure(f, 2, 1, &t, &err) && strstr(err.msg, c->name) && strstr(err.msg, "image 0") &&
-              !strstr(err.msg, "quantized"),
+    CHECK(measure(&f->s, "cpu", 2, 1, NULL, &t, &err) && strstr(err.msg, c->name) &&
+              strstr(err.msg, "image 0") && !strstr(err.msg, "quantized"),
           "the unquantized network: %s", err.msg);
     c->weight[0] = was;
     *amax = NAN;
     err = (struct err){0};
-    CHECK(measure(f, 2, 1, &t, &err) && strstr(err.msg, c->name) && strstr(err.msg, "quantized"),
+    CHECK(measure(&f->s, "cpu", 2, 1, NULL, &t, &err) && strstr(err.msg, c->name) &&
+              strstr(err.msg, "quantized"),
           "a quantized one: %s", err.msg);
     *amax = range;
     taken_free(&t);
-    free_variants(f);
+    free_variants(&f->s);
 }
 
 static int write_images(const char *path, struct err *err) {
@@ -362,27 +270,8 @@ static void make_sure(struct graph *g) {
 }
 
 static int fixture_open(struct fixture *f, struct err *err) {
-    struct checkpoint *checkpoint = NULL;
-    struct pool *pool = NULL;
-    struct backend *backend = NULL;
-    char path[] = "/tmp/test_measure.XXXXXX";
-    const struct calibrate_options options = {IMAGES, 1, "tiny", NULL, NULL};
-    int fd = mkstemp(path);
-    close(fd);
-    int ret = checkpoint_open("tests/ultralytics/tiny.pt", &checkpoint, err);
-    ret = ret ? ret : graph_build(checkpoint_root(checkpoint), &f->graph, err);
-    checkpoint_free(&checkpoint);
-    if (!ret)
-        make_sure(f->graph);
-    ret = ret ? ret : write_images(path, err);
-    ret = ret ? ret : calib_load(path, &f->images, err);
-    ret = ret ? ret : graph_shapes(f->graph, SIZE, &f->shapes, err);
-    ret = ret ? ret : pool_new(2, &pool, err);
-    ret = ret ? ret : backend_open("cpu", 0, pool, NULL, &backend, err);
-    ret = ret ? ret : calibrate(backend, f->graph, f->images, &options, &f->amax, err);
-    backend_close(&backend);
-    pool_free(&pool);
-    unlink(path);
+    int ret = subject_open(&f->s, "tests/ultralytics/tiny.pt", make_sure, write_images, err);
+    ret = ret ? ret : graph_shapes(f->s.graph, SIZE, &f->shapes, err);
     for (int i = 0; i < IMAGES && !ret; i++)
         f->truth[i] = plain_leaf(f, i, NULL);
     return ret;
@@ -391,10 +280,8 @@ static int fixture_open(struct fixture *f, struct err *err) {
 static void fixture_close(struct fixture *f) {
     for (int i = 0; i < IMAGES; i++)
         free(f->truth[i]);
-    amax_free(&f->amax);
-    calib_set_free(&f->images);
     free(f->shapes);
-    graph_free(&f->graph);
+    subject_close(&f->s);
 }
 
 int main(void) {
@@ -410,7 +297,7 @@ int main(void) {
         test_cell(&f, (struct qcfg_choice){"fp4", "fp4", "per_layer", "mxfp4", "blockwise", "reduction", 0},
                   9);
         test_cell(&f, (struct qcfg_choice){"int4", "fp16", "per_layer", "nvfp4", "awq", "modelopt", 0}, 9);
-        test_no_change(&f);
+        test_no_change(&f.s, "cpu");
         test_not_finite(&f);
     }
     fixture_close(&f);
