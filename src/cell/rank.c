@@ -1,10 +1,21 @@
 #include "cell/rank.h"
 
 #include <math.h>
+#include <string.h>
 
 const char *const rank_words[RANKS] = {"modelopt", "class", "box", "detection", "measured"};
 
 _Static_assert(SCORES_RANKS == (int)RANK_MEASURED, "cell/scores.h numbers them too");
+
+struct rank_layer rank_layer_of(const struct scores_layer *layer) {
+    struct rank_layer l = {.name = layer->name,
+                           .exported = layer->exported,
+                           .weights = scores_elements(layer->none_bits),
+                           .class_kl = NAN,
+                           .box_loss = NAN};
+    memcpy(l.score, layer->score, sizeof l.score);
+    return l;
+}
 
 /* The one or two numbers that a layer's value is made of. */
 static int parts_of(const struct rank_layer *l, enum rank rank, double parts[2]) {

@@ -39,6 +39,9 @@ struct rank_layer {
     double class_kl, box_loss;       /* measured; NAN: not */
 };
 
+/* One of scores, which was not measured. */
+struct rank_layer rank_layer_of(const struct scores_layer *layer);
+
 /* Whether layers have what a rank is made of. */
 bool rank_is_there(const struct rank_layer *layers, size_t n, enum rank rank);
 

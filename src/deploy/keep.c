@@ -104,12 +104,7 @@ int deploy_layer_values(const struct deploy_request *r, double *values, struct e
     struct rank_layer *layers = calloc(s->n_layers, sizeof *layers);
     int ret = layers ? 0 : err_nomem(err);
     for (size_t i = 0; i < s->n_layers && !ret; i++) {
-        layers[i] = (struct rank_layer){.name = s->layers[i].name,
-                                        .exported = s->layers[i].exported,
-                                        .weights = scores_elements(s->layers[i].none_bits),
-                                        .class_kl = NAN,
-                                        .box_loss = NAN};
-        memcpy(layers[i].score, s->layers[i].score, sizeof layers[i].score);
+        layers[i] = rank_layer_of(&s->layers[i]);
         if (r->damage) {
             layers[i].class_kl = r->damage->layers[i].class_kl;
             layers[i].box_loss = r->damage->layers[i].box_loss;

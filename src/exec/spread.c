@@ -110,10 +110,8 @@ int spread_first(const struct score_job *job, const struct score_cell *cell,
     for (int r = 0; r < RANK_MEASURED && !ret; r++)
         d.first[r] = d.order + (size_t)(1 + r) * n;
     for (size_t i = 0; i < n && !ret; i++) {
-        d.layers[i] = (struct rank_layer){.name = layers[i].name,
-                                          .exported = layers[i].exported,
-                                          .weights = (double)layers[i].none_bits / SCORES_BITS};
-        for (int o = 0; o < SCORES_OBJECTIVES; o++)
+        d.layers[i] = rank_layer_of(&layers[i]);
+        for (int o = score_objectives(job); o < SCORES_OBJECTIVES; o++)
             d.layers[i].score[o] = NAN;
     }
     if (!ret && job->steps > 1)

@@ -66,14 +66,12 @@ static int check_scores(const struct verify_request *r, struct err *err) {
 static void fill_layers(const struct verify_request *r, struct verify *v) {
     for (size_t i = 0; i < layers_of(v); i++) {
         const struct conv *c = &v->graph->convs[i];
-        struct rank_layer *l = &v->layers[i];
-        *l = (struct rank_layer){.name = c->name,
-                                 .exported = c->exported,
-                                 .weights = (double)conv_numel(c),
-                                 .class_kl = NAN,
-                                 .box_loss = NAN};
-        for (int k = 0; k < SCORES_OBJECTIVES; k++)
-            l->score[k] = r->scores ? r->scores->layers[i].score[k] : NAN;
+        struct scores_layer l =
+            r->scores ? r->scores->layers[i] : (struct scores_layer){.score = {NAN, NAN, NAN}};
+        l.name = c->name;
+        l.exported = c->exported;
+        l.none_bits = SCORES_BITS * (int64_t)conv_numel(c);
+        v->layers[i] = rank_layer_of(&l);
     }
     for (int k = 0; k < SCORES_RANKS; k++)
         v->predicted[k] = r->scores && rank_is_there(v->layers, layers_of(v), (enum rank)k);
@@ -219,19 +217,23 @@ static int measure_layers(struct pass *p, struct err *err) {
     return 0;
 }
 
+/* Measures the sets from this one on, which are all that the pass has. */
+static int measure_sets(struct pass *p, size_t first, struct err *err) {
+    struct verify *v = p->v;
+    int ret = p->n ? measure(p, "sets", err) : 0;
+    for (size_t i = first; i < v->n_sets && !ret; i++)
+        v->sets[i].metrics = p->metrics[i - first];
+    clear_variants(p);
+    return ret;
+}
+
 /* The sets that the layers' own damage chooses. */
 static int measure_measured(struct pass *p, struct err *err) {
     struct verify *v = p->v;
     size_t first = v->n_sets;
     if (!rank_is_there(v->layers, layers_of(v), RANK_MEASURED))
         return 0;
-    int ret = add_rank(p, RANK_MEASURED, err);
-    if (!ret && p->n)
-        ret = measure(p, "sets", err);
-    for (size_t i = first; i < v->n_sets && !ret; i++)
-        v->sets[i].metrics = p->metrics[i - first];
-    clear_variants(p);
-    return ret;
+    return add_rank(p, RANK_MEASURED, err) || measure_sets(p, first, err) ? -1 : 0;
 }
 
 /* The sets that a search finds. */
@@ -250,12 +252,7 @@ static int measure_searched(struct pass *p, const char *identity, const char *st
         ret = s ? add_set(p, s, err) : -1;
     }
     searched_free(&found);
-    if (!ret && p->n)
-        ret = measure(p, "sets", err);
-    for (size_t i = first; i < v->n_sets && !ret; i++)
-        v->sets[i].metrics = p->metrics[i - first];
-    clear_variants(p);
-    return ret;
+    return ret || measure_sets(p, first, err) ? -1 : 0;
 }
 
 /* A value's rank among n: how many are below it, and half of those that equal it. */
