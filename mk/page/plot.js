@@ -213,7 +213,7 @@ const SERIES = {
     modelopt: ["square", "ModelOpt's score"],
     class: ["up", "the class score"],
     box: ["down", "the box score"],
-    detection: ["circle", "the class and the box score's shares, summed"],
+    detection: ["circle", "the class and the box score's roots joined, the smaller of two layers that harm alike first"],
     measured: ["diamond", "measured damage of single layers"],
     search: ["cross", "measured sets, layers swapped in and out"],
     exporter: ["diamond", "the list that exporters hard-wire"],

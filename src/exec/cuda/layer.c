@@ -263,11 +263,15 @@ static struct target target_of(struct device_layers *l, size_t conv, const struc
                                int n_calls) {
     struct target t = {.values = l->target, .objectives = l->objectives};
     bool add = false;
+    /* Each probe has a gradient for the classes and one for the boxes; ModelOpt's goes with the first probe's. */
     for (int i = 0; i < n_calls; i++)
-        for (int first = 0; first < GRADIENT_BACKWARDS_MAX; first += first ? 2 : l->objectives) {
-            const struct view none = {0}, *g = &calls[i].g[first];
-            const struct view of[CUDA_OBJECTIVES_MAX] = {first ? none : g[0], g[first ? 0 : 1],
-                                                         g[first ? 1 : 2]};
+        for (int probe = 0; probe < GRADIENT_PROBES_MAX; probe++) {
+            const struct view none = {0}, *g = calls[i].g;
+            const struct view of[CUDA_OBJECTIVES_MAX] = {
+                [SCORES_MODELOPT] = probe ? none : g[0],
+                [SCORES_CLASS] = g[1 + 2 * probe],
+                [SCORES_BOX] = g[2 + 2 * probe],
+            };
             if (!of[0].p && !of[1].p && !of[2].p)
                 continue;
             cuda_target(l->net->cuda->stream, calls[n_calls - 1].y, of, net_bias(l->net, conv), add, &t);
