@@ -2,34 +2,12 @@
 # Read by the tests that run make sweep, from the repository root: a sandbox, which is a folder that looks like the repository to
 # make, removed at the end; checks; and what is compared of a run.
 here=$PWD
+. tests/checks.sh
 sandbox=$(mktemp -d) || exit 1
 trap 'rm -rf "$sandbox"' EXIT
 unset MAKEFLAGS MFLAGS MAKELEVEL
 ln -s "$here/Makefile" "$here/mk" "$here/src" "$here/tools" "$here/tests" "$sandbox/"
 cd "$sandbox" || exit 1
-
-ok() { # WHAT COMMAND...: a check that COMMAND succeeds
-    what=$1
-    shift
-    if "$@"; then
-        echo "ok - $what"
-    else
-        echo "not ok - $what: $*"
-        sed 's/^/#   out: /' out 2>/dev/null | tail -n 8
-        sed 's/^/#   err: /' err 2>/dev/null | tail -n 12
-        failed=1
-    fi
-}
-failed=0
-
-equal() { # WHAT GOT WANTED
-    if [ "$2" = "$3" ]; then echo "ok - $1: $2"; else
-        echo "not ok - $1: $2"
-        echo "#   wanted: $3"
-        sed 's/^/#   err: /' err 2>/dev/null | tail -n 12
-        failed=1
-    fi
-}
 
 last_line() {
     tail -n 1 out | sed "s|tmp/[^ ]*/||"

@@ -69,7 +69,7 @@ int main(int argc, char **argv) {
         {"state", 's', OPT_STRING, &r.options.state, "DIR",
          "keep the sums of a killed pass here and go on from them"},
         {"shard", 0, OPT_STRING, &r.shard, "I/K",
-         "score the I-th of K parts of the images, for the states alone; a call without --shard joins them"},
+         "score part I of K of the images, into the states; a call without it joins them"},
         {"output", 'o', OPT_OUT, &r.cells.output, "FILE", "where the scores of a single cell go"},
         OPT_END,
     };

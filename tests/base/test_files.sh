@@ -1,16 +1,11 @@
 #!/bin/sh
 # The tools that scripts write and check files with: file-put, and seal-check of a cell's record.
+. tests/checks.sh
 bin=$(realpath "${BUILD:-build}")/bin
 dir=$(mktemp -d) || exit 1
 trap 'rm -rf "$dir"' EXIT
 cd "$dir" || exit 1
 
-equal() { # WHAT GOT WANTED
-    if [ "$2" = "$3" ]; then echo "ok - $1"; else
-        echo "not ok - $1: $2"
-        echo "#   wanted: $3"
-    fi
-}
 leftovers() {
     find . -name '.?*' | wc -l
 }

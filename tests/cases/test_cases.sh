@@ -1,16 +1,10 @@
 #!/bin/sh
 # The files of this folder, through the tools: read with the right scores, or refused in words of their own.
+. tests/checks.sh
 bin=${BUILD:-build}/bin cases=tests/cases
 dir=$(mktemp -d) || exit 1
 trap 'rm -rf "$dir"' EXIT
-ok() { # WHAT COMMAND...
-    what=$1
-    shift
-    if "$@"; then echo "ok - $what"; else
-        echo "not ok - $what"
-        sed 's/^/#   /' "$dir/err"
-    fi
-}
+log=$dir/err
 "$bin/calib-prep" --list calib/quant100.txt --count 10 --size 64 -o "$dir/calib" 2>"$dir/err" &&
     "$bin/qcfg-build" -w int8 -a int8 -g per_layer -o "$dir/q" 2>>"$dir/err"
 ok "ten images and a cell" [ $? -eq 0 ]

@@ -1,18 +1,13 @@
 #!/bin/bash
 # Where results go: what is no regular file is written through, links stay links, rights stay, inputs are safe.
 # bash: for >(...).
+. tests/checks.sh
 bin=$(realpath "${BUILD:-build}")/bin
 top=$PWD
 dir=$(mktemp -d) || exit 1
 trap 'rm -rf "$dir"' EXIT
 cd "$dir" || exit 1
 
-equal() { # WHAT GOT WANTED
-    if [ "$2" = "$3" ]; then echo "ok - $1"; else
-        echo "not ok - $1: $2"
-        echo "#   wanted: $3"
-    fi
-}
 qcfg() {
     "$bin/qcfg-build" --weight int8 --act int8 --granularity per_layer "$@" 2>err
 }

@@ -2,6 +2,7 @@
 # The runtimes' own tools, from PyPI, take what keep-list prints for onnx-export's file of the bundled yolov10n: in what comes out
 # exactly those layers are not quantized, and those of which keep-list says that the tool leaves them.
 # BUILD: the build folder. ModelOpt needs torch: make bench-modelopt's is used.
+. tests/checks.sh
 bin=$(realpath "${BUILD:-build}/bin") || exit 1
 env=$PWD/${BUILD:-build}/deploy-env torch=$PWD/${BUILD:-build}/bench/modelopt-env
 here=$PWD
@@ -9,9 +10,6 @@ dir=$(mktemp -d) || exit 1
 trap 'rm -rf "$dir"' EXIT
 PATH=$bin:$PATH
 
-check() { # check WHAT GOT WANTED
-    if [ "$2" = "$3" ]; then echo "ok - $1"; else printf 'not ok - %s\n#   got    %s\n#   wanted %s\n' "$1" "$2" "$3"; fi
-}
 python3 -m venv "$env" 2>/dev/null || { echo "# skip no python3 with venv"; exit 0; }
 timeout 900 "$env/bin/pip" install -q --disable-pip-version-check onnx==1.23.2 onnxruntime==1.32.0 nncf==3.4.0 2>"$dir/err" ||
     { echo "# skip PyPI: $(tail -n 1 "$dir/err")"; exit 0; }
@@ -39,8 +37,8 @@ runs() { # runs TARGET SCORES COMMAND...
     rm -f "$out"
     keep-list -s "$scores" -k 7 -t "$target" -m yolov10n.onnx >list 2>said
     timeout 600 "$@" list >log 2>&1
-    check "$target takes its list, of ${scores%.json}" "$? $(tail -n 1 log | grep -i error)" "0 "
-    check "$target, ${scores%.json}: what is not quantized is what keep-list says, $(kept "$scores" | wc -l) layers" \
+    equal "$target takes its list, of ${scores%.json}" "$? $(tail -n 1 log | grep -i error)" "0 "
+    equal "$target, ${scores%.json}: what is not quantized is what keep-list says, $(kept "$scores" | wc -l) layers" \
         "$(python "$here/tests/deploy/bare.py" "$out" | sort)" "$(kept "$scores" | sort)"
 }
 runs onnxruntime int8.json python

@@ -1,38 +1,27 @@
 #!/bin/sh
 # keep-list: what each runtime takes (golden files), each way to say how much is kept, names in the user's own ONNX file, and
 # what is refused. scores.json is of the bundled yolov10n, int8-int8 per_channel_weight, at 320; verify.json is measured on it.
+. tests/checks.sh
 bin=$(realpath "${BUILD:-build}/bin") || exit 1
 edit=$(realpath "${BUILD:-build}/test/deploy/edit_onnx") || exit 1
-k=$bin/keep-list s=tests/deploy/scores.json v=tests/deploy/verify.json
+k=$bin/keep-list refuser=$bin/keep-list s=tests/deploy/scores.json v=tests/deploy/verify.json
 dir=$(mktemp -d) || exit 1
 trap 'rm -rf "$dir"' EXIT
-
-check() { # check WHAT GOT WANTED
-    if [ "$2" = "$3" ]; then echo "ok - $1"; else printf 'not ok - %s\n#   got    %s\n#   wanted %s\n' "$1" "$2" "$3"; fi
-}
-refuses() { # refuses WHAT STATUS WORDS OPTION...
-    what=$1 status=$2 words=$3
-    shift 3
-    "$k" "$@" -o "$dir/none" >"$dir/out" 2>"$dir/err"
-    check "$what: status" $? "$status"
-    check "$what: words" "$(head -n 1 "$dir/err")" "keep-list: $words"
-    check "$what: nothing written" "$(ls "$dir/none" 2>/dev/null; cat "$dir/out")" ""
-}
 
 # Every target, read by a person once.
 for target in $("$k" --target help | cut -d' ' -f1); do
     "$k" -s "$s" -k 6 -t "$target" >"$dir/list" 2>"$dir/err"
-    check "$target: as in the golden file" "$? $(cmp "$dir/list" "tests/deploy/golden/$target.txt" 2>&1)" "0 "
+    equal "$target: as in the golden file" "$? $(cmp "$dir/list" "tests/deploy/golden/$target.txt" 2>&1)" "0 "
     "$k" -s "$s" -k 0 -t "$target" >"$dir/list" 2>"$dir/err"
-    check "$target: nothing to keep is said too" "$? $(grep -v ': "int8-int8/' "$dir/list" | grep -c 'model\.[0-9]')" "0 0"
+    equal "$target: nothing to keep is said too" "$? $(grep -v ': "int8-int8/' "$dir/list" | grep -c 'model\.[0-9]')" "0 0"
 done
-check "there are eleven" "$("$k" --target help | wc -l)" 11
+equal "there are eleven" "$("$k" --target help | wc -l)" 11
 for target in onnxruntime nncf modelopt-torch; do
     sed 's/^quant_cfg +=/quant_cfg =/' "tests/deploy/golden/$target.txt" >"$dir/list.py"
     command -v python3 >/dev/null || { echo "# skip no python3"; continue; }
-    check "$target: Python reads it" "$(python3 -c 'import ast, sys; ast.parse(open(sys.argv[1]).read())' "$dir/list.py" 2>&1)" ""
+    equal "$target: Python reads it" "$(python3 -c 'import ast, sys; ast.parse(open(sys.argv[1]).read())' "$dir/list.py" 2>&1)" ""
 done
-check "a shell reads modelopt-onnx's patterns as they are" \
+equal "a shell reads modelopt-onnx's patterns as they are" \
     "$(sh -c "python() { for w; do echo \"\$w\"; done | grep ^/; }; . tests/deploy/golden/modelopt-onnx.txt")" \
     "$("$k" -s "$s" -k 6 -t plain 2>/dev/null | sed 's/\./\\./g; s/$/$/')"
 
@@ -51,10 +40,10 @@ pieces() { # pieces SCORES: how many texts agree, and the first target that diff
     done
     echo "$agree $differs"
 }
-check "int8's pieces are the lists" "$(pieces "$s")" "55 "
-check "fp8's too, without what the runtime leaves" "$(pieces "$dir/fp8.json"; jq '.targets[0].left | length > 10' "$dir/page")" "55 
+equal "int8's pieces are the lists" "$(pieces "$s")" "55 "
+equal "fp8's too, without what the runtime leaves" "$(pieces "$dir/fp8.json"; jq '.targets[0].left | length > 10' "$dir/page")" "55 
 true"
-check "each convolution stands once in each rank" \
+equal "each convolution stands once in each rank" \
     "$(jq -c '(.convolutions | length) as $n | [.ranks[].order | sort == [range($n)]] | unique' "$dir/page")" "[true]"
 
 # How much is kept, against jq's own sums over the exported layers.
@@ -70,24 +59,24 @@ jq "$rank"'[.layers | to_entries[] | select(.value.exported)]
 kept() { # kept OPTION...: layers
     "$k" -s "$s" -t json "$@" 2>"$dir/err" | jq -c '[.keep[].layers[0]] | sort'
 }
-check "10: the rank's first ten" "$(kept -k 10)" "$(jq -c 'map(.n)[:10] | sort' "$dir/ranked")"
+equal "10: the rank's first ten" "$(kept -k 10)" "$(jq -c 'map(.n)[:10] | sort' "$dir/ranked")"
 for share in 1 50 80 99; do
-    check "$share%: the fewest that hold it" "$(kept -k $share%)" \
+    equal "$share%: the fewest that hold it" "$(kept -k $share%)" \
         "$(jq -c --argjson s $share '(map(.r) | add) as $t | reduce .[] as $l ({sum: 0, n: []};
             if .sum < $s / 100 * $t then .sum += $l.r | .n += [$l.n] else . end) | .n | sort' "$dir/ranked")"
 done
-check "100%: all" "$(kept -k 100% | jq length)" "$(jq length "$dir/ranked")"
+equal "100%: all" "$(kept -k 100% | jq length)" "$(jq length "$dir/ranked")"
 for word in modelopt class box; do
     key=$(echo "${word}_score" | sed 's/^modelopt_//')
-    check "--rank $word" "$(kept -k 4 -r $word)" \
+    equal "--rank $word" "$(kept -k 4 -r $word)" \
         "$(jq -c --arg k "$key" '[.layers | to_entries[] | select(.value.exported)] | sort_by(-.value[$k]) | map(.key)[:4] | sort' "$s")"
 done
-check "--rank measured goes by what was measured" "$(kept -k 5 -r measured -v $v)" \
+equal "--rank measured goes by what was measured" "$(kept -k 5 -r measured -v $v)" \
     "$(jq -c '.sets[] | select(.by == "measured" and .keep == 5).layers | sort' $v)"
-check "ap=0.92: the smallest set that agrees so well, the best of equals" "$(kept -k ap=0.92 -v $v)" \
+equal "ap=0.92: the smallest set that agrees so well, the best of equals" "$(kept -k ap=0.92 -v $v)" \
     "$(jq -c '[.sets[] | select(.agreement_ap >= 0.92)] | sort_by([.keep, -.agreement_ap])[0].layers | sort' $v)"
-check "ap=0.9: without any, it agrees already" "$(kept -k ap=0.9 -v $v)" "[]"
-check "what is kept is said" "$("$k" -s "$s" -k 10 -t plain 2>&1 >/dev/null)" \
+equal "ap=0.9: without any, it agrees already" "$(kept -k ap=0.9 -v $v)" "[]"
+equal "what is kept is said" "$("$k" -s "$s" -k 10 -t plain 2>&1 >/dev/null)" \
     "$(jq -r --slurpfile r "$dir/ranked" '[$r[0][:10][].n] as $k | [.layers | to_entries[] | select(.value.exported)]
         | [.[] | select(.key | IN($k[]))] as $in | def pct(f): ($in | map(f) | add) / (map(f) | add) * 1000 | round / 10;
         pct(.value.none_cost) as $w | pct(.value.macs) as $m
@@ -113,33 +102,33 @@ for bits in 8 8.7 10 12.5 16; do
             }
             print NR == 12 && (size <= most * bits / 16 && got <= best * (1 + 1e-9)) ? "least" : "kept " got ", best " best ", size " size
         }' >"$dir/verdict"
-    check "bits=$bits: no other choice loses less" "$(cat "$dir/verdict")" least
+    equal "bits=$bits: no other choice loses less" "$(cat "$dir/verdict")" least
 done
 
 # fp8: what ModelOpt ONNX leaves anyway is in no list, and is said.
 "$k" -s "$dir/fp8.json" -k 100% -t modelopt-onnx >"$dir/list" 2>"$dir/err"
-check "fp8: depthwise, the stem and 16 channels are left by ModelOpt itself" "$(sed -n 's/.*in no list: //p' "$dir/err" | tr ' ' '\n')" \
+equal "fp8: depthwise, the stem and 16 channels are left by ModelOpt itself" "$(sed -n 's/.*in no list: //p' "$dir/err" | tr ' ' '\n')" \
     "$(jq -r '.layers | to_entries[] | select(.value.exported and (.key | test("conv1") | not))
         | select((.value.weight_shape[:2] | min) <= 16 or .value.weight_shape[2] * .value.weight_shape[3] > 32).key' "$s")"
-check "fp8: none of them is in the list" "$(grep -c 'model.\.0/conv\|dfl\|attn/pe' "$dir/list")" 0
-check "fp8: they count in bits=" "$("$k" -s "$dir/fp8.json" -k bits=8.6 2>&1 >/dev/null | sed -n 's/.*; \(.*\) effective bits/\1/p' |
+equal "fp8: none of them is in the list" "$(grep -c 'model.\.0/conv\|dfl\|attn/pe' "$dir/list")" 0
+equal "fp8: they count in bits=" "$("$k" -s "$dir/fp8.json" -k bits=8.6 2>&1 >/dev/null | sed -n 's/.*; \(.*\) effective bits/\1/p' |
     awk '{ print ($1 <= 8.6 && $1 > 8.58) }')" 1
-check "int8: all of n's are quantized" "$("$k" -s "$s" -k 6 2>&1 >/dev/null | grep -c 'in no list')" 0
+equal "int8: all of n's are quantized" "$("$k" -s "$s" -k 6 2>&1 >/dev/null | grep -c 'in no list')" 0
 jq -c '.layers |= map_values(del(.weight_shape))' "$s" >"$dir/shapeless.json"
-check "scores without shapes: that is said" "$("$k" -s "$dir/shapeless.json" 2>&1 >/dev/null | grep -c 'not known')" 1
+equal "scores without shapes: that is said" "$("$k" -s "$dir/shapeless.json" 2>&1 >/dev/null | grep -c 'not known')" 1
 jq -c '.granularity = "per_layer"' "$s" >"$dir/per_layer.json"
-check "scores of a granularity that no runtime has: that is said" \
+equal "scores of a granularity that no runtime has: that is said" \
     "$("$k" -s "$dir/per_layer.json" -t nncf 2>&1 >/dev/null | grep -c 'GRANULARITIES=per_channel_weight predicts; these scores are of per_layer')" 1
 
 # The two kernels of a RepVGGDW are one node; a recipe is taken back.
-check "a RepVGGDW is one node, by both its kernels" "$("$k" -s "$s" -k 100% -t json 2>/dev/null | jq -c '.keep[] | select(.layers | length > 1)
+equal "a RepVGGDW is one node, by both its kernels" "$("$k" -s "$s" -k 100% -t json 2>/dev/null | jq -c '.keep[] | select(.layers | length > 1)
     | [.layers, .node]')" '[["model.22.m.0.cv1.2.conv.conv","model.22.m.0.cv1.2.conv1.conv"],"/model.22/m.0/cv1/cv1.2/conv/Conv"]'
 "$k" -s "$s" -k 37% -t recipe -o "$dir/recipe.json" 2>/dev/null
-check "--recipe keeps what the recipe keeps" "$("$k" -s "$s" --recipe "$dir/recipe.json" -t json 2>/dev/null | jq -c .keep)" \
+equal "--recipe keeps what the recipe keeps" "$("$k" -s "$s" --recipe "$dir/recipe.json" -t json 2>/dev/null | jq -c .keep)" \
     "$("$k" -s "$s" -k 37% -t json 2>/dev/null | jq -c .keep)"
-check "the recipe's bits are those of the list" "$(jq .effective_bits "$dir/recipe.json")" \
+equal "the recipe's bits are those of the list" "$(jq .effective_bits "$dir/recipe.json")" \
     "$("$k" -s "$s" -k 37% -t json 2>/dev/null | jq .effective_bits)"
-check "the recipe's bit operations" "$(jq '.bit_operations' "$dir/recipe.json")" \
+equal "the recipe's bit operations" "$(jq '.bit_operations' "$dir/recipe.json")" \
     "$(jq --slurpfile r "$dir/recipe.json" '$r[0] as $r | [.layers | to_entries[] | select(.value.exported)
         | .value.macs * (if $r.layers[.key] == $r.none then 256 else 64 end)] | add' "$s")"
 sed 's/NONE(effective-bits: 16.0)",$/NONE", /' "$dir/recipe.json" >"$dir/altered.json"
@@ -149,15 +138,15 @@ refuses "an altered recipe" 1 "$dir/altered.json: its digest does not fit its co
 "$k" -s "$s" -k 100% -t json 2>/dev/null | jq -r '.keep[] | "\(.node) Conv \(if (.layers | length) > 1 then .layers[0][:-5] else .layers[0] end).weight \(.output)"' >"$dir/nodes"
 "$edit" <"$dir/nodes" >"$dir/own.onnx"
 "$k" -s "$s" -k 20 -t plain >"$dir/a" 2>/dev/null
-check "--onnx: the exporter's names are found" "$("$k" -s "$s" -k 20 -t plain -m "$dir/own.onnx" 2>/dev/null | cmp - "$dir/a" 2>&1)" ""
-check "--onnx: from standard input" "$("$k" -s "$s" -k 20 -t plain -m - <"$dir/own.onnx" 2>/dev/null | cmp - "$dir/a" 2>&1)" ""
+equal "--onnx: the exporter's names are found" "$("$k" -s "$s" -k 20 -t plain -m "$dir/own.onnx" 2>/dev/null | cmp - "$dir/a" 2>&1)" ""
+equal "--onnx: from standard input" "$("$k" -s "$s" -k 20 -t plain -m - <"$dir/own.onnx" 2>/dev/null | cmp - "$dir/a" 2>&1)" ""
 awk '{ print "n" NR, $2, $3, "t" NR }' "$dir/nodes" | "$edit" >"$dir/renamed.onnx"
-check "--onnx: renamed nodes are found by their weights" \
+equal "--onnx: renamed nodes are found by their weights" \
     "$("$k" -s "$s" -k 20 -t plain -m "$dir/renamed.onnx" 2>/dev/null)" \
     "$(awk 'NR == FNR { is[$1] = 1; next } $1 in is { print "n" FNR }' "$dir/a" "$dir/nodes")"
-check "--onnx: RKNN is told what they make" "$("$k" -s "$s" -k 1 -t rknn -m "$dir/renamed.onnx" 2>/dev/null | tail -n 1)" \
+equal "--onnx: RKNN is told what they make" "$("$k" -s "$s" -k 1 -t rknn -m "$dir/renamed.onnx" 2>/dev/null | tail -n 1)" \
     "    t$(awk -v n="$("$k" -s "$s" -k 1 -t plain 2>/dev/null)" '$1 == n { print NR }' "$dir/nodes"): float16"
-check "--onnx: commands name the file" "$("$k" -s "$s" -k 1 -t trtexec10 -m "$dir/own.onnx" 2>/dev/null | grep -c -- "--onnx=$dir/own.onnx ")" 1
+equal "--onnx: commands name the file" "$("$k" -s "$s" -k 1 -t trtexec10 -m "$dir/own.onnx" 2>/dev/null | grep -c -- "--onnx=$dir/own.onnx ")" 1
 first=$("$k" -s "$s" -k 1 -t json 2>/dev/null | jq -r '.keep[0].layers[0]') node=$("$k" -s "$s" -k 1 -t plain 2>/dev/null)
 grep -v "^$node " "$dir/nodes" | "$edit" >"$dir/lacks.onnx"
 refuses "--onnx: a layer that is not there" 1 \
@@ -165,7 +154,7 @@ refuses "--onnx: a layer that is not there" 1 \
     -s "$s" -k 1 -m "$dir/lacks.onnx"
 sed 's/one2one_//g' "$dir/nodes" | "$edit" >"$dir/many.onnx"
 "$k" -s "$s" -k 100% -m "$dir/many.onnx" >"$dir/out" 2>"$dir/err"
-check "--onnx: an export of the other head" "$? $(grep -c 'it was exported with the one2many head, these scores are of one2one: export it with end2end=True' "$dir/err")" "1 1"
+equal "--onnx: an export of the other head" "$? $(grep -c 'it was exported with the one2many head, these scores are of one2one: export it with end2end=True' "$dir/err")" "1 1"
 { cat "$dir/nodes"; grep "^$node " "$dir/nodes"; } | "$edit" >"$dir/twice.onnx"
 refuses "--onnx: a name that stands there twice" 1 \
     "$dir/twice.onnx: layer $first stands there 2 times, and its nodes cannot be told apart" -s "$s" -k 1 -m "$dir/twice.onnx"
@@ -173,24 +162,24 @@ sed "s|^$node |- |" "$dir/nodes" | "$edit" >"$dir/nameless.onnx"
 refuses "--onnx: a node without a name" 1 "$dir/nameless.onnx: the node of layer $first has no name" -s "$s" -k 1 -m "$dir/nameless.onnx"
 sed "s|^$node Conv|$node Relu|; s|$first.weight|w|" "$dir/nodes" | "$edit" >"$dir/relu.onnx"
 "$k" -s "$s" -k 1 -m "$dir/relu.onnx" >"$dir/out" 2>"$dir/err"
-check "--onnx: a name that is no convolution's is not taken" "$? $(grep -c 'is not in it' "$dir/err")" "1 1"
+equal "--onnx: a name that is no convolution's is not taken" "$? $(grep -c 'is not in it' "$dir/err")" "1 1"
 
 # Names that a shell, Python or YAML would take for something.
 odd="it's\$(date)\"#:[x]*"
 awk -v n="$node" -v odd="$odd" '{ if ($1 == n) { $1 = odd; $4 = odd } print }' "$dir/nodes" | "$edit" >"$dir/odd.onnx"
 "$k" -s "$s" -k 1 -m "$dir/odd.onnx" >"$dir/list" 2>/dev/null
-check "an odd name reaches the command as it is" \
+equal "an odd name reaches the command as it is" \
     "$(sh -c "python() { for w; do case \$w in *date*) echo \"\$w\" ;; esac; done; }; . $dir/list")" \
     "it's\\\$\\(date\\)\"#:\\[x\\]\\*\$"
 "$k" -s "$s" -k 1 -m "$dir/odd.onnx" -t onnxruntime 2>/dev/null | sed -n '/^keep = /,/^]/p' >"$dir/list"
-check "and Python" "$(sed -n 2p "$dir/list")" "    \"it's\$(date)\\\"#:[x]*\","
-check "and YAML" "$("$k" -s "$s" -k 1 -m "$dir/odd.onnx" -t rknn 2>/dev/null | tail -n 1)" "    'it''s\$(date)\"#:[x]*': float16"
+equal "and Python" "$(sed -n 2p "$dir/list")" "    \"it's\$(date)\\\"#:[x]*\","
+equal "and YAML" "$("$k" -s "$s" -k 1 -m "$dir/odd.onnx" -t rknn 2>/dev/null | tail -n 1)" "    'it''s\$(date)\"#:[x]*': float16"
 refuses "trtexec, which cannot take it" 1 "trtexec cannot be told of node $odd: its name holds one of , : ' *" -s "$s" -k 1 -t trtexec10 -m "$dir/odd.onnx"
 
 # What is refused.
 for wrong in 80%% -1 1.5 1e3 bits= bits=0 bits=17 ap=1.1 ap= 0% 101% nan% inf 'bits=0x8' 10001 10layers; do
     "$k" -s "$s" -k "$wrong" >"$dir/out" 2>"$dir/err"
-    check "--keep $wrong is refused" "$? $(grep -c 'does not say what to keep; say 80%' "$dir/err") $(wc -c <"$dir/out")" "2 1 0"
+    equal "--keep $wrong is refused" "$? $(grep -c 'does not say what to keep; say 80%' "$dir/err") $(wc -c <"$dir/out")" "2 1 0"
 done
 refuses "a target that is none" 2 "--target: \"tensorrt\" is no target; there are $("$k" --target help | cut -d' ' -f1 | paste -sd, | sed 's/,/, /g')" -s "$s" -t tensorrt
 refuses "no scores" 2 "--scores is required" -t plain
@@ -198,7 +187,7 @@ refuses "ap= without a measurement" 2 \
     "ap=0.99 is of measured sets; name the verify.json of make verify or damage-measure with --verify" -s "$s" -k ap=0.99
 jq -c '.sets |= map(.agreement_ap = 0.95)' $v >"$dir/low.json"
 "$k" -s "$s" -v "$dir/low.json" -k ap=0.99 >"$dir/out" 2>"$dir/err"
-check "ap= that no set reaches" "$? $(cat "$dir/err")" \
+equal "ap= that no set reaches" "$? $(cat "$dir/err")" \
     "1 keep-list: $dir/low.json: no measured set agrees to AP 0.99: the best, 5 layers by modelopt, to 0.9500; run make verify with a larger KEEP, or ask for less"
 refuses "measured without a measurement" 1 "$s: its layers lack a measurement; name a verify.json of make verify or damage-measure" -s "$s" -r measured
 refuses "bits below the formats' own" 1 \
@@ -222,7 +211,7 @@ for cut in $(seq 1 7 "$n"); do
     case $? in 0) ;; 1) [ "$(wc -l <"$dir/err")" -eq 1 ] ;; *) false ;; esac || bad=$((bad + 1))
     tried=$((tried + 1))
 done
-check "cut files are read or refused in a line" "$bad of $tried" "0 of $(seq 1 7 "$n" | wc -l)"
+equal "cut files are read or refused in a line" "$bad of $tried" "0 of $(seq 1 7 "$n" | wc -l)"
 head -c $((n - 1)) "$dir/short.onnx" >"$dir/cut.onnx"
 refuses "a file that lacks its last byte" 1 "$dir/cut.onnx: no ONNX model, or a broken or cut one; export it again" -s "$s" -m "$dir/cut.onnx"
 printf '\072\010\012\006\042\004Co\001v' >"$dir/control.onnx"
@@ -231,5 +220,5 @@ printf '\072\004\012\002\032\000' >"$dir/bare.onnx"
 refuses "no convolution" 1 "$dir/bare.onnx: it has no convolution; name the ONNX file of the detector" -s "$s" -m "$dir/bare.onnx"
 
 "$k" - -s "$s" >/dev/null 2>&1
-check "an operand is refused" $? 2
-check "same bytes" "$("$k" -s "$s" -k 80% 2>/dev/null | sha256sum)" "$("$k" -s - -k 80% <"$s" 2>/dev/null | sha256sum)"
+equal "an operand is refused" $? 2
+equal "same bytes" "$("$k" -s "$s" -k 80% 2>/dev/null | sha256sum)" "$("$k" -s - -k 80% <"$s" 2>/dev/null | sha256sum)"

@@ -33,6 +33,15 @@ small() { # GOAL [VARIABLE=VALUE]...
     mk "$goal" MODELS=a WEIGHT_DTYPES='int8 fp4' ACT_DTYPES='int8 fp8' "$@"
 }
 
+# A small grid of the real tools and the bundled checkpoint; and one of its cells, by both names.
+real() { # GOAL [VARIABLE]...
+    make "$@" BIN="$here/${BUILD:-build}/bin" MODEL_DIR="$here/calib/models" IMAGE_LIST="$here/calib/quant100.txt" CALIB_IMAGES=10 SCORE_SIZE=2 IMGSZ=64 \
+        >out 2>err
+    status=$?
+}
+cell='MODEL=yolov10n W=int8 A=int8 G=per_channel_weight'
+of='WEIGHT_DTYPES=int8 ACT_DTYPES=int8 GRANULARITIES=per_channel_weight MODELS=yolov10n'
+
 calls() { # TOOL: how often it was called since the last forget
     grep -c "^$1 " "$FAKE_LOG"
 }

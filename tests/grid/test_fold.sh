@@ -2,14 +2,6 @@
 # FOLD=1 by the real tools on a small run: another run than that of the network as it is trained, whose scores, amax, damage, reports
 # and ONNX file are all of the folded network, whatever killed it.
 . tests/grid/lib.sh
-
-real() { # GOAL [VARIABLE]...
-    make "$@" BIN="$here/${BUILD:-build}/bin" MODEL_DIR="$here/calib/models" IMAGE_LIST="$here/calib/quant100.txt" CALIB_IMAGES=10 SCORE_SIZE=2 IMGSZ=64 \
-        >out 2>err
-    status=$?
-}
-cell='MODEL=yolov10n W=int8 A=int8 G=per_channel_weight'
-of='WEIGHT_DTYPES=int8 ACT_DTYPES=int8 GRANULARITIES=per_channel_weight MODELS=yolov10n'
 runs=tmp/yolo10_layer_sensitivity_sweep cell_dir=outputs/yolov10n/int8-int8/per_channel_weight
 # shellcheck disable=SC2086
 real sweep $of

@@ -2,14 +2,6 @@
 # make verify, keep-list, pareto and export by the real tools on a small run: what they make, that nothing is measured twice, and what
 # they say where something is missing.
 . tests/grid/lib.sh
-
-real() { # GOAL [VARIABLE]...
-    make "$@" BIN="$here/${BUILD:-build}/bin" MODEL_DIR="$here/calib/models" IMAGE_LIST="$here/calib/quant100.txt" CALIB_IMAGES=10 SCORE_SIZE=2 IMGSZ=64 \
-        >out 2>err
-    status=$?
-}
-cell='MODEL=yolov10n W=int8 A=int8 G=per_channel_weight'
-of='WEIGHT_DTYPES=int8 ACT_DTYPES=int8 GRANULARITIES=per_channel_weight MODELS=yolov10n'
 # shellcheck disable=SC2086
 real keep-list $cell
 equal "a keep list before all" "$status $(grep -c 'no run has these settings; make cell' err)" "2 1"

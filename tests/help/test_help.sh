@@ -1,20 +1,12 @@
 #!/bin/sh
 # What every tool says of itself: --help and --version, what it says to a wrong command line, and that the examples do what they
 # show. From the repository root; BUILD is the build folder.
+. tests/checks.sh
 here=$PWD
 bin=$(realpath "${BUILD:-build}")/bin
 dir=$(mktemp -d) || exit 1
 trap 'rm -rf "$dir"' EXIT
 cd "$dir" || exit 1
-
-ok() { # WHAT COMMAND...
-    what=$1
-    shift
-    if "$@"; then echo "ok - $what"; else
-        echo "not ok - $what: $*"
-        sed 's/^/#   /' err | head -n 5
-    fi
-}
 
 for source in "$here"/tools/*.c; do
     tool=${source##*/} tool=${tool%.c}

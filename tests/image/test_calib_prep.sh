@@ -1,17 +1,13 @@
 #!/bin/sh
 # calib-prep as users run it: files and pipes, counts, sizes, and one clear line for each thing that can be wrong.
 # From the repository root; BUILD is the build folder.
+. tests/checks.sh
 root=$PWD
 prep=$(realpath "${BUILD:-build}")/bin/calib-prep
 dir=$(mktemp -d) || exit 1
 trap 'rm -rf "$dir"' EXIT
 cd "$dir" || exit 1
 
-ok() { # ok NAME COMMAND...: succeeds if the command does
-    name=$1
-    shift
-    if "$@"; then echo "ok - $name"; else echo "not ok - $name"; fi
-}
 refused() { # refused STATUS MESSAGE ARGUMENT...: exit status, one line on stderr, nothing on stdout, no file out.bin
     want=$1 message=$2
     shift 2

@@ -1,6 +1,7 @@
 #!/bin/sh
 # make man, install and uninstall: pages that man shows as they should be, everything in place, nothing left. BUILD is the build
 # folder; a sandbox that looks like the repository to make has it as build/.
+. tests/checks.sh
 here=$PWD
 sandbox=$(mktemp -d) || exit 1
 trap 'rm -rf "$sandbox"' EXIT
@@ -13,14 +14,6 @@ for f in Makefile mk src tools tests calib; do ln -s "$here/$f" "$sandbox/"; don
 ln -s "$(realpath "${BUILD:-build}")" "$sandbox/build"
 cd "$sandbox" || exit 1
 
-ok() { # WHAT COMMAND...
-    what=$1
-    shift
-    if "$@"; then echo "ok - $what"; else
-        echo "not ok - $what: $*"
-        sed 's/^/#   /' err | head -n 8
-    fi
-}
 tools=$(cd tools && printf '%s\n' *.c | sed 's/\.c$//' | LC_ALL=C sort)
 files() { (cd stage 2>/dev/null && find . ! -type d | LC_ALL=C sort); }
 

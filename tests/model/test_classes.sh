@@ -1,16 +1,10 @@
 #!/bin/sh
 # A class of the network by another name may compute something else: each of them, renamed, is refused, wherever it stands.
+. tests/checks.sh
 bin=${BUILD:-build}/bin edit=${BUILD:-build}/test/pt/edit_checkpoint model=calib/models/yolov10n.pt
 dir=$(mktemp -d) || exit 1
 trap 'rm -rf "$dir"' EXIT
-ok() { # WHAT COMMAND...
-    what=$1
-    shift
-    if "$@"; then echo "ok - $what"; else
-        echo "not ok - $what"
-        sed 's/^/#   /' "$dir/err"
-    fi
-}
+log=$dir/err
 "$bin/model-dump" --size 64 $model >"$dir/dump" 2>"$dir/err"
 jq -r '.tree.children | .. | .class? // empty' "$dir/dump" | sort -u >"$dir/classes"
 ok "the network has $(wc -l <"$dir/classes") classes besides its own" [ "$(wc -l <"$dir/classes")" -ge 18 ]

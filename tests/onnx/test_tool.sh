@@ -1,5 +1,6 @@
 #!/bin/sh
 # onnx-export as its users meet it: what a recipe and an amax file make of a checkpoint, and every refusal, a line that says what to do.
+. tests/checks.sh
 bin=$(realpath "${BUILD:-build}")/bin
 model=$(realpath tests/ultralytics/tiny.pt) other=$(realpath calib/models/yolov10n.pt) list=$(realpath calib/quant100.txt)
 dir=$(mktemp -d) || exit 1
@@ -7,14 +8,6 @@ trap 'rm -rf "$dir"' EXIT
 cd "$dir" || exit 1
 PATH=$bin:$PATH
 
-ok() { # WHAT COMMAND...
-    what=$1
-    shift
-    if "$@"; then echo "ok - $what"; else
-        echo "not ok - $what: $*"
-        head -n 3 err | sed 's/^/#   /'
-    fi
-}
 calib-prep -l "$list" --count 10 --size 64 -o calib && calib-stats -m "$model" -c calib -o amax.json || exit 1
 for cell in int8-int8-per_channel_weight int8-int8-per_channel fp8-fp8-per_layer int4-int8-per_layer fp4-fp8-per_layer; do
     # shellcheck disable=SC2046

@@ -8,6 +8,7 @@
 #   tests       these tests themselves
 #
 # and what files README.md, CONTRIBUTING.md and CHANGELOG.md name is there. BUILD is the build folder.
+. tests/checks.sh
 here=$PWD
 build=$(realpath "${BUILD:-build}")
 sandbox=$(mktemp -d) || exit 1
@@ -74,11 +75,6 @@ for block in block.??; do
 done
 [ $ran -ge 7 ] && echo "ok - $ran blocks were run" || echo "not ok - only $ran blocks were run"
 
-ok() { # WHAT COMMAND...
-    what=$1
-    shift
-    if "$@"; then echo "ok - $what"; else echo "not ok - $what: $*"; fi
-}
 claim=$(sed -n 's/^It ends with `\([^:]*\): .*/\1/p' README.md)
 ok "the first command ends as it says: $claim" [ -n "$claim" -a "$(tail -n 1 block.01.out | cut -d: -f1)" = "$claim" ]
 ok "and names the page" grep -q '^page: tmp/.*/index.html$' block.01.err

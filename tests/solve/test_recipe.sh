@@ -1,12 +1,10 @@
 #!/bin/sh
 # recipe-solve on every cell of ModelOpt 0.40's own scores, against its own solutions; then as its users meet it.
+. tests/checks.sh
 r=$(realpath "${BUILD:-build}/bin/recipe-solve") || exit 1
+refuser=$r
 dir=$(mktemp -d) || exit 1
 trap 'rm -rf "$dir"' EXIT
-
-check() { # check WHAT GOT WANTED
-    if [ "$2" = "$3" ]; then echo "ok - $1"; else printf 'not ok - %s\n#   got    %s\n#   wanted %s\n' "$1" "$2" "$3"; fi
-}
 
 # Where the reference stopped short of the optimum (numerics.md), by how much it is better.
 short_of() {
@@ -24,7 +22,7 @@ for f in tests/reference/yolov10n/*/*.json "$SHARED"/reference/yolov10[sm]/*/*.j
     "$r" --modelopt 0.40 "$f" >"$dir/r.json" || echo "not ok - $f: exit $?"
     # shellcheck disable=SC2046
     set -- $(short_of "$f")
-    check "$f" "$(jq -n --slurpfile a "$f" --slurpfile b "$dir/r.json" --argjson low "$1" --argjson high "$2" '
+    equal "$f" "$(jq -n --slurpfile a "$f" --slurpfile b "$dir/r.json" --argjson low "$1" --argjson high "$2" '
         $a[0] as $a | $b[0] as $b | $a.layers | to_entries
         | map(. + {taken: ($b.best.recipe[.key] == $a.recipe)}) as $layers
         | [ ($layers | map(select(.taken).value.score) | add // 0) == $b.best.score,
@@ -37,22 +35,22 @@ for f in tests/reference/yolov10n/*/*.json "$SHARED"/reference/yolov10[sm]/*/*.j
             ($low != 1 or $b.best.constraints == $a.solver.constraints),
             $b.best.is_satisfied == $a.solver.is_satisfied ] | all')" true
 done
-check "a cell where the reference stops short: the optimum" \
+equal "a cell where the reference stops short: the optimum" \
     "$("$r" tests/reference/yolov10n/fp8-fp8/per_layer.json | jq '.best | [.score, .constraints.effective_bits]' -c)" \
     "[0.009742061849408401,10.999035567794936]"
-check "n's cells are all here" "$([ $cells -ge 27 ] && echo yes)" yes
+equal "n's cells are all here" "$([ $cells -ge 27 ] && echo yes)" yes
 [ -d "$SHARED/reference/yolov10m" ] || echo "# skip s and m: their reference scores are not here"
 
 f=tests/reference/yolov10n/int8-int4/per_layer.json
 "$r" "$f" -o "$dir/a.json"
 "$r" - <"$f" >"$dir/b.json"
-check "standard input gives the same bytes" "$(cmp "$dir/a.json" "$dir/b.json" 2>&1)" ""
+equal "standard input gives the same bytes" "$(cmp "$dir/a.json" "$dir/b.json" 2>&1)" ""
 jq . "$f" | "$r" - >"$dir/c.json"
-check "so does another layout of the same scores" "$(cmp "$dir/a.json" "$dir/c.json" 2>&1)" ""
-check "its keys" "$(jq -c keys_unsorted "$dir/a.json")" \
+equal "so does another layout of the same scores" "$(cmp "$dir/a.json" "$dir/c.json" 2>&1)" ""
+equal "its keys" "$(jq -c keys_unsorted "$dir/a.json")" \
     '["model","weight","activation","granularity","recipe","none","effective_bits","best","scores_digest","version","modelopt","digest"]'
-check "--effective-bits replaces the limit" "$("$r" -e 4 "$f" | jq '.effective_bits == 4 and .best.constraints.effective_bits == 4 and ([.best.recipe[]] | unique | length) == 1')" true
-check "16 bits keep all that costs something" "$("$r" -e 16 "$f" | jq '.best.score == 0')" true
+equal "--effective-bits replaces the limit" "$("$r" -e 4 "$f" | jq '.effective_bits == 4 and .best.constraints.effective_bits == 4 and ([.best.recipe[]] | unique | length) == 1')" true
+equal "16 bits keep all that costs something" "$("$r" -e 16 "$f" | jq '.best.score == 0')" true
 
 # Since ModelOpt 0.46 an nvfp4 weight is 4.5 bits, with its scales.
 of() { # FILE OPTION...: the limit, what is met, how many layers are kept, their names
@@ -61,14 +59,14 @@ of() { # FILE OPTION...: the limit, what is met, how many layers are kept, their
     "$r" "$@" "$file" | jq -c '[.effective_bits + 0, .best.constraints.effective_bits + 0, ([.best.recipe[] | select(. == "NONE(effective-bits: 16.0)")] | length), .recipe, .modelopt]'
 }
 fp4=tests/reference/yolov10n/fp4-fp4/per_layer.json
-check "fp4's own limit of 4 bits leaves no choice for ModelOpt 0.40" "$(of $fp4 --modelopt 0.40)" '[4,4,0,"NVFP4_DEFAULT_CFG(effective-bits: 4.0)","0.40"]'
-check "and is raised to 4.5 for 0.47, which is the default" "$(of $fp4)" '[4.5,4.5,0,"NVFP4_DEFAULT_CFG(effective-bits: 4.5)","0.47"]'
-check "one that was asked for counts those sizes" "$(of $fp4 -e 6 | jq -c '.[1] > 5.9 and .[1] <= 6 and .[2] > 0')" true
-check "fp8 weights with fp4 activations: their own limit, at sizes of 4.5 bits" "$(of tests/reference/yolov10n/fp8-fp4/per_layer.json | jq -c '[.[0], .[1] > 10.9 and .[1] <= 11]')" '[11,true]'
-check "int4 weights are still 4 bits" "$(of tests/reference/yolov10n/int4-fp4/per_layer.json 2>&1 | jq -c .[0])" 4
+equal "fp4's own limit of 4 bits leaves no choice for ModelOpt 0.40" "$(of $fp4 --modelopt 0.40)" '[4,4,0,"NVFP4_DEFAULT_CFG(effective-bits: 4.0)","0.40"]'
+equal "and is raised to 4.5 for 0.47, which is the default" "$(of $fp4)" '[4.5,4.5,0,"NVFP4_DEFAULT_CFG(effective-bits: 4.5)","0.47"]'
+equal "one that was asked for counts those sizes" "$(of $fp4 -e 6 | jq -c '.[1] > 5.9 and .[1] <= 6 and .[2] > 0')" true
+equal "fp8 weights with fp4 activations: their own limit, at sizes of 4.5 bits" "$(of tests/reference/yolov10n/fp8-fp4/per_layer.json | jq -c '[.[0], .[1] > 10.9 and .[1] <= 11]')" '[11,true]'
+equal "int4 weights are still 4 bits" "$(of tests/reference/yolov10n/int4-fp4/per_layer.json 2>&1 | jq -c .[0])" 4
 
 # Fewer bits never score less: 25 limits over the cell's range.
-check "the total falls as the limit rises" "$(for tenths in $(seq 40 5 160); do
+equal "the total falls as the limit rises" "$(for tenths in $(seq 40 5 160); do
     "$r" -e "$(echo "$tenths" | sed 's/.$/.&/')" "$f" | jq .best.score
 done | sort -gr -c 2>&1 && echo falls)" falls
 
@@ -82,17 +80,9 @@ layers() { # layers COUNT SCORE-IN-AWK
 for score in '10 ^ (-6 * rand())' 'size * 1e-7' 'size * 1e-7 * (1 + rand() / 100)' 1 0; do
     layers 250 "$score" >"$dir/x.json"
     timeout 20 "$r" "$dir/x.json" -o "$dir/xr.json"
-    check "250 layers, score = $score" "$? $(jq '.best.constraints.effective_bits <= 11' "$dir/xr.json")" "0 true"
+    equal "250 layers, score = $score" "$? $(jq '.best.constraints.effective_bits <= 11' "$dir/xr.json")" "0 true"
 done
 
-refuses() { # refuses WHAT STATUS WORDS OPTION...
-    what=$1 status=$2 words=$3
-    shift 3
-    "$r" "$@" -o "$dir/none.json" >"$dir/out" 2>"$dir/err"
-    check "$what: status" $? "$status"
-    check "$what: words" "$(head -n 1 "$dir/err")" "recipe-solve: $words"
-    check "$what: nothing written" "$(ls "$dir/none.json" 2>/dev/null; cat "$dir/out")" ""
-}
 refuses "a limit below the recipe's bits" 1 \
     "$f: effective_bits 3.9 cannot be met: with every layer in CUSTOM_0(effective-bits: 4.0) it is 4; allow at least that" -e 3.9 "$f"
 refuses "nvfp4 in 4 bits, asked for of ModelOpt 0.47" 1 \
@@ -114,7 +104,7 @@ refuses "scores without layers" 1 "$dir/strata.json: key \"layers\" is missing; 
 "$r" "$f" -o "$dir/alone.json"
 cp "$f" "$dir/second.json"
 "$r" "$f=$dir/first.out" "$dir/cut.json=$dir/cut.out" "$dir/second.json=$dir/second.out" 2>"$dir/err"
-check "several: status" $? 1
-check "several: what went wrong" "$(sed 's/line [0-9]*/line N/' "$dir/err" | tr '\n' ' ')" \
+equal "several: status" $? 1
+equal "several: what went wrong" "$(sed 's/line [0-9]*/line N/' "$dir/err" | tr '\n' ' ')" \
     "recipe-solve: $dir/cut.json: line N is not JSON; make the file again recipe-solve: 1 of 3 cells failed "
-check "several: the others" "$(cmp "$dir/first.out" "$dir/alone.json" 2>&1; cmp "$dir/second.out" "$dir/alone.json" 2>&1; ls "$dir/cut.out" 2>/dev/null)" ""
+equal "several: the others" "$(cmp "$dir/first.out" "$dir/alone.json" 2>&1; cmp "$dir/second.out" "$dir/alone.json" 2>&1; ls "$dir/cut.out" 2>/dev/null)" ""

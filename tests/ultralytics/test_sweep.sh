@@ -1,15 +1,9 @@
 #!/bin/sh
 # A sweep of an own checkpoint, of PyPI's ultralytics: two classes, images of 96 pixels, beside another file of its name.
+. tests/checks.sh
 shared=$(mktemp -d) || exit 1
+log=$shared/err
 trap 'rm -rf "$shared" "tmp/own-$$"' EXIT
-ok() { # WHAT COMMAND...
-    what=$1
-    shift
-    if "$@"; then echo "ok - $what"; else
-        echo "not ok - $what"
-        tail -n 5 "$shared/err" | sed 's/^/#   /'
-    fi
-}
 mkdir "$shared/ours" "$shared/theirs"
 cp tests/ultralytics/tiny.pt "$shared/ours/best.pt"
 cp calib/models/yolov10n.pt "$shared/theirs/best.pt"

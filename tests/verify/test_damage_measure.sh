@@ -3,6 +3,7 @@
 # damage-measure as its users meet it: what verify.json says, that it is the same bytes whatever the threads and kills, labels,
 # pictures in which nothing is found, and each thing that can be wrong. At 160 pixels. From the repository
 # root; BUILD is the build folder.
+. tests/checks.sh
 here=$PWD
 bin=$(realpath "${BUILD:-build}")/bin
 dir=$(mktemp -d) || exit 1
@@ -12,15 +13,6 @@ cd "$dir" || exit 1
 model=$dir/yolov10n.pt
 "$bin/../test/pt/edit_checkpoint" "$here/calib/models/yolov10n.pt" "$model" \
     set 'model.23.one2one_cv3.*.2.bias' -3 || exit 1
-
-ok() { # WHAT COMMAND...
-    what=$1
-    shift
-    if "$@"; then echo "ok - $what"; else
-        echo "not ok - $what: $*"
-        sed 's/^/#   /' err 2>/dev/null | head -n 5
-    fi
-}
 
 # WHAT FILTER FILE [OPTION...]: jq's filter is true of it.
 holds() {
