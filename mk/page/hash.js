@@ -7,7 +7,7 @@ function hashParts(data, state) {
         write: () => state[key],
         read: text => known(text) && (state[key] = text),
     });
-    const parts = {named: word("named"), target: word("target")};
+    const parts = {named: word("named"), target: word("target"), other: word("other")};
     for (const key of FILTERS)
         parts[key] = {
             write: () => [...state[key]].join(" "),

@@ -16,6 +16,7 @@ const state = {
     rank: firstRank(data),
     keep: null,        // layers kept in 16 bits; null: as many as keep-list keeps by default
     target: "",        // of keep-list
+    other: "",         // the cell that is compared with
     text_open: false,  // whether its text is shown
     table: {column: null, down: false},
 };
@@ -53,8 +54,14 @@ function render(with_panel = true) {
 function change(changes) {
     Object.assign(state, changes);
     if (changes.rank)
-        rankBy(data, state.rank);
+        rankAll();
     show();
+}
+
+function rankAll() {
+    rankBy(data, state.rank);
+    if (other_run)
+        rankBy(other_run.data, state.rank);
 }
 
 function show() {
@@ -74,7 +81,7 @@ function show() {
 // What the address says.
 function goTo() {
     readHash(data, state);
-    rankBy(data, state.rank);
+    rankAll();
     show();
 }
 

@@ -114,6 +114,7 @@ function cellPanel(data, state, rows) {
         el("p", null, `Exported layers score ${scoreText(cell.total)} in all: ${sets.join(", ")}.`),
         el("p", null, button("Sort the map's layers by this cell", () => change({rows: "cell"}))),
         ...cutPart(data, state, () => render(false)),
+        ...comparePart(data, state),
         el("section", {id: "measured"}, ...detectionPart(data, cell).filter(e => e !== null)),
         ...cell.keep ? [] :
                        [

@@ -97,6 +97,10 @@ const STEPS_OF = {
 };
 
 function plot(words, marks, ...below) {
+    return pictured(PLOT.height, words, marks, ...below);
+}
+
+function pictured(height, words, marks, ...below) {
     let current = 0;
     const go = to => {
         marks[current].setAttribute("tabindex", -1);
@@ -118,8 +122,7 @@ function plot(words, marks, ...below) {
     if (marks.length)
         go(0);
     return svg(
-        "svg",
-        {class: "plot", viewBox: `0 0 ${PLOT.width} ${PLOT.height}`, role: "group", "aria-label": words},
+        "svg", {class: "plot", viewBox: `0 0 ${PLOT.width} ${height}`, role: "group", "aria-label": words},
         ...below, points);
 }
 

@@ -382,6 +382,52 @@ function testMeans() {
     check("and back", texts("#panel .value"), first);
 }
 
+// Two cells, from their files: places and totals.
+function testCompare() {
+    const here = want.last.exported_shares.map(([name]) => name), there = want.other.ranked;
+    const both = n =>
+        here.filter((name, i) => i < n && there.indexOf(name) >= 0 && there.indexOf(name) < n).length;
+    head(want.last.name).click();
+    use("other", want.other.name);
+    const part = byId("compare");
+    check(
+        "the totals' ratio",
+        part.textContent.includes(
+            `The total there is ${times(want.other.total / want.last.total)} of that here.`));
+    check(
+        "layers that are first in both",
+        part.textContent.includes(
+            `${both(10)} of the first 10 layers are among the first 10 there, ${both(30)} of the first 30.`));
+    const ends = [...part.querySelectorAll(".mark")].map(e => e.getAttribute("aria-label"));
+    const wanted =
+        here.filter((name, i) => there.includes(name) && (i < 30 || there.indexOf(name) < 30))
+            .map(name => `${name}, place ${here.indexOf(name) + 1} here, ${there.indexOf(name) + 1} there, `);
+    check(
+        "a line for each that is among the first 30 in either, with its places",
+        [ends.length, wanted.filter((w, i) => !ends[i].startsWith(w))], [wanted.length, []]);
+    check("no word leaves the picture", [...part.querySelectorAll("text")].every(t => {
+        const [a, b] = [t.getBoundingClientRect(), byId("panel").getBoundingClientRect()];
+        return a.left >= b.left - 1 && a.right <= b.right + 1;
+    }));
+    check("the address holds it", new URLSearchParams(hashOf(data, state)).get("other"), want.other.name);
+    // The page itself as another run's.
+    other_run = {name: "again", data: pageData(document.documentElement.outerHTML)};
+    rankAll();
+    render();
+    use("other", "again" + want.last.name);
+    check(
+        "another run's cell, from its page",
+        byId("compare").textContent.includes(
+            "10 of the first 10 layers are among the first 10 there, 30 of the first 30."));
+    check(
+        "which is the same",
+        byId("compare").textContent.includes("The total there is 1 times of that here."));
+    check("what is no page of a run is refused", pageData("<p>a</p>"), null);
+    other_run = null;
+    state.other = "";
+    select({});
+}
+
 runChecks(
     testWords, testContrast, testRun, testAddress, testFirstView, testMeasures, testMeans, testPaper,
-    testCounts, testEscaping, testColors, testFilters, testSorting, testSelection, testEscaping);
+    testCounts, testEscaping, testColors, testFilters, testSorting, testSelection, testCompare, testEscaping);

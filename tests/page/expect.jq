@@ -15,6 +15,8 @@ $index[0] as $index |
          exported_shares: (([.layers[] | select(.exported).score] | add) as $t |
             [.layers | to_entries | sort_by(-.value.score)[] | select(.value.exported) | [.key, .value.score / $t]])})),
     shares: [$scores[] | ([.layers[] | select(.exported).score] | add) as $t | .layers[] | .score / $t],
+    other: (($index.successes[0] | {name: (. | name)}) + ($scores[0] | {total: ([.layers[] | select(.exported).score] | add),
+        ranked: [.layers | to_entries | sort_by(-.value.score)[] | select(.value.exported).key]})),
     lost: ($index.failures[] | select(.status == "failed") | {name: (. | name), reason: .error}),
     by_total: ([[$index.successes, $scores] | transpose[] | select(.[1].model == "first") |
         {name: (.[0] | name), total: ([.[1].layers[] | select(.exported).score] | add)}] | sort_by(-.total) | map(.name)),
