@@ -1,4 +1,4 @@
-# yolosens: how much each convolution of a YOLOv10 detector is hurt by quantization, for a grid of formats.
+# yolosens: how much each convolution of a YOLO detector is hurt by quantization, for a grid of formats.
 # `make` alone explains itself; README.md says more.
 MAKEFLAGS += --no-builtin-rules
 .DELETE_ON_ERROR:

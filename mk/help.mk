@@ -1,6 +1,6 @@
 # make help: the targets, the variables of config.mk with their current values, three examples.
 define HELP
-yolosens: quantization sensitivity of YOLOv10 checkpoints
+yolosens: quantization sensitivity of YOLO checkpoints
 
 Targets
   help|            this

@@ -29,7 +29,7 @@ int main(int argc, char **argv) {
     };
     struct opt_tool tool = {
         .name = "calib-stats",
-        .purpose = "calibrate a YOLOv10 checkpoint: max |v| of what every convolution reads",
+        .purpose = "calibrate a YOLO checkpoint: max |v| of what every convolution reads",
         .synopsis = "--model FILE --calib FILE [OPTION]...",
         .notes =
             "Runs the calibration images through the unquantized network once and writes max |v| of every\n"

@@ -143,7 +143,7 @@ int main(int argc, char **argv) {
         .count = 32,
     };
     struct opt rows[] = {
-        {"model", 'm', OPT_IN, &r.options.model, "FILE", "YOLOv10 checkpoint", .required = true},
+        {"model", 'm', OPT_IN, &r.options.model, "FILE", "YOLO checkpoint", .required = true},
         {"calib", 'c', OPT_IN, &r.options.calib, "FILE", "calib stream of calib-prep", .required = true},
         {"list", 'l', OPT_IN, &r.list, "FILE", "pictures to measure on: one path a line, or a folder",
          .required = true},

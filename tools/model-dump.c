@@ -60,7 +60,7 @@ int main(int argc, char **argv) {
     };
     struct opt_tool tool = {
         .name = "model-dump",
-        .purpose = "print a YOLOv10 checkpoint as JSON: graph, shapes, digests of weights, module tree",
+        .purpose = "print a YOLO checkpoint as JSON: graph, shapes, digests of weights, module tree",
         .synopsis = "[OPTION]... CHECKPOINT",
         .notes = "Reads the file as data: nothing in it is executed.",
         .examples = "model-dump yolov10n.pt | jq -r '.graph.convs | to_entries[] | \"\\(.value.macs) "

@@ -27,6 +27,23 @@ static int choose(const struct request *r, const struct graph *graph, struct mix
     return ret;
 }
 
+static bool is_one2many(const struct request *r) {
+    return r->head && strcmp(r->head, "one2many") == 0;
+}
+
+/* What the checkpoint's head has no branch for. */
+static int check_head(const struct request *r, const struct graph *graph, struct err *err) {
+    if (r->head && !is_one2many(r) && graph->overlaps)
+        return err_set(err, ERR_USAGE, "%s: its head has one branch, which is no one2one; leave --head away",
+                       r->model);
+    if (r->options.end2end && graph->overlaps)
+        return err_set(err, ERR_USAGE,
+                       "%s: --end2end: its head's boxes overlap and need suppression, which is not exported; "
+                       "leave --end2end away",
+                       r->model);
+    return 0;
+}
+
 static int write(struct request *r, const struct checkpoint *checkpoint, const struct graph *graph,
                  struct err *err) {
     struct onnx_options *o = &r->options;
@@ -35,7 +52,7 @@ static int write(struct request *r, const struct checkpoint *checkpoint, const s
     const struct qcfg **qcfgs = calloc(graph->n_convs, sizeof *qcfgs);
     const char **classes = calloc((size_t)graph->classes, sizeof *classes);
     int ret = qcfgs && classes ? 0 : err_nomem(err);
-    o->leaf = strcmp(r->head, "one2many") == 0 ? 0 : graph->exported;
+    o->leaf = is_one2many(r) ? 0 : graph->exported;
     if (!ret && classes_names(checkpoint_root(checkpoint), (size_t)graph->classes, classes))
         o->classes = classes;
     if (!ret && r->recipe) {
@@ -64,15 +81,16 @@ static int run(void *ctx, const struct operands *operands, struct err *err) {
             err, ERR_USAGE,
             "--amax and --recipe go together: a recipe's layers, and the ranges they are quantized by");
     r->options.dynamic_batch = strcmp(r->batch, "dynamic") == 0;
-    if (r->options.end2end && strcmp(r->head, "one2many") == 0)
+    if (r->options.end2end && is_one2many(r))
         return err_set(err, ERR_USAGE,
                        "--end2end: one2many's boxes overlap and need suppression; it goes with one2one");
-    if (r->fold && strcmp(r->head, "one2many") == 0)
+    if (r->fold && is_one2many(r))
         return err_set(err, ERR_USAGE, "--fold: the folded network has no one2many; it goes with one2one");
     int ret = checkpoint_open(r->model, &checkpoint, err);
     if (!ret && (ret = graph_build(checkpoint_root(checkpoint), &graph, err) ||
                        (r->fold && fold_exported(&graph, err))) != 0)
         err_wrap(err, "%s", r->model);
+    ret = ret ? ret : check_head(r, graph, err);
     ret = ret ? ret : write(r, checkpoint, graph, err);
     graph_free(&graph);
     checkpoint_free(&checkpoint);
@@ -82,9 +100,9 @@ static int run(void *ctx, const struct operands *operands, struct err *err) {
 int main(int argc, char **argv) {
     static const char *const batches[] = {"1", "dynamic", NULL}, *const heads[] = {"one2one", "one2many",
                                                                                    NULL};
-    struct request r = {.output = "-", .batch = "1", .head = "one2one", .options = {.size = 640}};
+    struct request r = {.output = "-", .batch = "1", .options = {.size = 640}};
     struct opt rows[] = {
-        {"model", 'm', OPT_IN, &r.model, "FILE", "YOLOv10 checkpoint", .required = true},
+        {"model", 'm', OPT_IN, &r.model, "FILE", "YOLO checkpoint", .required = true},
         {"recipe", 'r', OPT_IN, &r.recipe, "FILE",
          "quantize the layers that recipe-solve, pareto-solve or keep-list chose"},
         {"amax", 'a', OPT_IN, &r.amax, "FILE", "by these ranges: amax file of calib-stats"},
@@ -93,13 +111,13 @@ int main(int argc, char **argv) {
         {"size", 'S', OPT_INT, &r.options.size, "N", "side of the images", OPT_LIMITS(IMGSZ)},
         {"batch", 'b', OPT_CHOICE, &r.batch, NULL, "images at a time", .choices = batches},
         {"end2end", 'e', OPT_FLAG, &r.options.end2end, NULL, "detections instead of all cells' boxes"},
-        {"head", 0, OPT_CHOICE, &r.head, NULL, "branch of the head", .choices = heads},
+        {"head", 0, OPT_CHOICE, &r.head, NULL, "branch of the head, where it has two", .choices = heads},
         {"output", 'o', OPT_OUT, &r.output, "FILE", "where the ONNX file goes"},
         OPT_END,
     };
     struct opt_tool tool = {
         .name = "onnx-export",
-        .purpose = "write a YOLOv10 checkpoint as an ONNX file, in float or with Q/DQ nodes where a recipe "
+        .purpose = "write a YOLO checkpoint as an ONNX file, in float or with Q/DQ nodes where a recipe "
                    "quantizes",
         .synopsis = "--model FILE [--recipe FILE --amax FILE] [OPTION]... -o FILE",
         .notes =
@@ -109,9 +127,11 @@ int main(int argc, char **argv) {
             "output0 is N x (4 + classes) x cells: centre, width and height in pixels, and probabilities; "
             "with\n"
             "--end2end N x 300 x 6: left, top, right, bottom, probability, class, the most probable first.\n"
-            "one2one is the branch that scores and reports speak of; --head one2many is what ultralytics "
-            "exports\n"
-            "unless it is told nms=False: its boxes need suppression.\n"
+            "Of YOLOv10 and YOLO26 one2one is exported, the branch that scores and reports speak of; --head "
+            "one2many\n"
+            "is what ultralytics exports with end2end=False: its boxes need suppression, as those of YOLOv8, "
+            "YOLO11\n"
+            "and YOLO12 do.\n"
             "Quantized weights are stored in one byte each, with a scale for each output channel, and their\n"
             "inputs pass through QuantizeLinear and DequantizeLinear with one scale: int8, or fp8 "
             "(FLOAT8E4M3FN,\n"

@@ -75,7 +75,7 @@ int main(int argc, char **argv) {
     };
     struct opt_tool tool = {
         .name = "sens-score",
-        .purpose = "score how much quantizing each convolution of a YOLOv10 checkpoint hurts",
+        .purpose = "score how much quantizing each convolution of a YOLO checkpoint hurts",
         .synopsis = "--model FILE --calib FILE [OPTION]... QCFG | QCFG=SCORES...",
         .notes = notes,
         .examples =

@@ -66,7 +66,7 @@ static int run(void *ctx, const struct operands *operands, struct err *err) {
 int main(int argc, char **argv) {
     struct request r = {{.device = "cpu", .threads = 2, .batch_size = 1}, .steps = 16};
     struct opt rows[] = {
-        {"model", 'm', OPT_IN, &r.options.model, "FILE", "YOLOv10 checkpoint", .required = true},
+        {"model", 'm', OPT_IN, &r.options.model, "FILE", "YOLO checkpoint", .required = true},
         {"calib", 'c', OPT_IN, &r.options.calib, "FILE", "calib stream of calib-prep", .required = true},
         {"score-size", 'n', OPT_INT, &r.steps, "N", "images to score on, the first of the stream",
          OPT_LIMITS(SCORE_SIZE)},

@@ -18,7 +18,7 @@
 
 /* What is read. */
 #define SESSION_INPUTS(o) \
-    {"model", 'm', OPT_IN, &(o).model, "FILE", "YOLOv10 checkpoint", .required = true}, \
+    {"model", 'm', OPT_IN, &(o).model, "FILE", "YOLO checkpoint", .required = true}, \
     {"calib", 'c', OPT_IN, &(o).calib, "FILE", "calib stream of calib-prep", .required = true}, \
     {"sha256", 0, OPT_STRING, &(o).sha256, "HEX", "refuse a checkpoint with another SHA-256"}, \
     SESSION_FOLD(o)

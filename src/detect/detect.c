@@ -4,12 +4,15 @@
 
 #include <math.h>
 #include <stdbool.h>
+#include <stdlib.h>
 
 /* Box of anchor a; its score and class are zero. */
 static struct detect_box box_of(const struct detect_output *out, size_t a) {
     const float *y = out->y + a;
-    double w = y[2 * out->anchors], h = y[3 * out->anchors];
-    return (struct detect_box){.x = y[0] - w / 2, .y = y[out->anchors] - h / 2, .w = w, .h = h};
+    double x = y[0], top = y[out->anchors], w = y[2 * out->anchors], h = y[3 * out->anchors];
+    if (out->corners)
+        return (struct detect_box){.x = x, .y = top, .w = w - x, .h = h - top};
+    return (struct detect_box){.x = x - w / 2, .y = top - h / 2, .w = w, .h = h};
 }
 
 static float probability(const struct detect_output *out, size_t anchor, int class_id) {
@@ -85,6 +88,65 @@ size_t detect_find(const struct detect_output *out, float least, size_t most, st
                 add_anchor(out, least, first + a, &f);
     }
     return f.n;
+}
+
+/* A pair of an anchor and a class. */
+struct candidate {
+    float p;
+    int class_id;
+    size_t anchor;
+};
+
+/* The most probable first; equal ones in the order of anchors, then of classes. */
+static int compare_candidates(const void *a, const void *b) {
+    const struct candidate *p = a, *q = b;
+    if (p->p != q->p)
+        return p->p < q->p ? 1 : -1;
+    if (p->anchor != q->anchor)
+        return p->anchor < q->anchor ? -1 : 1;
+    return p->class_id - q->class_id;
+}
+
+/* How many pairs are above least; with room for them, the pairs. */
+static size_t list_candidates(const struct detect_output *out, float least, struct candidate *to) {
+    size_t n = 0;
+    for (int k = 0; k < out->classes; k++)
+        for (size_t a = 0; a < out->anchors; a++) {
+            const float p = probability(out, a, k);
+            if (!(p > least))
+                continue;
+            if (to)
+                to[n] = (struct candidate){p, k, a};
+            n++;
+        }
+    return n;
+}
+
+static bool is_distinct(const struct detect_box *box, const struct detect_box *found, size_t n) {
+    for (size_t i = 0; i < n; i++)
+        if (found[i].class_id == box->class_id && detect_iou(&found[i], box) > DETECT_OVERLAP)
+            return false;
+    return true;
+}
+
+int detect_find_distinct(const struct detect_output *out, float least, size_t most, struct detect_box *boxes,
+                         size_t *n, struct err *err) {
+    const size_t all = list_candidates(out, least, NULL);
+    struct candidate *candidates = malloc((all + 1) * sizeof *candidates);
+    *n = 0;
+    if (!candidates)
+        return err_nomem(err);
+    list_candidates(out, least, candidates);
+    qsort(candidates, all, sizeof *candidates, compare_candidates);
+    for (size_t i = 0; i < all && i < DETECT_CANDIDATES && *n < most; i++) {
+        struct detect_box box = box_of(out, candidates[i].anchor);
+        box.score = candidates[i].p;
+        box.class_id = candidates[i].class_id;
+        if (is_distinct(&box, boxes, *n))
+            boxes[(*n)++] = box;
+    }
+    free(candidates);
+    return 0;
 }
 
 double detect_iou(const struct detect_box *a, const struct detect_box *b) {

@@ -25,7 +25,7 @@ SPLITMIX_FUNCTION float objective_sign(uint32_t image, uint32_t probe, uint32_t 
 void objective_class(const struct detect_output *y, uint32_t image, uint32_t probe, size_t from, size_t to,
                      float *out);
 
-/* d L_box / d b for all anchors: out (4, anchors). */
+/* d L_box / d b for all anchors: out (4, anchors). Of an output of corners, the gradient of the same L_box by these. */
 void objective_box(const struct detect_output *y, uint32_t image, uint32_t probe, float *out);
 
 #endif

@@ -6,6 +6,9 @@
 #include "model/graph.h"
 #include "model/module.h"
 
+/* What is said of all else. */
+#define BUILDER_SCORED "only YOLOv8, YOLOv10, YOLO11, YOLO12 and YOLO26 detectors are scored"
+
 enum { BUILDS_MAX = 1 << 16 };
 
 struct builder {
@@ -29,8 +32,8 @@ int builder_module(struct builder *b, const struct module *m, const int *in, int
 int builder_child(struct builder *b, const struct module *m, const char *name, int in, int *out,
                   struct err *err);
 
-/* Whether m is of class `cls` (as kind_is takes it), and has no submodules but `children`, which single spaces part
- * (NULL: any), and, unless it is torch's, no parameters of its own. A class of the right name that was changed, or
+/* Whether m is of class `cls` (as kind_is takes it), and has no submodules and, unless it is torch's, no parameters
+ * of its own but `children`, which single spaces part (NULL: any submodules). A class of the right name that was changed, or
  * another fork's, has parts that would be left out in silence. Errors: ERR_UNSUPPORTED. */
 int builder_check(const struct module *m, const char *cls, const char *children, struct err *err);
 

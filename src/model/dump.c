@@ -86,9 +86,11 @@ static void add_bn(struct json_builder *b, const struct bn *n) {
     json_add_int(b, "channels", n->channels);
     json_add_real(b, "eps", n->eps);
     add_digest(b, "weight_sha256", n->weight, c);
-    add_digest(b, "bias_sha256", n->bias, c);
-    add_digest(b, "mean_sha256", n->mean, c);
-    add_digest(b, "var_sha256", n->var, c);
+    if (!n->factor) {
+        add_digest(b, "bias_sha256", n->bias, c);
+        add_digest(b, "mean_sha256", n->mean, c);
+        add_digest(b, "var_sha256", n->var, c);
+    }
     json_close(b);
 }
 

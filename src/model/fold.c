@@ -291,6 +291,8 @@ static int describe(struct folding *f, size_t leaf, struct err *err) {
     g->logits = calloc(levels, sizeof *g->logits);
     g->strides = copy(from->strides, levels, &failed);
     g->kind = strdup(from->kind);
+    g->corners = from->ops[f->maker[from->leaves[leaf]]].corners;
+    g->overlaps = from->overlaps;
     if (!g->leaves || !g->logits || failed || !g->kind)
         return err_nomem(err);
     for (size_t i = 0; i <= levels; i++)

@@ -177,8 +177,7 @@ static int build_layers(struct builder *b, const struct module *root, struct err
         if (builder_module(b, &m, in, n_in, &value[i], err))
             goto out;
     }
-    err_set(err, ERR_UNSUPPORTED,
-            "its last layer is not a v10Detect head; only YOLOv10 detectors are scored");
+    err_set(err, ERR_UNSUPPORTED, "its last layer is not a head, Detect or v10Detect; " BUILDER_SCORED);
 out:
     free(value);
     return ret;
@@ -208,8 +207,7 @@ int graph_build(const struct pt_value *v, struct graph **out, struct err *err) {
     }
     for (size_t i = 0; i < b.g->n_convs; i++)
         if (!b.g->convs[i].calls) {
-            err_set(err, ERR_UNSUPPORTED, "%s: no part of YOLOv10's forward pass uses it",
-                    b.g->convs[i].name);
+            err_set(err, ERR_UNSUPPORTED, "%s: no part of the forward pass uses it", b.g->convs[i].name);
             goto out;
         }
     *out = b.g;

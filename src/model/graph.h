@@ -1,4 +1,4 @@
-/* A YOLOv10 detector as a flat list of operations on numbered values, with its weights in float32.
+/* A YOLO detector as a flat list of operations on numbered values, with its weights in float32.
  *
  *     struct graph *g = NULL;
  *     if (graph_build(checkpoint_root, &g, &err)) ...
@@ -30,10 +30,11 @@
  *     UPSAMPLE     x. nearest, scale
  *     DETACH       x. the same values, without a gradient
  *     ATTN_V       qkv (N, heads*(2 kd + hd), H, W). V of all heads: (N, heads*hd, H, W)
- *     ATTN_MIX     qkv. per head V softmax(Q^T K / sqrt(kd))^T: (N, heads*hd, H, W)
+ *     ATTN_MIX     qkv. per head V softmax(Q^T K / sqrt(kd))^T: (N, heads*hd, H, W); each of `areas` bands of H W / areas
+ *                  positions by itself
  *     BOX_SOFTMAX  P3 .. (N, 4 R + nc, H, W) each. softmax over the R bins of each side: (N, R, 4, A)
- *     BOX_DECODE   dfl output (N, 1, 4, A), P3 ..; with reg_max 1, P3 .. alone. xywh in pixels, then sigmoid of the
- *                  classes: (N, 4 + nc, A) */
+ *     BOX_DECODE   dfl output (N, 1, 4, A), P3 ..; with reg_max 1, P3 .. alone. xywh in pixels, or
+ *                  corners, then sigmoid of the classes: (N, 4 + nc, A) */
 enum op_kind {
 #define OP(word, ...) OP_##word,
 #include "model/ops.def"
@@ -53,6 +54,8 @@ struct op {
     int kernel, stride, pad;
     int scale;
     int heads, key_dim, head_dim;
+    int areas;   /* bands of positions that attend to themselves alone */
+    int corners; /* a box is left, top, right, bottom */
 };
 
 /* One nn.Conv2d. weight (cout, cin / groups, kh, kw), bias (cout) or NULL. */
@@ -66,12 +69,14 @@ struct conv {
     bool exported; /* false: no exported branch of the head depends on it: training's alone */
 };
 
-/* One nn.BatchNorm2d in eval mode; all arrays (channels). */
+/* One nn.BatchNorm2d in eval mode, or what multiplies channels; all arrays (channels). */
 struct bn {
-    char *name; /* its path in the module tree: "model.0.bn" */
+    char *name; /* its path in the module tree: "model.0.bn", "model.6.gamma" */
     int channels;
     float *weight, *bias, *mean, *var;
     double eps;
+    bool
+        factor; /* it is a parameter, by which the channels are multiplied: weight; nothing else does anything */
 };
 
 struct graph {
@@ -90,6 +95,9 @@ struct graph {
     int *leaves;
     size_t n_leaves, exported;
     int *logits;
+    bool
+        corners; /* the exported y's boxes are left, top, right, bottom; otherwise centre, width and height */
+    bool overlaps; /* they are found more than once and need suppression */
 
     int classes, reg_max, levels;
     float *strides; /* of each level, pixels */
@@ -99,7 +107,7 @@ struct graph {
 struct pt_value;
 
 /* Builds the graph of a checkpoint's root module. Errors: ERR_UNSUPPORTED naming the module (path and class)
- * that is not one of YOLOv10's, ERR_FAILED for weights that contradict the tree or are not finite. */
+ * that is not known (kinds.c), ERR_FAILED for weights that contradict the tree or are not finite. */
 int graph_build(const struct pt_value *root, struct graph **out, struct err *err);
 
 void graph_free(struct graph **g);

@@ -11,6 +11,8 @@ struct branch {
     const char *boxes, *classes; /* its lists of modules, one a level */
     bool detached;               /* no gradient flows on into the features (numerics.md) */
     bool exported;               /* false: training's alone */
+    bool overlaps;               /* it finds an object more than once */
+    bool corners;                /* it decodes boxes as left, top, right, bottom */
 };
 
 /* Branches stand in the order of the reference's leaves; they are decoded in it too, after all features are
@@ -18,27 +20,51 @@ struct branch {
  * the last call's difference. */
 struct head {
     const char *cls;      /* as kind_is takes it */
+    const char *mark;     /* a child that it must have; NULL: none */
     const char *children; /* the only ones that it may have, in words */
     struct branch branches[BRANCHES_MAX];
     int n_branches;
     /* *out: (4 + classes) x cells of a branch's level maps. */
-    int (*decode)(struct builder *b, const struct module *head, const int *maps, int *out, struct err *err);
+    int (*decode)(struct builder *b, const struct module *head, const struct branch *branch, const int *maps,
+                  int *out, struct err *err);
 };
 
-static int decode_boxes(struct builder *b, const struct module *head, const int *maps, int *out,
-                        struct err *err);
+static int decode_boxes(struct builder *b, const struct module *head, const struct branch *branch,
+                        const int *maps, int *out, struct err *err);
 
 static const struct head heads[] = {
+    /* YOLOv10; its authors' code decodes both branches alike */
     {"head.v10Detect",
+     NULL,
      "cv2 cv3 one2one_cv2 one2one_cv3 dfl",
-     {{"cv2", "cv3", false, false}, {"one2one_cv2", "one2one_cv3", true, true}},
+     {{.boxes = "cv2", .classes = "cv3", .overlaps = true},
+      {.boxes = "one2one_cv2", .classes = "one2one_cv3", .detached = true, .exported = true}},
      2,
+     decode_boxes},
+    /* YOLO26 */
+    {"head.Detect",
+     "one2one_cv2",
+     "cv2 cv3 one2one_cv2 one2one_cv3 dfl",
+     {{.boxes = "cv2", .classes = "cv3", .overlaps = true},
+      {.boxes = "one2one_cv2",
+       .classes = "one2one_cv3",
+       .detached = true,
+       .exported = true,
+       .corners = true}},
+     2,
+     decode_boxes},
+    /* YOLOv8, YOLO11, YOLO12 */
+    {"head.Detect",
+     NULL,
+     "cv2 cv3 dfl",
+     {{.boxes = "cv2", .classes = "cv3", .exported = true, .overlaps = true}},
+     1,
      decode_boxes},
 };
 
 const struct head *builder_head_of(const struct module *m) {
     for (size_t i = 0; i < sizeof heads / sizeof *heads; i++)
-        if (kind_is(m, heads[i].cls))
+        if (kind_is(m, heads[i].cls) && (!heads[i].mark || module_has(m, heads[i].mark)))
             return &heads[i];
     return NULL;
 }
@@ -69,8 +95,8 @@ static int features(struct builder *b, const struct module *head, const struct b
 }
 
 /* Boxes and class probabilities from the levels' features. */
-static int decode_boxes(struct builder *b, const struct module *head, const int *levels, int *out,
-                        struct err *err) {
+static int decode_boxes(struct builder *b, const struct module *head, const struct branch *branch,
+                        const int *levels, int *out, struct err *err) {
     int in[OP_INPUTS_MAX], n = 0;
     if (b->g->reg_max > 1) {
         struct module dfl;
@@ -82,7 +108,7 @@ static int decode_boxes(struct builder *b, const struct module *head, const int 
     }
     for (int i = 0; i < b->g->levels; i++)
         in[n++] = levels[i];
-    return builder_add(b, (struct op){.kind = OP_BOX_DECODE}, in, n, out, err);
+    return builder_add(b, (struct op){.kind = OP_BOX_DECODE, .corners = branch->corners}, in, n, out, err);
 }
 
 /* A convolution is exported if an exported leaf depends on it. */
@@ -132,9 +158,13 @@ int builder_head(struct builder *b, const struct head *head, const struct module
         return err_nomem(err);
     int *leaf = g->leaves;
     for (int k = 0; k < head->n_branches; k++) {
-        if (head->branches[k].exported)
+        const struct branch *branch = &head->branches[k];
+        if (branch->exported) {
             g->exported = (size_t)(leaf - g->leaves);
-        if (head->decode(b, m, maps[k], leaf++, err))
+            g->corners = branch->corners;
+            g->overlaps = branch->overlaps;
+        }
+        if (head->decode(b, m, branch, maps[k], leaf++, err))
             return -1;
         memcpy(leaf, maps[k], (size_t)n_levels * sizeof *leaf);
         leaf += n_levels;

@@ -1,9 +1,10 @@
-/* The module kinds of YOLOv10, one row and one function each: what a module computes, as operations of the
+/* The module kinds of the families, one row and one function each: what a module computes, as operations of the
  * graph. The definitions are those of the modules' forward methods upstream (ultralytics/nn/modules). */
 #define _GNU_SOURCE
 #include "model/builder.h"
 
 #include <math.h>
+#include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 
@@ -45,14 +46,22 @@ static int check_variance(const struct module *m, const struct bn *bn, int n, st
     return 0;
 }
 
+static struct bn *add_bn(struct graph *g, struct err *err) {
+    struct bn *bns = realloc(g->bns, (g->n_bns + 1) * sizeof *bns);
+    if (!bns) {
+        err_nomem(err);
+        return NULL;
+    }
+    g->bns = bns;
+    bns[g->n_bns] = (struct bn){0};
+    return &bns[g->n_bns++];
+}
+
 static int batch_norm(struct builder *b, const struct module *m, int in, int *out, struct err *err) {
-    struct bn *bns = realloc(b->g->bns, (b->g->n_bns + 1) * sizeof *bns), *bn;
+    struct bn *bn = add_bn(b->g, err);
     int n = -1;
-    if (!bns)
-        return err_nomem(err);
-    b->g->bns = bns;
-    bn = &bns[b->g->n_bns++];
-    *bn = (struct bn){0};
+    if (!bn)
+        return -1;
     if (module_floats(m, "running_mean", &n, 1, &bn->mean, err) ||
         module_floats(m, "running_var", &n, 1, &bn->var, err) || module_real(m, "eps", &bn->eps, err) ||
         check_variance(m, bn, n, err))
@@ -170,30 +179,35 @@ static int rep_vgg_dw(struct builder *b, const struct module *m, int in, int *ou
     return builder_child(b, m, "act", wide, out, err);
 }
 
-/* cv1, split in two; each of m works on the last; all of it concatenated through cv2. C2fCIB differs in its m
- * only. */
-static int c2f(struct builder *b, const struct module *m, int in, int *out, struct err *err) {
-    int parts[OP_INPUTS_MAX], v = in, c;
-    struct module chain;
-    if (module_int(m, "c", 1, 1 << 20, &c, err) || builder_part(m, "m", KIND_LIST, NULL, &chain, err) ||
-        through(b, m, "cv1", &v, err) || slice(b, v, 0, c, &parts[0], err) ||
-        slice(b, v, c, 2 * c, &parts[1], err))
+/* Each module of the list m works on what the one before made, the first on parts[had - 1]: its values follow in parts, *n
+ * of them with those. */
+static int chain(struct builder *b, const struct module *m, int parts[OP_INPUTS_MAX], int had, int *n,
+                 struct err *err) {
+    struct module list, child;
+    if (builder_part(m, "m", KIND_LIST, NULL, &list, err))
         return -1;
-    size_t n = module_count(&chain);
-    if (n + 2 > OP_INPUTS_MAX)
-        return err_set(err, ERR_UNSUPPORTED, "%s: %zu repetitions are too many", m->path, n);
-    for (size_t i = 0; i < n; i++) {
-        struct module child;
-        if (module_at(&chain, i, &child, err) ||
-            builder_module(b, &child, &parts[i + 1], 1, &parts[i + 2], err))
+    const size_t count = module_count(&list);
+    if (count + (size_t)had > OP_INPUTS_MAX)
+        return err_set(err, ERR_UNSUPPORTED, "%s: %zu repetitions are too many", m->path, count);
+    for (*n = had; *n < had + (int)count; (*n)++)
+        if (module_at(&list, (size_t)(*n - had), &child, err) ||
+            builder_module(b, &child, &parts[*n - 1], 1, &parts[*n], err))
             return -1;
-    }
-    if (builder_add(b, (struct op){.kind = OP_CONCAT}, parts, (int)n + 2, &v, err))
+    return 0;
+}
+
+/* cv1, split in two; each of m works on the last; all of it concatenated through cv2. C2fCIB and C3k2 differ in their
+ * m only. */
+static int c2f(struct builder *b, const struct module *m, int in, int *out, struct err *err) {
+    int parts[OP_INPUTS_MAX], v = in, c, n;
+    if (module_int(m, "c", 1, 1 << 20, &c, err) || through(b, m, "cv1", &v, err) ||
+        slice(b, v, 0, c, &parts[0], err) || slice(b, v, c, 2 * c, &parts[1], err) ||
+        chain(b, m, parts, 2, &n, err) || builder_add(b, (struct op){.kind = OP_CONCAT}, parts, n, &v, err))
         return -1;
     return builder_child(b, m, "cv2", v, out, err);
 }
 
-/* cv1 and m, beside cv2; both concatenated through cv3. */
+/* cv1 and m, beside cv2; both concatenated through cv3. C3k differs in its m's kernels only. */
 static int c3(struct builder *b, const struct module *m, int in, int *out, struct err *err) {
     int sides[2] = {in, in}, v;
     if (through(b, m, "cv1", &sides[0], err) || through(b, m, "m", &sides[0], err) ||
@@ -222,23 +236,82 @@ static int sppf(struct builder *b, const struct module *m, int in, int *out, str
     return maybe_add(b, m, in, v, out, err);
 }
 
-static int attention(struct builder *b, const struct module *m, int in, int *out, struct err *err) {
-    struct op op = {.kind = OP_ATTN_MIX};
-    double scale;
-    int qkv, mix, v, pe;
-    if (module_int(m, "num_heads", 1, 1 << 12, &op.heads, err) ||
-        module_int(m, "key_dim", 1, 1 << 12, &op.key_dim, err) ||
-        module_int(m, "head_dim", 1, 1 << 12, &op.head_dim, err) || module_real(m, "scale", &scale, err))
-        return -1;
-    if (fabs(scale * sqrt(op.key_dim) - 1) > 1e-6)
-        return err_set(err, ERR_UNSUPPORTED, "%s: an attention scale of %g is not supported", m->path, scale);
+/* Attention of a map of all heads' Q, K and V, which qkv makes: what it mixes and pe of V together, through proj. */
+static int attend(struct builder *b, const struct module *m, struct op op, int in, int *out,
+                  struct err *err) {
     struct op values = op;
+    int qkv, mix, v, pe;
+    op.kind = OP_ATTN_MIX;
     values.kind = OP_ATTN_V;
     if (builder_child(b, m, "qkv", in, &qkv, err) || builder_add(b, op, &qkv, 1, &mix, err) ||
         builder_add(b, values, &qkv, 1, &v, err) || builder_child(b, m, "pe", v, &pe, err) ||
         add_values(b, mix, pe, &mix, err))
         return -1;
     return builder_child(b, m, "proj", mix, out, err);
+}
+
+static int attention(struct builder *b, const struct module *m, int in, int *out, struct err *err) {
+    struct op op = {.areas = 1};
+    double scale;
+    if (module_int(m, "num_heads", 1, 1 << 12, &op.heads, err) ||
+        module_int(m, "key_dim", 1, 1 << 12, &op.key_dim, err) ||
+        module_int(m, "head_dim", 1, 1 << 12, &op.head_dim, err) || module_real(m, "scale", &scale, err))
+        return -1;
+    if (fabs(scale * sqrt(op.key_dim) - 1) > 1e-6)
+        return err_set(err, ERR_UNSUPPORTED, "%s: an attention scale of %g is not supported", m->path, scale);
+    return attend(b, m, op, in, out, err);
+}
+
+static int area_attention(struct builder *b, const struct module *m, int in, int *out, struct err *err) {
+    struct op op = {0};
+    if (module_int(m, "num_heads", 1, 1 << 12, &op.heads, err) ||
+        module_int(m, "head_dim", 1, 1 << 12, &op.head_dim, err) ||
+        module_int(m, "area", -1, 1 << 12, &op.areas, err))
+        return -1;
+    op.key_dim = op.head_dim;
+    op.areas = op.areas > 1 ? op.areas : 1;
+    return attend(b, m, op, in, out, err);
+}
+
+static int a_block(struct builder *b, const struct module *m, int in, int *out, struct err *err) {
+    int v = in, f;
+    if (builder_child(b, m, "attn", v, &f, err) || add_values(b, v, f, &v, err) ||
+        builder_child(b, m, "mlp", v, &f, err))
+        return -1;
+    return add_values(b, v, f, out, err);
+}
+
+/* Multiplies the channels of *value by m's parameter `name`. */
+static int multiply(struct builder *b, const struct module *m, const char *name, int *value,
+                    struct err *err) {
+    struct bn *bn = add_bn(b->g, err);
+    int n = -1;
+    if (!bn || module_floats(m, name, &n, 1, &bn->weight, err))
+        return -1;
+    bn->bias = calloc((size_t)n, sizeof *bn->bias);
+    bn->mean = calloc((size_t)n, sizeof *bn->mean);
+    bn->var = malloc((size_t)n * sizeof *bn->var);
+    if (!bn->bias || !bn->mean || !bn->var || asprintf(&bn->name, "%s.%s", m->path, name) < 0) {
+        bn->name = NULL;
+        return err_nomem(err);
+    }
+    for (int i = 0; i < n; i++)
+        bn->var[i] = 1;
+    bn->channels = n;
+    bn->factor = true;
+    return builder_add(b, (struct op){.kind = OP_BN, .bn = (int)b->g->n_bns - 1}, value, 1, value, err);
+}
+
+/* cv1, on which each of m works after the one before; all of it concatenated through cv2; with gamma added to the input. */
+static int a2c2f(struct builder *b, const struct module *m, int in, int *out, struct err *err) {
+    int parts[OP_INPUTS_MAX], n, v;
+    if (builder_child(b, m, "cv1", in, &parts[0], err) || chain(b, m, parts, 1, &n, err) ||
+        builder_add(b, (struct op){.kind = OP_CONCAT}, parts, n, &v, err) || through(b, m, "cv2", &v, err))
+        return -1;
+    *out = v;
+    if (module_is_none(m, "gamma"))
+        return 0;
+    return multiply(b, m, "gamma", &v, err) || add_values(b, in, v, out, err) ? -1 : 0;
 }
 
 static int psa(struct builder *b, const struct module *m, int in, int *out, struct err *err) {
@@ -248,6 +321,25 @@ static int psa(struct builder *b, const struct module *m, int in, int *out, stru
         builder_child(b, m, "attn", half[1], &f, err) || add_values(b, half[1], f, &half[1], err) ||
         builder_child(b, m, "ffn", half[1], &f, err) || add_values(b, half[1], f, &half[1], err) ||
         builder_add(b, (struct op){.kind = OP_CONCAT}, half, 2, &v, err))
+        return -1;
+    return builder_child(b, m, "cv2", v, out, err);
+}
+
+/* Attention and then convolutions, each added to what it reads where the module's `add` says so. */
+static int psa_block(struct builder *b, const struct module *m, int in, int *out, struct err *err) {
+    int v = in, f;
+    if (builder_child(b, m, "attn", v, &f, err) || maybe_add(b, m, v, f, &v, err) ||
+        builder_child(b, m, "ffn", v, &f, err))
+        return -1;
+    return maybe_add(b, m, v, f, out, err);
+}
+
+/* cv1, split in two; m works on the second; both concatenated through cv2. */
+static int c2psa(struct builder *b, const struct module *m, int in, int *out, struct err *err) {
+    int c, v = in, half[2];
+    if (module_int(m, "c", 1, 1 << 20, &c, err) || through(b, m, "cv1", &v, err) ||
+        slice(b, v, 0, c, &half[0], err) || slice(b, v, c, 2 * c, &half[1], err) ||
+        through(b, m, "m", &half[1], err) || builder_add(b, (struct op){.kind = OP_CONCAT}, half, 2, &v, err))
         return -1;
     return builder_child(b, m, "cv2", v, out, err);
 }
@@ -265,9 +357,10 @@ static int concat(struct builder *b, const struct module *m, const int *in, int 
 }
 
 static const struct kind {
-    const char *cls;      /* as kind_is takes it */
-    kind_fn *build;       /* NULL: concat */
-    const char *children; /* the only ones that it may have, in words; NULL: any */
+    const char *cls; /* as kind_is takes it */
+    kind_fn *build;  /* NULL: concat */
+    const char
+        *children; /* the only ones, and parameters of its own, that it may have, in words; NULL: any */
 } kinds[] = {
     {"conv.Conv", conv, "conv bn act"},
     {"conv.DWConv", conv, "conv bn act"},
@@ -275,12 +368,19 @@ static const struct kind {
     {"block.Bottleneck", bottleneck, "cv1 cv2"},
     {"block.C2f", c2f, "cv1 cv2 m"},
     {"block.C2fCIB", c2f, "cv1 cv2 m"},
+    {"block.C3k2", c2f, "cv1 cv2 m"},
     {"block.C3", c3, "cv1 cv2 cv3 m"},
+    {"block.C3k", c3, "cv1 cv2 cv3 m"},
     {"block.CIB", cib, "cv1"},
     {"block.RepVGGDW", rep_vgg_dw, "conv conv1 act"},
     {"block.SCDown", sc_down, "cv1 cv2"},
     {"block.SPPF", sppf, "cv1 cv2 m"},
     {"block.PSA", psa, "cv1 cv2 attn ffn"},
+    {"block.PSABlock", psa_block, "attn ffn"},
+    {"block.C2PSA", c2psa, "cv1 cv2 m"},
+    {"block.A2C2f", a2c2f, "cv1 cv2 m gamma"},
+    {"block.ABlock", a_block, "attn mlp"},
+    {"block.AAttn", area_attention, "qkv proj pe"},
     {"block.Attention", attention, "qkv proj pe"},
     {KIND_CONV2D, conv2d, ""},
     {"torch.nn.modules.batchnorm.BatchNorm2d", batch_norm, ""},
@@ -318,17 +418,17 @@ static bool is_among(const char *words, const char *name) {
 int builder_check(const struct module *m, const char *cls, const char *children, struct err *err) {
     const char *name;
     if (!kind_is(m, cls))
-        return err_set(err, ERR_UNSUPPORTED, "%s: its class is %s, and YOLOv10's is %s", m->path, m->cls,
-                       cls);
+        return err_set(err, ERR_UNSUPPORTED, "%s: its class is %s, and the one known here is %s", m->path,
+                       m->cls, cls);
     for (size_t i = 0; children && i < pt_children(m->v); i++)
         if (pt_child_at(m->v, i, &name) && !is_among(children, name))
-            return err_set(err, ERR_UNSUPPORTED, "%s: this %s has a submodule %s, which YOLOv10's has not",
+            return err_set(err, ERR_UNSUPPORTED, "%s: this %s has a submodule %s, which is not known",
                            m->path, m->cls, name);
     for (size_t i = 0; strncmp(cls, "torch.", 6) != 0 && i < pt_params(m->v); i++)
-        if (pt_param_at(m->v, i, &name))
+        if (pt_param_at(m->v, i, &name) && !(children && is_among(children, name)))
             return err_set(err, ERR_UNSUPPORTED,
-                           "%s: this %s has a parameter %s of its own, which YOLOv10's has not", m->path,
-                           m->cls, name);
+                           "%s: this %s has a parameter %s of its own, which is not known", m->path, m->cls,
+                           name);
     return 0;
 }
 
@@ -357,9 +457,7 @@ int builder_module(struct builder *b, const struct module *m, const int *in, int
         b->at = outer;
         return ret;
     }
-    return err_set(err, ERR_UNSUPPORTED,
-                   "%s: module kind %s is not one of YOLOv10's; only YOLOv10 detectors are scored", m->path,
-                   m->cls);
+    return err_set(err, ERR_UNSUPPORTED, "%s: module kind %s is not known; " BUILDER_SCORED, m->path, m->cls);
 }
 
 int builder_child(struct builder *b, const struct module *m, const char *name, int in, int *out,

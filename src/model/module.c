@@ -39,8 +39,8 @@ int module_root(const struct pt_value *v, struct module *m, struct err *err) {
 int module_child(const struct module *m, const char *name, struct module *child, struct err *err) {
     const struct pt_value *v = pt_child(m->v, name);
     if (!v)
-        return err_set(err, ERR_UNSUPPORTED, "%s: %s has no submodule %s; only YOLOv10 detectors are scored",
-                       m->path, m->cls, name);
+        return err_set(err, ERR_UNSUPPORTED, "%s: %s has no submodule %s; " BUILDER_SCORED, m->path, m->cls,
+                       name);
     return make(v, m, name, child, err);
 }
 

@@ -14,7 +14,7 @@ typedef struct chw op_shape_fn(const struct graph *graph, const struct op *op, c
 /* Where its value lies (ops.def). */
 enum op_place { OP_MAKES, OP_PART, OP_CUT };
 
-enum { OP_FIELDS_MAX = 3 };
+enum { OP_FIELDS_MAX = 4 };
 
 /* A member of struct op: an int, or the number of a convolution or an activation, shown by name. */
 struct op_field {

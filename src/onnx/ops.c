@@ -32,6 +32,11 @@ int onnx_op_bn(struct onnx_network *n, const struct op *op, struct err *err) {
     static const char *const key[] = {"weight", "bias", "running_mean", "running_var"};
     const char *in[6] = {onnx_in(n, op, 0)};
     (void)err;
+    if (bn->factor) {
+        const char *by = onnx_tensor(f, bn->name, ONNX_FLOAT, (int64_t[]){1, channels, 1, 1}, 4, bn->weight);
+        n->names[op->out] = onnx_out(onnx_node(f, op->node, "Mul", NULL, ONNX_IN(in[0], by)), 0);
+        return 0;
+    }
     float *ones = onnx_keep(f, (size_t)channels * sizeof *ones),
           *zeros = onnx_keep(f, (size_t)channels * sizeof *zeros);
     for (int64_t i = 0; ones && i < channels; i++)
@@ -161,33 +166,51 @@ int onnx_op_detach(struct onnx_network *n, const struct op *op, struct err *err)
     return 0;
 }
 
-/* Q, K and V of all heads, (N, heads, key_dim | key_dim | head_dim, H W): split once for both operations that read it. */
+static const char *turn(struct onnx_file *f, const char *scope, const char *x, const int64_t *perm, int n) {
+    struct onnx_file_node *node = onnx_node(f, scope, "Transpose", NULL, ONNX_IN(x));
+    onnx_ints(f, node, "perm", perm, n);
+    return onnx_out(node, 0);
+}
+
+/* Channels and bands of positions, exchanged: (N, heads, a, b, positions) to (N, heads, b, a, positions). */
+static const char *turn_bands(struct onnx_file *f, const char *scope, const char *x) {
+    return turn(f, scope, x, (int64_t[]){0, 1, 3, 2, 4}, 5);
+}
+
+/* Q, K and V of all heads, (N, heads, key_dim | key_dim | head_dim, H W), or where bands attend to themselves alone (N, heads,
+ * areas, key_dim | key_dim | head_dim, H W / areas): split once for both operations that read it. */
 static struct onnx_file_node *split_heads(struct onnx_network *n, const struct op *op) {
     struct onnx_file *f = n->file;
     if (n->heads[op->in[0]])
         return n->heads[op->in[0]];
     const struct chw s = n->shapes[op->in[0]];
     const char *x = onnx_in(n, op, 0);
-    const int64_t dims[] = {onnx_batch(n), op->heads, 2 * op->key_dim + op->head_dim, s.h * s.w},
+    const int banded = op->areas > 1;
+    const int64_t channels = 2 * op->key_dim + op->head_dim, positions = s.h * s.w / op->areas,
+                  dims[] = {onnx_batch(n), op->heads, channels, banded ? op->areas : positions, positions},
                   sizes[] = {op->key_dim, op->key_dim, op->head_dim};
-    const char *heads = onnx_reshape(n, op->node, x, dims, 4);
+    const char *heads = onnx_reshape(n, op->node, x, dims, 4 + banded);
+    if (banded)
+        heads = turn_bands(f, op->node, heads);
     struct onnx_file_node *node =
         onnx_node(f, op->node, "Split", NULL,
                   ONNX_IN(heads, onnx_int_list(f, onnx_text(f, "%s/split", op->node), sizes, 3)));
     onnx_outputs(f, node, 3);
-    onnx_int(f, node, "axis", 2);
+    onnx_int(f, node, "axis", 2 + banded);
     return n->heads[op->in[0]] = node;
 }
 
-static const char *transpose(struct onnx_file *f, const char *scope, const char *x) {
-    struct onnx_file_node *node = onnx_node(f, scope, "Transpose", NULL, ONNX_IN(x));
-    onnx_ints(f, node, "perm", (int64_t[]){0, 1, 3, 2}, 4);
-    return onnx_out(node, 0);
+/* The last two dimensions exchanged. */
+static const char *transpose(struct onnx_file *f, const struct op *op, const char *x) {
+    return op->areas > 1 ? turn(f, op->node, x, (int64_t[]){0, 1, 2, 4, 3}, 5)
+                         : turn(f, op->node, x, (int64_t[]){0, 1, 3, 2}, 4);
 }
 
 /* All heads' channels, one after another. */
 static const char *join_heads(struct onnx_network *n, const struct op *op, const char *x) {
     const struct chw s = n->shapes[op->out];
+    if (op->areas > 1)
+        x = turn_bands(n->file, op->node, x);
     return onnx_reshape(n, op->node, x, (int64_t[]){onnx_batch(n), s.c, s.h, s.w}, 4);
 }
 
@@ -199,12 +222,12 @@ int onnx_op_attention_mix(struct onnx_network *n, const struct op *op, struct er
     const char *factor = onnx_float(f, onnx_text(f, "%s/scale", scope), (float)(1 / sqrt(op->key_dim)));
     const char *q = onnx_out(onnx_node(f, scope, "Mul", NULL, ONNX_IN(onnx_out(split, 0), factor)), 0);
     const char *dot =
-        onnx_out(onnx_node(f, scope, "MatMul", NULL, ONNX_IN(transpose(f, scope, q), onnx_out(split, 1))), 0);
+        onnx_out(onnx_node(f, scope, "MatMul", NULL, ONNX_IN(transpose(f, op, q), onnx_out(split, 1))), 0);
     struct onnx_file_node *softmax = onnx_node(f, scope, "Softmax", NULL, ONNX_IN(dot));
     onnx_int(f, softmax, "axis", -1);
     const char *mixed =
         onnx_out(onnx_node(f, scope, "MatMul", NULL,
-                           ONNX_IN(onnx_out(split, 2), transpose(f, scope, onnx_out(softmax, 0)))),
+                           ONNX_IN(onnx_out(split, 2), transpose(f, op, onnx_out(softmax, 0)))),
                  0);
     n->names[op->out] = join_heads(n, op, mixed);
     return 0;

@@ -52,51 +52,117 @@ static void add_transposed(const float *from, size_t rows, size_t cols, float *t
             to[c * rows + r] += from[r * cols + c];
 }
 
-static float factor_of(const struct op *op) {
-    return (float)pow(op->key_dim, -0.5);
+/* One head's Q, K and V, dense. */
+struct head {
+    size_t kd, hd, n;
+    float factor;
+};
+
+static size_t rows_of(const struct head *h) {
+    return 2 * h->kd + h->hd;
+}
+
+/* memory: n * kd + LINE floats. */
+static int mix_head(const struct op_scratch *a, const struct head *h, const float *q, float *memory, float *s,
+                    float *out, struct err *err) {
+    const float *k = q + h->kd * h->n, *v = k + h->kd * h->n;
+    transpose(k, h->kd, h->n, memory);
+    if (multiply(a, memory, h->n, h->kd, q, h->n, h->factor, s, err))
+        return -1;
+    vec()->softmax(s, h->n, h->n, h->n, s, h->n);
+    return multiply(a, v, h->hd, h->n, s, h->n, 1, out, err);
+}
+
+static size_t grad_room(const struct head *h) {
+    return h->n * h->n + 2 * h->n * (h->kd > h->hd ? h->kd : h->hd) + 3 * LINE;
+}
+
+/* memory: grad_room floats. */
+static int mix_head_grad(const struct op_scratch *a, const struct head *h, const float *q, float *memory,
+                         const float *s, const float *d, float *dq, struct err *err) {
+    const size_t kd = h->kd, hd = h->hd, n = h->n, wide = kd > hd ? kd : hd;
+    const float *k = q + kd * n, *v = k + kd * n;
+    float *dk = dq + kd * n, *dv = dk + kd * n;
+    float *da = memory, *turned = da + n * n + LINE, *product = turned + n * wide + LINE;
+    transpose(v, hd, n, turned);
+    if (multiply(a, turned, n, hd, d, n, 1, da, err))
+        return -1;
+    vec()->softmax_grad(s, n, da, n, n, n, da, n);
+    if (multiply(a, k, kd, n, da, n, h->factor, product, err))
+        return -1;
+    vec()->add(dq, product, 1, kd * n, dq);
+    transpose(q, kd, n, turned);
+    if (multiply(a, da, n, n, turned, kd, h->factor, product, err))
+        return -1;
+    add_transposed(product, n, kd, dk);
+    transpose(d, hd, n, turned);
+    if (multiply(a, s, n, n, turned, hd, 1, product, err))
+        return -1;
+    add_transposed(product, n, hd, dv);
+    return 0;
+}
+
+/* Columns of a matrix whose rows are `apart` floats apart: to (rows, n) dense, or there from `from` dense. */
+static void gather(const float *from, size_t apart, size_t rows, size_t n, float *to) {
+    for (size_t r = 0; r < rows; r++)
+        memcpy(to + r * n, from + r * apart, n * sizeof *to);
+}
+
+static void scatter(const float *from, size_t rows, size_t n, float *to, size_t apart) {
+    for (size_t r = 0; r < rows; r++)
+        memcpy(to + r * apart, from + r * n, n * sizeof *to);
+}
+
+static struct head head_of(const struct op *op, size_t n) {
+    return (struct head){.kd = (size_t)op->key_dim,
+                         .hd = (size_t)op->head_dim,
+                         .n = n / (size_t)op->areas,
+                         .factor = (float)pow(op->key_dim, -0.5)};
 }
 
 int attention_mix(struct op_scratch *a, const struct op *op, const float *qkv, size_t n, float *s,
                   size_t s_stride, float *out, struct err *err) {
-    size_t kd = (size_t)op->key_dim, hd = (size_t)op->head_dim;
-    if (grow(&a->memory, &a->room, n * kd, sizeof *a->memory, err))
+    const struct head h = head_of(op, n);
+    const size_t own = h.n * h.kd + LINE, in = rows_of(&h) * h.n + LINE, made = h.hd * h.n;
+    if (grow(&a->memory, &a->room, own + in + made, sizeof *a->memory, err))
         return -1;
-    for (int head = 0; head < op->heads; head++, qkv += (2 * kd + hd) * n, out += hd * n, s += s_stride) {
-        transpose(qkv + kd * n, kd, n, a->memory);
-        if (multiply(a, a->memory, n, kd, qkv, n, factor_of(op), s, err))
-            return -1;
-        vec()->softmax(s, n, n, n, s, n);
-        if (multiply(a, qkv + 2 * kd * n, hd, n, s, n, 1, out, err))
-            return -1;
-    }
+    float *x = a->memory + own, *y = x + in;
+    for (int head = 0; head < op->heads; head++, qkv += rows_of(&h) * n, out += h.hd * n)
+        for (size_t at = 0; at < n; at += h.n, s += s_stride) {
+            if (op->areas == 1) {
+                if (mix_head(a, &h, qkv, a->memory, s, out, err))
+                    return -1;
+                continue;
+            }
+            gather(qkv + at, n, rows_of(&h), h.n, x);
+            if (mix_head(a, &h, x, a->memory, s, y, err))
+                return -1;
+            scatter(y, h.hd, h.n, out + at, n);
+        }
     return 0;
 }
 
 int attention_mix_grad(struct op_scratch *a, const struct op *op, const float *qkv, size_t n, const float *s,
                        size_t s_stride, const float *d, float *dqkv, struct err *err) {
-    size_t kd = (size_t)op->key_dim, hd = (size_t)op->head_dim, wide = kd > hd ? kd : hd;
-    if (grow(&a->memory, &a->room, n * n + 2 * n * wide + 3 * LINE, sizeof *a->memory, err))
+    const struct head h = head_of(op, n);
+    const size_t rows = rows_of(&h), own = grad_room(&h), in = rows * h.n + LINE, made = h.hd * h.n + LINE;
+    if (grow(&a->memory, &a->room, own + 2 * in + made, sizeof *a->memory, err))
         return -1;
-    float *da = a->memory, *turned = da + n * n + LINE, *product = turned + n * wide + LINE;
-    for (int head = 0; head < op->heads; head++, s += s_stride, d += hd * n) {
-        const float *q = qkv + (size_t)head * (2 * kd + hd) * n, *k = q + kd * n, *v = k + kd * n;
-        float *dq = dqkv + (q - qkv), *dk = dq + kd * n, *dv = dk + kd * n;
-        transpose(v, hd, n, turned);
-        if (multiply(a, turned, n, hd, d, n, 1, da, err))
-            return -1;
-        vec()->softmax_grad(s, n, da, n, n, n, da, n);
-        if (multiply(a, k, kd, n, da, n, factor_of(op), product, err))
-            return -1;
-        vec()->add(dq, product, 1, kd * n, dq);
-        transpose(q, kd, n, turned);
-        if (multiply(a, da, n, n, turned, kd, factor_of(op), product, err))
-            return -1;
-        add_transposed(product, n, kd, dk);
-        transpose(d, hd, n, turned);
-        if (multiply(a, s, n, n, turned, hd, 1, product, err))
-            return -1;
-        add_transposed(product, n, hd, dv);
-    }
+    float *x = a->memory + own, *dx = x + in, *dy = dx + in;
+    for (int head = 0; head < op->heads; head++, qkv += rows * n, dqkv += rows * n, d += h.hd * n)
+        for (size_t at = 0; at < n; at += h.n, s += s_stride) {
+            if (op->areas == 1) {
+                if (mix_head_grad(a, &h, qkv, a->memory, s, d, dqkv, err))
+                    return -1;
+                continue;
+            }
+            gather(qkv + at, n, rows, h.n, x);
+            gather(dqkv + at, n, rows, h.n, dx);
+            gather(d + at, n, h.hd, h.n, dy);
+            if (mix_head_grad(a, &h, x, a->memory, s, dy, dx, err))
+                return -1;
+            scatter(dx, rows, h.n, dqkv + at, n);
+        }
     return 0;
 }
 
@@ -128,7 +194,7 @@ struct chw op_shape_attention_v(const struct graph *g, const struct op *op, cons
 
 struct chw op_shape_attention_mix(const struct graph *g, const struct op *op, const struct chw *in) {
     (void)g;
-    return heads_of(op, in[0]);
+    return in[0].h * in[0].w % op->areas ? (struct chw){0} : heads_of(op, in[0]);
 }
 
 static int v_forward(const struct op_task *t, size_t image, struct err *err) {
@@ -147,7 +213,7 @@ static int v_back(const struct op_task *t, size_t image, struct err *err) {
 
 static size_t mix_kept(const struct op *op, const struct chw *in, struct chw out) {
     (void)out;
-    return (size_t)op->heads * attention_apart((size_t)(in[0].h * in[0].w));
+    return (size_t)(op->heads * op->areas) * attention_apart((size_t)(in[0].h * in[0].w / op->areas));
 }
 
 static float *kept_of(const struct op_task *t, size_t image) {
@@ -157,13 +223,13 @@ static float *kept_of(const struct op_task *t, size_t image) {
 static int mix_forward(const struct op_task *t, size_t image, struct err *err) {
     size_t n = op_plane(&t->out);
     return attention_mix(t->scratch, t->op, op_channel(&t->in[0], image, 0), n, kept_of(t, image),
-                         attention_apart(n), op_channel(&t->out, image, 0), err);
+                         attention_apart(n / (size_t)t->op->areas), op_channel(&t->out, image, 0), err);
 }
 
 static int mix_back(const struct op_task *t, size_t image, struct err *err) {
     size_t n = op_plane(&t->out);
     return attention_mix_grad(t->scratch, t->op, op_channel(&t->in[0], image, 0), n, kept_of(t, image),
-                              attention_apart(n), op_channel(&t->d_out, image, 0),
+                              attention_apart(n / (size_t)t->op->areas), op_channel(&t->d_out, image, 0),
                               op_channel(&t->d_in[0], image, 0), err);
 }
 

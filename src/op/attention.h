@@ -6,10 +6,11 @@
 
 #include "op/op.h"
 
-/* Floats from one head's S to the next: n * n and what kernels read beyond. */
+/* Floats from the S of n positions to the next: n * n and what kernels read beyond. */
 size_t attention_apart(size_t n);
 
-/* out (heads * hd, n). S of head i is left in s + i * s_stride, which is attention_apart(n) or more. Errors: memory. */
+/* out (heads * hd, n). Each of op->areas bands of positions that follow each other attends to itself alone. S of head i's
+ * band j is left in s + (i * areas + j) * s_stride, which is attention_apart(n / areas) or more. Errors: memory. */
 int attention_mix(struct op_scratch *a, const struct op *op, const float *qkv, size_t n, float *s,
                   size_t s_stride, float *out, struct err *err);
 

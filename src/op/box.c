@@ -39,6 +39,7 @@ struct decoding {
     const struct box_levels *levels;
     const float *distances;
     float *out;
+    bool corners;
     const float *made, *d; /* backward: out, and its gradient */
     float *d_distances;
 };
@@ -63,18 +64,19 @@ static void decode_channel(void *ctx, size_t c, int worker) {
             const float *near = distances_to(t, level, first, c % 2),
                         *far = distances_to(t, level, first, c % 2 + 2);
             for (size_t i = 0; i < n; i++) {
-                float centre = (float)(c == 0 ? i % w : i / w) + 0.5f;
+                float centre = (float)(c % 2 == 0 ? i % w : i / w) + 0.5f;
                 float from = centre - near[i], to = centre + far[i];
-                out[i] = (c < 2 ? (from + to) * 0.5f : to - from) * stride;
+                out[i] = (t->corners ? (c < 2 ? from : to) : c < 2 ? (from + to) * 0.5f : to - from) * stride;
             }
         }
         first += n;
     }
 }
 
-void box_decode(struct pool *pool, const struct graph *graph, const struct box_levels *levels,
+void box_decode(struct pool *pool, const struct graph *graph, bool corners, const struct box_levels *levels,
                 const float *distances, float *out) {
-    struct decoding t = {.graph = graph, .levels = levels, .distances = distances, .out = out};
+    struct decoding t = {
+        .graph = graph, .levels = levels, .distances = distances, .out = out, .corners = corners};
     pool_run(pool, 4 + (size_t)graph->classes, decode_channel, &t);
 }
 
@@ -91,16 +93,23 @@ static void decode_channel_grad(void *ctx, size_t c, int worker) {
         } else if (c < 4) { /* side c: left, top, right, bottom */
             const float *centre = t->d + c % 2 * cells + first, *size = centre + 2 * cells;
             float *to = t->d_distances ? t->d_distances + c * cells + first : grad ? grad + c * n : NULL;
-            for (size_t i = 0; to && i < n; i++)
+            for (size_t i = 0; to && i < n && t->corners; i++)
+                to[i] += (c < 2 ? -centre[i] : size[i]) * stride;
+            for (size_t i = 0; to && i < n && !t->corners; i++)
                 to[i] += (size[i] + (c < 2 ? -0.5f : 0.5f) * centre[i]) * stride;
         }
         first += n;
     }
 }
 
-void box_decode_grad(struct pool *pool, const struct graph *graph, const struct box_levels *levels,
-                     const float *out, const float *d, float *d_distances) {
-    struct decoding t = {.graph = graph, .levels = levels, .made = out, .d = d, .d_distances = d_distances};
+void box_decode_grad(struct pool *pool, const struct graph *graph, bool corners,
+                     const struct box_levels *levels, const float *out, const float *d, float *d_distances) {
+    struct decoding t = {.graph = graph,
+                         .levels = levels,
+                         .corners = corners,
+                         .made = out,
+                         .d = d,
+                         .d_distances = d_distances};
     pool_run(pool, 4 + (size_t)graph->classes, decode_channel_grad, &t);
 }
 
@@ -154,15 +163,15 @@ static int softmax_back(const struct op_task *t, size_t image, struct err *err) 
 static int decode_forward(const struct op_task *t, size_t image, struct err *err) {
     (void)err;
     const struct box_levels l = levels_of(t, image);
-    box_decode(t->scratch->pool, t->graph, &l, t->graph->reg_max > 1 ? op_channel(&t->in[0], image, 0) : NULL,
-               op_channel(&t->out, image, 0));
+    box_decode(t->scratch->pool, t->graph, t->op->corners, &l,
+               t->graph->reg_max > 1 ? op_channel(&t->in[0], image, 0) : NULL, op_channel(&t->out, image, 0));
     return 0;
 }
 
 static int decode_back(const struct op_task *t, size_t image, struct err *err) {
     (void)err;
     const struct box_levels l = levels_of(t, image);
-    box_decode_grad(t->scratch->pool, t->graph, &l, op_channel(&t->out, image, 0),
+    box_decode_grad(t->scratch->pool, t->graph, t->op->corners, &l, op_channel(&t->out, image, 0),
                     op_channel(&t->d_out, image, 0),
                     t->graph->reg_max > 1 && t->d_in[0].v ? op_channel(&t->d_in[0], image, 0) : NULL);
     return 0;

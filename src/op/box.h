@@ -22,16 +22,17 @@ void box_softmax(const struct graph *graph, const struct box_levels *levels, flo
 /* Backward of box_softmax: s its output, d (R, 4, A) the output's gradient; overwrites d. */
 void box_softmax_grad(const struct graph *graph, const struct box_levels *levels, const float *s, float *d);
 
-/* out (4 + classes, A): centre, width and height of the boxes in pixels, then sigmoid of the classes.
+/* out (4 + classes, A): centre, width and height of the boxes in pixels, or their left, top, right and bottom, then sigmoid
+ * of the classes.
  * distances (4, A), in cells: left, top, right, bottom from a cell's centre p; NULL with R = 1, where they
  * are the levels' first four channels. With stride t: x = (p + (right - left) / 2) t, width = (left + right)
  * t; so for y. */
-void box_decode(struct pool *pool, const struct graph *graph, const struct box_levels *levels,
+void box_decode(struct pool *pool, const struct graph *graph, bool corners, const struct box_levels *levels,
                 const float *distances, float *out);
 
 /* Backward: out as box_decode left it, d its gradient; adds to levels->grads and to d_distances (4, A), which
  * may be NULL as distances. */
-void box_decode_grad(struct pool *pool, const struct graph *graph, const struct box_levels *levels,
-                     const float *out, const float *d, float *d_distances);
+void box_decode_grad(struct pool *pool, const struct graph *graph, bool corners,
+                     const struct box_levels *levels, const float *out, const float *d, float *d_distances);
 
 #endif

@@ -24,12 +24,12 @@ static float *make_outputs(float share, int steps) {
     return y;
 }
 
-static struct detect_output output_of(const float *y, int image) {
-    return (struct detect_output){y + (size_t)image * CHANNELS * ANCHORS, CLASSES, ANCHORS};
+static struct detect_output output_of(const float *y, bool corners, int image) {
+    return (struct detect_output){y + (size_t)image * CHANNELS * ANCHORS, CLASSES, ANCHORS, corners};
 }
 
-static bool same_boxes(const struct damage_found *got, const float *y, int image) {
-    struct detect_output out = output_of(y, image);
+static bool same_boxes(const struct damage_found *got, const float *y, bool corners, int image) {
+    struct detect_output out = output_of(y, corners, image);
     struct detect_box want[AP_FOUND_MAX];
     size_t n = detect_find(&out, least, AP_FOUND_MAX, want);
     return (size_t)got->n == n && memcmp(got->boxes, want, n * sizeof *want) == 0;
@@ -39,32 +39,32 @@ static double off_by(double got, double want) {
     return want > 0 ? fabs(got - want) / want : fabs(got);
 }
 
-static void check(const char *what, float *p, float *q) {
+static void check(const char *what, bool corners, float *p, float *q) {
     struct map truth = map_new(p, IMAGES, CHANNELS, 1, ANCHORS, 2, CHANNELS + 3),
                other = map_new(q, IMAGES, CHANNELS, 1, ANCHORS, 0, CHANNELS);
     struct damage *partial = to_device(NULL, IMAGES * damage_partials(ANCHORS) * sizeof *partial),
                   *out = to_device(NULL, IMAGES * sizeof *out);
     float *most = to_device(NULL, (size_t)IMAGES * ANCHORS * sizeof *most);
     struct damage_found *found = to_device(NULL, IMAGES * sizeof *found);
-    damage_compare(NULL, truth.view, other.view, sure, partial, most, out);
-    damage_find(NULL, other.view, most, least, found);
+    damage_compare(NULL, truth.view, other.view, corners, sure, partial, most, out);
+    damage_find(NULL, other.view, corners, most, least, found);
     struct damage *got = from_device(out, IMAGES * sizeof *got);
     struct damage_found *boxes = from_device(found, IMAGES * sizeof *boxes);
     double kl = 0, loss = 0;
     bool right = true, finds = true;
     for (int i = 0; i < IMAGES; i++) {
-        struct detect_output t = output_of(p, i), o = output_of(q, i);
+        struct detect_output t = output_of(p, corners, i), o = output_of(q, corners, i);
         size_t anchors[ANCHORS], n = detect_sure(&t, sure, anchors);
         kl = fmax(kl, off_by(got[i].class_kl, detect_class_kl(&t, &o)));
         loss = fmax(loss, off_by(got[i].box_loss, detect_box_loss(&t, &o, anchors, n)));
         right = right && (size_t)got[i].sure == n && got[i].finite == 1;
-        finds = finds && same_boxes(&boxes[i], q, i);
+        finds = finds && same_boxes(&boxes[i], q, corners, i);
     }
     CHECK(kl < 1e-5, "%s: class_kl is off by %.1e", what, kl);
     CHECK(loss < 1e-12, "%s: box_loss is off by %.1e", what, loss);
     CHECK(right, "%s: sure anchors (%d), and all is finite", what, got[0].sure);
     CHECK(finds, "%s: boxes are detect_find's (%d)", what, boxes[0].n);
-    damage_compare(NULL, truth.view, truth.view, sure, partial, most, out);
+    damage_compare(NULL, truth.view, truth.view, corners, sure, partial, most, out);
     free(got);
     got = from_device(out, IMAGES * sizeof *got);
     CHECK(got[0].class_kl == 0 && got[0].box_loss == 0 && got[1].class_kl == 0 && got[1].box_loss == 0,
@@ -87,7 +87,7 @@ static void test_not_finite(void) {
         struct damage *partial = to_device(NULL, IMAGES * damage_partials(ANCHORS) * sizeof *partial),
                       *out = to_device(NULL, IMAGES * sizeof *out);
         float *most = to_device(NULL, (size_t)IMAGES * ANCHORS * sizeof *most);
-        damage_compare(NULL, m.view, m.view, sure, partial, most, out);
+        damage_compare(NULL, m.view, m.view, false, sure, partial, most, out);
         struct damage *got = from_device(out, IMAGES * sizeof *got);
         CHECK(got[0].finite == 1 && got[1].finite == 0 && got[2].finite == 1, "%s is seen, in its image",
               row ? "a NaN" : "an infinity");
@@ -100,11 +100,12 @@ static void test_not_finite(void) {
 }
 
 int main(void) {
-    check("many boxes", make_outputs(0.9f, 0), make_outputs(0.9f, 0));
-    check("ties", make_outputs(0.5f, 4), make_outputs(0.5f, 4));
-    check("all alike", make_outputs(1, 1), make_outputs(1, 1));
-    check("few boxes", make_outputs(0.001f, 3), make_outputs(0.001f, 3));
-    check("none", make_outputs(0, 0), make_outputs(0, 0));
+    check("corners", true, make_outputs(0.9f, 0), make_outputs(0.9f, 0));
+    check("many boxes", false, make_outputs(0.9f, 0), make_outputs(0.9f, 0));
+    check("ties", false, make_outputs(0.5f, 4), make_outputs(0.5f, 4));
+    check("all alike", false, make_outputs(1, 1), make_outputs(1, 1));
+    check("few boxes", false, make_outputs(0.001f, 3), make_outputs(0.001f, 3));
+    check("none", false, make_outputs(0, 0), make_outputs(0, 0));
     test_not_finite();
     return test_end();
 }

@@ -53,7 +53,44 @@ static void check_many(void) {
     CHECK(wrong == 0, "in the order of probability, anchor, class: %zu are not", wrong);
 }
 
+/* Three boxes of a class: the second overlaps the first by 81 / 119, the third by 95 / 105. One of the other class lies
+ * where the first does. */
+static void check_distinct(void) {
+    enum { BOXES = 4 };
+    const float y[(4 + CLASSES) * BOXES] = {10, 11, 10.5F, 10, 10,   11,   10,   10, 10, 10, 10, 10,
+                                            10, 10, 10,    10, 0.9F, 0.8F, 0.7F, 0,  0,  0,  0,  0.6F};
+    const struct detect_output out = {y, CLASSES, BOXES};
+    struct detect_box b[BOXES];
+    struct err err = {0};
+    size_t n = 0;
+    CHECK(detect_find_distinct(&out, 0.1F, BOXES, b, &n, &err) == 0 && n == 3,
+          "three of four are distinct: %zu", n);
+    CHECK(b[0].score == 0.9F && b[1].score == 0.8F && b[1].x == 6,
+          "the surest stays, and what overlaps it by less than 0.7");
+    CHECK(b[2].class_id == 1 && b[2].score == 0.6F, "another class's box is never in the way");
+    CHECK(detect_find_distinct(&out, 0.1F, 1, b, &n, &err) == 0 && n == 1 && b[0].score == 0.9F,
+          "one is wanted");
+    CHECK(detect_find_distinct(&out, 0.95F, BOXES, b, &n, &err) == 0 && n == 0, "none is sure");
+}
+
+/* The same boxes by their corners. */
+static void check_corners(void) {
+    float y[(4 + CLASSES) * ANCHORS];
+    memcpy(y, truth_y, sizeof y);
+    for (int i = 0; i < 2 * ANCHORS; i++) {
+        y[i] = truth_y[i] - truth_y[2 * ANCHORS + i] / 2;
+        y[2 * ANCHORS + i] = truth_y[i] + truth_y[2 * ANCHORS + i] / 2;
+    }
+    const struct detect_output by_centre = {truth_y, CLASSES, ANCHORS},
+                               by_corners = {y, CLASSES, ANCHORS, true};
+    struct detect_box a[6], b[6];
+    const size_t n = detect_find(&by_centre, 0.15F, 6, a), m = detect_find(&by_corners, 0.15F, 6, b);
+    CHECK(n == m && memcmp(a, b, n * sizeof *a) == 0, "boxes by corners are those by centre and size");
+}
+
 int main(void) {
+    check_distinct();
+    check_corners();
     struct detect_output truth = {truth_y, CLASSES, ANCHORS};
     check_find(&truth);
     check_many();

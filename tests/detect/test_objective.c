@@ -38,5 +38,17 @@ int main(void) {
     CHECK_CLOSE(b[4], sqrt(0.2) * objective_sign(5, 0, 0, 2) / 20, 1e-6, "the width by itself");
     CHECK_CLOSE(b[5], objective_sign(5, 0, 1, 2), 1e-6, "a side below a pixel counts as one");
     CHECK_CLOSE(b[7], objective_sign(5, 0, 1, 3) / 40, 1e-6, "and the height by itself");
+
+    /* The same boxes by their corners: dL / dleft is dL / dcx dcx / dleft + dL / dw dw / dleft, and so on. */
+    const float by_corners[] = {90, 296, 46, 40, 110, 304, 54, 80, 0.2F, 1};
+    const float by_centre[] = {100, 300, 50, 60, 20, 8, 8, 40, 0.2F, 1};
+    float d[8];
+    struct detect_output corners = {by_corners, 1, 2, true}, centre = {by_centre, 1, 2};
+    objective_box(&centre, 5, 0, b);
+    objective_box(&corners, 5, 0, d);
+    for (int i = 0; i < 4; i++) {
+        CHECK_CLOSE(d[i], b[i] / 2 - b[4 + i], 1e-6, "left and top");
+        CHECK_CLOSE(d[4 + i], b[i] / 2 + b[4 + i], 1e-6, "right and bottom");
+    }
     return test_end();
 }

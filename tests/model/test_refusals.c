@@ -1,4 +1,4 @@
-/* Networks that are not YOLOv10's, or no longer: one line names the module and what it is. */
+/* Networks that are no detectors of the families known here, or no longer: one line names the module and what it is. */
 #define _GNU_SOURCE
 #include "model/graph.h"
 #include "pt/builder.h"
@@ -17,6 +17,8 @@ static void layer(struct buf *b, const char *name, const char *package, const ch
 }
 
 /* {"model": DetectionModel(model=Sequential(the layers))}. */
+#define SCORED "only YOLOv8, YOLOv10, YOLO11, YOLO12 and YOLO26 detectors are scored"
+
 static void begin(struct buf *b) {
     pk_begin(b, 2);
     op(b, OP_EMPTY_DICT);
@@ -64,12 +66,11 @@ static void conv(struct buf *b, const char *child, const char *hook) {
 int main(void) {
     struct buf b = {0};
     conv(&b, "bn", NULL);
-    refused(&b,
-            "model.0: fork.nn.modules.conv.Conv has no submodule conv; only YOLOv10 detectors are scored");
+    refused(&b, "model.0: fork.nn.modules.conv.Conv has no submodule conv; " SCORED);
     conv(&b, "attention", NULL);
-    refused(&b, "model.0: this fork.nn.modules.conv.Conv has a submodule attention, which YOLOv10's has not");
+    refused(&b, "model.0: this fork.nn.modules.conv.Conv has a submodule attention, which is not known");
     conv(&b, "bn act", NULL);
-    refused(&b, "model.0: this fork.nn.modules.conv.Conv has a submodule bn act, which YOLOv10's has not");
+    refused(&b, "model.0: this fork.nn.modules.conv.Conv has a submodule bn act, which is not known");
     conv(&b, "bn", "WeightNorm");
     refused(&b, "model.0: a hook, torch.nn.utils.weight_norm.WeightNorm, may change what it computes, and "
                 "hooks are not "
@@ -89,15 +90,11 @@ int main(void) {
         "model.0: its forward method was replaced by mine.forward; score the checkpoint that training saved");
     begin(&b);
     layer(&b, "0", "mine.layers", "Conv");
-    refused(
-        &b,
-        "model.0: module kind mine.layers.Conv is not one of YOLOv10's; only YOLOv10 detectors are scored");
+    refused(&b, "model.0: module kind mine.layers.Conv is not known; " SCORED);
     begin(&b);
     layer(&b, "0", "torch.nn.quantized.modules.batchnorm", "BatchNorm2d");
-    refused(
-        &b,
-        "model.0: module kind torch.nn.quantized.modules.batchnorm.BatchNorm2d is not one of YOLOv10's; only "
-        "YOLOv10 detectors are scored");
+    refused(&b,
+            "model.0: module kind torch.nn.quantized.modules.batchnorm.BatchNorm2d is not known; " SCORED);
     begin(&b); /* what forward passes leave where a buffer was */
     pk_str(&b, "0");
     pk_module(&b, "torch.nn.modules.batchnorm", "BatchNorm2d");
@@ -115,16 +112,14 @@ int main(void) {
     refused(&b, "model.0: it is fused, its BatchNorm is part of the convolution; score the checkpoint that "
                 "training saved");
     begin(&b);
-    layer(&b, "0", "ultralytics.nn.modules.block", "C3k2");
-    refused(&b, "model.0: module kind ultralytics.nn.modules.block.C3k2 is not one of YOLOv10's; only "
-                "YOLOv10 detectors are scored");
+    layer(&b, "0", "ultralytics.nn.modules.block", "ELAN1");
+    refused(&b, "model.0: module kind ultralytics.nn.modules.block.ELAN1 is not known; " SCORED);
     begin(&b);
     layer(&b, "0", "torch.nn.modules.linear", "Identity");
-    layer(&b, "1", "ultralytics.nn.modules.head", "Detect");
-    refused(&b, "model.1: module kind ultralytics.nn.modules.head.Detect is not one of YOLOv10's; only "
-                "YOLOv10 detectors are scored");
+    layer(&b, "1", "ultralytics.nn.modules.head", "Segment");
+    refused(&b, "model.1: module kind ultralytics.nn.modules.head.Segment is not known; " SCORED);
     begin(&b);
     layer(&b, "0", "torch.nn.modules.activation", "SiLU");
-    refused(&b, "its last layer is not a v10Detect head; only YOLOv10 detectors are scored");
+    refused(&b, "its last layer is not a head, Detect or v10Detect; " SCORED);
     return test_end();
 }

@@ -42,11 +42,11 @@ static void differentiate(formula *f, const void *about, const float *in, size_t
 enum { HEADS = 2, KD = 3, HD = 5, N = 70, QKV = HEADS * (2 * KD + HD) * N, MIXED = HEADS * HD * N };
 
 static void mix(const void *about, const double *qkv, double *out) {
-    (void)about;
+    const int band = N / ((const struct op *)about)->areas;
     for (int head = 0; head < HEADS; head++, qkv += (2 * KD + HD) * N, out += HD * N)
         for (int query = 0; query < N; query++) {
             double e[N], sum = 0;
-            for (int key = 0; key < N; key++) {
+            for (int key = query / band * band; key < (query / band + 1) * band; key++) {
                 double dot = 0;
                 for (int c = 0; c < KD; c++)
                     dot += qkv[c * N + query] * qkv[(KD + c) * N + key];
@@ -54,7 +54,7 @@ static void mix(const void *about, const double *qkv, double *out) {
             }
             for (int c = 0; c < HD; c++) {
                 out[c * N + query] = 0;
-                for (int key = 0; key < N; key++)
+                for (int key = query / band * band; key < (query / band + 1) * band; key++)
                     out[c * N + query] += qkv[(2 * KD + c) * N + key] * e[key] / sum;
             }
         }
@@ -66,10 +66,10 @@ static void values(const void *about, const double *qkv, double *out) {
         out[i] = qkv[(i / (HD * N) * (2 * KD + HD) + 2 * KD) * N + i % (HD * N)];
 }
 
-static void test_attention(const char *level) {
-    const struct op op = {.heads = HEADS, .key_dim = KD, .head_dim = HD};
+static void test_attention(const char *level, int areas) {
+    const struct op op = {.heads = HEADS, .key_dim = KD, .head_dim = HD, .areas = areas};
     float *qkv = random_floats(QKV + 64), *d = random_floats(MIXED + 64), *out = random_floats(MIXED);
-    float *s = calloc(HEADS * (N * N + 64), sizeof *s), *grad = random_floats(QKV);
+    float *s = calloc((size_t)(HEADS * areas) * (N * N + 64), sizeof *s), *grad = random_floats(QKV);
     double *want = calloc(QKV, sizeof *want), *want_out = calloc(MIXED, sizeof *want_out),
            *before = calloc(QKV, sizeof *before);
     struct op_scratch a = {0};
@@ -79,15 +79,17 @@ static void test_attention(const char *level) {
         qkv[i] *= 2;
         before[i] = grad[i];
     }
-    differentiate(mix, NULL, qkv, QKV, d, MIXED, want, want_out);
+    differentiate(mix, &op, qkv, QKV, d, MIXED, want, want_out);
     for (int i = 0; i < QKV; i++)
         want[i] += before[i];
     good = good && attention_mix(&a, &op, qkv, N, s, N * N + 64, out, &err) == 0 &&
            attention_mix_grad(&a, &op, qkv, N, s, N * N + 64, d, grad, &err) == 0;
     double e = error_of(out, want_out, MIXED);
-    CHECK(good && e <= allowed, "%s: attention: %.1e of %.0e allowed%s", level, e, allowed, err.msg);
+    CHECK(good && e <= allowed, "%s: attention of %d bands: %.1e of %.0e allowed%s", level, areas, e, allowed,
+          err.msg);
     e = error_of(grad, want, QKV);
-    CHECK(good && e <= allowed, "%s: backward of attention: %.1e of %.0e allowed", level, e, allowed);
+    CHECK(good && e <= allowed, "%s: backward of attention of %d bands: %.1e of %.0e allowed", level, areas,
+          e, allowed);
 
     differentiate(values, NULL, qkv, QKV, d, MIXED, want, want_out);
     for (int i = 0; i < QKV; i++)
@@ -118,6 +120,7 @@ struct head {
     struct graph graph;
     float strides[LEVELS];
     struct chw shapes[LEVELS];
+    bool corners;
 };
 
 static struct head head_of(int bins) {
@@ -159,8 +162,8 @@ static void boxes_of(const void *about, const double *in, double *out) {
                 side[k] = distances ? distances[k * A + first + i] : in[k * n + i];
             for (int k = 0; k < 2; k++) {
                 double from = at[k] - side[k], to = at[k] + side[k + 2];
-                out[k * A + first + i] = (from + to) / 2 * h->strides[level];
-                out[(2 + k) * A + first + i] = (to - from) * h->strides[level];
+                out[k * A + first + i] = (h->corners ? from : (from + to) / 2) * h->strides[level];
+                out[(2 + k) * A + first + i] = (h->corners ? to : to - from) * h->strides[level];
             }
             for (int c = 0; c < CLASSES; c++)
                 out[(4 + c) * A + first + i] = 1 / (1 + exp(-in[(4 * bins + c) * n + i]));
@@ -183,7 +186,7 @@ static struct box_levels levels_of(const struct head *h, const float *in, float 
     return l;
 }
 
-static void test_boxes(const char *level, int bins) {
+static void test_boxes(const char *level, int bins, bool corners) {
     struct head h = head_of(bins);
     struct pool *pool = NULL;
     struct err err = {0};
@@ -194,16 +197,19 @@ static void test_boxes(const char *level, int bins) {
     float *d = random_floats(room);
     double *want = calloc(room, sizeof *want), *want_out = calloc(room, sizeof *want_out), e;
     h.graph.strides = h.strides;
+    h.corners = corners;
     struct box_levels l = levels_of(&h, in, grad);
     CHECK(pool_new(2, &pool, &err) == 0, "threads%s", err.msg);
 
     differentiate(boxes_of, &h, in, n_in, d, n_out, want, want_out);
-    box_decode(pool, &h.graph, &l, bins > 1 ? in + n_maps : NULL, out);
+    box_decode(pool, &h.graph, corners, &l, bins > 1 ? in + n_maps : NULL, out);
     e = error_of(out, want_out, n_out);
-    CHECK(e <= allowed, "%s: decoding, %d bins: %.1e of %.0e allowed", level, bins, e, allowed);
-    box_decode_grad(pool, &h.graph, &l, out, d, bins > 1 ? grad + n_maps : NULL);
+    CHECK(e <= allowed, "%s: decoding%s, %d bins: %.1e of %.0e allowed", level, corners ? " to corners" : "",
+          bins, e, allowed);
+    box_decode_grad(pool, &h.graph, corners, &l, out, d, bins > 1 ? grad + n_maps : NULL);
     e = error_of(grad, want, n_in);
-    CHECK(e <= allowed, "%s: backward of decoding, %d bins: %.1e of %.0e allowed", level, bins, e, allowed);
+    CHECK(e <= allowed, "%s: backward of decoding%s, %d bins: %.1e of %.0e allowed", level,
+          corners ? " to corners" : "", bins, e, allowed);
 
     differentiate(bins_of, &h, in, n_maps, d, n_bins, want, want_out);
     memset(grad, 0, n_in * sizeof *grad);
@@ -292,9 +298,11 @@ static void test_upsample(int scale) {
 }
 
 static void test_level(const char *level) {
-    test_attention(level);
-    test_boxes(level, BINS_MAX);
-    test_boxes(level, 1);
+    test_attention(level, 1);
+    test_attention(level, 5);
+    test_boxes(level, BINS_MAX, false);
+    test_boxes(level, 1, false);
+    test_boxes(level, 1, true);
 }
 
 int main(void) {

@@ -94,26 +94,30 @@ static void free_all(struct tc_tensor **t, size_t n) {
         tc_free(&t[i]);
 }
 
-/* qkv (N, heads * (2 kd + hd), H, W) as (N, heads, 2 kd + hd, H W). */
-static int split_heads(const struct op *op, const struct tc_tensor *qkv, struct tc_tensor **out,
+/* qkv (N, heads * (2 kd + hd), H, W) as (N, heads, areas, 2 kd + hd, H W / areas). */
+static int split_heads(const struct op *op, int areas, const struct tc_tensor *qkv, struct tc_tensor **out,
                        int64_t dims[4], struct err *err) {
+    struct tc_tensor *heads = NULL;
     int ndim;
     int64_t shape[TC_DIMS_MAX];
     if (tc_shape(qkv, shape, &ndim, err))
         return -1;
     for (int i = 0; i < 4; i++)
         dims[i] = shape[i];
-    const int64_t split[] = {dims[0], op->heads, 2 * op->key_dim + op->head_dim, dims[2] * dims[3]};
-    return tc_reshape(qkv, split, 4, out, err);
+    const int64_t split[] = {dims[0], op->heads, 2 * op->key_dim + op->head_dim, areas,
+                             dims[2] * dims[3] / areas};
+    int ret = tc_reshape(qkv, split, 5, &heads, err) || tc_transpose(heads, 2, 3, out, err) ? -1 : 0;
+    tc_free(&heads);
+    return ret;
 }
 
 static int attention_v(const struct op *op, const struct tc_tensor *qkv, struct tc_tensor **out,
                        struct err *err) {
     struct tc_tensor *heads = NULL, *v = NULL;
     int64_t d[4];
-    int ret = split_heads(op, qkv, &heads, d, err);
+    int ret = split_heads(op, 1, qkv, &heads, d, err);
     if (!ret)
-        ret = tc_slice(heads, 2, 2 * op->key_dim, 2 * op->key_dim + op->head_dim, &v, err);
+        ret = tc_slice(heads, 3, 2 * op->key_dim, 2 * op->key_dim + op->head_dim, &v, err);
     if (!ret)
         ret = tc_reshape(v, (int64_t[]){d[0], (int64_t)op->heads * op->head_dim, d[2], d[3]}, 4, out, err);
     tc_free(&heads);
@@ -123,18 +127,19 @@ static int attention_v(const struct op *op, const struct tc_tensor *qkv, struct 
 
 static int attention_mix(const struct op *op, const struct tc_tensor *qkv, struct tc_tensor **out,
                          struct err *err) {
-    enum { HEADS, Q, K, V, QT, QK, SCALED, SOFT, SOFT_T, MIX, N };
+    enum { HEADS, Q, K, V, QT, QK, SCALED, SOFT, SOFT_T, MIX, BACK, N };
     struct tc_tensor *t[N] = {0};
     int64_t d[4];
     int kd = op->key_dim, ret = -1;
-    if (split_heads(op, qkv, &t[HEADS], d, err) || tc_slice(t[HEADS], 2, 0, kd, &t[Q], err) ||
-        tc_slice(t[HEADS], 2, kd, 2 * kd, &t[K], err) ||
-        tc_slice(t[HEADS], 2, 2 * kd, 2 * kd + op->head_dim, &t[V], err) ||
+    if (split_heads(op, op->areas, qkv, &t[HEADS], d, err) || tc_slice(t[HEADS], 3, 0, kd, &t[Q], err) ||
+        tc_slice(t[HEADS], 3, kd, 2 * kd, &t[K], err) ||
+        tc_slice(t[HEADS], 3, 2 * kd, 2 * kd + op->head_dim, &t[V], err) ||
         tc_transpose(t[Q], -2, -1, &t[QT], err) || tc_matmul(t[QT], t[K], &t[QK], err) ||
         tc_scale(t[QK], pow(kd, -0.5), &t[SCALED], err) || tc_softmax(t[SCALED], -1, &t[SOFT], err) ||
-        tc_transpose(t[SOFT], -2, -1, &t[SOFT_T], err) || tc_matmul(t[V], t[SOFT_T], &t[MIX], err))
+        tc_transpose(t[SOFT], -2, -1, &t[SOFT_T], err) || tc_matmul(t[V], t[SOFT_T], &t[MIX], err) ||
+        tc_transpose(t[MIX], 2, 3, &t[BACK], err))
         goto out;
-    ret = tc_reshape(t[MIX], (int64_t[]){d[0], (int64_t)op->heads * op->head_dim, d[2], d[3]}, 4, out, err);
+    ret = tc_reshape(t[BACK], (int64_t[]){d[0], (int64_t)op->heads * op->head_dim, d[2], d[3]}, 4, out, err);
 out:
     free_all(t, N);
     return ret;
@@ -212,8 +217,8 @@ static int make_anchors(struct network *net, struct tc_tensor *const *levels, st
 }
 
 /* ltrb distances from the cells' centres to xywh in pixels, then the classes' probabilities. */
-static int box_decode(struct network *net, const struct tc_tensor *distances, struct tc_tensor *const *levels,
-                      struct tc_tensor **out, struct err *err) {
+static int box_decode(struct network *net, bool corners, const struct tc_tensor *distances,
+                      struct tc_tensor *const *levels, struct tc_tensor **out, struct err *err) {
     enum { FLAT, CLS, PROB, LTRB, POINTS, STRIDES, LT, RB, P1, P2, SUM, CENTRE, SIZE, CELLS, BOX, N };
     struct tc_tensor *t[N] = {0};
     const struct graph *g = net->graph;
@@ -234,7 +239,7 @@ static int box_decode(struct network *net, const struct tc_tensor *distances, st
         tc_add(t[P1], t[P2], &t[SUM], err) || tc_scale(t[SUM], 0.5, &t[CENTRE], err) ||
         tc_sub(t[P2], t[P1], &t[SIZE], err))
         goto out;
-    const struct tc_tensor *cells[] = {t[CENTRE], t[SIZE]};
+    const struct tc_tensor *cells[] = {t[corners ? P1 : CENTRE], t[corners ? P2 : SIZE]};
     if (tc_concat(cells, 2, 1, &t[CELLS], err) || tc_mul(t[CELLS], t[STRIDES], &t[BOX], err))
         goto out;
     const struct tc_tensor *all[] = {t[BOX], t[PROB]};
@@ -283,7 +288,8 @@ static int run_op(struct network *net, const struct op *op, struct tc_tensor **v
     case OP_BOX_SOFTMAX:
         return box_softmax(g, in, out, err);
     case OP_BOX_DECODE:
-        return g->reg_max > 1 ? box_decode(net, x, in + 1, out, err) : box_decode(net, NULL, in, out, err);
+        return g->reg_max > 1 ? box_decode(net, op->corners, x, in + 1, out, err)
+                              : box_decode(net, op->corners, NULL, in, out, err);
     }
     return err_set(err, ERR_FAILED, "graph: unknown operation %d", (int)op->kind);
 }

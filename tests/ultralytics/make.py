@@ -83,26 +83,32 @@ def computed(path, size):
             x if layer.f == -1 else [x if k == -1 else values[k] for k in layer.f])
         x = layer(x)
         values.append(x)
-    head.__dict__["_end2end"] = head.end2end
-    leaves = []
-    for boxes, classes in ((head.cv2, head.cv3), (head.one2one_cv2, head.one2one_cv3)):
+    leaves, branches = [], [(head.cv2, head.cv3, False)]
+    if hasattr(head, "one2one_cv2"):
+        branches.append((head.one2one_cv2, head.one2one_cv3, type(head).__name__ == "Detect"))
+    for boxes, classes, corners in branches:
         seen = [values[k] for k in head.f]
         raw = head.forward_head(seen, boxes, classes)
-        leaves.append(torch.cat((decoded(head, raw), raw["scores"].sigmoid()), 1))
+        leaves.append(torch.cat((decoded(head, raw, corners), raw["scores"].sigmoid()), 1))
         counts = [v.shape[2] * v.shape[3] for v in seen]
         leaves += [torch.cat(p, 1) for p in zip(raw["boxes"].split(counts, 2), raw["scores"].split(counts, 2))]
     loss = sum(leaf.double().pow(2).mean().item() for leaf in leaves) / len(leaves)
+
     def facts(y):
         y = torch.cat(y)
         return {"norm": y.norm().item(), "rms": y.norm().item() / len(y)**0.5, "first": y[:8].tolist()}
+    with open(path[:-3] + ".leaves", "wb") as f:
+        for leaf in leaves:
+            f.write(leaf.float().numpy().tobytes())
     return {"size": size, "classes": head.nc, "loss": loss, "convs": {name: facts(y) for name, y in runs.items()}}
 
 
-def decoded(head, raw):
-    """ultralytics' boxes as centre and size: one2many's form, which the reference's loss takes for both heads."""
+def decoded(head, raw, corners):
+    """ultralytics' boxes: as centre and size, which is the form of one2many, and in v10's reference of both heads; or as corners,
+    YOLO26's one2one."""
     from ultralytics.utils.tal import dist2bbox, make_anchors
     anchors, strides = (v.transpose(0, 1) for v in make_anchors(raw["feats"], head.stride, 0.5))
-    return dist2bbox(head.dfl(raw["boxes"]), anchors.unsqueeze(0), xywh=True, dim=1) * strides
+    return dist2bbox(head.dfl(raw["boxes"]), anchors.unsqueeze(0), xywh=not corners, dim=1) * strides
 
 
 def keep(folder, name, checkpoint, size=64, refused=None):

@@ -144,7 +144,7 @@ static void start_at_output(struct gradient *e, const struct backward *b) {
     for (size_t i = 0; i < b->n_starts; i++) {
         const struct op_value d = gradient_of(e, b, b->starts[i]);
         for (size_t image = 0; image < e->n; image++) {
-            const struct detect_output out = {op_channel(&y, image, 0), g->classes, anchors};
+            const struct detect_output out = {op_channel(&y, image, 0), g->classes, anchors, g->corners};
             uint32_t number = (uint32_t)e->first + (uint32_t)image, probe = (uint32_t)b->probe;
             if (b->objective == SCORES_CLASS) {
                 objective_class(&out, number, probe, from, from + op_plane(&d), op_channel(&d, image, 0));

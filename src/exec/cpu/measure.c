@@ -48,7 +48,7 @@ static size_t anchors_of(const struct cpu_measurer *m) {
 }
 
 static struct detect_output output_of(const struct cpu_measurer *m, const float *leaf) {
-    return (struct detect_output){leaf, m->job.graph->classes, anchors_of(m)};
+    return (struct detect_output){leaf, m->job.graph->classes, anchors_of(m), m->job.graph->corners};
 }
 
 static void truth_free(struct truth **truth) {
@@ -58,6 +58,14 @@ static void truth_free(struct truth **truth) {
     }
     free(*truth);
     *truth = NULL;
+}
+
+static int find(const struct cpu_measurer *m, const struct detect_output *y, struct detect_box *boxes,
+                size_t *n, struct err *err) {
+    if (m->job.graph->overlaps)
+        return detect_find_distinct(y, MEASURE_LEAST, AP_FOUND_MAX, boxes, n, err);
+    *n = detect_find(y, MEASURE_LEAST, AP_FOUND_MAX, boxes);
+    return 0;
 }
 
 static int truth_new(const struct cpu_measurer *m, const float *leaf, struct truth **out, struct err *err) {
@@ -73,25 +81,26 @@ static int truth_new(const struct cpu_measurer *m, const float *leaf, struct tru
     memcpy(t->leaf, leaf, leaf_floats(m) * sizeof *leaf);
     const struct detect_output y = output_of(m, t->leaf);
     t->n_sure = detect_sure(&y, MEASURE_SURE, t->sure);
-    t->n_found = detect_find(&y, MEASURE_LEAST, AP_FOUND_MAX, t->found);
+    int ret = find(m, &y, t->found, &t->n_found, err);
+    if (ret)
+        truth_free(&t);
     *out = t;
-    return 0;
+    return ret;
 }
 
 /* What a variant's leaf, NULL for the truth's own, gives. */
-static void compare(const struct cpu_measurer *m, const struct truth *t, const float *leaf,
-                    struct measure_result *result, struct detect_box *boxes) {
+static int compare(const struct cpu_measurer *m, const struct truth *t, const float *leaf,
+                   struct measure_result *result, struct detect_box *boxes, struct err *err) {
     const struct detect_output truth = output_of(m, t->leaf), other = output_of(m, leaf);
     if (!leaf) {
         result->found.n = boxes ? t->n_found : 0;
         if (boxes)
             memcpy(boxes, t->found, t->n_found * sizeof *boxes);
-        return;
+        return 0;
     }
     result->class_kl = detect_class_kl(&truth, &other);
     result->box_loss = detect_box_loss(&truth, &other, t->sure, t->n_sure);
-    if (boxes)
-        result->found.n = detect_find(&other, MEASURE_LEAST, AP_FOUND_MAX, boxes);
+    return boxes ? find(m, &other, boxes, &result->found.n, err) : 0;
 }
 
 static int measure(const struct run *r, struct measure_pass *pass, const struct truth *t,
@@ -106,7 +115,7 @@ static int measure(const struct run *r, struct measure_pass *pass, const struct 
     for (size_t i = 0; !ret && i < r->n; i++) {
         const float *leaf;
         if (!(ret = measure_pass_variant(pass, r->variants[i].quantized, &leaf, err)))
-            compare(r->m, t, leaf, &(*out)->results[i], boxes[1 + i]);
+            ret = compare(r->m, t, leaf, &(*out)->results[i], boxes[1 + i], err);
     }
     free(boxes);
     return ret;

@@ -132,30 +132,36 @@ static struct matrices turned(struct matrices m) {
     return {m.p, m.images, m.heads, m.col, m.row};
 }
 
-/* A square matrix for each head and image, of what op_attention_mix keeps. */
+/* Bands of positions follow each other as images do: a map of each, one under another. */
+static struct view bands_of(const struct cuda_task *t, struct view v) {
+    return {v.p, v.n * t->op->areas, 1, v.h * v.w / t->op->areas, v.c, v.stride};
+}
+
+/* A square matrix for each head and band, of what op_attention_mix keeps. */
 static struct matrices maps_of(const struct cuda_task *t, float *p) {
-    int n = t->in[0].h * t->in[0].w;
-    return {p, t->room, t->room / (size_t)t->op->heads, n, 1};
+    size_t room = t->room / (size_t)t->op->areas;
+    return {p, room, room / (size_t)t->op->heads, t->in[0].h * t->in[0].w / t->op->areas, 1};
 }
 
 static void mix_forward(const struct cuda_task *t) {
-    struct view qkv = t->in[0];
+    struct view qkv = bands_of(t, t->in[0]);
     int n = qkv.h * qkv.w, heads = t->op->heads, kd = t->op->key_dim, hd = t->op->head_dim,
         head = 2 * kd + hd;
     struct matrices map = maps_of(t, t->kept);
     cuda_products(t->stream, rows_of(qkv, 0, head), turned(rows_of(qkv, kd, head)), map, n, n, kd,
                   (float)pow(kd, -0.5), false, qkv.n, heads);
     cuda_softmax(t->stream, map.p, n, n, map.heads, qkv.n * heads);
-    cuda_products(t->stream, map, rows_of(qkv, 2 * kd, head), rows_of(t->out, 0, hd), n, hd, n, 1, false,
-                  qkv.n, heads);
+    cuda_products(t->stream, map, rows_of(qkv, 2 * kd, head), rows_of(bands_of(t, t->out), 0, hd), n, hd, n,
+                  1, false, qkv.n, heads);
 }
 
 static void mix_back(const struct cuda_task *t) {
-    struct view qkv = t->in[0], d_qkv = t->d_in[0];
+    struct view qkv = bands_of(t, t->in[0]), d_qkv = bands_of(t, t->d_in[0]);
     int n = qkv.h * qkv.w, heads = t->op->heads, kd = t->op->key_dim, hd = t->op->head_dim,
         head = 2 * kd + hd;
     float factor = (float)pow(kd, -0.5);
-    struct matrices map = maps_of(t, t->kept), d_map = maps_of(t, t->work), out = rows_of(t->d_out, 0, hd);
+    struct matrices map = maps_of(t, t->kept), d_map = maps_of(t, t->work),
+                    out = rows_of(bands_of(t, t->d_out), 0, hd);
     cuda_products(t->stream, out, turned(rows_of(qkv, 2 * kd, head)), d_map, n, n, hd, 1, false, qkv.n,
                   heads);
     cuda_softmax_grad(t->stream, map.p, d_map.p, n, n, map.heads, map.heads, qkv.n * heads);

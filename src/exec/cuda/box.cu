@@ -48,8 +48,8 @@ static __device__ float side_of(struct view level, struct view distances, unsign
     return *at(level, map_pixel(level, image, cell), side);
 }
 
-void cuda_box_decode(cudaStream_t s, struct view level, struct view distances, int bins, float stride,
-                     int first, struct view to) {
+void cuda_box_decode(cudaStream_t s, struct view level, struct view distances, int bins, bool corners,
+                     float stride, int first, struct view to) {
     unsigned plane = (unsigned)(level.h * level.w), channels = (unsigned)to.c;
     each(s, (size_t)level.n * plane * channels, [=] __device__(unsigned i) {
         unsigned c = i % channels, cell = i / channels % plane, image = i / channels / plane;
@@ -62,12 +62,12 @@ void cuda_box_decode(cudaStream_t s, struct view level, struct view distances, i
         float far = side_of(level, distances, image, cell, first, c % 2 + 2);
         float centre = (float)(c % 2 ? cell / (unsigned)level.w : cell % (unsigned)level.w) + 0.5f;
         float from = centre - near, end = centre + far;
-        *out = (c < 2 ? (from + end) * 0.5f : end - from) * stride;
+        *out = (corners ? (c < 2 ? from : end) : c < 2 ? (from + end) * 0.5f : end - from) * stride;
     });
 }
 
-void cuda_box_decode_grad(cudaStream_t s, struct view made, struct view d, int bins, float stride, int first,
-                          struct view level, struct view distances) {
+void cuda_box_decode_grad(cudaStream_t s, struct view made, struct view d, int bins, bool corners,
+                          float stride, int first, struct view level, struct view distances) {
     unsigned plane = (unsigned)(level.h * level.w), channels = (unsigned)made.c;
     each(s, (size_t)made.n * plane * channels, [=] __device__(unsigned i) {
         unsigned c = i % channels, cell = i / channels % plane, image = i / channels / plane;
@@ -84,7 +84,9 @@ void cuda_box_decode_grad(cudaStream_t s, struct view made, struct view d, int b
                         ? at(distances, (image * 4 + c) * (unsigned)distances.w + (unsigned)first + cell, 0)
                     : level.p ? at(level, map_pixel(level, image, cell), c)
                               : nullptr;
-        if (to)
+        if (to && corners)
+            *to += (c < 2 ? -*at(d, pixel, c) : *at(d, pixel, c)) * stride;
+        else if (to)
             *to += (*at(d, pixel, c % 2 + 2) + (c < 2 ? -0.5f : 0.5f) * *at(d, pixel, c % 2)) * stride;
     });
 }
@@ -100,7 +102,7 @@ void cuda_start_class(cudaStream_t s, struct view y, int from, int first, int pr
     });
 }
 
-void cuda_start_box(cudaStream_t s, struct view y, int first, int probe, struct view d) {
+void cuda_start_box(cudaStream_t s, struct view y, bool corners, int first, int probe, struct view d) {
     unsigned anchors = (unsigned)y.w;
     each(s, view_pixels(y), [=] __device__(unsigned i) {
         const float *v = at(y, i, 0);
@@ -112,7 +114,12 @@ void cuda_start_box(cudaStream_t s, struct view y, int first, int probe, struct 
         float weight = sqrtf(conf);
         for (unsigned c = 0; c < 4; c++)
             to[c] = weight * objective_sign((unsigned)first + i / anchors, (unsigned)probe, i % anchors, c) /
-                    fmaxf(1, v[2 + c % 2]);
+                    fmaxf(1, corners ? v[2 + c % 2] - v[c % 2] : v[2 + c % 2]);
+        for (unsigned c = 0; c < 2 && corners; c++) { /* of centre and size: of near and far */
+            float half = to[c] / 2, size = to[c + 2];
+            to[c] = half - size;
+            to[c + 2] = half + size;
+        }
     });
 }
 
@@ -143,7 +150,8 @@ static void decode_forward(const struct cuda_task *t) {
     int bins = t->graph->reg_max;
     struct view none = {};
     each_level(t, [=](int k, float stride, int cell) {
-        cuda_box_decode(t->stream, t->in[k], bins > 1 ? t->in[0] : none, bins, stride, cell, t->out);
+        cuda_box_decode(t->stream, t->in[k], bins > 1 ? t->in[0] : none, bins, t->op->corners, stride, cell,
+                        t->out);
     });
 }
 
@@ -155,7 +163,7 @@ static void decode_back(const struct cuda_task *t) {
         struct view level = t->in[k];
         level.p = t->d_in[k].p;
         level.stride = t->d_in[k].stride;
-        cuda_box_decode_grad(t->stream, t->out, t->d_out, bins, stride, cell, level,
+        cuda_box_decode_grad(t->stream, t->out, t->d_out, bins, t->op->corners, stride, cell, level,
                              bins > 1 ? t->d_in[0] : none);
     });
 }

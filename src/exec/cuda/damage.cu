@@ -24,16 +24,18 @@ struct corners {
     double left, top, w, h;
 };
 
-static __device__ corners corners_of(const float *y) {
+static __device__ corners corners_of(const float *y, bool given) {
     double w = y[2], h = y[3];
+    if (given)
+        return {y[0], y[1], w - y[0], h - y[1]};
     return {y[0] - w / 2, y[1] - h / 2, w, h};
 }
 
 /* detect_iou, and 1 of a box with itself. */
-static __device__ double iou_of(const float *p, const float *q) {
+static __device__ double iou_of(const float *p, const float *q, bool given) {
     if (p[0] == q[0] && p[1] == q[1] && p[2] == q[2] && p[3] == q[3])
         return 1;
-    corners a = corners_of(p), b = corners_of(q);
+    corners a = corners_of(p, given), b = corners_of(q, given);
     double w = fmin(a.left + a.w, b.left + b.w) - fmax(a.left, b.left);
     double h = fmin(a.top + a.h, b.top + b.h) - fmax(a.top, b.top);
     double common = w > 0 && h > 0 ? w * h : 0, all = a.w * a.h + b.w * b.h - common;
@@ -58,7 +60,8 @@ static __device__ void add(damage *to, const damage &d) {
 }
 
 /* A warp an anchor, a thread a channel. */
-static __global__ void compare_kernel(view truth, view other, float sure, damage *partial, float *most) {
+static __global__ void compare_kernel(view truth, view other, bool given, float sure, damage *partial,
+                                      float *most) {
     __shared__ damage parts[WARPS];
     unsigned image = blockIdx.y, anchors = (unsigned)truth.w, lane = threadIdx.x,
              first = blockIdx.x * PER_BLOCK;
@@ -82,7 +85,7 @@ static __global__ void compare_kernel(view truth, view other, float sure, damage
             continue;
         most[(size_t)image * anchors + a] = its;
         if (conf > sure) {
-            d.box_loss += 1 - iou_of(p, q);
+            d.box_loss += 1 - iou_of(p, q, given);
             d.sure++;
         }
     }
@@ -112,10 +115,11 @@ size_t damage_partials(int anchors) {
     return ((size_t)anchors + PER_BLOCK - 1) / PER_BLOCK;
 }
 
-void damage_compare(cudaStream_t s, struct view truth, struct view other, float sure, struct damage *partial,
-                    float *most, struct damage *out) {
+void damage_compare(cudaStream_t s, struct view truth, struct view other, bool corners, float sure,
+                    struct damage *partial, float *most, struct damage *out) {
     unsigned blocks = (unsigned)damage_partials(truth.w), images = (unsigned)truth.n;
-    compare_kernel<<<dim3(blocks, images), dim3(32, WARPS), 0, s>>>(truth, other, sure, partial, most);
+    compare_kernel<<<dim3(blocks, images), dim3(32, WARPS), 0, s>>>(truth, other, corners, sure, partial,
+                                                                    most);
     gather_kernel<<<images, 32, 0, s>>>(partial, (int)blocks, out);
 }
 
@@ -156,7 +160,7 @@ static __device__ void each_pair(view y, const float *most, float least, pair_ke
 /* The keys of the boxes to be found are the `want` largest ones: their common bound is found eight bits at a time, from the
  * top. */
 static __global__ void __launch_bounds__(FINDERS)
-    find_kernel(view y, const float *most, float least, damage_found *all) {
+    find_kernel(view y, bool given, const float *most, float least, damage_found *all) {
     __shared__ unsigned histogram[256];
     __shared__ pair_key bound, keys[AP_FOUND_MAX];
     __shared__ int want, n;
@@ -205,12 +209,12 @@ static __global__ void __launch_bounds__(FINDERS)
     int rank = 0;
     for (int i = 0; i < n; i++)
         rank += keys[i] > keys[tid];
-    corners c = corners_of(at(y, blockIdx.x * (unsigned)y.w + pair / classes, 0));
+    corners c = corners_of(at(y, blockIdx.x * (unsigned)y.w + pair / classes, 0), given);
     found->boxes[rank] = {
         c.left, c.top, c.w, c.h, __uint_as_float((unsigned)(keys[tid] >> 32)), (int)(pair % classes)};
 }
 
-void damage_find(cudaStream_t s, struct view output, const float *most, float least,
+void damage_find(cudaStream_t s, struct view output, bool corners, const float *most, float least,
                  struct damage_found *found) {
-    find_kernel<<<(unsigned)output.n, FINDERS, 0, s>>>(output, most, least, found);
+    find_kernel<<<(unsigned)output.n, FINDERS, 0, s>>>(output, corners, most, least, found);
 }

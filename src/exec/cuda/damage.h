@@ -2,7 +2,8 @@
  * (detect/detect.h, damage.md). Launched as kernels.h says; no result depends on the other images of a batch. Private to
  * src/exec/cuda.
  *
- * Outputs are views (n, 1, anchors, 4 + classes): an anchor's centre, width and height, then its probabilities. */
+ * Outputs are views (n, 1, anchors, 4 + classes): an anchor's centre, width and height, or with `corners` its left, top,
+ * right and bottom, then its probabilities. */
 #ifndef YS_EXEC_CUDA_DAMAGE_H
 #define YS_EXEC_CUDA_DAMAGE_H
 
@@ -33,11 +34,11 @@ size_t damage_partials(int anchors);
 
 /* out[image]: of two outputs of the same images. Classes more probable than `sure` in truth count for boxes; boxes that are the
  * same lose nothing. most (n, anchors) receives other's largest probability of each anchor. */
-void damage_compare(cudaStream_t s, struct view truth, struct view other, float sure, struct damage *partial,
-                    float *most, struct damage *out);
+void damage_compare(cudaStream_t s, struct view truth, struct view other, bool corners, float sure,
+                    struct damage *partial, float *most, struct damage *out);
 
 /* found[image]: detect_find's boxes, at most AP_FOUND_MAX. most: as damage_compare left it of the same output. */
-void damage_find(cudaStream_t s, struct view output, const float *most, float least,
+void damage_find(cudaStream_t s, struct view output, bool corners, const float *most, float least,
                  struct damage_found *found);
 
 #ifdef __cplusplus

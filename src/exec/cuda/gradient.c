@@ -207,7 +207,7 @@ static void start_at_output(struct device_gradient *e, const struct backward *b,
         if (b->objective == SCORES_CLASS)
             cuda_start_class(e->net.cuda->stream, y, (int)from, first, b->probe, d);
         else
-            cuda_start_box(e->net.cuda->stream, y, first, b->probe, d);
+            cuda_start_box(e->net.cuda->stream, y, g->corners, first, b->probe, d);
         from += (size_t)(d.h * d.w); /* a level's anchors */
     }
 }

@@ -94,16 +94,16 @@ void cuda_box_softmax_grad(cudaStream_t s, struct view made, struct view d, int 
                            struct view level);
 /* to (n, 4 + classes, 1, cells); distances (n, 1, 4, cells), or p NULL: the level's first four channels
  * (op/box.h has the formulas). bins: 1 then. */
-void cuda_box_decode(cudaStream_t s, struct view level, struct view distances, int bins, float stride,
-                     int first, struct view to);
+void cuda_box_decode(cudaStream_t s, struct view level, struct view distances, int bins, bool corners,
+                     float stride, int first, struct view to);
 /* level's gradient and the distances' += backward; a p of NULL is not wanted. */
-void cuda_box_decode_grad(cudaStream_t s, struct view made, struct view d, int bins, float stride, int first,
-                          struct view level, struct view distances);
+void cuda_box_decode_grad(cudaStream_t s, struct view made, struct view d, int bins, bool corners,
+                          float stride, int first, struct view level, struct view distances);
 
 /* The gradients that the detection objectives begin with (detect/objective.h), of images first .. first + n - 1; y (n, 1,
  * anchors, 4 + classes). class: of a level's logits, whose first anchor is `from`; box: of y itself. */
 void cuda_start_class(cudaStream_t s, struct view y, int from, int first, int probe, struct view logits);
-void cuda_start_box(cudaStream_t s, struct view y, int first, int probe, struct view d);
+void cuda_start_box(cudaStream_t s, struct view y, bool corners, int first, int probe, struct view d);
 
 /* ---- quantizers (quantize.cu) ---- */
 

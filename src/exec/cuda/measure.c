@@ -37,6 +37,7 @@ struct card_measurer {
     int first, n;                    /* images whose unquantized values are on the card; n 0: none */
     struct damage *truth;            /* theirs, on the host */
     struct damage_found *truth_found;
+    float *leaf; /* of heads whose boxes overlap: a batch's, on the host */
 };
 
 static size_t batch_of(const struct card_measurer *m) {
@@ -165,16 +166,42 @@ static int explain(struct card_measurer *m, const bool *quantized, int i, struct
 
 /* ---- what comes out ---- */
 
+/* Waits for the leaf as it lies now, and finds each image's boxes on the host. */
+static int find_distinct(struct card_measurer *m, struct damage_found *found, struct err *err) {
+    const struct view v = value(m, measure_plan_leaf(&m->plan));
+    const size_t channels = (size_t)v.c, anchors = (size_t)v.w, rows = (size_t)m->n * anchors;
+    float *y = m->leaf + (size_t)batch_of(m) * anchors * channels; /* one image's, as detect.h has it */
+    cudaError_t status =
+        cudaMemcpy2DAsync(m->leaf, channels * sizeof *y, v.p, (size_t)v.stride * sizeof *y,
+                          channels * sizeof *y, rows, cudaMemcpyDeviceToHost, m->net.cuda->stream);
+    if (status != cudaSuccess)
+        return device_error(err, status, "download");
+    if (device_check(m->net.cuda, err))
+        return -1;
+    for (int i = 0; i < m->n; i++) {
+        const float *from = m->leaf + (size_t)i * anchors * channels;
+        const struct detect_output out = {y, m->plan.graph->classes, anchors, m->plan.graph->corners};
+        size_t n;
+        for (size_t a = 0; a < anchors; a++)
+            for (size_t c = 0; c < channels; c++)
+                y[c * anchors + a] = from[a * channels + c];
+        if (detect_find_distinct(&out, MEASURE_LEAST, AP_FOUND_MAX, found[i].boxes, &n, err))
+            return -1;
+        found[i].n = (int)n;
+    }
+    return 0;
+}
+
 /* Compares the leaf as it lies now with the unquantized one, into places `at` and, if boxes are wanted, `found_at`, of a
  * batch each. */
 static void compare(struct card_measurer *m, size_t at, bool finds, size_t found_at) {
     int leaf = measure_plan_leaf(&m->plan);
     struct view y = value(m, leaf);
     cudaStream_t s = m->net.cuda->stream;
-    damage_compare(s, kept_value(m, leaf), y, MEASURE_SURE, m->partial, m->most,
+    damage_compare(s, kept_value(m, leaf), y, m->plan.graph->corners, MEASURE_SURE, m->partial, m->most,
                    m->damage + at * batch_of(m));
-    if (finds)
-        damage_find(s, y, m->most, MEASURE_LEAST, m->found + found_at * batch_of(m));
+    if (finds && !m->leaf)
+        damage_find(s, y, m->plan.graph->corners, m->most, MEASURE_LEAST, m->found + found_at * batch_of(m));
 }
 
 /* Waits, and copies the first n and n_found places to the host. */
@@ -201,7 +228,9 @@ static int hold(struct card_measurer *m, int first, int n, struct err *err) {
         run_stage(m, i, false);
     if (!ret) {
         compare(m, 0, true, 0);
-        ret = download(m, 1, m->truth, 1, m->truth_found, err);
+        ret = download(m, 1, m->truth, m->leaf ? 0 : 1, m->truth_found, err);
+        if (!ret && m->leaf)
+            ret = find_distinct(m, m->truth_found, err);
     }
     if (ret)
         m->n = 0;
@@ -234,9 +263,11 @@ static int measure_variants(const struct run *r, struct err *err) {
             if (run_variant(m, v[i].quantized, -1, NULL, err))
                 return -1;
             compare(m, i, v[i].finds, finds);
+            if (v[i].finds && m->leaf && find_distinct(m, r->found + (found_at + finds) * batch, err))
+                return -1;
             finds += v[i].finds;
         }
-        if (download(m, n, r->damage + first * batch, finds, r->found + found_at * batch, err))
+        if (download(m, n, r->damage + first * batch, m->leaf ? 0 : finds, r->found + found_at * batch, err))
             return -1;
         found_at += finds;
     }
@@ -320,6 +351,7 @@ static void close_measurer(struct measurer *measurer) {
     free(m->changed);
     free(m->truth);
     free(m->truth_found);
+    free(m->leaf);
     free(m);
 }
 
@@ -414,7 +446,13 @@ static int make_host_room(struct card_measurer *m, struct err *err) {
     m->changed = calloc(m->plan.forward.n_stages + 1, sizeof *m->changed);
     m->truth = calloc(batch_of(m), sizeof *m->truth);
     m->truth_found = calloc(batch_of(m), sizeof *m->truth_found);
-    return m->memory.own && m->changed && m->truth && m->truth_found ? 0 : err_nomem(err);
+    const struct chw y = m->plan.forward.shapes[measure_plan_leaf(&m->plan)];
+    const bool overlaps = m->plan.graph->overlaps;
+    if (overlaps)
+        m->leaf = malloc((batch_of(m) + 1) * shape_numel(y) * sizeof *m->leaf);
+    return m->memory.own && m->changed && m->truth && m->truth_found && (m->leaf || !overlaps)
+               ? 0
+               : err_nomem(err);
 }
 
 int cuda_measure(struct backend *backend, const struct measure_job *job, struct measurer **out,
