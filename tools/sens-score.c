@@ -4,11 +4,12 @@
 
 #include <limits.h>
 #include <stdio.h>
+#include <string.h>
 
 struct request {
     struct session_options options;
     struct cells_options cells;
-    const char *amax, *objectives, *shard;
+    const char *amax, *objectives, *calls, *shard;
 };
 
 static int score(struct request *r, struct err *err) {
@@ -23,6 +24,8 @@ out:
     return ret;
 }
 
+static const char *const rules[] = {"last", "each", NULL};
+
 static int run(void *ctx, const struct operands *operands, struct err *err) {
     struct request *r = ctx;
     bool detection;
@@ -34,6 +37,7 @@ static int run(void *ctx, const struct operands *operands, struct err *err) {
         (score_shard_parse(r->shard, &r->cells.shard, err) ||
          (!r->options.state && err_set(err, ERR_USAGE, "name a folder with --state, which keeps its sums"))))
         return err_wrap(err, "--shard");
+    r->cells.each_call = strcmp(r->calls, rules[1]) == 0;
     r->cells.operands = operands->word;
     r->cells.n_operands = operands->n;
     return cells_check(&r->cells, err) ? -1 : score(r, err);
@@ -42,7 +46,9 @@ static int run(void *ctx, const struct operands *operands, struct err *err) {
 static const char notes[] =
     "A score is the sum of g^2 (conv(q(x), q(w)) - conv(x, w))^2, as ModelOpt's AutoQuantize has it.\n"
     "class_score and box_score are the same sum with gradients that tell what quantizing a layer does\n"
-    "to the detector's classes and boxes.\n"
+    "to the detector's classes and boxes. A convolution that runs more than once (model.N.dfl.conv) counts\n"
+    "its last run's change with the gradients of all; with --calls each, as ModelOpt 0.48 will, each run's\n"
+    "change with its own gradient.\n"
     "Each operand is a cell's configuration made by qcfg-build. One goes to --output; of several,\n"
     "each is written QCFG=SCORES, and all are scored in one pass over the images.";
 
@@ -51,6 +57,7 @@ int main(int argc, char **argv) {
         SESSION_DEFAULTS,
         {.score_size = 16, .probes = 1, .output = "-", .complain = opt_complain},
         .objectives = "modelopt detection",
+        .calls = rules[0],
     };
     struct opt rows[] = {
         SESSION_INPUTS(r.options),
@@ -61,6 +68,8 @@ int main(int argc, char **argv) {
          "what to score: detection adds class_score and box_score"},
         {"probes", 0, OPT_INT, &r.cells.probes, "N", "vectors of signs an image for the detection scores",
          OPT_LIMITS(PROBES)},
+        {"calls", 0, OPT_CHOICE, &r.calls, .help = "of a layer that runs twice, whose change counts",
+         .choices = rules},
         {"name", 0, OPT_STRING, &r.cells.name, "NAME", "the model's name in results",
          .by_default = "the file's name"},
         {"demonstration", 0, OPT_FLAG, &r.cells.demonstration, NULL,

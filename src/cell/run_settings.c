@@ -79,6 +79,8 @@ static int same_probes(const struct run_settings *run, const struct scores *s, s
 
 int run_settings_fit(const struct run_settings *run, const struct scores *s, struct err *err) {
     char revision[24];
+    if (s->each_call && run->device)
+        return err_set(err, ERR_FAILED, "its convolutions are scored by --calls each, the run's are not");
     snprintf(revision, sizeof revision, "%ld", s->revision);
     return same_count("imgsz", s->imgsz, run->imgsz, err) ||
                    same_count("batch_size", s->batch_size, run->batch_size, err) ||

@@ -220,7 +220,7 @@ static int read_origin(struct scores *s, struct err *err) {
                    sealed_string(j, "checkpoint", &s->checkpoint, err) ||
                    sealed_string(j, "image_list", &s->image_list, err) ||
                    sealed_bool(j, "demonstration", &s->demonstration, err) ||
-                   sealed_bool(j, "fold", &s->fold, err) ||
+                   sealed_bool(j, "each_call", &s->each_call, err) || sealed_bool(j, "fold", &s->fold, err) ||
                    sealed_string(j, "computed_on", &s->computed_on, err) ||
                    sealed_string(j, "device", &s->device, err) ||
                    sealed_string(digests, "checkpoint", &s->checkpoint_digest, err) ||
@@ -331,6 +331,8 @@ int scores_write(const char *path, const struct scores *s, struct err *err) {
     if (s->probes)
         json_add_int(&b, "probes", s->probes);
     add_stability(&b, s);
+    if (s->each_call)
+        json_add_bool(&b, "each_call", true);
     json_add_bool(&b, "fold", s->fold);
     return sealed_write(path, &b, err);
 }

@@ -70,9 +70,10 @@ struct scores {
     /* What the numbers depend on; 0 or NULL where a file that is not ours does not say. */
     long calibration_images, score_images; /* images calibrated and scored on */
     long imgsz, batch_size;
-    long probes;             /* vectors of signs of the detection objectives; 0: they were not scored */
-    long revision;           /* of the code that computed them: SCORE_REVISION of exec/score.h */
-    bool fold;               /* of the network that is exported (model/fold.h) */
+    long probes;    /* vectors of signs of the detection objectives; 0: they were not scored */
+    long revision;  /* of the code that computed them: SCORE_REVISION of exec/score.h */
+    bool each_call; /* a convolution's calls are scored each with its own difference, as ModelOpt 0.48 does */
+    bool fold;      /* of the network that is exported (model/fold.h) */
     const char *checkpoint;  /* its path as the user gave it */
     const char *image_list;  /* likewise; ours do not say */
     bool demonstration;      /* it is the bundled one, not the official weights */

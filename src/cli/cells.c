@@ -78,6 +78,7 @@ int cells_score(struct session *session, const struct cells_options *options, st
         .steps = score_steps(options->score_size, batch, session->images->count),
         .batch_size = batch,
         .probes = options->probes,
+        .each_call = options->each_call,
         .shard = options->shard,
         .checkpoint = session->checkpoint,
         .network = session->network,

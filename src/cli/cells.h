@@ -11,6 +11,7 @@ struct cells_options {
     const char *output;       /* of a single QCFG */
     int score_size;           /* images */
     int probes;               /* vectors of signs for the detection objectives; 0: ModelOpt's scores alone */
+    bool each_call;           /* ModelOpt 0.48's rule (exec/score.h) */
     struct score_shard shard; /* of a shard, sums go to its states and no scores are written */
     const char *name;         /* the model's, or NULL for the file's */
     bool demonstration;

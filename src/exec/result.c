@@ -61,6 +61,7 @@ int result_write(const struct score_job *job, const struct score_cell *cell, con
         .imgsz = job->images->size,
         .batch_size = job->batch_size,
         .probes = job->probes,
+        .each_call = job->each_call,
         .revision = SCORE_REVISION,
         .checkpoint = about->checkpoint,
         .demonstration = about->demonstration,

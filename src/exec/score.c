@@ -37,9 +37,9 @@ static size_t sums_of(const struct score_job *job) {
 static void identity_of(const struct backend *backend, const struct score_job *job,
                         const struct score_cell *cell, char hex[DIGEST_HEX]) {
     char text[1024];
-    int n = snprintf(text, sizeof text, "%d %s %s %s %s %d %d %d %s", SCORE_REVISION, job->network,
+    int n = snprintf(text, sizeof text, "%d %s %s %s %s %d %d %d %s%s", SCORE_REVISION, job->network,
                      job->images->digest, cell->qcfg_digest, job->amax->digest, job->batch_size, job->steps,
-                     job->probes, backend->kind->name(backend));
+                     job->probes, backend->kind->name(backend), job->each_call ? " each call" : "");
     digest_bytes(text, (size_t)n, hex);
 }
 

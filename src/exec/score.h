@@ -4,7 +4,8 @@
  *
  * as ModelOpt 0.40.0's gradient-based AutoQuantize defines it (numerics.md): x the layer's input in the
  * unquantized forward pass, g the gradient of the loss with respect to its output. A convolution that runs
- * more than once in a step (dfl) counts the sum of its calls' g^2 with its last call's difference. With
+ * more than once in a step (dfl) counts the sum of its calls' g^2 with its last call's difference, or by ModelOpt 0.48's rule
+ * each call's g^2 with its own difference (each_call). With
  * probes, the same for the two detection objectives (damage.md), with the mean of g^2 over the vectors of signs. The
  * bytes of the result do not depend on the threads, on which other cells or objectives are scored beside, or on how
  * often the pass was interrupted. */
@@ -42,6 +43,7 @@ struct score_job {
     int steps; /* score_steps() */
     int batch_size;
     int probes;               /* vectors of signs for the detection objectives; 0: ModelOpt's scores alone */
+    bool each_call;           /* 0.48's rule for convolutions that run more than once */
     struct score_shard shard; /* of the steps, what this process scores */
     const char *checkpoint, *network; /* digests (session.h) */
     bool fold;                        /* the network is the folded one */

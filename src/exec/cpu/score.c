@@ -5,6 +5,7 @@
 #include "exec/cpu/layer.h"
 
 #include <stdlib.h>
+#include <string.h>
 
 /* What a step under way needs for itself. */
 struct lane {
@@ -13,6 +14,7 @@ struct lane {
     struct layer_scorer *scorer;
     float *batch;
     bool *wanted; /* of each pair */
+    double *call; /* a call's sums, [objective][pair] */
 };
 
 /* What the lanes share. */
@@ -32,15 +34,32 @@ struct scoring {
 /* Where a step's layers are scored to as backward comes to them. */
 struct sight {
     const struct lane *lane;
-    const struct graph *graph;
+    const struct score_job *job;
+    const struct pairs *pairs;
     double *add;
 };
+
+/* Each call by itself, with its own difference. */
+static int score_calls(const struct sight *s, size_t conv, struct conv_call *const *calls, size_t n_calls,
+                       struct err *err) {
+    const size_t n = (size_t)score_objectives(s->job) * (size_t)s->pairs->n_pairs;
+    for (size_t i = 0; i < n_calls; i++) {
+        memset(s->lane->call, 0, n * sizeof *s->lane->call);
+        if (layer_score(s->lane->scorer, conv, calls + i, 1, s->lane->wanted, s->lane->call, 1, err))
+            return -1;
+        for (size_t k = 0; k < n; k++)
+            s->add[k * s->job->graph->n_convs + conv] += s->lane->call[k];
+    }
+    return 0;
+}
 
 static int score_conv(void *ctx, size_t conv, struct conv_call *const *calls, size_t n_calls,
                       struct err *err) {
     const struct sight *s = ctx;
-    const struct graph *g = s->graph;
-    if (layer_score(s->lane->scorer, conv, calls, n_calls, s->lane->wanted, s->add + conv, g->n_convs, err))
+    const struct graph *g = s->job->graph;
+    if (s->job->each_call && n_calls > 1 ? score_calls(s, conv, calls, n_calls, err)
+                                         : layer_score(s->lane->scorer, conv, calls, n_calls, s->lane->wanted,
+                                                       s->add + conv, g->n_convs, err))
         return err_wrap(err, "%s", g->convs[conv].name);
     return 0;
 }
@@ -50,7 +69,7 @@ static int run_step(const struct scoring *s, const struct lane *l, int step, dou
     const struct calib_set *images = s->job->images;
     int first = step * s->batch_size, left = images->count - first;
     int n = left < s->batch_size ? left : s->batch_size;
-    struct sight sight = {l, s->job->graph, add};
+    struct sight sight = {l, s->job, s->pairs, add};
     for (int i = 0; i < n; i++)
         calib_to_float(images->images[first + i], images->image_bytes,
                        l->batch + (size_t)i * images->image_bytes);
@@ -77,7 +96,8 @@ static int take_step(void *ctx, int step, void *made, struct err *err) {
 static int make_lane(const struct scoring *s, int threads, struct lane *l, struct err *err) {
     l->batch = malloc((size_t)s->batch_size * s->job->images->image_bytes * sizeof *l->batch);
     l->wanted = malloc((size_t)s->pairs->n_pairs * sizeof *l->wanted);
-    if (!l->batch || !l->wanted)
+    l->call = malloc((size_t)score_objectives(s->job) * (size_t)s->pairs->n_pairs * sizeof *l->call);
+    if (!l->batch || !l->wanted || !l->call)
         return err_nomem(err);
     return pool_new(threads, &l->pool, err) || gradient_new(s->net, l->pool, &l->gradient, err) ||
                    layer_scorer_new(s->weights, l->pool, &l->scorer, err)
@@ -105,6 +125,7 @@ static void free_all(struct scoring *s) {
         pool_free(&l->pool);
         free(l->batch);
         free(l->wanted);
+        free(l->call);
     }
     layer_weights_free(&s->weights);
     gradient_net_free(&s->net);

@@ -123,6 +123,8 @@ static int wanted_at(const struct pairs *pairs, const int *from, int step, int s
 int cuda_score_steps(struct backend *backend, const struct score_job *job, const struct pairs *pairs,
                      int first, const int *from, score_take_fn *take, void *ctx, struct err *err) {
     size_t each = score_step_sums(job, pairs);
+    if (job->each_call)
+        return err_set(err, ERR_UNSUPPORTED, "--calls each is for --device cpu");
     struct cuda_scorer *scorer = NULL;
     bool *wanted = calloc((size_t)pairs->n_pairs, sizeof *wanted);
     double *add = calloc(each * (size_t)(job->steps - first), sizeof *add);
