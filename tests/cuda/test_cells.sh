@@ -89,3 +89,27 @@ measure() { # DEVICE INTO
 }
 measure cuda:0 one.damage && measure cuda:0,0 several.damage && cmp -s "$dir/one.damage" "$dir/several.damage" &&
     ok "damage: the bytes of one card" || bad "damage: other bytes than one card's: $(cat "$dir/one.damage.err" "$dir/several.damage.err")"
+
+# The other families: small networks of all their module kinds, with one head and with two.
+"$bin/calib-prep" --list calib/quant100.txt --count 16 --size 128 -o "$dir/calib128" 2>/dev/null
+for family in tiny-one-head tiny-end2end; do
+    m=tests/ultralytics/$family.pt
+    "$bin/calib-stats" -m "$m" -c "$dir/calib128" --device cpu -o "$dir/amax128" 2>/dev/null
+    for cell in int8-int8-per_channel_weight int8-fp8-per_channel fp8-fp8-per_layer int4-fp16-per_layer; do
+        for device in cpu cuda; do
+            "$bin/sens-score" -m "$m" -c "$dir/calib128" -a "$dir/amax128" --device $device -o "$dir/$device.json" "$dir/q/$cell.q" 2>"$dir/err" ||
+                bad "$family $cell: $(cat "$dir/err")"
+            "$bin/damage-measure" -m "$m" -c "$dir/calib128" -a "$dir/amax128" --list calib/quant100.txt --count 4 --device $device -o "$dir/$device.damage" "$dir/q/$cell.q" 2>"$dir/err" ||
+                bad "$family $cell: $(cat "$dir/err")"
+        done
+        # Weights of few bits lie on rounding's ties, so single layers are further apart.
+        jq -n -r --slurpfile c "$dir/cpu.json" --slurpfile g "$dir/cuda.json" --slurpfile a "$dir/cpu.damage" --slurpfile b "$dir/cuda.damage" --arg what "$family $cell" '
+            def median: sort | .[length / 2 | floor];
+            def off($x; $y): ($x - $y | fabs) / $x;
+            ("score", "class_score", "box_score") as $key |
+            ([$c[0].layers | to_entries[] | select(.value[$key] > 1e-12) | off(.value[$key]; $g[0].layers[.key][$key])] | median) as $m |
+            (if $m <= 1e-4 then "ok" else "not ok" end) + " - \($what): \($key) of CPU and GPU, median \($m)",
+            ("class_kl" as $key | [$a[0].layers | to_entries[] | select(.value[$key] > 1e-6) | off(.value[$key]; $b[0].layers[.key][$key])] | median) as $m |
+            (if $m <= 1e-2 then "ok" else "not ok" end) + " - \($what): damage of layers, median \($m)"'
+    done
+done

@@ -1,7 +1,7 @@
 """make.py FOLDER [own|tiny]: YOLOv10 checkpoints as PyPI's ultralytics saves them, and what they compute by its own modules.
 
 own (the default): its yolov10n, in the forms in which checkpoints are kept, of other sizes, classes and activations; and models that are
-not supported. tiny: a small network of all module kinds, which is in this folder.
+not supported. tiny: small networks of all module kinds, which are in this folder.
 
 NAME.pt with NAME.json, {"size", "classes", "loss", "convs": {NAME: {"norm", "rms", "first"}}}: of every convolution's output for one image
 (pixel i is (2654435761 i mod 2^32) / 2^32, cut to 24 bits), run after run where it runs twice. NAME.pt with NAME.txt: words that its refusal
@@ -26,6 +26,21 @@ TINY = {
     "head": [[-1, 1, "nn.Upsample", [None, 2, "nearest"]], [[-1, 4], 1, "Concat", [1]], [-1, 3, "C2f", [128]],
              [-1, 1, "SCDown", [128, 3, 2]], [[-1, 7], 1, "Concat", [1]], [-1, 3, "C2fCIB", [256, True, False]],
              [[10, 13], 1, "v10Detect", ["nc"]]]}
+
+
+# The kinds of YOLO11 and 12 with one head, gamma and areas among them; and YOLO26's with its two.
+TINY_ONE_HEAD = {
+    "nc": 2, "scales": {"n": [0.34, 0.125, 1024]}, "scale": "n",
+    "backbone": [[-1, 1, "Conv", [64, 3, 2]], [-1, 1, "Conv", [128, 3, 2]], [-1, 1, "C3k2", [128, False, 0.25]], [-1, 1, "Conv", [512, 3, 2]],
+                 [-1, 1, "A2C2f", [512, True, 4, True, 1.2]], [-1, 1, "Conv", [256, 3, 2]], [-1, 1, "C3k2", [256, True]], [-1, 1, "C2PSA", [256]]],
+    "head": [[-1, 1, "nn.Upsample", [None, 2, "nearest"]], [[-1, 4], 1, "Concat", [1]], [-1, 1, "A2C2f", [512, False, -1]],
+             [[10, 7], 1, "Detect", ["nc"]]]}
+TINY_END2END = {
+    "nc": 2, "scales": {"n": [0.34, 0.125, 1024]}, "scale": "n", "end2end": True, "reg_max": 1,
+    "backbone": [[-1, 1, "Conv", [64, 3, 2]], [-1, 1, "Conv", [128, 3, 2]], [-1, 1, "C3k2", [128, False, 0.25]], [-1, 1, "Conv", [256, 3, 2]],
+                 [-1, 1, "C3k2", [256, True]], [-1, 1, "Conv", [256, 3, 2]], [-1, 1, "SPPF", [256, 5, 3, True]], [-1, 1, "C2PSA", [256]]],
+    "head": [[-1, 1, "nn.Upsample", [None, 2, "nearest"]], [[-1, 4], 1, "Concat", [1]], [-1, 1, "C3k2", [256, True, 0.5, True]],
+             [[10, 7], 1, "Detect", ["nc"]]]}
 
 
 def settled(net, seed=0):
@@ -161,6 +176,7 @@ def own(folder):
 if __name__ == "__main__":
     out = sys.argv[1]
     if sys.argv[2:] == ["tiny"]:
-        keep(out, "tiny", as_trained(model(TINY, 2)))
+        for name, config in ("tiny", TINY), ("tiny-one-head", TINY_ONE_HEAD), ("tiny-end2end", TINY_END2END):
+            keep(out, name, as_trained(model(config, 2)))
     else:
         own(out)

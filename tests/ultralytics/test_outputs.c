@@ -1,6 +1,6 @@
 /* Checkpoints of PyPI's ultralytics against what its own modules computed: every convolution's output and the
  * loss; and the words of what is refused. test_outputs [FOLDER]: the pairs that make.py left there; here,
- * tiny.pt. */
+ * the tiny ones. */
 #define _GNU_SOURCE
 #include "base/json.h"
 #include "exec/cpu/gradient.h"
