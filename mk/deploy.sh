@@ -62,6 +62,7 @@ do_export() {
         set -- --amax "$amax" --recipe "$recipe"
     fi
     read -r sum checkpoint <"$RUN/work/model/$name" || die 2 "$RUN: has not seen $MODEL; $(advise sweep "MODELS=$MODEL")"
-    mkdir -p "$out" && "$BIN/onnx-export" --model "$checkpoint" --size "$IMGSZ" ${fold:+--fold} "$@" -o "$out/$name.onnx" || exit 2
+    [ "$(sha256sum 2>/dev/null <"$checkpoint")" = "$sum  -" ] || die 2 "$checkpoint: has changed since $RUN scored it; $(advise sweep "MODELS=$MODEL") scores it again"
+    mkdir -p "$out" && "$BIN/onnx-export" --model "$checkpoint" --sha256 "$sum" --size "$IMGSZ" ${fold:+--fold} "$@" -o "$out/$name.onnx" || exit 2
     echo "$out/$name.onnx"
 }

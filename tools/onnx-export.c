@@ -10,7 +10,7 @@
 #include <string.h>
 
 struct request {
-    const char *model, *amax, *recipe, *output, *batch, *head;
+    const char *model, *sha256, *amax, *recipe, *output, *batch, *head;
     bool fold;
     struct onnx_options options;
 };
@@ -87,6 +87,8 @@ static int run(void *ctx, const struct operands *operands, struct err *err) {
     if (r->fold && is_one2many(r))
         return err_set(err, ERR_USAGE, "--fold: the folded network has no one2many; it goes with one2one");
     int ret = checkpoint_open(r->model, &checkpoint, err);
+    if (!ret && r->sha256 && (ret = digest_match(checkpoint_digest(checkpoint), r->sha256, err)) != 0)
+        err_wrap(err, "%s", r->model);
     if (!ret && (ret = graph_build(checkpoint_root(checkpoint), &graph, err) ||
                        (r->fold && fold_exported(&graph, err))) != 0)
         err_wrap(err, "%s", r->model);
@@ -103,6 +105,7 @@ int main(int argc, char **argv) {
     struct request r = {.output = "-", .batch = "1", .options = {.size = 640}};
     struct opt rows[] = {
         {"model", 'm', OPT_IN, &r.model, "FILE", "YOLO checkpoint", .required = true},
+        {"sha256", 0, OPT_STRING, &r.sha256, "HEX", "refuse a checkpoint with another SHA-256"},
         {"recipe", 'r', OPT_IN, &r.recipe, "FILE",
          "quantize the layers that recipe-solve, pareto-solve or keep-list chose"},
         {"amax", 'a', OPT_IN, &r.amax, "FILE", "by these ranges: amax file of calib-stats"},

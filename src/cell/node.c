@@ -40,30 +40,28 @@ static bool is_list(const struct scores *s, const char *name, size_t at, size_t 
            !has_below(s, name, (size_t)(next - name), ".attn");
 }
 
-int node_name(const struct scores *scores, const char *name, char **node, struct err *err) {
-    const char *part = name;
-    struct memstream m;
-    *node = NULL;
-    if (memstream_open(&m, err))
-        return -1;
-    while (*part) {
-        const size_t n = strcspn(part, ".");
+/* Writes the node of the first `end` bytes of a layer's name. */
+static void put_node(FILE *f, const struct scores *scores, const char *name, size_t length) {
+    const char *part = name, *last = name + length;
+    while (part < last) {
+        size_t n = strcspn(part, ".");
+        n = part + n > last ? (size_t)(last - part) : n;
         const char *shown = part, *end = part + n;
-        if (!*end || !number_length(end + 1)) {
-            fprintf(m.f, "/%.*s", (int)n, part);
+        if (end == last || !number_length(end + 1)) {
+            fprintf(f, "/%.*s", (int)n, part);
         } else {
             if (!is_list(scores, name, (size_t)(part - name), n))
-                fprintf(m.f, "/%.*s", (int)n, part);
-            for (size_t k; *end && (k = number_length(end + 1)); end += k + 1)
-                fprintf(m.f, "/%.*s", (int)(end + k + 1 - shown), shown);
+                fprintf(f, "/%.*s", (int)n, part);
+            for (size_t k; end < last && (k = number_length(end + 1)); end += k + 1)
+                fprintf(f, "/%.*s", (int)(end + k + 1 - shown), shown);
         }
-        part = end + (*end != '\0');
+        part = end + (end < last);
     }
-    fputs("/Conv", m.f);
-    return memstream_close(&m, node, NULL, err);
+    fputs("/Conv", f);
 }
 
-size_t node_merged_into(const struct scores *s, size_t layer) {
+/* The layer that a layer is merged into before an export: itself, but for a RepVGGDW's small kernel. */
+static size_t merged_into(const struct scores *s, size_t layer) {
     const char *name = s->layers[layer].name;
     const size_t stem = strlen(name) - (ends_in(name, SMALL) ? sizeof SMALL - 1 : 0);
     for (size_t i = 0; name[stem] && i < s->n_layers; i++) {
@@ -74,6 +72,23 @@ size_t node_merged_into(const struct scores *s, size_t layer) {
     return layer;
 }
 
-size_t node_exported_length(const char *name) {
-    return strlen(name) - (ends_in(name, LARGE) ? strlen(".conv") : 0);
+int node_fill(struct scores *s, struct err *err) {
+    struct memstream m;
+    size_t n;
+    for (size_t i = 0; i < s->n_layers; i++)
+        if (s->layers[i].node)
+            return 0;
+    if (memstream_open(&m, err))
+        return -1;
+    for (size_t i = 0; i < s->n_layers; i++) {
+        const char *name = s->layers[merged_into(s, i)].name;
+        put_node(m.f, s, name, strlen(name) - (ends_in(name, LARGE) ? strlen(".conv") : 0));
+        fputc('\0', m.f);
+    }
+    if (memstream_close(&m, &s->nodes, &n, err))
+        return -1;
+    const char *node = s->nodes;
+    for (size_t i = 0; i < s->n_layers; i++, node += strlen(node) + 1)
+        s->layers[i].node = s->layers[i].exported ? node : NULL;
+    return 0;
 }

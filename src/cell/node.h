@@ -1,5 +1,5 @@
 /* What the convolutions of a network are called in the ONNX file that ultralytics' exporter makes of it, by the layers'
- * names alone.
+ * names alone: for scores that do not say it, as ModelOpt's own. sens-score's say it, from the graph (model/fold.h).
  *
  * A node is named after the modules that are called on the way to it, "/Conv" at the end: a Sequential is a module of its
  * own and comes again before its child's index, "/cv1/cv1.0"; a ModuleList is none, and stands with the index, "/m.0". Which
@@ -13,13 +13,7 @@
 
 #include "cell/scores.h"
 
-/* *node, the caller's: "/model.0/conv/Conv" of what is called "model.0.conv" among these scores' layers. Errors: memory. */
-int node_name(const struct scores *scores, const char *name, char **node, struct err *err);
-
-/* The layer that a layer is merged into before an export: itself, but for a RepVGGDW's small kernel. */
-size_t node_merged_into(const struct scores *scores, size_t layer);
-
-/* How many bytes of a layer's name are the name of what the export makes of it: all, but for a RepVGGDW's large kernel. */
-size_t node_exported_length(const char *name);
+/* Fills in the nodes of scores none of whose layers has one: "/model.0/conv/Conv" of "model.0.conv". Errors: memory. */
+int node_fill(struct scores *scores, struct err *err);
 
 #endif

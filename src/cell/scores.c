@@ -1,6 +1,7 @@
 #include "cell/scores.h"
 
 #include "base/json.h"
+#include "cell/node.h"
 #include "cell/rank.h"
 #include "cell/sealed.h"
 
@@ -237,7 +238,7 @@ static int read_scores(struct scores *s, struct err *err) {
     if (!cJSON_GetObjectItemCaseSensitive(s->json, "digest") && json_seal(s->json, err))
         return -1;
     return json_get_string(s->json, "digest", &s->digest, err) || read_formats(s, err) ||
-                   read_layers(s, err) || read_stability(s, err) || read_origin(s, err)
+                   read_layers(s, err) || node_fill(s, err) || read_stability(s, err) || read_origin(s, err)
                ? -1
                : 0;
 }
@@ -337,8 +338,17 @@ int scores_write(const char *path, const struct scores *s, struct err *err) {
     return sealed_write(path, &b, err);
 }
 
+size_t scores_merged_into(const struct scores *s, size_t layer) {
+    const char *node = s->layers[layer].node;
+    for (size_t i = 0; i < layer && node; i++)
+        if (s->layers[i].node && strcmp(s->layers[i].node, node) == 0)
+            return i;
+    return layer;
+}
+
 void scores_free(struct scores *scores) {
     free(scores->layers);
+    free(scores->nodes);
     cJSON_Delete(scores->json);
     *scores = (struct scores){0};
 }

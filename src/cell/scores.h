@@ -40,7 +40,7 @@ enum { SCORES_BITS = 16, SCORES_LAYERS_MAX = 10000, SCORES_WEIGHT_DIMS = 4, SCOR
 /* One convolution. */
 struct scores_layer {
     const char *name; /* its path in the module tree */
-    const char *node; /* what it is called in an exported ONNX file; NULL: the file does not say */
+    const char *node; /* in an exported ONNX file, where merged layers have one; NULL: it is in none */
     double score[SCORES_OBJECTIVES]; /* float32 values >= 0; NAN: not computed */
     double error[SCORES_OBJECTIVES]; /* standard error of each over the images; NAN: not known */
     int64_t bits, none_bits;         /* its weights' size in bits quantized, and in 16-bit floats */
@@ -82,6 +82,7 @@ struct scores {
     const char *checkpoint_digest, *calib_digest, *qcfg_digest, *amax_digest;
     const char *images_digest; /* of the image files, as images_sha256 in run.json */
 
+    char *nodes;        /* names of nodes that the file did not say, by rule (node.h); NULL: it did */
     cJSON *json;        /* what was read, sealed; NULL in scores that are to be written */
     const char *digest; /* of what was read */
 };
@@ -100,6 +101,9 @@ int scores_from_json(cJSON *json, struct scores *scores, struct err *err);
 
 /* Writes scores.json, sealed; "-" is standard output. Errors: ERR_FAILED; nothing is written then. */
 int scores_write(const char *path, const struct scores *scores, struct err *err);
+
+/* The layer that a layer is merged into in an export: the first of its node, itself where it has one of its own. */
+size_t scores_merged_into(const struct scores *scores, size_t layer);
 
 /* Frees what scores own, and zeroes them. */
 void scores_free(struct scores *scores);

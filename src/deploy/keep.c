@@ -3,7 +3,6 @@
 
 #include "base/memstream.h"
 #include "base/name.h"
-#include "cell/node.h"
 #include "deploy/target.h"
 #include "solve/knapsack.h"
 
@@ -67,10 +66,10 @@ static int gather(struct deploy *d, struct err *err) {
     if (!(d->convs = calloc(s->n_layers, sizeof *d->convs)))
         return err_nomem(err);
     for (size_t i = 0; i < s->n_layers; i++)
-        if (s->layers[i].exported && node_merged_into(s, i) == i)
+        if (s->layers[i].exported && scores_merged_into(s, i) == i)
             add_layer(&d->convs[d->n++], &s->layers[i], i);
     for (size_t i = 0; i < s->n_layers; i++) {
-        const size_t into = node_merged_into(s, i), conv = conv_of(d, into);
+        const size_t into = scores_merged_into(s, i), conv = conv_of(d, into);
         if (into != i && s->layers[i].exported && conv < d->n)
             add_layer(&d->convs[conv], &s->layers[i], i);
     }
@@ -182,12 +181,13 @@ static int find_in_file(const struct deploy *d, const char *layer, size_t n, con
 
 static int name_conv(struct deploy *d, struct deploy_conv *c, struct err *err) {
     const char *layer = d->request.scores->layers[c->layers[0]].name;
-    const size_t n = node_exported_length(layer), whole = strlen(layer);
+    /* What is merged of several has the name of the module around them. */
+    const size_t whole = strlen(layer), n = c->n_layers < 2 ? whole : (size_t)(strrchr(layer, '.') - layer);
     const struct onnx_node *node = NULL;
-    if (!(c->name = strndup(layer, n)))
+    c->name = strndup(layer, n);
+    c->node = strdup(d->request.scores->layers[c->layers[0]].node);
+    if (!c->name || !c->node)
         return err_nomem(err);
-    if (node_name(d->request.scores, c->name, &c->node, err))
-        return -1;
     if (!d->request.file)
         return asprintf(&c->output, "%s_output_0", c->node) >= 0 ? 0 : (c->output = NULL, err_nomem(err));
     if (find_in_file(d, layer, n, c->node, &node, err) ||

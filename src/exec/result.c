@@ -2,6 +2,7 @@
 
 #include "cell/scores.h"
 #include "exec/spread.h"
+#include "model/fold.h"
 #include "model/shape.h"
 
 #include <math.h>
@@ -15,7 +16,6 @@ static int fill_layer(const struct score_job *job, const struct score_cell *cell
     const int64_t numel = (int64_t)conv_numel(c);
     *l = (struct scores_layer){
         .name = c->name,
-        .node = c->node,
         .bits = numel * cell->qcfg.bits,
         .none_bits = numel * SCORES_BITS,
         .exported = c->exported,
@@ -74,17 +74,25 @@ int result_write(const struct score_job *job, const struct score_cell *cell, con
         .qcfg_digest = cell->qcfg_digest,
         .amax_digest = job->amax->digest,
     };
-    int ret = s.layers
+    char **nodes = calloc(job->graph->n_convs + 1, sizeof *nodes);
+    int ret = s.layers && nodes
                   ? cell_name_set(&s.name, about->model, q->weight_dtype, q->act_dtype, q->granularity, err)
                   : err_nomem(err);
     for (size_t i = 0; i < s.n_layers && !ret; i++)
         if ((ret = fill_layer(job, cell, i, &s.layers[i], err)))
             err_wrap(err, "%s", path);
     if (!ret)
+        ret = fold_nodes(job->graph, nodes, err);
+    for (size_t i = 0; i < s.n_layers && !ret; i++)
+        s.layers[i].node = nodes[i];
+    if (!ret)
         ret = fill_shapes(job, s.layers, err) || spread_first(job, cell, s.layers, s.stability, err) ||
                       scores_write(path, &s, err)
                   ? -1
                   : 0;
+    for (size_t i = 0; nodes && i < job->graph->n_convs; i++)
+        free(nodes[i]);
+    free(nodes);
     scores_free(&s);
     return ret;
 }

@@ -52,6 +52,15 @@ static int start(struct folding *f, struct err *err) {
     return 0;
 }
 
+static void end(struct folding *f) {
+    free(f->fates);
+    free(f->maker);
+    free(f->uses);
+    free(f->same);
+    free(f->number);
+    free(f->drop);
+}
+
 static void find_uses(struct folding *f, size_t leaf) {
     const struct graph *from = f->from;
     for (size_t i = 0; i <= (size_t)from->levels; i++)
@@ -178,6 +187,17 @@ static int stem(const char *name, char separator) {
     return (int)(strrchr(name, separator) - name);
 }
 
+/* The node of what is made of number `conv` of the convolutions before; the caller's, NULL: no memory. */
+static char *node_of(const struct folding *f, int conv) {
+    const struct conv *c = &f->from->convs[conv];
+    int n = stem(c->node, '/');
+    char *node;
+    if (f->fates[conv].narrow >= 0)
+        while (c->node[--n] != '/')
+            ;
+    return asprintf(&node, "%.*s/Conv", n, c->node) < 0 ? NULL : node;
+}
+
 /* What is made of number `conv` of the convolutions before. A merged one takes the place of the module around it. */
 static int make_conv(struct folding *f, int conv, struct err *err) {
     const struct conv *c = &f->from->convs[conv];
@@ -190,16 +210,8 @@ static int make_conv(struct folding *f, int conv, struct err *err) {
     to->calls = fate->calls;
     to->exported = true;
     to->weight = calloc(conv_numel(c), sizeof *to->weight);
-    int name = (int)strlen(c->name), node = stem(c->node, '/');
-    to->name = to->node = NULL;
-    if (fate->narrow >= 0) {
-        name = stem(c->name, '.');
-        while (c->node[--node] != '/')
-            ;
-    }
-    to->name = strndup(c->name, (size_t)name);
-    if (asprintf(&to->node, "%.*s/Conv", node, c->node) < 0)
-        to->node = NULL;
+    to->name = strndup(c->name, fate->narrow < 0 ? strlen(c->name) : (size_t)stem(c->name, '.'));
+    to->node = node_of(f, conv);
     if (!to->weight || !to->name || !to->node)
         return err_nomem(err);
     if (add_part(f, conv, to, made, err))
@@ -317,12 +329,33 @@ out:
     *out = (struct fold){f.g, f.convs, f.g ? f.g->n_convs : 0};
     if (ret)
         fold_free(out);
-    free(f.fates);
-    free(f.maker);
-    free(f.uses);
-    free(f.same);
-    free(f.number);
-    free(f.drop);
+    end(&f);
+    return ret;
+}
+
+int fold_nodes(const struct graph *g, char **nodes, struct err *err) {
+    struct folding f = {.from = g};
+    int ret = start(&f, err);
+    memset(nodes, 0, g->n_convs * sizeof *nodes);
+    if (!ret) {
+        find_uses(&f, g->exported);
+        find_fates(&f);
+    }
+    for (size_t i = 0; i < g->n_convs && !ret; i++) {
+        const struct fate *fate = &f.fates[i];
+        if (!fate->calls || fate->merged)
+            continue;
+        if (!(nodes[i] = node_of(&f, (int)i)) ||
+            (fate->narrow >= 0 && !(nodes[fate->narrow] = strdup(nodes[i]))))
+            ret = err_nomem(err);
+    }
+    for (size_t i = 0; i < g->n_convs && ret; i++) {
+        free(nodes[i]);
+        nodes[i] = NULL;
+    }
+    struct fold none = {f.g, f.convs, 0};
+    fold_free(&none);
+    end(&f);
     return ret;
 }
 

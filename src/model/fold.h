@@ -38,6 +38,10 @@ struct fold {
  * one's name is that of conv, and its node's too. Errors: memory. */
 int fold_new(const struct graph *g, size_t leaf, struct fold *out, struct err *err);
 
+/* nodes[i], the caller's: what convolution i of g is called in an exported ONNX file, two that are merged the same; NULL: it is in none. There is
+ * room for g->n_convs. Errors: memory; no node is the caller's then. */
+int fold_nodes(const struct graph *g, char **nodes, struct err *err);
+
 /* Puts the folded network of the branch that is exported in the graph's place. Errors: memory; *g stays then. */
 int fold_exported(struct graph **g, struct err *err);
 

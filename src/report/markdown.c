@@ -187,7 +187,7 @@ static int put_quantization(FILE *f, const struct report *r) {
 }
 
 static bool has_nodes(const struct report *r) {
-    return r->scores.layers[0].node;
+    return !r->scores.nodes;
 }
 
 /* What we know of a layer beyond the reference's columns. */

@@ -24,7 +24,7 @@ static void add_layer(struct json_builder *b, const struct report *r, const stru
     add_sizes(b, "input_shape", l->input, SCORES_IMAGE_DIMS);
     add_sizes(b, "output_shape", l->output, SCORES_IMAGE_DIMS);
     json_add_bool(b, "artefact", findings_is_artefact(&r->scores, l));
-    if (l->node)
+    if (l->node && !r->scores.nodes)
         json_add_string(b, "node", l->node);
     if (keep->list.ruled)
         json_add_bool(b, "left_by_runtime", keep_leaves(keep, layer));

@@ -1,7 +1,6 @@
 #include "solve/pareto.h"
 
 #include "base/name.h"
-#include "cell/node.h"
 
 #include <math.h>
 #include <stdlib.h>
@@ -87,12 +86,12 @@ static int find_units(struct pareto *p, struct err *err) {
         return err_nomem(err);
     p->has_operations = true;
     for (size_t i = 0; i < s->n_layers; i++) {
-        if (!s->layers[i].exported || node_merged_into(s, i) != i)
+        if (!s->layers[i].exported || scores_merged_into(s, i) != i)
             continue;
         struct pareto_unit *u = &p->units[p->n_units++];
         u->layers[u->n_layers++] = i;
         for (size_t j = 0; j < s->n_layers && u->n_layers < 2; j++)
-            if (j != i && s->layers[j].exported && node_merged_into(s, j) == i)
+            if (j != i && s->layers[j].exported && scores_merged_into(s, j) == i)
                 u->layers[u->n_layers++] = j;
         for (int k = 0; k < u->n_layers; k++)
             p->has_operations &= s->layers[u->layers[k]].macs >= 0;

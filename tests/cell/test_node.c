@@ -10,17 +10,17 @@ static char names[LAYERS][TEXT], nodes[LAYERS][TEXT];
 static struct scores_layer layers[LAYERS];
 
 static void check_model(const char *model, size_t n) {
-    const struct scores scores = {.layers = layers, .n_layers = n};
-    int wrong = 0;
-    for (size_t i = 0; i < n; i++) {
-        char *node = NULL;
-        struct err err = {0};
-        if (node_name(&scores, names[i], &node, &err) || strcmp(node, nodes[i]) != 0) {
-            printf("# %s: %s, not %s\n", names[i], node ? node : err.msg, nodes[i]);
+    struct scores scores = {.layers = layers, .n_layers = n};
+    struct err err = {0};
+    int wrong = node_fill(&scores, &err) != 0;
+    for (size_t i = 0; i < n && !wrong; i++)
+        if (strcmp(layers[i].node, nodes[i]) != 0) {
+            printf("# %s: %s, not %s\n", names[i], layers[i].node, nodes[i]);
             wrong++;
         }
-        free(node);
-    }
+    for (size_t i = 0; i < n; i++)
+        layers[i].node = NULL;
+    free(scores.nodes);
     CHECK(n >= 60 && !wrong, "%s: all %zu nodes are called as its export has them", model, n);
 }
 
@@ -53,16 +53,23 @@ static void check_export(void) {
 }
 
 static void check_merging(void) {
-    struct scores_layer l[] = {{.name = "model.8.cv1.2.conv.conv"},
-                               {.name = "model.8.cv1.2.conv1.conv"},
-                               {.name = "model.9.conv1.conv"}};
-    const struct scores scores = {.layers = l, .n_layers = 3};
-    CHECK(node_merged_into(&scores, 1) == 0 && node_merged_into(&scores, 0) == 0,
+    struct scores_layer l[] = {{.name = "model.8.cv1.2.conv.conv", .exported = true},
+                               {.name = "model.8.cv1.2.conv1.conv", .exported = true},
+                               {.name = "model.9.conv1.conv", .exported = true},
+                               {.name = "model.9.conv2.conv"}};
+    struct scores scores = {.layers = l, .n_layers = 4};
+    struct err err = {0};
+    CHECK(!node_fill(&scores, &err) && strcmp(l[0].node, "/model.8/cv1/cv1.2/conv/Conv") == 0,
+          "the merged kernel has the name of both: %s", l[0].node);
+    CHECK(scores_merged_into(&scores, 1) == 0 && scores_merged_into(&scores, 0) == 0,
           "a RepVGGDW's small kernel is merged into the large one");
-    CHECK(node_merged_into(&scores, 2) == 2, "a layer that is only called like one is merged into none");
-    CHECK(node_exported_length(l[0].name) == strlen("model.8.cv1.2.conv") &&
-              node_exported_length(l[2].name) == strlen(l[2].name),
-          "the merged kernel has the name of both");
+    CHECK(scores_merged_into(&scores, 2) == 2, "a layer that is only called like one is merged into none");
+    CHECK(!l[3].node && scores_merged_into(&scores, 3) == 3, "what is not exported has no node");
+    free(scores.nodes);
+    l[0].node = "/said";
+    scores.nodes = NULL;
+    CHECK(!node_fill(&scores, &err) && !scores.nodes && strcmp(l[0].node, "/said") == 0,
+          "what is said stays");
 }
 
 int main(void) {

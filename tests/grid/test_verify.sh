@@ -66,5 +66,13 @@ ok "an ONNX file in float: $(cat out)" [ -s "$(cat out)" ]
 # shellcheck disable=SC2086
 real export $cell KEEP=5
 ok "one with quantized layers: $(cat out)" grep -qa QuantizeLinear "$(cat out)"
+cp "$here/calib/models/yolov10n.pt" models/mine.pt
+real cell MODEL=models/mine.pt W=int8 A=int8 G=per_channel_weight
+real export MODEL=models/mine.pt
+equal "of one's own checkpoint" "$status $(basename "$(cat out)")" "0 mine.onnx"
+rm "$(cat out)"
+"$here/${BUILD:-build}/test/pt/edit_checkpoint" "$here/calib/models/yolov10n.pt" models/mine.pt set 'model.23.one2one_cv3.*.2.bias' -3
+real export MODEL=models/mine.pt
+equal "which has changed: a line" "$status $(grep -c ^yolosens: err) $(grep -c 'models/mine.pt: has changed since tmp/.* scored it; make sweep MODELS=models/mine.pt .*scores it again' err) $(find tmp -name mine.onnx | wc -l)" "2 1 1 0"
 real export MODEL=yolov10n W=int8
 equal "half a cell" "$status $(grep -c 'A is missing: make export' err)" "2 1"

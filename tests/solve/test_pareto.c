@@ -150,10 +150,10 @@ static void check_facts(void) {
     struct pareto_point all;
     struct mix mix;
     draw(false);
-    strcpy(names[2], "model.2.cv1.2.conv.conv");
-    strcpy(names[3], "model.2.cv1.2.conv1.conv");
-    for (int k = 0; k < KINDS; k++)
+    for (int k = 0; k < KINDS; k++) {
+        layers[k][2].node = layers[k][3].node = "/model.2/cv1/cv1.2/conv/Conv";
         layers[k][6].exported = false;
+    }
     struct pareto_request request = {.scores = scores, .paths = paths, .n = KINDS, .rank = RANK_DETECTION};
     CHECK(!pareto_open(&request, &p, &err) && !pareto_curve(&p, &err), "scores that fit are taken");
     CHECK(p.n_units == LAYERS - 2, "a RepVGGDW's kernels are one, what is not exported is none: %zu",
