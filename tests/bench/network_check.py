@@ -119,7 +119,7 @@ def plain(o):
 
 def spelled(quantizers):
     """Quantizers without what says nothing, which releases of ModelOpt write or leave out."""
-    plain_q = plain(quantizers)
+    plain_q = {name: q if q.get("enable", True) else {"enable": False} for name, q in plain(quantizers).items()}
     for q in plain_q.values():
         for key, value in (("enable", True), ("axis", None)):
             if q.get(key, 0) == value:
