@@ -26,7 +26,7 @@ $(FUZZ_NAMES:%=$F/bin/%): $F/bin/%: $F/obj/tests/fuzz/fuzz_%.o $F/libyolosens.a
 	$(Q)$(call whole,$(FUZZ_CC) $(FUZZ_SAN) -fsanitize=fuzzer -o "$$to" $^ $(LIBS))
 
 # What tests/fuzz/inputs.sh runs.
-FUZZ_INPUTS := $B/fuzz/seeds $B/test/pt/test_hostile $B/test/pt/test_hostile_tree
+FUZZ_INPUTS := $B/fuzz/seeds $(addprefix $B/test/pt/,test_hostile test_hostile_zip test_hostile_tree)
 
 FUZZ_RUNS := $(FUZZ_NAMES:%=fuzz-%)
 .PHONY: $(FUZZ_RUNS)

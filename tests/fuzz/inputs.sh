@@ -5,7 +5,7 @@ name=$1 folder=$2
 "$BUILD/fuzz/seeds" "$name" "$folder" || exit 1
 case $name in
 checkpoint)
-    for t in test_hostile test_hostile_tree; do
+    for t in test_hostile test_hostile_zip test_hostile_tree; do
         mkdir -p "$folder/$t" && "$BUILD/test/pt/$t" "$folder/$t" >/dev/null || exit 1
     done
     find "$folder" -size +64k -exec rm {} +

@@ -50,4 +50,11 @@ static inline void end_layer(struct buf *b) {
     op(b, OP_SETITEM);
 }
 
+/* A good layer's pickle, open where parameters go. */
+static inline struct buf good_layer(void) {
+    struct buf b = {0};
+    begin_layer(&b, 2);
+    return b;
+}
+
 #endif

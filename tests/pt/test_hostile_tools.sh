@@ -1,5 +1,5 @@
 #!/bin/bash
-# The files of test_hostile and test_hostile_tree through the tools that open checkpoints. Each ends with 1 (or 3: a network that is not
+# The files of test_hostile, test_hostile_zip and test_hostile_tree through the tools that open checkpoints. Each ends with 1 (or 3: a network that is not
 # YOLOv10's) and one line on stderr that names the file, prints nothing else, writes nothing, runs nothing, within a second of CPU and an
 # address space that the file's size bounds.
 BUILD=${BUILD:-build}
@@ -32,7 +32,7 @@ complaint() { # FILE STATUS
 
 failed=0
 bin=$PWD/$BUILD/bin
-for test in test_hostile test_hostile_tree; do
+for test in test_hostile test_hostile_zip test_hostile_tree; do
     files=$scratch/$test
     mkdir "$files"
     "$BUILD/test/pt/$test" "$files" >/dev/null || { echo "not ok - $test cannot write its files"; exit 1; }
