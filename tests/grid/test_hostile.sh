@@ -178,7 +178,7 @@ ok "the manifest" holds --arg n "model.$name.conv" '.layers | has($n)' $cell/lay
 ok "the index" holds --arg n "model.$name.conv" '[.successes[0].top_layers[].layer] | index($n)' $index
 ok "the CSV, in one field with doubled quotes" grep -qF '`""'"'é.conv:" $run/sweep_index.csv
 equal "which has a header and a row" "$(wc -l <$run/sweep_index.csv)" 2
-ok "the Markdown has no markup of it" sh -c "! sed '/^\`\`\`/,/^\`\`\`/d' $cell/layer-sensitivity-report.md | grep -qE '<img|</script>|\\\$\\(touch'"
+ok "the Markdown has no markup of it, but in code" sh -c "! sed '/^\`\`\`/,/^\`\`\`/d; /^    /d' $cell/layer-sensitivity-report.md | grep -qE '<img|</script>|\\\$\\(touch'"
 equal "and a row for each layer" "$(grep -c '^|model' $cell/layer-sensitivity-report.md)" 108
 ok "the page has none either" sh -c "! grep -q '<img src=x' $run/index.html"
 ok "its data is the name" sh -c 'sed -n "/id=\"data\"/{n;p}" "$1" | jq -e --arg n "$2" ".layers.layers.name | index(\$n)" >/dev/null' sh $run/index.html "model.$name.conv"
