@@ -10,7 +10,9 @@ raw = $(if $(filter file undefined,$(firstword $(origin $1))),$($1),$(value $1))
 
 # Of the tools that make starts: the environment may set these.
 TOOL_VARIABLES := CC CXX AR CFLAGS CXXFLAGS CPPFLAGS LDFLAGS LDLIBS MAKEFLAGS MAKE SHELL
-OFFICIAL_MODELS := yolov10n yolov10s yolov10m yolov10b yolov10l yolov10x
+YOLOV10_MODELS := yolov10n yolov10s yolov10m yolov10b yolov10l yolov10x
+ULTRALYTICS_MODELS := $(foreach family,yolov8 yolo11 yolo12 yolo26,$(addprefix $(family),n s m l x))
+OFFICIAL_MODELS := $(YOLOV10_MODELS) $(ULTRALYTICS_MODELS)
 
 TYPED := $(call given,$(filter-out -% .% MAKE%,$(.VARIABLES)))
 COMPLAINT := $(shell LC_ALL=C awk -f mk/check.awk goals=$(call flat,$(MAKECMDGOALS)) typed=$(call flat,$(TYPED)) \

@@ -1,5 +1,5 @@
 #!/bin/sh
-# models.sh NAME...: downloads NAME.pt from URL into MODEL_DIR. What is there is left alone; a download that was cut goes on
+# models.sh NAME...: downloads NAME.pt from URL, or what is not YOLOv10 from ULTRALYTICS_URL, into MODEL_DIR. What is there is left alone; a download that was cut goes on
 # where it was, in NAME.pt.part, which gets its name only when it is whole.
 . mk/lib.sh
 
@@ -7,18 +7,22 @@ command -v curl >/dev/null || die 1 "curl is needed to download checkpoints: apt
 mkdir -p "$MODEL_DIR" || die 1 "$MODEL_DIR: cannot be made"
 failed=0
 for m in "$@"; do
+    case $m in
+    yolov10*) url=$URL ;;
+    *) url=$ULTRALYTICS_URL ;;
+    esac
     file=$MODEL_DIR/$m.pt
     if [ -f "$file" ]; then
         note "$file: there already"
         continue
     fi
-    note "$file: from $URL/$m.pt"
-    if ! curl -fL --retry 3 --connect-timeout 20 -C - --no-progress-meter -o "$file.part" "$URL/$m.pt"; then
+    note "$file: from $url/$m.pt"
+    if ! curl -fL --retry 3 --connect-timeout 20 -C - --no-progress-meter -o "$file.part" "$url/$m.pt"; then
         note "yolosens: $file: the download failed; what has come is kept in $file.part, and make models goes on from there"
         failed=1
     elif [ "$(head -c 2 "$file.part")" != PK ]; then
         rm -f "$file.part"
-        note "yolosens: $file: $URL/$m.pt is no checkpoint (not a zip file); nothing is kept"
+        note "yolosens: $file: $url/$m.pt is no checkpoint (not a zip file); nothing is kept"
         failed=1
     else
         sync "$file.part" && mv "$file.part" "$file" || failed=1

@@ -51,8 +51,8 @@ class Folded(GraphModule):
 def fold(net):
     """net: GraphModule in eval mode, which stays as it is."""
     graph = net.graph
-    leaves = graph["leaves"][len(graph["leaves"]) // 2 :]
-    convs, ops, same, conv_of = {}, [], {}, {}
+    leaves = graph["leaves"][-1 - len(graph["strides"]) :]
+    convs, bns, ops, same, conv_of = {}, {}, [], {}, {}
     for op in _needed(graph["ops"], leaves):
         op = {**op, "in": [same.get(v, v) for v in op["in"]]}
         kind, first = op["kind"], op["in"][0]
@@ -60,13 +60,17 @@ def fold(net):
         if kind == "conv":
             convs[op["conv"]] = net.get_submodule(op["conv"])
             conv_of[op["out"]] = op["conv"]
+        elif kind == "batch_norm" and first not in conv_of:
+            name = graph["bns"][op["bn"]]["name"]
+            convs[name], bns[len(bns)] = net.get_submodule(name), graph["bns"][op["bn"]]
+            op["bn"] = len(bns) - 1
         elif kind == "batch_norm":
             convs[conv_of[first]] = fuse_conv_bn_eval(convs[conv_of[first]], net.get_submodule(graph["bns"][op["bn"]]["name"]))
         elif stem:
             convs[f"{stem}.conv"] = _merged(*(convs.pop(conv_of[v]) for v in op["in"]))
             ops = [o for o in ops if o["out"] != op["in"][1]]
             next(o for o in ops if o["out"] == first)["conv"] = conv_of[first] = f"{stem}.conv"
-        if kind in ("batch_norm", "detach") or stem:
+        if kind == "batch_norm" and first in conv_of or kind == "detach" or stem:
             same[op["out"]] = first
         else:
             ops.append(op)
@@ -74,4 +78,5 @@ def fold(net):
     order = [name for name, _ in net.named_modules()]
     for name in sorted(convs, key=order.index):
         made._put(name, convs[name])
+    made.graph["bns"] = list(bns.values())
     return made.eval()

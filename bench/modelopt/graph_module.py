@@ -22,10 +22,11 @@ def _act(x, op):
     return {"silu": F.silu, "relu": F.relu, "hardswish": F.hardswish, "leaky_relu": lambda v: F.leaky_relu(v, op["slope"])}[op["act"]](x)
 
 
-def _heads(qkv, op):
+def _heads(qkv, op, areas=1):
+    """Q, K and V, (N, heads, areas, channels, positions), the areas being bands of positions that follow each other."""
     n, _, h, w = qkv.shape
     k, v = op["key_dim"], op["head_dim"]
-    return qkv.view(n, op["heads"], 2 * k + v, h * w).split([k, k, v], dim=2)
+    return qkv.view(n, op["heads"], 2 * k + v, areas, h * w // areas).transpose(2, 3).split([k, k, v], dim=3)
 
 
 def _attention_v(qkv, op):
@@ -33,9 +34,9 @@ def _attention_v(qkv, op):
 
 
 def _attention_mix(qkv, op):
-    q, k, v = _heads(qkv, op)
+    q, k, v = _heads(qkv, op, op["areas"])
     weights = ((q.transpose(-2, -1) @ k) * op["key_dim"] ** -0.5).softmax(dim=-1)
-    return (v @ weights.transpose(-2, -1)).reshape(qkv.shape[0], -1, *qkv.shape[2:])
+    return (v @ weights.transpose(-2, -1)).transpose(2, 3).reshape(qkv.shape[0], -1, *qkv.shape[2:])
 
 
 PLAIN = {
@@ -49,6 +50,21 @@ PLAIN = {
 }
 
 
+class Factor(nn.Module):
+    """What multiplies channels."""
+
+    def __init__(self, channels):
+        super().__init__()
+        self.weight = nn.Parameter(torch.empty(channels))
+
+    def forward(self, x):
+        return x * self.weight.view(-1, 1, 1)
+
+
+def is_factor(bn):
+    return "mean_sha256" not in bn
+
+
 class GraphModule(nn.Module):
     """graph: model-dump's "graph". Weights are uninitialized; see load()."""
 
@@ -60,7 +76,7 @@ class GraphModule(nn.Module):
             self._put(name, nn.Conv2d(in_group * c["groups"], out, kernel, c["stride"], c["padding"], c["dilation"], c["groups"],
                                       bias="bias_sha256" in c))
         for b in graph["bns"]:
-            self._put(b["name"], nn.BatchNorm2d(b["channels"], eps=b["eps"], affine="weight_sha256" in b))
+            self._put(b["name"], Factor(b["channels"]) if is_factor(b) else nn.BatchNorm2d(b["channels"], eps=b["eps"], affine="weight_sha256" in b))
         last = {v: i for i, op in enumerate(graph["ops"]) for v in op["in"]}
         kept = set(graph["leaves"])
         self.dead_after = [[v for v in set(op["in"]) if last[v] == i and v not in kept] for i, op in enumerate(graph["ops"])]
@@ -75,10 +91,9 @@ class GraphModule(nn.Module):
         at.add_module(name, module)
 
     def forward(self, images):
-        """images (N, 3, S, S) in [0, 1]; {"one2many": (y, [P3, P4, P5]), "one2one": ...} as upstream returns in eval mode."""
-        leaves = self.leaves_of(images)
-        half = len(leaves) // 2
-        return {"one2many": (leaves[0], leaves[1:half]), "one2one": (leaves[half], leaves[half + 1 :])}
+        """images (N, 3, S, S) in [0, 1]; {"one2many": (y, [P3, P4, P5]), "one2one": ...}, of a head with one branch the first alone."""
+        leaves, each = self.leaves_of(images), 1 + len(self.graph["strides"])
+        return {name: (leaves[i], leaves[i + 1 : i + each]) for name, i in zip(("one2many", "one2one"), range(0, len(leaves), each))}
 
     def leaves_of(self, images):
         values = {0: images}
@@ -102,7 +117,7 @@ class GraphModule(nn.Module):
             boxes = self._flat(x)[:, : 4 * self.graph["reg_max"]]
             return boxes.view(boxes.shape[0], 4, self.graph["reg_max"], -1).transpose(2, 1).softmax(1)
         if kind == "box_decode":
-            return self._decode(*((x[0], x[1:]) if self.graph["reg_max"] > 1 else (None, x)))
+            return self._decode(op["corners"], *((x[0], x[1:]) if self.graph["reg_max"] > 1 else (None, x)))
         return PLAIN[kind](x[0], op)
 
     @staticmethod
@@ -110,13 +125,14 @@ class GraphModule(nn.Module):
         """(N, C, H, W) of every level, side by side: (N, C, anchors)."""
         return torch.cat([p.flatten(2) for p in levels], 2)
 
-    def _decode(self, distances, levels):
+    def _decode(self, corners, distances, levels):
         flat = self._flat(levels)
         boxes, classes = flat.split([4 * self.graph["reg_max"], self.graph["classes"]], 1)
         ltrb = boxes if distances is None else distances.view(flat.shape[0], 4, -1)
         centres, strides = self._anchors([p.shape[2:] for p in levels])
         near, far = centres - ltrb[:, :2], centres + ltrb[:, 2:]
-        return torch.cat([torch.cat([(near + far) / 2, far - near], 1) * strides, classes.sigmoid()], 1)
+        boxes = [near, far] if corners else [(near + far) / 2, far - near]
+        return torch.cat([torch.cat(boxes, 1) * strides, classes.sigmoid()], 1)
 
     def _anchors(self, sizes):
         """Centres of all cells, (1, 2, anchors), in cells; and the cells' sides, (1, 1, anchors), in pixels."""
@@ -147,6 +163,11 @@ def load(dump, path):
     tensors = [(name, c, {"weight": "_parameters", "bias": "_parameters"}) for name, c in graph["convs"].items()]
     tensors += [(b["name"], b, {"weight": "_parameters", "bias": "_parameters", "mean": "_buffers", "var": "_buffers"}) for b in graph["bns"]]
     for name, described, parts in tensors:
+        if "channels" in described and is_factor(described):
+            owner, parameter = name.rsplit(".", 1)
+            tensor = checkpoint.module(root, owner).state["_parameters"][parameter]
+            _fill(net.get_submodule(name).weight, tensor, tensor_bytes, described["weight_sha256"], name)
+            continue
         state = checkpoint.module(root, name).state
         for part, group in parts.items():
             if f"{part}_sha256" in described:

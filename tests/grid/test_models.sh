@@ -29,8 +29,12 @@ ok "and not kept" [ ! -e models/yolov10s.pt -a ! -e models/yolov10s.pt.part ]
 models MODELS='yolov10m yolov10n'
 equal "what cannot be had is an error" "$status $(grep -c 'models/yolov10m.pt: the download failed' err)" "2 1"
 ok "with no half file" [ ! -e models/yolov10m.pt ]
+cp release/yolov10n.pt release/yolo26x.pt
+models MODELS='yolov10n yolo26x'
+equal "ultralytics' are known too" "$status $(cmp release/yolo26x.pt models/yolo26x.pt && echo same)" "0 same"
+ok "and have a release of their own" sh -c "make -n models MODELS=yolo26x 2>/dev/null | grep -q 'ULTRALYTICS_URL=.https://github.com/ultralytics/assets'"
 models MODELS=yolov10q
-equal "an unknown name" "$status $(grep -c 'MODELS: yolov10q is not one of yolov10n .* yolov10x; the nearest: yolov10n' err)" "2 1"
+equal "an unknown name" "$status $(grep -c 'MODELS: yolov10q is not one of yolov10n .* yolo26x; the nearest: yolov10n' err)" "2 1"
 models MODEL_DIR=other MODELS=yolov10n
 ok "MODEL_DIR" cmp release/yolov10n.pt other/yolov10n.pt
 exit $failed

@@ -1,10 +1,13 @@
-"""make.py FOLDER [own|tiny]: YOLOv10 checkpoints as PyPI's ultralytics saves them, and what they compute by its own modules.
+"""make.py FOLDER [own|tiny|families [IMAGES]]: checkpoints as PyPI's ultralytics saves them, and what they compute by its own modules.
 
 own (the default): its yolov10n, in the forms in which checkpoints are kept, of other sizes, classes and activations; and models that are
-not supported. tiny: small networks of all module kinds, which are in this folder.
+        keep(out, "tiny", as_trained(model(TINY, 2)))
+    elif sys.argv[2:3] == ["families"]:
+        families(out, pictures(sys.argv[3] if sys.argv[3:] else None, 160))
 
-NAME.pt with NAME.json, {"size", "classes", "loss", "convs": {NAME: {"norm", "rms", "first"}}}: of every convolution's output for one image
-(pixel i is (2654435761 i mod 2^32) / 2^32, cut to 24 bits), run after run where it runs twice. NAME.pt with NAME.txt: words that its refusal
+NAME.pt with NAME.json, {"size", "classes", "loss", "rounding", "convs": {NAME: {"norm", "rms", "first"}}}: of every convolution's output for one image
+(pixel i is (2654435761 i mod 2^32) / 2^32, cut to 24 bits), run after run where it runs twice; and NAME.leaves,
+the leaves in double precision, rounded, by which those in float32 are off by "rounding". NAME.pt with NAME.txt: words that its refusal
 holds. The network is in eval mode, with both heads; weights and BatchNorm statistics are random numbers of few bits."""
 import copy
 import json
@@ -80,19 +83,9 @@ def image(size):
     return (((i * 2654435761) % 2**32 >> 8).double() / 2**24).float().reshape(1, 3, size, size)
 
 
-@torch.no_grad()
-def computed(path, size):
-    saved = torch.load(path, weights_only=False)
-    net = (saved["ema"] or saved["model"]).float().eval()
-    head, runs = net.model[-1], {}
-
-    def see(name):
-        return lambda m, x, y: runs.setdefault(name, []).append(y.double().flatten())
-
-    for name, m in net.named_modules():
-        if isinstance(m, torch.nn.Conv2d):
-            m.register_forward_hook(see(name))
-    x, values = image(size), []
+def leaves_of(net, x):
+    """For each branch of the head y and its levels' maps."""
+    head, values = net.model[-1], []
     for layer in net.model[:-1]:
         x = values[layer.f] if isinstance(layer.f, int) and layer.f != -1 else (
             x if layer.f == -1 else [x if k == -1 else values[k] for k in layer.f])
@@ -107,15 +100,35 @@ def computed(path, size):
         leaves.append(torch.cat((decoded(head, raw, corners), raw["scores"].sigmoid()), 1))
         counts = [v.shape[2] * v.shape[3] for v in seen]
         leaves += [torch.cat(p, 1) for p in zip(raw["boxes"].split(counts, 2), raw["scores"].split(counts, 2))]
+    return leaves
+
+
+@torch.no_grad()
+def computed(path, size):
+    saved = torch.load(path, weights_only=False)
+    net = (saved["ema"] or saved["model"]).float().eval()
+    exact = leaves_of(copy.deepcopy(net).double(), image(size).double())
+    runs = {}
+
+    def see(name):
+        return lambda m, x, y: runs.setdefault(name, []).append(y.double().flatten())
+
+    for name, m in net.named_modules():
+        if isinstance(m, torch.nn.Conv2d):
+            m.register_forward_hook(see(name))
+    leaves = leaves_of(net, image(size))
     loss = sum(leaf.double().pow(2).mean().item() for leaf in leaves) / len(leaves)
 
     def facts(y):
         y = torch.cat(y)
         return {"norm": y.norm().item(), "rms": y.norm().item() / len(y)**0.5, "first": y[:8].tolist()}
+
     with open(path[:-3] + ".leaves", "wb") as f:
-        for leaf in leaves:
+        for leaf in exact:
             f.write(leaf.float().numpy().tobytes())
-    return {"size": size, "classes": head.nc, "loss": loss, "convs": {name: facts(y) for name, y in runs.items()}}
+    rounding = max(((a - b).norm() / b.norm()).item() for a, b in zip(leaves, exact))
+    return {"size": size, "classes": net.model[-1].nc, "loss": loss, "rounding": rounding,
+            "convs": {name: facts(y) for name, y in runs.items()}}
 
 
 def decoded(head, raw, corners):
@@ -166,11 +179,42 @@ def own(folder):
     fused.fuse(verbose=False)
     keep(folder, "fused", as_trained(fused, "model"), refused="model.0: it is fused")
     keep(folder, "PReLU", as_trained(model(n, 3, activation="nn.PReLU()")), refused="module kind torch.nn.modules.activation.PReLU")
-    for kind, config, words in (("v8", "v8/yolov8n.yaml", "head.Detect"), ("v11", "11/yolo11n.yaml", "block.C3k2"),
-                                ("v9", "v9/yolov9t.yaml", "block.ELAN1"), ("v8-seg", "v8/yolov8n-seg.yaml", "head.Segment")):
+    for kind, config, words in (("v9", "v9/yolov9t.yaml", "block.ELAN1"), ("v8-seg", "v8/yolov8n-seg.yaml", "head.Segment")):
         YOLO(os.path.join(MODELS, config)).save(os.path.join(folder, kind + ".pt"))
         keep(folder, kind, None, refused=words)
     keep(folder, "weights-alone", net.state_dict(), refused="weights alone")
+
+
+FAMILIES = {"yolov8": "v8", "yolo11": "11", "yolo12": "12", "yolo26": "26"}
+
+
+def pictures(folder, size, most=8):
+    if not folder:
+        return torch.rand(most, 3, size, size, generator=torch.Generator().manual_seed(1))
+    import cv2
+    files = sorted(os.listdir(folder))[:most]
+    read = [cv2.resize(cv2.imread(os.path.join(folder, f)), (size, size))[..., ::-1].copy() for f in files]
+    return torch.stack([torch.from_numpy(v).permute(2, 0, 1).float() / 255 for v in read])
+
+
+@torch.no_grad()
+def drawn(config, images, classes=80, seed=0):
+    """torch's own random weights, and the BatchNorm statistics of the images: activations of the size that training leaves."""
+    torch.manual_seed(seed)
+    net = DetectionModel(yaml_model_load(os.path.join(MODELS, config)), ch=3, nc=classes, verbose=False)
+    for m in net.modules():
+        if isinstance(m, torch.nn.BatchNorm2d):
+            m.momentum = None
+            m.reset_running_stats()
+    net.train()(images)
+    return net
+
+
+def families(folder, images):
+    for family in os.environ.get("FAMILIES", " ".join(FAMILIES)).split():
+        for size in os.environ.get("SIZES", "n s m l x").split():
+            name = f"{family}{size}"
+            keep(folder, name, as_trained(drawn(f"{FAMILIES[family]}/{name}.yaml", images)), size=128)
 
 
 if __name__ == "__main__":
@@ -178,5 +222,7 @@ if __name__ == "__main__":
     if sys.argv[2:] == ["tiny"]:
         for name, config in ("tiny", TINY), ("tiny-one-head", TINY_ONE_HEAD), ("tiny-end2end", TINY_END2END):
             keep(out, name, as_trained(model(config, 2)))
+    elif sys.argv[2:3] == ["families"]:
+        families(out, pictures(sys.argv[3] if sys.argv[3:] else None, 160))
     else:
         own(out)
