@@ -1,15 +1,14 @@
-# sweep_index.json, failures.json, sweep_index.csv, layers.csv and the page's data, each after a line of U+001E and its name, from statuses (the
+# sweep_index.json, failures.json, sweep_index.csv and the page's data, each after a line of U+001E and its name, from statuses (the
 # run's status.json files), scores (index-scores.jq's lines), lists (what keep-list says of each), mixes (page/pareto.jq's),
 # detection (index-detection.jq's) and run (run.json). Cells stand in the order of the default grid,
 # whatever the order they were made in.
 
 include "grid-order";
 include "index-csv";
-include "layers-csv";
 include "page/data";
 
-([[$scores | with_layers], $lists] | transpose | map(.[0] + {keep: .[1]}) | map({key: .out_dir, value: .}) | from_entries) as $scored |
-($detection | map({key: .out_dir, value: .}) | from_entries) as $measured |
+scores_by_dir($scores; $lists) as $scored |
+($detection | by_dir) as $measured |
 ($statuses | sort_by(grid_order)) as $cells |
 {
     successes: [$cells[] | select(.status == "ok") |
@@ -21,6 +20,5 @@ include "page/data";
 "\u001esweep_index.json", .,
 "\u001efailures.json", .failures,
 "\u001esweep_index.csv", csv,
-"\u001elayers.csv", layers_csv($cells; $scored; $measured),
 # A < in the data could end the script element, or open a comment in it.
 "\u001edata", (page_data($scored; $mixes; $measured; $run[0]) | tojson | split("<") | join("\\u003c"))

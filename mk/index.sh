@@ -60,18 +60,24 @@ printf '%s\n' "$statuses" | while read -r status; do
 done >"$work/scores"
 
 # Most of an index's time is the reading of its scores: some at a time, side by side.
-split -l 12 "$work/scores" "$work/part."
+some=12
+split -l $some "$work/scores" "$work/part."
 for part in "$work"/part.*; do
     [ -s "$part" ] || continue
     { xargs env HOME=/dev/null jq -L mk -n -c --argjson k "$TOP_K" --arg rank "$RANK_BY" -f mk/index-scores.jq <"$part" >"$part.cells" || : >"$work/unread"; } &
 done
 # What keep-list says of each cell; null where it refuses, and says why.
-while read -r scores; do
-    measured=${scores%scores.json}verify.json
-    [ -s "$measured" ] || measured=
-    "$BIN/keep-list" --scores "$scores" ${measured:+--verify "$measured"} --target page || echo null
-done <"$work/scores" >"$work/lists"
+for part in "$work"/part.*; do
+    case $part in *.cells) continue ;; esac
+    while read -r scores; do
+        measured=${scores%scores.json}verify.json
+        [ -s "$measured" ] || measured=
+        "$BIN/keep-list" --scores "$scores" ${measured:+--verify "$measured"} --target page || echo null
+    done <"$part" >"$part.lists" &
+done
 wait
+[ ! -s "$work/scores" ] || cat "$work"/part.*.lists >"$work/lists"
+[ -e "$work/lists" ] || : >"$work/lists"
 [ ! -e "$work/unread" ] || die 1 "$run: a scores.json cannot be read; make sweep makes it anew"
 [ ! -s "$work/scores" ] || cat "$work"/part.*.cells >"$work/cells"
 [ -e "$work/cells" ] || : >"$work/cells"
@@ -81,8 +87,17 @@ wait
 : >"$work/mixes"
 [ -z "$mixes" ] || printf '%s\n' "$mixes" | xargs env HOME=/dev/null jq -L mk -n -c -f mk/page/pareto.jq >"$work/mixes" ||
     die 1 "$run: a pareto.json cannot be read; make pareto makes it anew"
+from=0
+while [ $from -eq 0 ] || [ $from -lt "$(wc -l <"$work/scores")" ]; do
+    jq -L mk -n -r -f mk/layers-csv.jq --argjson from $from --argjson count $some --slurpfile statuses "$work/statuses" --slurpfile scores "$work/cells" \
+        --slurpfile detection "$work/detection" --slurpfile lists "$work/lists" >"$work/rows.$(printf '%06d' $from)" || : >"$work/unread" &
+    from=$((from + some))
+done
 jq -L mk -n -r -f mk/index.jq --slurpfile mixes "$work/mixes" --slurpfile statuses "$work/statuses" --slurpfile scores "$work/cells" --slurpfile detection "$work/detection" --slurpfile lists "$work/lists" --slurpfile run "$run/run.json" >"$work/all" ||
     die 1 "$run: a status.json cannot be read; make sweep makes it anew"
+wait
+[ ! -e "$work/unread" ] || die 1 "$run: layers.csv cannot be made"
+cat "$work"/rows.* >"$work/layers.csv"
 folder="$work" awk '/^\036/ { out = ENVIRON["folder"] "/" substr($0, 2); next } { print >out }' "$work/all" &&
     data="$work/data" awk -f mk/page/build.awk mk/page/page.html >"$work/index.html" || die 1 "$run: the page cannot be made"
 [ -z "$texts" ] || printf '%s\n' "$texts" | folder="$work" style=mk/page/report.css awk -f mk/page/report.awk || die 1 "$run: a report cannot be made a page"

@@ -195,8 +195,7 @@ int main(int argc, char **argv) {
         .examples =
             "damage-measure -m yolov10n.pt -c calib.bin -a amax.json -l more.txt q.json > verify.json\n"
             "jq -c '.sets[] | {by, keep, agreement_ap}' verify.json\n"
-            "damage-measure -m yolov10n.pt -c calib.bin -a amax.json -l more.txt --mixes mix8.json "
-            "mix10.json\n",
+            "damage-measure -m yolov10n.pt -c calib.bin -a amax.json -l more.txt --mixes mix.json\n",
         .rows = rows,
         .arity = {1, INT_MAX, "name one cell's configuration, made by qcfg-build"},
         .operands = OPERANDS_IN,

@@ -15,6 +15,11 @@ include "significant";
 # Lines with the facts that they left out.
 def with_layers: foreach .[] as $line ({}; $line + {layers: ($line.layers // .layers)}; .);
 
+def by_dir: map({key: .out_dir, value: .}) | from_entries;
+
+# index-scores.jq's lines with what keep-list says of each, by out_dir.
+def scores_by_dir($scores; $lists): [[$scores | with_layers], $lists] | transpose | map(.[0] + {keep: .[1]}) | by_dir;
+
 # Layers of a model's cells: those of the first cell, then what others have beside them.
 def merged: reduce (.[1:][] | .layers) as $l (.[0].layers; if . == $l then . else
     (map(.name)) as $known | . + [$l[] | select(.name | IN($known[]) | not)] end);

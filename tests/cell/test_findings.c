@@ -21,7 +21,8 @@ static void test_sets(void) {
         layer("a", 10, 50, 100, true), layer("train", 1000, 50, 100, false), layer("b", 50, 50, 100, true),
         layer("c", 10, 50, 100, true), layer("d", 30, 50, 100, true),
     };
-    struct scores cell = {.layers = layers, .n_layers = 5, .bits = 8, .qcfg = {.granularity = "per_layer", .bits = 8}};
+    struct scores cell = {
+        .layers = layers, .n_layers = 5, .bits = 8, .qcfg = {.granularity = "per_layer", .bits = 8}};
     bool kept[5] = {[2] = true};
     struct recipe recipe = {.kept = kept, .limit = 9};
     struct findings *f = findings_new(&cell, &recipe);

@@ -63,9 +63,6 @@ example model-dump
 ok "lists all convolutions, the largest first" [ "$(wc -l <out)" -eq 108 -a "$(sort -rn out | cmp - out 2>&1)" = "" ]
 example qcfg-build
 ok "makes a cell" [ "$(jq -r '.weight + "-" + .activation + "/" + .granularity' q.json)" = int8-fp8/per_layer ]
-tail -n 3 "$here/calib/quant100.txt" >more.txt
-example damage-measure
-ok "shows sets of layers" jq -e .by out >/dev/null
 cp q.json q1.json
 qcfg-build -w fp8 -a fp8 -g per_layer -o q2.json
 example sens-score
@@ -80,6 +77,9 @@ example onnx-export
 ok "writes a network and a quantized one" [ -s yolov10n.onnx -a "$(grep -ac input_quantizer yolov10n.int8.onnx)" -gt 0 ]
 example pareto-solve
 ok "shows a knee, draws a curve, writes a recipe" [ "$(jq -r 'keys_unsorted[]' out | tr '\n' ' ')" = "effective_bits loss " -a -s pareto.svg -a -s mix.json ]
+tail -n 3 "$here/calib/quant100.txt" >more.txt
+example damage-measure
+ok "shows sets of layers" jq -e .by out >/dev/null
 mkdir -p outputs/yolov10n/fp8-fp8/per_layer && cp scores.json recipe.json outputs/yolov10n/fp8-fp8/per_layer
 echo '{"imgsz": 32}' >run.json
 example report-gen
