@@ -16,8 +16,9 @@ function has(list, word) { return index(" " list " ", " " word " ") > 0 }
 
 function least(a, b) { return a < b ? a : b }
 
-# The edit distance of two words, twice, less what they begin with in common: WEIGHTS means WEIGHT_DTYPES.
-function distance(s, t,    i, j, m, n, d) {
+# The edit distance of two words; of names of variables and goals twice, less what they begin with in common: WEIGHTS means
+# WEIGHT_DTYPES.
+function distance(s, t, models,    i, j, m, n, d) {
     m = length(s); n = length(t)
     for (i = 0; i <= m; i++) d[i, 0] = i
     for (j = 0; j <= n; j++) d[0, j] = j
@@ -25,14 +26,14 @@ function distance(s, t,    i, j, m, n, d) {
         for (j = 1; j <= n; j++)
             d[i, j] = least(least(d[i - 1, j], d[i, j - 1]) + 1, d[i - 1, j - 1] + (substr(s, i, 1) != substr(t, j, 1)))
     for (i = 0; i < least(m, n) && substr(s, i + 1, 1) == substr(t, i + 1, 1); i++) ;
-    return 2 * d[m, n] - i
+    return models ? d[m, n] : 2 * d[m, n] - i
 }
 
 # "; the nearest: A or B", of a list of words.
-function nearest(word, list,    w, n, i, far, best, found, count) {
+function nearest(word, list, models,    w, n, i, far, best, found, count) {
     n = split(list, w, " ")
     for (i = 1; i <= n; i++) {
-        far = distance(toupper(word), toupper(w[i]))
+        far = distance(toupper(word), toupper(w[i]), models)
         if (!count || far < best) { best = far; count = 0; found = "" }
         if (far == best && count < 3 && !has(found, w[i])) found = found (count++ ? " or " : "") w[i]
     }
@@ -115,7 +116,7 @@ function checkpoints(name,    m, n, i, folder, at, all, near, gone) {
         if (near !~ /[.]pth?$/) {
             near = readable(folder "/*.pt calib/models/*.pt")
             gsub(/[^ ]*\/|[.]pt /, " ", near)
-            near = nearest(m[i], near " " given["official"])
+            near = nearest(m[i], near " " given["official"], 1)
         } else {
             if (!sub(/[^\/]*$/, "", near)) near = ""
             near = nearest(m[i], readable(near "*.pt " near "*.pth"))

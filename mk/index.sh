@@ -69,6 +69,7 @@ done
 # What keep-list says of each cell; null where it refuses, and says why.
 for part in "$work"/part.*; do
     case $part in *.cells) continue ;; esac
+    [ -s "$part" ] || continue
     while read -r scores; do
         measured=${scores%scores.json}verify.json
         [ -s "$measured" ] || measured=
@@ -113,5 +114,6 @@ for text in $texts; do
     set -- "$@" "$n.html=$at${text%md}html"
 done
 (cd "$work" && exec "$@") || exit 1
+rm -f "$work"/* # a full disk has room for the stamp then
 made >"$work/stamp" || die 1 "$run: cannot be read"
 put "$stamp" <"$work/stamp"

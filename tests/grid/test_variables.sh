@@ -74,7 +74,7 @@ refused 'models are given as MODELS="yolov10n"' sweep yolov10n
 refused 'nearest: sweep' swep MODEL=a
 # Checkpoints that are not there.
 echo 1 >models/yolov10n.pt
-refused 'MODELS: yolo10n: no such checkpoint; the nearest: yolov10n' sweep MODELS='a yolo10n'
+refused 'MODELS: yolo10n: no such checkpoint; the nearest: yolov10n or yolo11n or yolo12n' sweep MODELS='a yolo10n'
 refused 'yolov10s yolov10m: not in models/; make models MODELS="yolov10s yolov10m"' sweep
 refused 'yolov10s: not in models/; make models MODELS="yolov10s"' plan MODELS='a yolov10s'
 refused 'MODEL: models/aa.pt: no such checkpoint; the nearest: models/a.pt' cell MODEL=models/aa.pt W=int8 A=fp8 G=per_layer
