@@ -26,7 +26,6 @@ struct state {
     int chooser;  /* the part of the images that chooses in this round; the other one confirms */
     bool *kept;   /* the best so far */
     double parts[SEARCH_PARTS];
-    size_t *order, n_order; /* exported layers, those first that hurt most alone */
 };
 
 static double worth_of(const double parts[SEARCH_PARTS]) {
@@ -91,20 +90,20 @@ static int weigh_moves(struct state *t, size_t skip, struct move *in, size_t *n_
                        size_t *n_out, struct err *err) {
     *n_in = *n_out = 0;
     t->trial.n = 0;
-    for (size_t i = 0; i < t->n_order && *n_in < LOOKED_AT; i++) {
-        if (t->kept[t->order[i]])
+    for (size_t i = 0; i < t->s->n_order && *n_in < LOOKED_AT; i++) {
+        if (t->kept[t->s->order[i]])
             continue;
         if (skip > 0) {
             skip--;
             continue;
         }
-        in[(*n_in)++].layer = t->order[i];
-        add_try(t)[t->order[i]] = true;
+        in[(*n_in)++].layer = t->s->order[i];
+        add_try(t)[t->s->order[i]] = true;
     }
-    for (size_t i = t->n_order; i-- > 0 && *n_out < LOOKED_AT;)
-        if (t->kept[t->order[i]]) {
-            out[(*n_out)++].layer = t->order[i];
-            add_try(t)[t->order[i]] = false;
+    for (size_t i = t->s->n_order; i-- > 0 && *n_out < LOOKED_AT;)
+        if (t->kept[t->s->order[i]]) {
+            out[(*n_out)++].layer = t->s->order[i];
+            add_try(t)[t->s->order[i]] = false;
         }
     if (run_trial(t, err))
         return -1;
@@ -173,22 +172,15 @@ static int run_rounds(struct state *t, struct err *err) {
 int search_set(const struct search *s, bool *kept, double *worth, struct err *err) {
     struct state t = {.s = s, .tries = s->tries, .kept = kept};
     size_t n = s->n_layers;
-    double *values = calloc(n + 1, sizeof *values);
-    t.order = calloc(n + 1, sizeof *t.order);
     t.memory = calloc(2 * TRIES_MAX * n + 1, sizeof *t.memory);
-    int ret = values && t.order && t.memory ? 0 : err_nomem(err);
+    int ret = t.memory ? 0 : err_nomem(err);
     for (size_t i = 0; i < TRIES_MAX && !ret; i++) {
         t.trial.kept[i] = t.memory + i * n;
         t.trial.quantized[i] = t.memory + (TRIES_MAX + i) * n;
     }
-    if (!ret) {
-        rank_values(s->layers, n, RANK_MEASURED, values);
-        t.n_order = rank_order(s->layers, n, values, t.order);
+    if (!ret)
         ret = run_rounds(&t, err);
-    }
     *worth = worth_of(t.parts);
-    free(values);
-    free(t.order);
     free(t.memory);
     return ret;
 }

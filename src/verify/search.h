@@ -11,8 +11,10 @@ enum { SEARCH_PARTS = 2 };
 
 struct search {
     struct meter *meter;             /* of the images that sets are judged on */
-    const struct rank_layer *layers; /* of each convolution, with what was measured of it */
+    const struct rank_layer *layers; /* of each convolution */
     size_t n_layers;
+    const size_t *order; /* the exported ones, those first that hurt most alone */
+    size_t n_order;
     size_t tries; /* sets that may be measured, at most; more find better ones */
 };
 

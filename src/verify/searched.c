@@ -18,7 +18,6 @@ struct hunt {
     struct measure_job job;
     char *state;
     struct search search;
-    size_t *order, n_order; /* exported layers, those first that hurt most alone */
 };
 
 static size_t layers_of(const struct hunt *h) {
@@ -78,7 +77,7 @@ static int find_set(struct hunt *h, size_t keep, double least, bool *found, stru
     if (!kept)
         return err_nomem(err);
     for (size_t i = 0; i < keep; i++)
-        kept[h->order[i]] = true;
+        kept[h->search.order[i]] = true;
     int ret = search_set(&h->search, kept, &worth, err);
     *found = !ret && !(worth < least);
     if (*found)
@@ -92,7 +91,7 @@ static int find_set(struct hunt *h, size_t keep, double least, bool *found, stru
 static int bisect(struct hunt *h, double least, size_t *fewest, struct err *err) {
     struct search alone = h->search;
     bool *kept = calloc(layers_of(h) + 1, sizeof *kept);
-    size_t low = 0, high = h->n_order;
+    size_t low = 0, high = h->search.n_order;
     int ret = kept ? 0 : err_nomem(err);
     alone.tries = 0;
     while (low < high && !ret) {
@@ -100,7 +99,7 @@ static int bisect(struct hunt *h, double least, size_t *fewest, struct err *err)
         double worth;
         memset(kept, 0, layers_of(h) * sizeof *kept);
         for (size_t i = 0; i < middle; i++)
-            kept[h->order[i]] = true;
+            kept[h->search.order[i]] = true;
         ret = search_set(&alone, kept, &worth, err);
         if (worth >= least)
             high = middle;
@@ -133,20 +132,22 @@ static int find_reach(struct hunt *h, struct err *err) {
 static int find_all(struct hunt *h, struct err *err) {
     bool found;
     for (int k = 0; k < SCORES_FIRSTS; k++)
-        if ((size_t)scores_firsts[k] < h->n_order &&
+        if ((size_t)scores_firsts[k] < h->search.n_order &&
             find_set(h, (size_t)scores_firsts[k], -INFINITY, &found, err))
             return -1;
     return h->r->reach > 0 ? find_reach(h, err) : 0;
 }
 
-static int order_layers(struct hunt *h, struct err *err) {
+/* *order: the search's, the caller's to free. */
+static int order_layers(struct hunt *h, size_t **order, struct err *err) {
     double *values = calloc(layers_of(h) + 1, sizeof *values);
-    h->order = calloc(layers_of(h) + 1, sizeof *h->order);
-    if (values && h->order) {
+    *order = calloc(layers_of(h) + 1, sizeof **order);
+    int ret = values && *order ? 0 : err_nomem(err);
+    if (!ret) {
         rank_values(h->search.layers, layers_of(h), RANK_MEASURED, values);
-        h->n_order = rank_order(h->search.layers, layers_of(h), values, h->order);
+        h->search.n_order = rank_order(h->search.layers, layers_of(h), values, *order);
+        h->search.order = *order;
     }
-    int ret = values && h->order ? 0 : err_nomem(err);
     free(values);
     return ret;
 }
@@ -155,14 +156,16 @@ int searched_find(const struct verify_request *r, const struct rank_layer *layer
                   const char *state, struct searched *out, struct err *err) {
     struct hunt h = {
         .r = r, .out = out, .search = {.layers = layers, .n_layers = r->graph->n_convs, .tries = r->tries}};
+    size_t *order = NULL;
     *out = (struct searched){0};
     int ret = take_images(&h, err);
     if (!ret && out->images && rank_is_there(layers, layers_of(&h), RANK_MEASURED))
-        ret = open_meter(&h, identity, state, err) || order_layers(&h, err) || find_all(&h, err) ? -1 : 0;
+        ret = open_meter(&h, identity, state, err) || order_layers(&h, &order, err) || find_all(&h, err) ? -1
+                                                                                                         : 0;
     meter_close(&h.search.meter, ret == 0);
     pictures_free(&h.pictures);
     free(h.state);
-    free(h.order);
+    free(order);
     return ret;
 }
 
