@@ -350,6 +350,14 @@ void json_add_string(struct json_builder *b, const char *key, const char *s) {
     json_add_item(b, key, s ? cJSON_CreateString(s) : cJSON_CreateNull());
 }
 
+void json_take_string(struct json_builder *b, const char *key, char *s) {
+    if (s)
+        json_add_string(b, key, s);
+    else
+        json_fail(b, NULL);
+    free(s);
+}
+
 void json_add_int(struct json_builder *b, const char *key, int64_t v) {
     json_add_item(b, key, cJSON_CreateNumber((double)v));
 }

@@ -81,6 +81,8 @@ void json_close_or_drop(struct json_builder *b);
 
 /* NULL becomes null. */
 void json_add_string(struct json_builder *b, const char *key, const char *s);
+/* A string from malloc, which becomes the builder's; NULL, for want of memory, fails. */
+void json_take_string(struct json_builder *b, const char *key, char *s);
 /* Below 10^15 in magnitude as a JSON integer, beyond as a JSON number with ".0". */
 void json_add_int(struct json_builder *b, const char *key, int64_t v);
 void json_add_ints(struct json_builder *b, const char *key, const int *v, int n);

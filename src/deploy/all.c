@@ -55,12 +55,7 @@ static size_t common_after(const struct words *w, size_t n, size_t before) {
 }
 
 static void add_part(struct json_builder *b, const char *key, const char *text, size_t n) {
-    char *part = strndup(text, n);
-    if (part)
-        json_add_string(b, key, part);
-    else
-        json_fail(b, NULL);
-    free(part);
+    json_take_string(b, key, strndup(text, n));
 }
 
 /* A list of n words; a character of UTF-8 is never split. */
@@ -143,8 +138,7 @@ static int add_texts(struct json_builder *b, struct deploy *d, const char *none,
     deploy_put_notes(d, m.f);
     if (memstream_close(&m, &notes, NULL, err))
         return -1;
-    json_add_string(b, "notes", notes);
-    free(notes);
+    json_take_string(b, "notes", notes);
     json_open_array(b, "left");
     for (size_t i = 0; i < d->n; i++)
         if (d->convs[i].left)

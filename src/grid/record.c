@@ -123,12 +123,8 @@ __attribute__((format(printf, 3, 4))) static void add_path(struct json_builder *
     char *text = NULL;
     va_list ap;
     va_start(ap, fmt);
-    if (vasprintf(&text, fmt, ap) < 0)
-        json_fail(b, NULL);
-    else
-        json_add_string(b, key, text);
+    json_take_string(b, key, vasprintf(&text, fmt, ap) < 0 ? NULL : text);
     va_end(ap);
-    free(text);
 }
 
 static void add_places(struct record *r) {
@@ -177,12 +173,7 @@ static char *plain(const char *text, bool all) {
 }
 
 static void add_plain(struct json_builder *b, const char *key, const char *text, bool all) {
-    char *line = plain(text, all);
-    if (line)
-        json_add_string(b, key, line);
-    else
-        json_fail(b, NULL);
-    free(line);
+    json_take_string(b, key, plain(text, all));
 }
 
 int grid_record_refusal(const struct grid *grid, const struct grid_cell *cell, struct err *err) {

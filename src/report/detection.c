@@ -413,11 +413,7 @@ static void add_words(struct json_builder *b, const char *key, void (*put)(FILE 
         put(m.f, d);
         memstream_close(&m, &text, NULL, NULL);
     }
-    if (text)
-        json_add_string(b, key, text);
-    else
-        json_fail(b, NULL);
-    free(text);
+    json_take_string(b, key, text);
 }
 
 /* What was found in words, and verify.json without what stands elsewhere in the report. */
@@ -435,18 +431,13 @@ static void add_measured(struct json_builder *b, const struct damage *d) {
 
 void detection_add(struct json_builder *b, const struct report *r) {
     const cJSON *stability = cJSON_GetObjectItemCaseSensitive(r->scores.json, "stability");
-    char *command = check_command(r);
     json_open_object(b, "detection");
     json_add_bool(b, "measured", r->damage != NULL);
-    if (command)
-        json_add_string(b, "check", command);
-    else
-        json_fail(b, NULL);
+    json_take_string(b, "check", check_command(r));
     json_add_int(b, "score_images", r->scores.score_images);
     if (stability)
         json_add_item(b, "stability", cJSON_Duplicate(stability, 1));
     if (r->damage)
         add_measured(b, r->damage);
     json_close(b);
-    free(command);
 }
