@@ -1,9 +1,8 @@
 # What the index and the page take from the layer-sensitivity-report.json of cells that were measured (they have a verify.json), a line
 # each: the cell's out_dir, "verify" without the names of layers, what was found in words, and of each layer four numbers with three
 # significant digits: predicted class damage (nats an image), measured, predicted box damage (conf-weighted squared shift), measured;
-# null where there is none; and with $rank measured its ranked_layers, the first $k by it. Environment: RUN.
+# null where there is none. Environment: RUN.
 include "significant";
-include "rank";
 
 def digits: if . == null then null else significant(3) end;
 
@@ -11,7 +10,6 @@ inputs | select(.detection.measured == true) | .detection as $d | {
     out_dir: (input_filename | ltrimstr($ENV.RUN + "/") | sub("/[^/]*$"; "")),
     verify: ($d.verify | {images, list, labelled, calibrated_on, scored_on, float, all_quantized, spearman, sets: [.sets[] | del(.layers)]}),
     set_layers: [$d.verify.sets[].layers],
-    ranked_layers: (if $rank == "measured" then .layer_sensitivity | map(select(.class_kl != null) | {key: .layer, value: {weights: 1, class_kl, box_loss}}) | from_entries | ranked($rank; $k) else null end),
     damages: (.layer_sensitivity | map({key: .layer, value: [.class_kl, .box_loss]}) | from_entries),
     words: ($d | {finding, choices, measured_on}),
     layers: ([.layer_sensitivity[] | select(.class_kl != null) | {key: .layer, value: [

@@ -1,11 +1,10 @@
 # What the index and the page take from scores.json files, a line each: the cell's out_dir, its $k most sensitive layers (equal
 # ones in the model's order), how many bits a weight of each layer takes (one number where they are all the same), the scores in the
 # model's order with four significant digits, and the facts of the layers, null where they are the same as in the line before;
-# numbers, the columns of layers.csv as they stand there; and
-# ranked_layers, the first $k by $rank (by detection for measured), unless that is modelopt or the scores lack it. Environment: RUN.
+# and
+# numbers, the columns of layers.csv as they stand there. Environment: RUN.
 
 include "significant";
-include "rank";
 
 # Whether blocks of one element leave 1x1 weights without an error of their own.
 def kernel_blocks: .block_dim == "modelopt" and (.qcfg.weight_quantizer.block // 0) > 0;
@@ -13,7 +12,6 @@ def kernel_blocks: .block_dim == "modelopt" and (.qcfg.weight_quantizer.block //
 foreach inputs as $s ({}; {
     out_dir: (input_filename | ltrimstr($ENV.RUN + "/") | rtrimstr("/scores.json")),
     top_layers: ([$s.layers | to_entries[] | {layer: .key, sensitivity: .value.score}] | sort_by(-.sensitivity) | .[:$k]),
-    ranked_layers: ($s.layers | with_entries(select(.value.exported) | .value.weights = .value.none_cost) | ranked(if $rank == "measured" then "detection" else $rank end; $k)),
     scores: [$s.layers[].score | significant(4)],
     bits: ([$s.layers[] | 16 * .cost / .none_cost] | if (unique | length) == 1 then .[0] else . end),
     numbers: [$s.layers[] | [.score, .score_error, .class_score, .class_score_error, .box_score, .box_score_error]],

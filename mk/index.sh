@@ -59,31 +59,26 @@ printf '%s\n' "$statuses" | while read -r status; do
     [ ! -s "$scores" ] || printf '%s\n' "$scores"
 done >"$work/scores"
 
-# Most of an index's time is the reading of its scores: some at a time, side by side.
+# Most of an index's time is the reading of its scores: some at a time, side by side. keep-list says null of a cell that it refuses,
+# and why.
 some=12
 split -l $some "$work/scores" "$work/part."
-for part in "$work"/part.*; do
-    [ -s "$part" ] || continue
-    { xargs env HOME=/dev/null jq -L mk -n -c --argjson k "$TOP_K" --arg rank "$RANK_BY" -f mk/index-scores.jq <"$part" >"$part.cells" || : >"$work/unread"; } &
-done
-# What keep-list says of each cell; null where it refuses, and says why.
-for part in "$work"/part.*; do
-    case $part in *.cells) continue ;; esac
-    [ -s "$part" ] || continue
+find "$work" -name 'part.*' >"$work/parts"
+while read -r part; do
+    { xargs env HOME=/dev/null jq -L mk -n -c --argjson k "$TOP_K" -f mk/index-scores.jq <"$part" >"$part.cells" || : >"$work/unread"; } &
     while read -r scores; do
         measured=${scores%scores.json}verify.json
         [ -s "$measured" ] || measured=
         "$BIN/keep-list" --scores "$scores" ${measured:+--verify "$measured"} --target page || echo null
     done <"$part" >"$part.lists" &
-done
+done <"$work/parts"
 wait
-[ ! -s "$work/scores" ] || cat "$work"/part.*.lists >"$work/lists"
-[ -e "$work/lists" ] || : >"$work/lists"
+for kind in lists cells; do
+    find "$work" -name "part.*.$kind" | sort | xargs cat >"$work/$kind"
+done
 [ ! -e "$work/unread" ] || die 1 "$run: a scores.json cannot be read; make sweep makes it anew"
-[ ! -s "$work/scores" ] || cat "$work"/part.*.cells >"$work/cells"
-[ -e "$work/cells" ] || : >"$work/cells"
 : >"$work/detection"
-[ -z "$reports" ] || printf '%s\n' "$reports" | xargs env HOME=/dev/null jq -L mk -n -c --argjson k "$TOP_K" --arg rank "$RANK_BY" -f mk/index-detection.jq >"$work/detection" ||
+[ -z "$reports" ] || printf '%s\n' "$reports" | xargs env HOME=/dev/null jq -L mk -n -c -f mk/index-detection.jq >"$work/detection" ||
     die 1 "$run: a layer-sensitivity-report.json cannot be read; make sweep makes it anew"
 : >"$work/mixes"
 [ -z "$mixes" ] || printf '%s\n' "$mixes" | xargs env HOME=/dev/null jq -L mk -n -c -f mk/page/pareto.jq >"$work/mixes" ||

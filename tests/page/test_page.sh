@@ -34,7 +34,7 @@ sed -n '/id="data"/{n;p}' "$page" | jq -r '.layers.first.name[0]' >"$dir/shown"
 check "with names as they are" cmp "$dir/name" "$dir/shown"
 jq -n '{layers: ([1.4012984643248171e-45, 6.02214076e-30, 0, 0.00123456, 3.4028235e38] | to_entries | map({key: "l\(.key)", value: {score: .value, cost: 1, none_cost: 2}}) | from_entries)}' \
     >"$dir/edges.json"
-jq -L mk -n -c --argjson k 0 --arg rank detection -f mk/index-scores.jq "$dir/edges.json" >"$dir/edges"
+jq -L mk -n -c --argjson k 0 -f mk/index-scores.jq "$dir/edges.json" >"$dir/edges"
 check "scores keep four digits, and only zero is zero: $(jq -c .scores "$dir/edges")" jq -e '.scores == [1.401e-45, 6.022e-30, 0, 0.001235, 3.403e38]' "$dir/edges"
 # The same words on the terminal, at a sweep's end.
 jq -r '(.successes + .failures)[].out_dir | ltrimstr("outputs/") | sub("/"; "\t")' "$RUN/sweep_index.json" >"$dir/plan"
