@@ -61,6 +61,14 @@ FNR == 1 { begin(); held = "" }
 fence { print escape($0) >page; next }
 /^=+$/ { print "<h1>" inline(held) "</h1>" >page; open = ""; held = ""; next }
 /^## / { within(""); print "<h2>" inline(substr($0, 4)) "</h2>" >page; next }
+# Indented lines are code, with the empty ones between them.
+/^    / && (!open || open == "pre") {
+    if (open) while (empty > 0) { print "" >page; empty-- }
+    within("pre"); print escape(substr($0, 5)) >page
+    empty = 0
+    next
+}
+/^$/ && open == "pre" { empty++; next }
 /^$/ { within(""); next }
 /^\|/ {
     within("table")

@@ -224,6 +224,12 @@ check "all rows of its tables" test "$(grep -c '<tr>' "$dir/dom")" -eq "$(grep '
 check "hostile words as text" sh -c "! grep -q '<img\\|<script' '$dir/dom' && grep -q '&lt;/script&gt;&lt;img src=x' '$dir/dom'"
 check "a way to the cell on the run's page" grep -q 'href="../../../../index.html#cell=yolov10n+int4-int8+per_channel_weight"' "$dir/dom"
 check "the page links to it" grep -q '"report":"outputs/yolov10n/int4-int8/per_channel_weight/layer-sensitivity-report.html"' "$measured/index.html"
+mkdir -p "$dir/m/w-a/g" "$dir/pages"
+printf 'Title\n=====\n\nbefore\n\n    a --list <b> \\\n\n        c\n\nafter\n' >"$dir/m/w-a/g/report.md"
+echo "$dir/m/w-a/g/report.md" | folder=$dir/pages style=mk/page/report.css awk -f mk/page/report.awk
+check "indented lines stay lines, to be pasted" test "$(sed -n '/<pre>/,/<\/pre>/p' "$dir/pages/1.html")" = \
+    "$(printf '<pre>\na --list &lt;b&gt; \\\n\n    c\n</pre>')"
+check "and what follows is text again" grep -q '^after$' "$dir/pages/1.html"
 rm "$report.html"
 check "it is made again where it is gone" index
 check "from the same text" test -s "$report.html"
