@@ -1,7 +1,7 @@
 # The benchmarks, in bench/: a folder each. They are no tests: nothing here is judged by its time.
 
 # The files that MODELS stands for, as src/grid/plan.c finds them.
-CHECKPOINTS = $(foreach m,$(MODELS),$(if $(filter %.pt %.pth,$m),$m,$(or $(wildcard $(MODEL_DIR)/$m.pt),calib/models/$m.pt)))
+CHECKPOINTS = $(foreach m,$(MODELS),$(if $(filter %.pt %.pth,$m),$(lastword $(subst =, ,$m)),$(or $(wildcard $(MODEL_DIR)/$m.pt),calib/models/$m.pt)))
 
 # bench: bench/speed, of each model by itself, so that the largest resident set is a model's own.
 SPEED   := $B/bench/speed

@@ -52,6 +52,24 @@ function number(name, value, whole, low, high) {
     if (value + 0 < low + 0 || value + 0 > high + 0) complain(name "=" value ": at least " low " and at most " high " is needed")
 }
 
+# A name, a path, or NAME=PATH.
+function model(name, word,    path, own) {
+    path = word
+    if (sub(/^[^=]*=/, "", path)) {
+        own = substr(word, 1, length(word) - length(path) - 1)
+        if (own == "" || own ~ /\//) complain(name ": " shown(word) ": a name stands before the =, without /: base=a.pt")
+        if (path !~ /[.]pth?$/) complain(name ": " shown(word) ": a path that ends in .pt or .pth stands after the =")
+        plain(name, own, "")
+    } else if (path !~ /[.]pth?$/) {
+        if (path ~ /\//) complain(name ": " path " is neither a name nor a path that ends in .pt or .pth")
+        own = path
+    }
+    plain(name, path, "")
+    if (own != "" && (name, own) in called && called[name, own] != word) complain(name ": " called[name, own] " and " word ": two models need two names")
+    called[name, own] = word
+    if (word ~ /(^|[\/=])[.-][^\/]*$/ || own ~ /^[.-]/) complain(name ": " word ": a model's name does not begin with a dot or -")
+}
+
 function check(name, kind, value,    w, n, i) {
     if (value ~ /[$][(]newline[)]/) complain(name ": make cannot carry a newline in it; write it on one line")
     if (value ~ /[$`]/ && kind !~ /command/) complain(name "=" shown(value) ": make would read the $ in it; write it without")
@@ -62,11 +80,7 @@ function check(name, kind, value,    w, n, i) {
     for (i = 1; i <= n && kind ~ /^words?:/; i++)
         if (!has(substr(kind, index(kind, ":") + 1), w[i]))
             complain(name ": " shown(w[i]) " is not one of " substr(kind, index(kind, ":") + 1) nearest(w[i], substr(kind, index(kind, ":") + 1)))
-    for (i = 1; i <= n && kind ~ /^models?$/; i++) {
-        plain(name, w[i], "")
-        if (w[i] ~ /(^|\/)[.-][^\/]*$/) complain(name ": " w[i] ": a model's name does not begin with a dot or -")
-        if (w[i] ~ /\// && w[i] !~ /[.]pth?$/) complain(name ": " w[i] " is neither a name nor a path that ends in .pt or .pth")
-    }
+    for (i = 1; i <= n && kind ~ /^models?$/; i++) model(name, w[i])
     if (kind ~ /^(int|number)/) number(name, value, kind != "number", from[name], to[name])
     if (kind == "int32" && value % 32) complain(name "=" value ": not a multiple of 32; the nearest: " value - value % 32 " or " value - value % 32 + 32)
     if (kind == "count" && value !~ /^([1-9][0-9]*|all)$/) complain(name "=" shown(value) ": all, or an integer of at least 1; the nearest: all")
@@ -102,19 +116,23 @@ function readable(paths,    command, file, found) {
     return found
 }
 
-# Checkpoints must be there, unless they are downloaded before.
-function checkpoints(name,    m, n, i, folder, at, all, near, gone) {
+# Checkpoints must be there, unless they are downloaded before. A name may also be one that a run has given.
+function checkpoints(name,    m, n, i, folder, runs, at, all, near, gone) {
     folder = values["MODEL_DIR"]
+    runs = "tmp/" values["SUBDIR"] "/*/work/model/"
     n = split(values[name], m, " ")
-    for (i = 1; i <= n; i++) at = at " " (m[i] ~ /[.]pth?$/ ? m[i] : folder "/" m[i] ".pt calib/models/" m[i] ".pt")
+    for (i = 1; i <= n; i++) {
+        sub(/^[^=]*=/, "", m[i])
+        at = at " " (m[i] ~ /[.]pth?$/ ? m[i] : folder "/" m[i] ".pt calib/models/" m[i] ".pt " runs m[i])
+    }
     all = readable(at)
     for (i = 1; i <= n; i++) {
-        if (has(all, m[i]) || has(all, folder "/" m[i] ".pt") || has(all, "calib/models/" m[i] ".pt")) continue
+        if (has(all, m[i]) || has(all, folder "/" m[i] ".pt") || has(all, "calib/models/" m[i] ".pt") || index(all, "/work/model/" m[i] " ")) continue
         if (has(given["official"], m[i])) { gone = gone " " m[i]; continue }
         if (readable("'" m[i - 1] " " m[i] "' '" m[i] " " m[i + 1] "'")) complain(name ": " values[name] ": make cannot carry paths with spaces; rename or link it")
         near = m[i]
         if (near !~ /[.]pth?$/) {
-            near = readable(folder "/*.pt calib/models/*.pt")
+            near = readable(folder "/*.pt calib/models/*.pt " runs "*")
             gsub(/[^ ]*\/|[.]pt /, " ", near)
             near = nearest(m[i], near " " given["official"], 1)
         } else {

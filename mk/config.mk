@@ -5,7 +5,7 @@
 #   int         within its row of src/base/limits.def; int32: and a multiple of 32; number: any number within its row
 #   count       all, or 1 and more      command     anything
 #   keep        80%, 10, bits=9, ap=0.99
-#   models      names or paths of .pt and .pth files, or one: model
+#   models      names, paths of .pt and .pth files, or NAME=PATH; or one: model
 #   path        no spaces, nothing that make or a shell reads; folder: inside tmp/; name: of one folder
 # A leading ? allows it to be empty. None holds a newline, which would end a recipe's line and begin a command.
 #
@@ -37,7 +37,7 @@ CHOICES           := $(call rows,CHOICE)
 choices = $(patsubst $1:%,%,$(filter $1:%,$(CHOICES)))
 choice  = $(call declare,$1,$(firstword $(choices)),word:$(choices),$2)
 GOALS := sweep verify plan bench bench-modelopt
-$(call declare,MODELS,yolov10n yolov10s yolov10m,models,names$(comma) or paths of .pt files)
+$(call declare,MODELS,yolov10n yolov10s yolov10m,models,names$(comma) paths of .pt files$(comma) or NAME=PATH)
 $(call declare,WEIGHT_DTYPES,int4 int8 fp4 fp8,words:$(WEIGHT_WORDS),weight types)
 $(call declare,ACT_DTYPES,int4 int8 fp4 fp8,words:$(ACT_WORDS),activation types; fp16: not quantized)
 $(call declare,GRANULARITIES,$(patsubst %:USUAL,%,$(filter %:USUAL,$(GRANULARITY_ROWS))),words:$(GRANULARITY_WORDS),of the scales)

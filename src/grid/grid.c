@@ -177,3 +177,23 @@ int grid_note_inputs(const struct grid *grid, const struct grid_cell *cell, stru
     int n = snprintf(text, sizeof text, "%s %s\n", cell->inputs, cell->scores);
     return grid_put(grid, text, (size_t)n, err, "work/made", cell_name_print(&cell->name, CELL_PATH, name));
 }
+
+void grid_words_free(struct grid_words *w) {
+    free(w->copy);
+    free(w->word);
+}
+
+int grid_split(struct grid_words *w, const char *text, struct err *err) {
+    *w = (struct grid_words){.copy = strdup(text), .word = calloc(strlen(text) / 2 + 1, sizeof(char *))};
+    if (!w->copy || !w->word)
+        return err_nomem(err);
+    char *rest = w->copy, *word;
+    while ((word = strsep(&rest, " "))) {
+        bool known = !*word;
+        for (size_t i = 0; i < w->n && !known; i++)
+            known = strcmp(w->word[i], word) == 0;
+        if (!known)
+            w->word[w->n++] = word;
+    }
+    return 0;
+}

@@ -20,6 +20,7 @@ struct grid_model {
     char name[CELL_MODEL_MAX];
     char *path;              /* of its checkpoint, as the user gave it */
     char digest[DIGEST_HEX]; /* "": there is none */
+    bool named_with_path;    /* NAME=PATH was typed */
 };
 
 enum grid_state {
@@ -66,16 +67,17 @@ void grid_close(struct grid *grid);
 
 /* Which cells are wanted: words separated by spaces, each once. */
 struct grid_filters {
-    const char *models;    /* names, or paths of .pt and .pth files */
-    const char *model_dir; /* of NAME.pt, else calib/models */
+    const char *models;    /* names, paths of .pt and .pth files, or NAME=PATH */
+    const char *model_dir; /* of NAME.pt; else it is in calib/models, or what the run has under this name */
     const char *weights, *acts, *granularities;
     int max_runs;         /* how many that can be scored; 0: all */
     const char *modelopt; /* grid's */
 };
 
-/* Fills models and cells. A path's model is called after its file; where that name is another file's, in this call or
- * in the run, after its whole path, and then also after its digest. One file under several paths is one model.
- * Errors: ERR_FAILED. */
+/* Fills models and cells. A path by itself keeps the name that the run has for it, else is called after its file; where
+ * that is also another file's name, in this call or in the run, after the nearest folder that tells them apart as well
+ * (train2-best), then after its whole path, and then also after its digest. One file under several paths is one model.
+ * Errors: ERR_USAGE for a name that two files are given, in this call or with NAME=PATH in the run; ERR_FAILED. */
 int grid_plan(struct grid *grid, const struct grid_filters *filters, err_say_fn *say, struct err *err);
 
 /* How a state is called in plans: "todo". */
@@ -96,6 +98,18 @@ int grid_write_makefile(const struct grid *grid, const char *rules, struct err *
 int grid_record(struct grid *grid, const char *cell, struct err *err);
 
 /* ---- Shared by the files of this folder ---- */
+
+/* The words of a text, each once, in order; they point into *copy. grid_words_free also after an error, which is want
+ * of memory. */
+struct grid_words {
+    char *copy, **word;
+    size_t n;
+};
+int grid_split(struct grid_words *words, const char *text, struct err *err);
+void grid_words_free(struct grid_words *words);
+
+/* grid_plan's models. */
+int grid_find_models(struct grid *grid, const struct grid_filters *filters, struct err *err);
 
 /* Writes RUN/..., the caller's, or fails for want of memory. */
 int grid_path(const struct grid *grid, char **path, struct err *err, const char *fmt, ...)

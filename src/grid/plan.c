@@ -13,213 +13,6 @@
 #include <sys/stat.h>
 #include <unistd.h>
 
-/* ---- Words ---- */
-
-/* The words of a text, each once, in order; they point into *copy. */
-struct words {
-    char *copy, **word;
-    size_t n;
-};
-
-static void words_free(struct words *w) {
-    free(w->copy);
-    free(w->word);
-}
-
-static int split(struct words *w, const char *text, struct err *err) {
-    *w = (struct words){.copy = strdup(text), .word = calloc(strlen(text) / 2 + 1, sizeof(char *))};
-    if (!w->copy || !w->word)
-        return err_nomem(err);
-    char *rest = w->copy, *word;
-    while ((word = strsep(&rest, " "))) {
-        bool known = !*word;
-        for (size_t i = 0; i < w->n && !known; i++)
-            known = strcmp(w->word[i], word) == 0;
-        if (!known)
-            w->word[w->n++] = word;
-    }
-    return 0;
-}
-
-/* ---- Models ---- */
-
-/* The length of a checkpoint's path without its suffix, or 0 for a model's name. */
-static size_t stem_length(const char *word) {
-    size_t n = strlen(word);
-    return n > 3 && strcmp(word + n - 3, ".pt") == 0    ? n - 3
-           : n > 4 && strcmp(word + n - 4, ".pth") == 0 ? n - 4
-                                                        : 0;
-}
-
-/* Where a model's checkpoint is. */
-static char *locate(const char *word, const char *dir) {
-    char *path = NULL;
-    if (stem_length(word))
-        return strdup(word);
-    if (name_format(&path, NULL, "%s/%s.pt", dir, word))
-        return NULL;
-    char *bundled = NULL;
-    if (access(path, F_OK) && name_format(&bundled, NULL, "calib/models/%s.pt", word) == 0 &&
-        access(bundled, F_OK) == 0) {
-        free(path);
-        return bundled;
-    }
-    free(bundled);
-    return path;
-}
-
-/* Whether the run holds results under a name that are another file's: neither this digest's nor this path's. */
-static int is_taken(const struct grid *grid, const char *name, const struct grid_model *model, bool *taken,
-                    struct err *err) {
-    char *path, digest[DIGEST_HEX];
-    *taken = false;
-    if (!grid->folder)
-        return 0;
-    if (grid_read_model(grid, name, digest, &path, err))
-        return -1;
-    if (path) {
-        *taken = strcmp(digest, model->digest) != 0 && strcmp(path, model->path) != 0;
-        free(path);
-        return 0;
-    }
-    /* work/ may have been deleted: any of its scores says whose they are. */
-    for (const char *const *w = qcfg_weight_dtypes; *w; w++)
-        for (const char *const *a = qcfg_act_dtypes; *a; a++)
-            for (const char *const *g = qcfg_granularities; *g; g++) {
-                struct scores scores;
-                struct err why = {0};
-                if (grid_path(grid, &path, err, "outputs/%s/%s-%s/%s/scores.json", name, *w, *a, *g))
-                    return -1;
-                bool read = access(path, F_OK) == 0 && scores_read(path, &scores, &why) == 0;
-                free(path);
-                if (err_pass_memory(err, &why))
-                    return -1;
-                if (!read)
-                    continue;
-                *taken = scores.checkpoint_digest && scores.checkpoint &&
-                         strcmp(scores.checkpoint_digest, model->digest) != 0 &&
-                         strcmp(scores.checkpoint, model->path) != 0;
-                scores_free(&scores);
-                return 0;
-            }
-    return 0;
-}
-
-static bool is_among(const struct grid *grid, const struct words *asked, const char *name) {
-    for (size_t i = 0; i < asked->n; i++)
-        if (!stem_length(asked->word[i]) && strcmp(asked->word[i], name) == 0)
-            return true;
-    for (size_t i = 0; i < grid->n_models; i++)
-        if (strcmp(grid->models[i].name, name) == 0)
-            return true;
-    return false;
-}
-
-/* A name for the model of a path. */
-static int name_model(const struct grid *grid, const struct words *asked, struct grid_model *m,
-                      struct err *err) {
-    const char *base = strrchr(m->path, '/') ? strrchr(m->path, '/') + 1 : m->path;
-    const size_t n = stem_length(m->path) - (size_t)(base - m->path);
-    char whole[CELL_MODEL_MAX] = "", *to = whole;
-    if (stem_length(m->path) + 10 > sizeof whole)
-        return err_set(err, ERR_FAILED, "%s: a path of %zu bytes is too long", m->path, strlen(m->path));
-    /* The whole path, each / and the dots after it a _. */
-    for (const char *c = m->path + strspn(m->path, "./"), *end = m->path + stem_length(m->path); c < end;
-         c++) {
-        *to++ = *c == '/' ? '_' : *c;
-        if (*c == '/')
-            c += strspn(c, "./") - 1;
-    }
-    for (int attempt = 0; attempt < 3; attempt++) {
-        bool taken;
-        if (attempt == 0)
-            snprintf(m->name, sizeof m->name, "%.*s", (int)n, base);
-        else if (attempt == 1)
-            memcpy(m->name, whole, sizeof whole);
-        else
-            snprintf(m->name, sizeof m->name, "%.240s-%.8s", whole, m->digest);
-        if (attempt < 2 && is_among(grid, asked, m->name))
-            continue;
-        if (is_taken(grid, m->name, m, &taken, err))
-            return -1;
-        if (!taken)
-            break;
-    }
-    return 0;
-}
-
-/* Whether a path is a file that another of those asked for is already: a name, or a path before it. */
-static bool is_again(const struct words *asked, const struct stat *files, size_t i) {
-    for (size_t k = 0; stem_length(asked->word[i]) && files[i].st_ino && k < asked->n; k++)
-        if (k != i && (k < i || !stem_length(asked->word[k])) && files[k].st_dev == files[i].st_dev &&
-            files[k].st_ino == files[i].st_ino)
-            return true;
-    return false;
-}
-
-struct digesting {
-    struct grid *grid;
-    struct err *why; /* of each model */
-};
-
-static void digest_model(void *ctx, size_t i, int worker) {
-    struct digesting *d = ctx;
-    struct grid_model *m = &d->grid->models[i];
-    (void)worker;
-    if (digest_file(m->path, m->digest, &d->why[i]))
-        m->digest[0] = '\0';
-}
-
-/* Those that cannot be read have none. Errors: no memory. */
-static int digest_models(struct grid *grid, size_t n, struct err *err) {
-    struct digesting d = {grid, calloc(n + 1, sizeof *d.why)};
-    int ret = !d.why ? err_nomem(err) : n ? pool_each(n, digest_model, &d, err) : 0;
-    for (size_t i = 0; !ret && i < n; i++)
-        ret = err_pass_memory(err, &d.why[i]);
-    free(d.why);
-    return ret;
-}
-
-static int find_models(struct grid *grid, const struct grid_filters *f, struct err *err) {
-    struct words asked;
-    int ret = split(&asked, f->models, err);
-    size_t n = 0;
-    struct stat *files = ret ? NULL : calloc(asked.n + 1, sizeof *files);
-    char **paths = ret ? NULL : calloc(asked.n + 1, sizeof *paths);
-    if (!ret && (!files || !paths || !(grid->models = calloc(asked.n + 1, sizeof *grid->models))))
-        ret = err_nomem(err);
-    for (size_t i = 0; !ret && i < asked.n; i++)
-        if (!(paths[i] = locate(asked.word[i], f->model_dir)))
-            ret = err_nomem(err);
-        else if (stat(paths[i], &files[i]))
-            files[i].st_ino = 0;
-    for (size_t i = 0; !ret && i < asked.n; i++) {
-        if (is_again(&asked, files, i))
-            continue;
-        struct grid_model *m = &grid->models[n++];
-        grid->n_models = n;
-        m->path = paths[i];
-        paths[i] = NULL;
-        if (!stem_length(asked.word[i]) &&
-            snprintf(m->name, sizeof m->name, "%s", asked.word[i]) >= CELL_MODEL_MAX)
-            ret = err_set(err, ERR_FAILED, "%s: too long for a model's name", asked.word[i]);
-    }
-    for (size_t i = 0; paths && i < asked.n; i++)
-        free(paths[i]);
-    free(paths);
-    free(files);
-    if (!ret)
-        ret = digest_models(grid, n, err);
-    for (size_t i = 0; !ret && i < n; i++) {
-        grid->n_models = i; /* those that have their names */
-        if (!grid->models[i].name[0])
-            ret = name_model(grid, &asked, &grid->models[i], err);
-    }
-    grid->n_models = n;
-    words_free(&asked);
-    return ret;
-}
-
 /* ---- How a cell stands ---- */
 
 /* Sets a state and its reason, in printf's format. */
@@ -378,8 +171,9 @@ static void judge_one(void *ctx, size_t i, int worker) {
 }
 
 static int add_cells(struct grid *grid, const struct grid_filters *f, struct err *err) {
-    struct words w = {0}, a = {0}, g = {0};
-    int ret = split(&w, f->weights, err) || split(&a, f->acts, err) || split(&g, f->granularities, err);
+    struct grid_words w = {0}, a = {0}, g = {0};
+    int ret = grid_split(&w, f->weights, err) || grid_split(&a, f->acts, err) ||
+              grid_split(&g, f->granularities, err);
     if (!ret && !(grid->cells = calloc(grid->n_models * w.n * a.n * g.n + 1, sizeof *grid->cells)))
         ret = err_nomem(err);
     for (size_t m = 0; m < grid->n_models; m++)
@@ -406,9 +200,9 @@ static int add_cells(struct grid *grid, const struct grid_filters *f, struct err
         if (first->reason && !(c->reason = strdup(first->reason)))
             ret = err_nomem(err);
     }
-    words_free(&w);
-    words_free(&a);
-    words_free(&g);
+    grid_words_free(&w);
+    grid_words_free(&a);
+    grid_words_free(&g);
     return ret ? -1 : 0;
 }
 
@@ -426,7 +220,7 @@ static void cut(struct grid *grid, int max_runs) {
 int grid_plan(struct grid *grid, const struct grid_filters *f, err_say_fn *say, struct err *err) {
     struct judging j = {grid, NULL};
     grid->modelopt = f->modelopt;
-    if (find_models(grid, f, err) || add_cells(grid, f, err))
+    if (grid_find_models(grid, f, err) || add_cells(grid, f, err))
         return -1;
     if (!(j.of = calloc(grid->n_cells + 1, sizeof *j.of)))
         return err_nomem(err);

@@ -85,6 +85,11 @@ refused 'empty' sweep MODELS=
 refused 'spaces' sweep MODELS=a IMAGE_LIST='my list.txt'
 refused 'spaces' sweep MODEL_DIR='a b'
 refused 'ends in .pt' sweep MODELS='runs/my best.pt'
+refused 'x=models/a.pt and x=models/b.pt: two models need two names' sweep MODELS='x=models/a.pt x=models/b.pt'
+refused 'a and a=models/b.pt: two models need two names' plan MODELS='a a=models/b.pt'
+refused 'x/y=models/a.pt: a name stands before the =, without /' sweep MODELS=x/y=models/a.pt
+refused "a model's name does not begin with a dot or -" cell MODEL=.x=models/a.pt W=int8 A=fp8 G=per_layer
+refused 'x=a: a path that ends in .pt or .pth stands after the =' sweep MODELS=x=a
 echo 1 >'my best.pt' && mkdir 'my runs' && echo 1 >'my runs/best.pt'
 refused 'my best.pt: make cannot carry paths with spaces' sweep MODELS='a my best.pt'
 refused 'my runs/best.pt: make cannot carry paths with spaces' sweep MODELS='my runs/best.pt'
