@@ -117,7 +117,7 @@ function readable(paths,    command, file, found) {
 }
 
 # Checkpoints must be there, unless they are downloaded before. A name may also be one that a run has given.
-function checkpoints(name,    m, n, i, folder, runs, at, all, near, gone) {
+function checkpoints(name,    m, n, i, folder, runs, at, all, near, gone, here) {
     folder = values["MODEL_DIR"]
     runs = "tmp/" values["SUBDIR"] "/*/work/model/"
     n = split(values[name], m, " ")
@@ -127,7 +127,7 @@ function checkpoints(name,    m, n, i, folder, runs, at, all, near, gone) {
     }
     all = readable(at)
     for (i = 1; i <= n; i++) {
-        if (has(all, m[i]) || has(all, folder "/" m[i] ".pt") || has(all, "calib/models/" m[i] ".pt") || index(all, "/work/model/" m[i] " ")) continue
+        if (has(all, m[i]) || has(all, folder "/" m[i] ".pt") || has(all, "calib/models/" m[i] ".pt") || index(all, "/work/model/" m[i] " ")) { here = here " " m[i]; continue }
         if (has(given["official"], m[i])) { gone = gone " " m[i]; continue }
         if (readable("'" m[i - 1] " " m[i] "' '" m[i] " " m[i + 1] "'")) complain(name ": " values[name] ": make cannot carry paths with spaces; rename or link it")
         near = m[i]
@@ -141,7 +141,7 @@ function checkpoints(name,    m, n, i, folder, runs, at, all, near, gone) {
         }
         complain(name ": " m[i] ": no such checkpoint" near)
     }
-    if (gone && !has(given["goals"], "models")) complain(name ":" gone ": not in " folder "/; make models MODELS=\"" substr(gone, 2) "\" downloads what is missing")
+    if (gone && !has(given["goals"], "models")) complain(name ":" gone ": not in " folder "/; make models MODELS=\"" substr(gone, 2) "\" downloads what is missing" (here ? "; " name "=" (here ~ / .* / ? "\"" substr(here, 2) "\"" : substr(here, 2)) " is there" : ""))
 }
 
 # Of the type that a word names: 4 of int4.
@@ -173,7 +173,7 @@ BEGIN {
         values[name] = substr(rest, index(rest, "=") + 1)
     }
     goals()
-    cell = match(" " given["goals"] " ", / (cell|keep-list|pareto|export) /) ? substr(given["goals"], RSTART, RLENGTH - 2) : ""
+    cell = match(" " given["goals"] " ", / (cell|keep-list|pareto|export|drop) /) ? substr(given["goals"], RSTART, RLENGTH - 2) : ""
     grid = " " given["goals"] " " ~ / (sweep|verify|plan|bench|bench-modelopt) /
     split("MODEL MODELS W WEIGHT_DTYPES A ACT_DTYPES G GRANULARITIES", f, " ")
     for (i = 1; i < 8; i += 2) { list_of[f[i]] = f[i + 1]; one_of[f[i + 1]] = f[i] }
@@ -183,17 +183,17 @@ BEGIN {
         name = typed[i]
         if (!has(given["known"], name)) complain(shown(name) " is not a variable of this Makefile" nearest(name, given["known"]))
         if (name in list_of && !cell) complain(name " is a variable of make cell; the others take " list_of[name])
-        if (name in one_of && cell && !grid) complain(name " is not a variable of make " cell ", which takes MODEL" (cell == "pareto" ? "" : ", W, A and G"))
+        if (name in one_of && cell && !grid) complain(name " is not a variable of make " cell ", which takes MODEL" (cell ~ /pareto|drop/ ? "" : ", W, A and G"))
     }
     for (i = 1; i <= count; i++) {
         check(names[i], kinds[names[i]], values[names[i]])
-        if (cell && names[i] in list_of && values[names[i]] == "" && (names[i] == "MODEL" || cell !~ /pareto|export/ || (cell == "export" && values["W"] values["A"] values["G"] != "")))
-            complain(names[i] " is missing: make " cell " MODEL=yolov10n" (cell == "pareto" ? "" : " W=int8 A=fp8 G=per_layer"))
+        if (cell && names[i] in list_of && values[names[i]] == "" && (names[i] == "MODEL" || cell !~ /pareto|export|drop/ || (cell == "export" && values["W"] values["A"] values["G"] != "")))
+            complain(names[i] " is missing: make " cell " MODEL=yolov10n" (cell ~ /pareto|drop/ ? "" : " W=int8 A=fp8 G=per_layer"))
     }
     if (has(given["goals"], "models") && has(given["typed"], "MODELS")) check("MODELS", "words:" given["official"], values["MODELS"])
     if (grid) { checkpoints("MODELS"); effective_bits(values["EFFECTIVE_BITS"], values["WEIGHT_DTYPES"], values["ACT_DTYPES"]) }
-    if (cell) { checkpoints("MODEL"); effective_bits(values["EFFECTIVE_BITS"], values["W"], values["A"]) }
-    if ((grid || cell) && !readable(values["IMAGE_LIST"] " " values["IMAGE_LIST"] "/*"))
+    if (cell && cell != "drop") { checkpoints("MODEL"); effective_bits(values["EFFECTIVE_BITS"], values["W"], values["A"]) }
+    if ((grid || cell && cell != "drop") && !readable(values["IMAGE_LIST"] " " values["IMAGE_LIST"] "/*"))
         complain("IMAGE_LIST=" values["IMAGE_LIST"] ": cannot be read; name a text file with one image path a line")
     if (has(given["goals"], "verify") && values["VERIFY_LIST"] != "" && !readable(values["VERIFY_LIST"] " " values["VERIFY_LIST"] "/*"))
         complain("VERIFY_LIST=" values["VERIFY_LIST"] ": cannot be read; name a text file with one image path a line, or a folder of images")

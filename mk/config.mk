@@ -42,8 +42,8 @@ $(call declare,WEIGHT_DTYPES,int4 int8 fp4 fp8,words:$(WEIGHT_WORDS),weight type
 $(call declare,ACT_DTYPES,int4 int8 fp4 fp8,words:$(ACT_WORDS),activation types; fp16: not quantized)
 $(call declare,GRANULARITIES,$(patsubst %:USUAL,%,$(filter %:USUAL,$(GRANULARITY_ROWS))),words:$(GRANULARITY_WORDS),of the scales)
 $(call declare,MAX_RUNS,,?int,only the first so many scorable cells)
-GOALS := cell keep-list pareto export
-$(call declare,MODEL,,?model,of make cell$(comma) keep-list$(comma) pareto$(comma) export)
+GOALS := cell keep-list pareto export drop
+$(call declare,MODEL,,?model,of make cell$(comma) keep-list$(comma) pareto$(comma) export$(comma) drop)
 $(call declare,W,,?word:$(WEIGHT_WORDS),of the cell: weight type)
 $(call declare,A,,?word:$(ACT_WORDS),of the cell: activation type)
 $(call declare,G,,?word:$(GRANULARITY_WORDS),of the cell: granularity)

@@ -1,4 +1,4 @@
-# sweep, cell, plan and index. The scripts in mk/ choose the run, plan the cells and write the run's own grid.mk, which a
+# sweep, cell, plan, index and what else is asked of a run. The scripts in mk/ choose the run, plan the cells and write the run's own grid.mk, which a
 # second make runs; design and reasons stand at the top of each.
 
 # Tools of another folder (BIN=) are taken as they are.
@@ -36,6 +36,9 @@ keep-list pareto export: $(filter sweep cell verify,$(MAKECMDGOALS)) $(GRID_TOOL
 
 plan: $(GRID_TOOLS)
 	@exec env $(settings) mk/sweep.sh plan
+
+drop: $(GRID_TOOLS)
+	@exec env $(settings) mk/sweep.sh drop
 
 index: $(filter sweep cell,$(MAKECMDGOALS)) $(GRID_TOOLS)
 	@exec env $(settings) mk/sweep.sh index

@@ -14,6 +14,7 @@ Targets
   export|          MODEL as an ONNX file: in float, or with W, A, G and KEEP quantized
   plan|            the cells of sweep, one a line: done, to do, failed, unsupported
   index|           the index, failures and page again, from what a run holds
+  drop|            takes MODEL out of a run, with all that the run holds of it
   test|            every test a CPU can run
   test-cuda|       those that need a GPU, after make build DEVICE=cuda
   test-long|       the long ones

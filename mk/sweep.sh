@@ -1,5 +1,5 @@
 #!/bin/sh
-# sweep.sh sweep|plan|index: what make's targets of these names do, once the tools are built. Talk goes to stderr; stdout gets the
+# sweep.sh sweep|plan|index|drop|...: what make's targets of these names do, once the tools are built. Talk goes to stderr; stdout gets the
 # plan, or the last line "22 ok, 10 unsupported, 0 failed: tmp/.../sweep_index.json".
 # Environment: the variables of config.mk. Exit 2: refused, or a cell failed.
 . mk/lib.sh
@@ -131,7 +131,8 @@ check_inputs() {
     [ -s "$RUN/work/calib.bin" ] || rm -f "$RUN"/work/amax/*.json
 }
 
-do_index() {
+# RUN: by TIMESTAMP, by the settings that were typed, or the latest.
+find_any_run() {
     if [ -n "$TIMESTAMP" ]; then
         RUN=tmp/$SUBDIR/$TIMESTAMP
     elif [ -n "$BY_IDENTITY" ]; then
@@ -141,10 +142,42 @@ do_index() {
     fi
     [ -f "$RUN/run.json" ] || die 2 "$RUN: no such run; $(advise sweep) starts one"
     export RUN
+}
+
+do_index() {
+    find_any_run
     mk/index.sh "$RUN" || exit 2
     # shellcheck disable=SC2046
     summary $(jq -r '(.successes | length), ([.failures[].status] | (map(select(. == "skipped")) | length), (map(select(. != "skipped")) | length))' \
         "$RUN/sweep_index.json")
+}
+
+# A model that is to be no longer in the run. It goes by one rename, so that a sweep finds all of its results or none.
+do_drop() {
+    find_any_run
+    case $MODEL in
+    */* | *=*) known= ;;
+    *) known=$RUN/outputs/$MODEL ;;
+    esac
+    [ -d "$known" ] || die 2 "$MODEL: not a model of $RUN, which has: $(ls "$RUN/outputs" | paste -s -d ' ')"
+    cells=$(find "$known/" -mindepth 3 -maxdepth 3 -name status.json | wc -l)
+    lock
+    clear_temporaries
+    open_scratch
+    mv "$known" "$scratch/" || die 1 "$known: cannot be removed"
+    rm -rf "$RUN/logs/$MODEL" "$RUN/work/amax/$MODEL.json" "$RUN/work/amax/$MODEL.err"
+    for folder in model state failed made time; do
+        rm -rf "$RUN/work/$folder/$MODEL"
+    done
+    note "$MODEL: dropped from $RUN, with its $cells cell$([ "$cells" -eq 1 ] || echo s)"
+    do_index
+}
+
+# Temporary files of all that follows: on the disk of the results, and cleared away by the next sweep whatever happens.
+open_scratch() {
+    scratch=$RUN/work/scratch TMPDIR=$TOP/$RUN/work/scratch
+    export TMPDIR
+    rm -rf "$scratch" && mkdir -p "$scratch" 2>/dev/null && room "$scratch" || full "$RUN"
 }
 
 do_sweep() {
@@ -156,10 +189,7 @@ do_sweep() {
     lock
     use_device
     clear_temporaries
-    # Temporary files of all that follows: on the disk of the results, and cleared away by the next sweep whatever happens.
-    scratch=$RUN/work/scratch TMPDIR=$TOP/$RUN/work/scratch
-    export TMPDIR
-    rm -rf "$scratch" && mkdir -p "$scratch" 2>/dev/null && room "$scratch" || full "$RUN"
+    open_scratch
     plan --table --prepare mk/cells.mk "$RUN" >"$scratch/plan" || exit 2
     point_latest
     awk -F '\t' '$3 == "nomodel" && !seen[$1]++ { print $1 ": " $4 }' "$scratch/plan" >&2
@@ -248,7 +278,7 @@ point_latest() {
 interrupted='' broken='' board='' running='' verifying='' unmeasured=''
 unset BOARD
 case $1 in
-sweep | plan | index) "do_$1" ;;
+sweep | plan | index | drop) "do_$1" ;;
 verify) verifying=verify; do_sweep ;;
 keep-list | pareto | export)
     . mk/deploy.sh

@@ -74,6 +74,22 @@ equal "a mistyped one is told" "$(grep -c 'MODEL: tunde: no such checkpoint; the
 named sweep MODELS='base=y/x/best.pt' $of
 equal "a name is not taken from a file that is still there" "$status $(calls sens-score) $(grep -c 'this name is that of x/best.pt; choose another one' err) $(held)" \
     "2 0 1 base=x/best.pt tuned=y/best.pt "
+named drop MODEL=tunde
+equal "a model that the run does not have is not dropped" "$status $(grep -c 'tunde: not a model of .*/named, which has: base tuned$' err)" "2 1"
+for word in ../../x.pt y/best.pt base=x/best.pt ''; do
+    named drop MODEL=$word
+    equal "nor is '$word'" "$status $(grep -c 'not a model of\|MODEL is missing' err) $(held)" "2 1 base=x/best.pt tuned=y/best.pt "
+done
+rm y/best.pt
+named drop MODEL=tuned
+equal "make drop takes a model out of the run, also one whose checkpoint is gone" \
+    "$status $(last_line) $(held)$(find $run ! -path '*/qcfg/*' | grep -c tuned) $(grep -c 'tuned: dropped from .*, with its 1 cell$' err)" \
+    "0 1 ok, 0 unsupported, 0 failed: sweep_index.json base=x/best.pt 0 1"
+equal "and out of its index and page" "$(cat $run/*.json $run/*.csv $run/index.html | grep -c '"tuned"\|^tuned,') $(temporaries $run)" "0 0"
+named sweep MODELS=base $of
+equal "the others stay as they were" "$status $(calls sens-score)" "0 0"
+named drop MODEL=base
+equal "the last one too" "$status $(last_line)" "0 0 ok, 0 unsupported, 0 failed: sweep_index.json"
 own a x/a.pt
 equal "a file that is not there is one line, without advice on official models" "$(grep -c 'MODELS: x/a.pt: no such checkpoint; the nearest: x/best.pt' err)" 1
 exit $failed

@@ -19,7 +19,7 @@ for v in MODELS MODEL_DIR WEIGHT_DTYPES ACT_DTYPES GRANULARITIES MAX_RUNS IMAGE_
     make >out 2>err
     ok "help shows $v" grep -q "^  $v " out
 done
-for t in help deps build sweep cell plan index test test-cuda test-long bless bench bench-modelopt fuzz models man install uninstall clean; do
+for t in help deps build sweep cell plan drop index test test-cuda test-long bless bench bench-modelopt fuzz models man install uninstall clean; do
     ok "help shows $t" grep -q "^  $t " out
 done
 ok "help shows the granularities, and those of the default grid" grep -q '^  GRANULARITIES  *per_channel per_layer  *.*(per_channel per_layer per_channel_weight)$' out
@@ -76,7 +76,7 @@ refused 'nearest: sweep' swep MODEL=a
 echo 1 >models/yolov10n.pt
 refused 'MODELS: yolo10n: no such checkpoint; the nearest: yolov10n or yolo11n or yolo12n' sweep MODELS='a yolo10n'
 refused 'yolov10s yolov10m: not in models/; make models MODELS="yolov10s yolov10m"' sweep
-refused 'yolov10s: not in models/; make models MODELS="yolov10s"' plan MODELS='a yolov10s'
+refused 'yolov10s: not in models/; make models MODELS="yolov10s" downloads what is missing; MODELS=a is there' plan MODELS='a yolov10s'
 refused 'MODEL: models/aa.pt: no such checkpoint; the nearest: models/a.pt' cell MODEL=models/aa.pt W=int8 A=fp8 G=per_layer
 refused 'MODELS: lists/a.pth: no such checkpoint' plan MODELS=lists/a.pth
 rm models/yolov10n.pt
