@@ -194,9 +194,9 @@ BEGIN {
     if (grid) { checkpoints("MODELS"); effective_bits(values["EFFECTIVE_BITS"], values["WEIGHT_DTYPES"], values["ACT_DTYPES"]) }
     if (cell && cell != "drop") { checkpoints("MODEL"); effective_bits(values["EFFECTIVE_BITS"], values["W"], values["A"]) }
     if ((grid || cell && cell != "drop") && !readable(values["IMAGE_LIST"] " " values["IMAGE_LIST"] "/*"))
-        complain("IMAGE_LIST=" values["IMAGE_LIST"] ": cannot be read; name a text file with one image path a line")
+        complain("IMAGE_LIST=" values["IMAGE_LIST"] ": cannot be read; name a text file with one image path a line, a folder of images, or a data.yaml")
     if (has(given["goals"], "verify") && values["VERIFY_LIST"] != "" && !readable(values["VERIFY_LIST"] " " values["VERIFY_LIST"] "/*"))
-        complain("VERIFY_LIST=" values["VERIFY_LIST"] ": cannot be read; name a text file with one image path a line, or a folder of images")
+        complain("VERIFY_LIST=" values["VERIFY_LIST"] ": cannot be read; name a text file with one image path a line, a folder of images, or a data.yaml")
     if (has(given["goals"], "keep-list") && values["ONNX"] != "" && !readable(values["ONNX"]))
         complain("ONNX=" values["ONNX"] ": cannot be read; name your model, a file")
     n = split(given["foreign"], f, " ")

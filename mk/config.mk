@@ -51,7 +51,7 @@ GOALS := sweep verify plan bench bench-modelopt cell models keep-list pareto exp
 $(call declare,MODEL_DIR,models,path,folder of NAME.pt (else calib/models/NAME.pt))
 # What the numbers depend on: a run's identity.
 GOALS := sweep verify plan bench bench-modelopt cell index keep-list pareto export
-$(call declare,IMAGE_LIST,calib/quant100.txt,path,one image path a line$(comma) or a folder)
+$(call declare,IMAGE_LIST,calib/quant100.txt,path,one image path a line$(comma) a folder$(comma) or data.yaml)
 $(call declare,CALIB_IMAGES,100,int,images calibrated on)
 $(call declare,SCORE_SIZE,16,int,images scored on$(comma) the first ones)
 $(call declare,OBJECTIVES,modelopt detection,words:modelopt detection,what is scored: modelopt alone$(comma) or both)

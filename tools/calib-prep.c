@@ -103,7 +103,8 @@ int main(int argc, char **argv) {
     struct request r = {
         .output = "-", .count = 100, .size = 640, .threads = (int)sysconf(_SC_NPROCESSORS_ONLN)};
     struct opt rows[] = {
-        {"list", 'l', OPT_IN, &r.list, "FILE", "image list, one path a line, or a folder", .required = true},
+        {"list", 'l', OPT_IN, &r.list, "FILE", "image list, one path a line, a folder, or a data.yaml",
+         .required = true},
         {"count", 'n', OPT_INT, &r.count, "N", "images to take, the first ones", OPT_LIMITS(CALIB_IMAGES)},
         {"size", 'S', OPT_INT, &r.size, "N", "side of the square, a multiple of 32", OPT_LIMITS(IMGSZ)},
         {"sums", 0, OPT_IN, &r.sums, "FILE", "refuse images with other SHA-256s than these, one a line"},

@@ -145,8 +145,8 @@ int main(int argc, char **argv) {
     struct opt rows[] = {
         {"model", 'm', OPT_IN, &r.options.model, "FILE", "YOLO checkpoint", .required = true},
         {"calib", 'c', OPT_IN, &r.options.calib, "FILE", "calib stream of calib-prep", .required = true},
-        {"list", 'l', OPT_IN, &r.list, "FILE", "pictures to measure on: one path a line, or a folder",
-         .required = true},
+        {"list", 'l', OPT_IN, &r.list, "FILE",
+         "pictures to measure on: one path a line, a folder, or a data.yaml", .required = true},
         {"count", 'n', OPT_INT, &r.count, "N", "how many of them, the first ones", OPT_LIMITS(VERIFY_IMAGES)},
         {"last", 0, OPT_FLAG, &r.last, .help = "the last ones instead"},
         {"amax", 'a', OPT_IN, &r.amax, "FILE", "amax file of calib-stats; without it, calibrate first"},

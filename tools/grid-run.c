@@ -61,8 +61,8 @@ int main(int argc, char **argv) {
                                      .device = "auto"}};
     struct identity_settings *s = &r.settings;
     struct opt rows[] = {
-        {"list", 'l', OPT_STRING, &s->image_list, "FILE", "image list, one path a line, or a folder",
-         .required = true},
+        {"list", 'l', OPT_STRING, &s->image_list, "FILE",
+         "image list, one path a line, a folder, or a data.yaml", .required = true},
         {"count", 'n', OPT_INT, &s->calib_images, "N", "images calibrated on, the first ones",
          OPT_LIMITS(CALIB_IMAGES)},
         {"score-size", 0, OPT_INT, &s->score_size, "N", "images scored on", OPT_LIMITS(SCORE_SIZE)},

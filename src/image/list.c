@@ -2,6 +2,7 @@
 #include "image/list.h"
 
 #include "base/name.h"
+#include "image/dataset.h"
 
 #include <dirent.h>
 #include <stdio.h>
@@ -181,11 +182,6 @@ static int read_folder(struct reading *r, struct err *err) {
 }
 
 static int read_file(struct reading *r, struct err *err) {
-    const char *dot = strrchr(r->path, '.');
-    if (dot && (strcmp(dot, ".yaml") == 0 || strcmp(dot, ".yml") == 0))
-        return err_set(err, ERR_FAILED,
-                       "%s: a data set's YAML file is not read; name the folder of its images, or a list",
-                       r->path);
     FILE *f = r->path == r->shown ? fopen(r->path, "r") : stdin;
     if (!f)
         return err_errno(err, "%s", r->path);
@@ -195,14 +191,40 @@ static int read_file(struct reading *r, struct err *err) {
     return ret;
 }
 
-int image_list_read(struct image_list **list, const char *path, int count, int min, struct err *err) {
+static bool is_folder(const char *path) {
     struct stat st;
+    return stat(path, &st) == 0 && S_ISDIR(st.st_mode);
+}
+
+static bool is_dataset(const char *path) {
+    const char *dot = strrchr(path, '.');
+    return dot && (strcmp(dot, ".yaml") == 0 || strcmp(dot, ".yml") == 0);
+}
+
+static int read_place(struct reading *r, struct err *err) {
+    return is_folder(r->path) ? read_folder(r, err) : read_file(r, err);
+}
+
+static int read_dataset(struct reading *r, struct err *err) {
+    struct dataset data;
+    int ret = dataset_read(&data, r->path, err);
+    for (size_t i = 0; !ret && i < data.count && r->list->count < r->count; i++) {
+        struct reading place = {
+            .list = r->list, .path = data.places[i], .shown = data.places[i], .count = r->count};
+        ret = read_place(&place, err);
+    }
+    dataset_free(&data);
+    return ret;
+}
+
+int image_list_read(struct image_list **list, const char *path, int count, int min, struct err *err) {
     struct reading r = {.path = path, .shown = name_of_input(path), .count = count};
     *list = NULL;
     if (!(r.list = calloc(1, sizeof *r.list)))
         return err_nomem(err);
-    bool folder = r.shown == path && stat(path, &st) == 0 && S_ISDIR(st.st_mode);
-    int ret = folder ? read_folder(&r, err) : read_file(&r, err);
+    int ret = r.shown != path                        ? read_file(&r, err)
+              : is_dataset(path) && !is_folder(path) ? read_dataset(&r, err)
+                                                     : read_place(&r, err);
     if (!ret && r.list->count < min)
         ret = err_set(err, ERR_FAILED, "%s: %d images; at least %d are needed", r.shown, r.list->count, min);
     if (ret)

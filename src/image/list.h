@@ -1,7 +1,8 @@
 /* Image lists: one path a line. A path is absolute, else relative to the list's folder, else to the current
  * folder. Blank lines, lines that begin with # unless a file is called so, blanks around a path, CRLF and a
  * byte order mark are tolerated. A folder stands for its JPEG and PNG files, by their suffixes, in the order
- * of their names' bytes; folders in it are not entered. */
+ * of their names' bytes; folders in it are not entered. A data set's .yaml or .yml stands for its `val` split
+ * (dataset.h). */
 #ifndef YS_IMAGE_LIST_H
 #define YS_IMAGE_LIST_H
 
@@ -20,7 +21,7 @@ struct image_list {
     char (*sha256)[DIGEST_HEX]; /* that they must have, or NULL */
 };
 
-/* Reads the first count images of the list or folder at path ("-": a list on standard input); one with fewer
+/* Reads the first count images of the list, folder or data set at path ("-": a list on standard input); one with fewer
  * is used whole, so (*list)->count may be less than count. Each must be a file: pipes and devices might never
  * end. *list is the caller's, to be freed.
  * Errors: ERR_FAILED when path cannot be read or is no text, when it holds fewer than min images, or when an

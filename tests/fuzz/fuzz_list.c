@@ -1,15 +1,21 @@
-/* An image list. The first byte says how many images are wanted, and how many are needed. */
+/* An image list, or the YAML file of a data set. The first byte says how many images are wanted, and how many are needed. */
 #include "fuzz/fuzz.h"
 
+#include "image/dataset.h"
 #include "image/list.h"
 
-int LLVMFuzzerTestOneInput(const uint8_t *data, size_t n) {
+int LLVMFuzzerTestOneInput(const uint8_t *bytes, size_t n) {
     struct image_list *list = NULL;
+    struct dataset data;
     struct err err = {0};
     if (n == 0)
         return 0;
-    int count = data[0] >> 4, min = data[0] & 15;
-    fuzz_judge(image_list_read(&list, fuzz_file(0, data + 1, n - 1), count, min, &err), &err);
+    int count = bytes[0] >> 4, min = bytes[0] & 15;
+    const char *file = fuzz_file(0, bytes + 1, n - 1);
+    fuzz_judge(dataset_read(&data, file, &err), &err);
+    dataset_free(&data);
+    err = (struct err){0};
+    fuzz_judge(image_list_read(&list, file, count, min, &err), &err);
     if (list && (list->count < min || list->count > count))
         abort();
     if (list)

@@ -173,6 +173,7 @@ static void lists(void) {
          "\x10"
          "0\n",
          3);
+    seed("dataset", "\x10path: .\nval:\n  - src\n  - tests\nnames: {0: a}\n", 46);
     seed("missing", "\x21/dev/null\n/no/such/file", 25);
 }
 

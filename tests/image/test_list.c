@@ -101,10 +101,6 @@ int main(void) {
     check_refused("pipe.jpg\n", 9, 1, ":1: pipe.jpg: a pipe or device, not a file of an image");
     CHECK(image_list_read(&list, folder, 100, 1, &err) == 0 && list->count == 2, "nor pipes, of a folder");
     image_list_free(&list);
-    CHECK(image_list_read(&list, "coco128.yaml", 10, 1, &err) == -1, "a data set's YAML");
-    CHECK_STR(err.msg,
-              "coco128.yaml: a data set's YAML file is not read; name the folder of its images, or a list",
-              "says what it takes");
     check_refused("a.jpg\na.jpg\n", 12, 10, ": 2 images; at least 10 are needed");
     check_refused("", 0, 1, ": 0 images; at least 1 are needed");
     check_refused("a.jpg\n\x89PNG\0\0\n", 13, 1, ":2: not text; an image list has one path a line");
