@@ -1,5 +1,5 @@
 # sweep_index.json, failures.json, sweep_index.csv and the page's data, each after a line of U+001E and its name, from statuses (the
-# run's status.json files), scores (index-scores.jq's lines), lists (what keep-list says of each), mixes (page/pareto.jq's),
+# run's status.json files), scores (index-cells' lines, of those that are ok), mixes (page/pareto.jq's),
 # detection (index-detection.jq's) and run (run.json). Cells stand in the order of the default grid,
 # whatever the order they were made in. Environment: TOP_K, RANK_BY, and what grid-order.jq wants.
 
@@ -7,23 +7,17 @@ include "grid-order";
 include "index-csv";
 include "page/data";
 
-# The first TOP_K exported layers of a cell by a rank, as keep-list has their values; null where it has none, and by modelopt, which
-# are top_layers.
-def ranked($by): select($by != "modelopt") | .layers as $layers | .keep.ranks[$by].values // empty |
-    {by: $by, layers: ([to_entries[] | select($layers[.key].exported) | {layer: $layers[.key].name, value}] | sort_by(-.value) | .[:$ENV.TOP_K | tonumber])};
-
-scores_by_dir($scores; $lists) as $scored |
+$scores[-1] as $common | ($scores[:-1] | by_dir) as $scored |
 ($detection | by_dir) as $measured |
 ($statuses | sort_by(grid_order)) as $cells |
 {
     successes: [$cells[] | select(.status == "ok") |
         {run, status, elapsed_s, base_format_name, out_dir, log_path, manifest_path, report_path, top_layers: ($scored[.out_dir].top_layers // [])} +
-        ($scored[.out_dir] // {} | {stability} | with_entries(select(.value))) + ($measured[.out_dir] // {} | {verify} | with_entries(select(.value))) +
-        ($scored[.out_dir] // {} | first(ranked($ENV.RANK_BY), (select($ENV.RANK_BY == "measured") | ranked("detection"))) // null | {ranked_layers: .} | with_entries(select(.value)))],
+        ($scored[.out_dir] // {} | {stability, ranked_layers} | with_entries(select(.value))) + ($measured[.out_dir] // {} | {verify} | with_entries(select(.value)))],
     failures: [$cells[] | select(.status != "ok") | del(.finished)]
 } |
 "\u001esweep_index.json", .,
 "\u001efailures.json", .failures,
 "\u001esweep_index.csv", csv,
 # A < in the data could end the script element, or open a comment in it.
-"\u001edata", (page_data($scored; $mixes; $measured; $run[0]) | tojson | split("<") | join("\\u003c"))
+"\u001edata", (page_data($scored; $common; $mixes; $measured; $run[0]) | tojson | split("<") | join("\\u003c"))

@@ -29,7 +29,7 @@ pages=$(printf '%s\n' "$texts" | sed 's|md$|html|')
 mixes=$(find -L "$run/outputs" -mindepth 2 -maxdepth 2 -name pareto.json -size +0 | sort)
 made_from() {
     echo "$TOP_K $RANK_BY"
-    { printf '%s\n' "$statuses" "$reports" "$texts" "$mixes" "$BIN/keep-list"; find mk/page mk/*.jq mk/index.sh -type f | sort; } | sed '/^$/d' | xargs sha256sum
+    { printf '%s\n' "$statuses" "$reports" "$texts" "$mixes" "$BIN/index-cells"; find mk/page mk/*.jq mk/index.sh -type f | sort; } | sed '/^$/d' | xargs sha256sum
 }
 made_from=$(made_from | sha256sum)
 made() { # all that there is of the files, and from what
@@ -53,47 +53,19 @@ if [ "$(wc -l <"$work/statuses")" -ne "$(printf '%s\n' "$statuses" | grep -c .)"
         [ -n "$line" ] && printf '%s\n' "$line" || note "$status: cannot be read, and is left out; make sweep makes it anew"
     done >"$work/statuses"
 fi
-printf '%s\n' "$statuses" | while read -r status; do
-    [ -n "$status" ] || continue
-    scores=${status%status.json}scores.json
-    [ ! -s "$scores" ] || printf '%s\n' "$scores"
-done >"$work/scores"
-
-# Most of an index's time is the reading of its scores: some at a time, side by side. keep-list says null of a cell that it refuses,
-# and why.
-some=12
-split -l $some "$work/scores" "$work/part."
-find "$work" -name 'part.*' >"$work/parts"
-while read -r part; do
-    { xargs env HOME=/dev/null jq -L mk -n -c --argjson k "$TOP_K" -f mk/index-scores.jq <"$part" >"$part.cells" || : >"$work/unread"; } &
-    while read -r scores; do
-        measured=${scores%scores.json}verify.json
-        [ -s "$measured" ] || measured=
-        "$BIN/keep-list" --scores "$scores" ${measured:+--verify "$measured"} --target page || echo null
-    done <"$part" >"$part.lists" &
-done <"$work/parts"
-wait
-for kind in lists cells; do
-    find "$work" -name "part.*.$kind" | sort | xargs cat >"$work/$kind"
-done
-[ ! -e "$work/unread" ] || die 1 "$run: a scores.json cannot be read; make sweep makes it anew"
+jq -L mk -s -r 'include "grid-order"; sort_by(grid_order)[] | select(.status == "ok") | .out_dir' "$work/statuses" | while read -r dir; do
+    [ ! -s "$run/$dir/scores.json" ] || printf '%s\n' "$dir"
+done >"$work/scored"
+"$BIN/index-cells" --run "$run" --top "$TOP_K" --rank "$RANK_BY" --layers "$work/layers.csv" --cells "$work/scored" --output "$work/cells" ||
+    die 1 "$run: cannot be indexed; make sweep makes anew what cannot be read"
 : >"$work/detection"
 [ -z "$reports" ] || printf '%s\n' "$reports" | xargs env HOME=/dev/null jq -L mk -n -c -f mk/index-detection.jq >"$work/detection" ||
     die 1 "$run: a layer-sensitivity-report.json cannot be read; make sweep makes it anew"
 : >"$work/mixes"
 [ -z "$mixes" ] || printf '%s\n' "$mixes" | xargs env HOME=/dev/null jq -L mk -n -c -f mk/page/pareto.jq >"$work/mixes" ||
     die 1 "$run: a pareto.json cannot be read; make pareto makes it anew"
-from=0
-while [ $from -eq 0 ] || [ $from -lt "$(wc -l <"$work/scores")" ]; do
-    jq -L mk -n -r -f mk/layers-csv.jq --argjson from $from --argjson count $some --slurpfile statuses "$work/statuses" --slurpfile scores "$work/cells" \
-        --slurpfile detection "$work/detection" --slurpfile lists "$work/lists" >"$work/rows.$(printf '%06d' $from)" || : >"$work/unread" &
-    from=$((from + some))
-done
-jq -L mk -n -r -f mk/index.jq --slurpfile mixes "$work/mixes" --slurpfile statuses "$work/statuses" --slurpfile scores "$work/cells" --slurpfile detection "$work/detection" --slurpfile lists "$work/lists" --slurpfile run "$run/run.json" >"$work/all" ||
+jq -L mk -n -r -f mk/index.jq --slurpfile mixes "$work/mixes" --slurpfile statuses "$work/statuses" --slurpfile scores "$work/cells" --slurpfile detection "$work/detection" --slurpfile run "$run/run.json" >"$work/all" ||
     die 1 "$run: a status.json cannot be read; make sweep makes it anew"
-wait
-[ ! -e "$work/unread" ] || die 1 "$run: layers.csv cannot be made"
-cat "$work"/rows.* >"$work/layers.csv"
 folder="$work" awk '/^\036/ { out = ENVIRON["folder"] "/" substr($0, 2); next } { print >out }' "$work/all" &&
     data="$work/data" awk -f mk/page/build.awk mk/page/page.html >"$work/index.html" || die 1 "$run: the page cannot be made"
 [ -z "$texts" ] || printf '%s\n' "$texts" | folder="$work" style=mk/page/report.css awk -f mk/page/report.awk || die 1 "$run: a report cannot be made a page"

@@ -1,7 +1,7 @@
 # shellcheck shell=sh disable=SC2034,SC2154
 # Read by the tests of what tools write: every tool that writes a file, called on little. A tool that has no call here fails
 # tests/cli/test_outputs.sh.
-writers='calib-prep npy model-dump qcfg-build calib-stats sens-score recipe-solve damage-measure keep-list pareto-solve onnx-export report-gen file-put'
+writers='calib-prep npy model-dump qcfg-build calib-stats sens-score recipe-solve damage-measure keep-list pareto-solve onnx-export report-gen index-cells file-put'
 
 # Makes what the calls below read, in the folder $in.
 prepare_inputs() { # REPOSITORY
@@ -10,7 +10,7 @@ prepare_inputs() { # REPOSITORY
         "$bin/qcfg-build" -w int8 -a int8 -g per_channel_weight -o "$in/q.json" &&
         "$bin/calib-stats" -m "$writer_model" -c "$in/calib" -t 1 -o "$in/amax" &&
         "$bin/sens-score" -m "$writer_model" -c "$in/calib" -a "$in/amax" -n 2 -t 1 -o "$in/scores.json" "$in/q.json" &&
-        "$bin/recipe-solve" "$in/scores.json" -o "$in/recipe.json"
+        "$bin/recipe-solve" "$in/scores.json" -o "$in/recipe.json" && echo . >"$in/cells"
 }
 
 # Runs COMMAND TOOL ARGUMENT..., where the tool writes FILE, or files that begin with this name. $state: the folder where it keeps
@@ -31,6 +31,7 @@ call_writer() { # WRITER FILE COMMAND...
     pareto-solve) set -- "$@" pareto-solve "$in/scores.json" --at bits=9 --recipe "$writer_to.recipe" --svg "$writer_to.svg" -o "$writer_to" ;;
     onnx-export) set -- "$@" onnx-export -m "$writer_model" -S 32 -a "$in/amax" -r "$in/recipe.json" -o "$writer_to" ;;
     report-gen) set -- "$@" report-gen -s "$in/scores.json" -r "$in/recipe.json" -o "$writer_to.folder" ;;
+    index-cells) set -- "$@" index-cells -u "$in" -c "$in/cells" -t 1 -l "$writer_to.csv" -o "$writer_to" ;;
     file-put) set -- "$@" file-put "$in/scores.json=$writer_to" "$in/recipe.json=$writer_to.2" "$in/q.json=$writer_to.3" ;;
     esac
     "$@"

@@ -1,4 +1,5 @@
 /* calib-prep: the images of a list, letterboxed, as a calib stream or as a NumPy array. */
+#include "base/pool.h"
 #include "cli/opt.h"
 #include "cli/progress.h"
 #include "image/calib.h"
@@ -100,8 +101,7 @@ static const char examples[] =
     "calib-prep --list quant100.txt -o calib.bin --tee | calib-stats -m yolov10n.pt -c - -o amax.json\n";
 
 int main(int argc, char **argv) {
-    struct request r = {
-        .output = "-", .count = 100, .size = 640, .threads = (int)sysconf(_SC_NPROCESSORS_ONLN)};
+    struct request r = {.output = "-", .count = 100, .size = 640, .threads = pool_processors()};
     struct opt rows[] = {
         {"list", 'l', OPT_IN, &r.list, "FILE", "image list, one path a line, a folder, or a data.yaml",
          .required = true},

@@ -2,6 +2,7 @@
  * do, on pictures. */
 #define _GNU_SOURCE
 #include "base/name.h"
+#include "base/pool.h"
 #include "cli/opt.h"
 #include "cli/session_rows.h"
 #include "exec/session.h"
@@ -10,7 +11,6 @@
 #include <limits.h>
 #include <stdlib.h>
 #include <string.h>
-#include <unistd.h>
 
 enum { SEARCH_TRIES = 100 };
 
@@ -135,7 +135,7 @@ static int run(void *ctx, const struct operands *operands, struct err *err) {
 int main(int argc, char **argv) {
     struct request r = {
         {.device = "cpu",
-         .threads = (int)sysconf(_SC_NPROCESSORS_ONLN),
+         .threads = pool_processors(),
          .batch_size = 1,
          .say = opt_complain,
          .progress = progress_show},

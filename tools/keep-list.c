@@ -28,18 +28,6 @@ static int read_inputs(const struct request *r, struct inputs *in, struct err *e
                : 0;
 }
 
-/* What index.html offers: every number of layers, every target. */
-static const char page[] = "page";
-
-static int write_page(const struct request *r, const struct inputs *in, struct err *err) {
-    char *text;
-    if (deploy_all(&in->scores, r->verify ? &in->damage : NULL, &text, err))
-        return err_wrap(err, "%s", r->scores);
-    int ret = outfile_write(r->output, text, strlen(text), err);
-    free(text);
-    return ret;
-}
-
 static int write_list(const struct deploy *d, const char *output, struct err *err) {
     struct memstream m;
     char *text = NULL;
@@ -60,9 +48,7 @@ static int make_list(const struct request *r, const struct deploy_target *target
     struct inputs in = {0};
     struct deploy d = {0};
     int ret = read_inputs(r, &in, err);
-    if (!ret && !target) {
-        ret = write_page(r, &in, err);
-    } else if (!ret) {
+    if (!ret) {
         struct deploy_request request = {.scores = &in.scores,
                                          .scores_path = r->scores,
                                          .verify_path = r->verify,
@@ -76,7 +62,7 @@ static int make_list(const struct request *r, const struct deploy_target *target
         if (!ret)
             ret = r->recipe ? deploy_choose_mix(&d, &in.mix, err) : deploy_choose(&d, keep, err);
     }
-    if (!ret && target)
+    if (!ret)
         ret = write_list(&d, r->output, err) || deploy_tell(&d, opt_complain, err) ? -1 : 0;
     deploy_free(&d);
     mix_free(&in.mix);
@@ -97,7 +83,7 @@ static int run(void *ctx, const struct operands *operands, struct err *err) {
     }
     if (!r->scores)
         return err_set(err, ERR_USAGE, "--scores is required");
-    if (strcmp(r->target, page) != 0 && deploy_find_target(r->target, &target, err))
+    if (deploy_find_target(r->target, &target, err))
         return err_wrap(err, "--target");
     if (deploy_parse_keep(r->keep, &keep, err))
         return err_wrap(err, "--keep");
@@ -138,10 +124,7 @@ int main(int argc, char **argv) {
             "nodes are\n"
             "called as ultralytics' exporter calls them; with it, every layer is found there, by its node's "
             "name or by\n"
-            "its weight's, or it is an error.\n\n"
-            "--target page: the cell's convolutions, ranks, and every target's text in pieces, as JSON, from "
-            "which the\n"
-            "page of a run makes the list of any number of layers.",
+            "its weight's, or it is an error.",
         .examples = "keep-list --target help\n"
                     "keep-list --scores scores.json --keep 80% --target modelopt-onnx\n"
                     "keep-list -s scores.json -k bits=10 -t plain | head -n 3\n",

@@ -104,7 +104,7 @@ int pool_new(int threads, struct pool **out, struct err *err) {
     pthread_mutex_init(&p->lock, NULL);
     pthread_cond_init(&p->start, NULL);
     pthread_cond_init(&p->done, NULL);
-    p->looks = threads <= sysconf(_SC_NPROCESSORS_ONLN) ? LOOKS : 0;
+    p->looks = threads <= pool_processors() ? LOOKS : 0;
     p->threads = calloc((size_t)threads, sizeof *p->threads);
     sigset_t all, before;
     sigfillset(&all);
@@ -180,9 +180,14 @@ void pool_run(struct pool *p, size_t n, pool_fn *fn, void *ctx) {
     pthread_mutex_unlock(&p->lock);
 }
 
+int pool_processors(void) {
+    const long n = sysconf(_SC_NPROCESSORS_ONLN);
+    return n > 1 ? (int)n : 1;
+}
+
 int pool_each(size_t n, pool_fn *fn, void *ctx, struct err *err) {
     struct pool *pool = NULL;
-    size_t threads = (size_t)sysconf(_SC_NPROCESSORS_ONLN);
+    size_t threads = (size_t)pool_processors();
     if (pool_new((int)(threads < n ? threads : n > 1 ? n : 1), &pool, err))
         return -1;
     pool_run(pool, n, fn, ctx);

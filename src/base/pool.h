@@ -25,6 +25,9 @@ int pool_threads(const struct pool *pool);
 typedef void pool_fn(void *ctx, size_t i, int worker);
 void pool_run(struct pool *pool, size_t n, pool_fn *fn, void *ctx);
 
+/* How many processors the machine has. */
+int pool_processors(void);
+
 /* The same with a pool of its own, of as many threads as the machine has processors, and no more than n.
  * Errors: memory, threads. */
 int pool_each(size_t n, pool_fn *fn, void *ctx, struct err *err);

@@ -64,12 +64,12 @@ static void find_sets(struct findings *f, const struct scores *scores) {
     }
 }
 
-static bool has_kernel_blocks(const struct qcfg *q) {
+bool findings_has_kernel_blocks(const struct qcfg *q) {
     return q->weight.block && q->block_dim == BLOCK_DIM_MODELOPT;
 }
 
 bool findings_is_artefact(const struct scores *scores, const struct scores_layer *l) {
-    return has_kernel_blocks(&scores->qcfg) && l->shape[2] == 1 && l->shape[3] == 1;
+    return findings_has_kernel_blocks(&scores->qcfg) && l->shape[2] == 1 && l->shape[3] == 1;
 }
 
 /* Adds a sentence (printf format). */
@@ -90,7 +90,7 @@ static int note_blocks(struct findings *f, const struct scores *scores) {
     const struct qcfg *q = &scores->qcfg;
     size_t ones = 0;
     bool shapes = scores->layers[0].shape[0] > 0;
-    if (!has_kernel_blocks(q))
+    if (!findings_has_kernel_blocks(q))
         return 0;
     for (size_t i = 0; i < scores->n_layers; i++)
         ones += findings_is_artefact(scores, &scores->layers[i]);

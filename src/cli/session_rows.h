@@ -2,14 +2,13 @@
 #ifndef YS_CLI_SESSION_ROWS_H
 #define YS_CLI_SESSION_ROWS_H
 
+#include "base/pool.h"
 #include "cli/opt.h"
 #include "cli/progress.h"
 #include "exec/session.h"
 
-#include <unistd.h>
-
 /* clang-format off */
-#define SESSION_DEFAULTS {.device = "auto", .threads = (int)sysconf(_SC_NPROCESSORS_ONLN), .batch_size = 1, \
+#define SESSION_DEFAULTS {.device = "auto", .threads = pool_processors(), .batch_size = 1, \
                           .say = opt_complain, .progress = progress_show}
 
 /* Which network of the checkpoint. */

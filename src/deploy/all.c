@@ -1,7 +1,7 @@
-/* keep-list --target page: what a reader needs to keep any number of layers for any target.
+/* What a reader needs to keep any number of layers for any target.
  *
  *     {"convolutions": [[LAYER, ...], ...],                    indices of the scores' layers, each convolution's together
- *      "ranks": {RANK: {"values": [...], "order": [...]}},     of each layer; convolutions, what is kept first first
+ *      "ranks": {RANK: [CONVOLUTION, ...]},                    what is kept first first
  *      "targets": [{"target", "what", "runtime", "notes",      runtime: its name, where it takes certain formats only
  *                   "left": [CONVOLUTION, ...],                what the runtime leaves in 16 bits whatever one asks
  *                   "none": TEXT,                              with nothing kept
@@ -183,40 +183,30 @@ static void add_convolutions(struct json_builder *b, const struct deploy *d) {
 
 /* Nothing of a rank that lacks what it is made of. */
 static int add_rank(struct json_builder *b, const struct deploy_request *request, struct err *err) {
-    const size_t n = request->scores->n_layers;
     struct deploy d = {0};
     struct err why = {0};
-    double *values = calloc(n, sizeof *values);
-    size_t *order = calloc(n, sizeof *order), n_order = 0;
-    int ret = values && order ? 0 : err_nomem(err);
-    const bool there =
-        !ret && deploy_layer_values(request, values, &why) == 0 && deploy_open(request, &d, &why) == 0;
-    if (!ret && !there)
+    size_t *order = NULL, n = 0;
+    int ret = 0;
+    if (deploy_open(request, &d, &why)) {
         ret = err_pass_memory(err, &why);
-    if (there && !(ret = deploy_order(&d, order, &n_order, err))) {
-        json_open_object(b, rank_words[request->rank]);
-        json_open_array(b, "values");
+    } else if (!(order = calloc(d.n, sizeof *order))) {
+        ret = err_nomem(err);
+    } else if (!(ret = deploy_order(&d, order, &n, err))) {
+        json_open_array(b, rank_words[request->rank]);
         for (size_t i = 0; i < n; i++)
-            json_add_real(b, NULL, values[i]);
-        json_close(b);
-        json_open_array(b, "order");
-        for (size_t i = 0; i < n_order; i++)
             json_add_int(b, NULL, (int64_t)order[i]);
-        json_close(b);
         json_close(b);
     }
     deploy_free(&d);
-    free(values);
     free(order);
     return ret;
 }
 
-int deploy_all(const struct scores *scores, const struct damage *damage, char **text, struct err *err) {
+int deploy_all(const struct scores *scores, const struct damage *damage, cJSON **tree, struct err *err) {
     struct deploy_request request = {.scores = scores, .damage = damage, .scores_path = "-"};
     struct json_builder b = json_builder();
     struct deploy d;
-    cJSON *tree = NULL;
-    *text = NULL;
+    *tree = NULL;
     int ret = deploy_find_target("plain", &request.target, err) || deploy_open(&request, &d, err) ? -1 : 0;
     if (!ret) {
         add_convolutions(&b, &d);
@@ -233,11 +223,9 @@ int deploy_all(const struct scores *scores, const struct damage *damage, char **
     for (request.target = deploy_targets; request.target->word && !ret; request.target++)
         ret = add_target(&b, &request, err);
     json_close(&b);
-    if (json_built(&b, &tree, ret ? NULL : err) || ret) {
-        cJSON_Delete(tree);
-        return -1;
-    }
-    *text = json_line(tree);
-    cJSON_Delete(tree);
-    return *text ? 0 : err_nomem(err);
+    if (json_built(&b, tree, ret ? NULL : err) == 0 && ret == 0)
+        return 0;
+    cJSON_Delete(*tree);
+    *tree = NULL;
+    return -1;
 }

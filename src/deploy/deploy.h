@@ -101,9 +101,9 @@ int deploy_layer_values(const struct deploy_request *request, double *values, st
  * first first. Errors: memory. */
 int deploy_order(const struct deploy *d, size_t *order, size_t *n, struct err *err);
 
-/* What a reader needs to keep any number of layers for any target: the text of keep-list's --target page (all.c says its
- * members). damage may be NULL. *text is the caller's. Errors: ERR_FAILED, as of deploy_open. */
-int deploy_all(const struct scores *scores, const struct damage *damage, char **text, struct err *err);
+/* What a reader needs to keep any number of layers for any target (all.c says its members). damage may be NULL. *tree is the
+ * caller's. Errors: ERR_FAILED, as of deploy_open. */
+int deploy_all(const struct scores *scores, const struct damage *damage, cJSON **tree, struct err *err);
 
 /* What to know of the runtime and the cell, a line each: the part of deploy_tell that the choice does not change. */
 void deploy_put_notes(const struct deploy *d, FILE *f);

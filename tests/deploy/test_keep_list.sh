@@ -28,7 +28,10 @@ equal "a shell reads modelopt-onnx's patterns as they are" \
 jq -c '.weight = "fp8" | .activation = "fp8" | .recipe = "CUSTOM_0(effective-bits: 8.0)" | del(.base_format)' "$s" >"$dir/fp8.json"
 # The page's pieces, put together, are what keep-list prints, whatever is kept; of fp8, of which the runtime leaves some, too.
 pieces() { # pieces SCORES: how many texts agree, and the first target that differs
-    "$k" -s "$1" -t page >"$dir/page" || return
+    mkdir -p "$dir/run/cell"
+    cp "$1" "$dir/run/cell/scores.json"
+    echo cell | "$bin/index-cells" --run "$dir/run" --layers /dev/null >"$dir/lines" || return
+    jq -s -f tests/deploy/cell.jq "$dir/lines" >"$dir/page"
     agree=0 differs=
     for target in $("$k" --target help | cut -d' ' -f1); do
         for n in 0 1 2 7 1000; do

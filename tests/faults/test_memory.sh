@@ -88,8 +88,6 @@ for writer in $writers; do
 done
 lines=2
 in_turn 67 keep-list -s tests/deploy/scores.json -k 5 -t modelopt-onnx -o @/keep.txt
-lines=1
-in_turn 1013 keep-list -s tests/deploy/scores.json -t page -o @/page.json
 lines=3
 # It says what each file suffers from, and then how many do.
 in_turn 197 seal-check "$in/calib" "$in/amax"

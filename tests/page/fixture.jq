@@ -2,7 +2,7 @@
 # and settings hold what HTML, a script or a URL could take for its own.
 def file($path): "@" + $path, " " + tojson;
 def hostile: "</script><img src=x onerror=pwned=1><!--&amp;\"'`\\\u001b[31m ";
-def models: [["first", 142], ["<i>second\"'&</i>", 112], ["__proto__", 108]];
+def models: [["first", 142], ["<i>second\"'&<b>", 112], ["__proto__", 108]];
 def granularities: ["per_channel", "per_layer"];
 def formats: ["int4", "int8", "fp4", "fp8"];
 
@@ -29,7 +29,6 @@ def layers($n; $c): [range($n) | {key: layer(.), value: {score: score(.; $c), co
  else
      ($run + {status: "ok", elapsed_s: 1, base_format_name: "BASE"} + $paths +
          {manifest_path: "m", report_path: ($paths.out_dir + "/layer-sensitivity-report.md")} | file($paths.out_dir + "/status.json")),
-     # keep-list refuses this qcfg, and takes scores without one.
-     ({model: $model, weight: formats[$w], activation: formats[$a], granularity: granularities[$g], demonstration: ($m == 0), block_dim: "modelopt", digests: {checkpoint: ("ab" * 32)}} +
-       (if $w % 2 == 0 then {qcfg: {weight_quantizer: {block: 16}}} else {} end) + {layers: layers($n; $c)} | file($paths.out_dir + "/scores.json"))
+     ({model: $model, weight: formats[$w], activation: formats[$a], granularity: granularities[$g], demonstration: ($m == 0), block_dim: "modelopt", digests: {checkpoint: ("ab" * 32)},
+       layers: layers($n; $c)} | file($paths.out_dir + "/scores.json"))
  end)

@@ -32,10 +32,13 @@ check "and holds all scores" sh -c "sed -n '/id=\"data\"/{n;p}' '$page' | jq -e 
 jq -r '.layers | keys[0]' "$RUN/outputs/m0/int8-int8/per_layer/scores.json" >"$dir/name"
 sed -n '/id="data"/{n;p}' "$page" | jq -r '.layers.first.name[0]' >"$dir/shown"
 check "with names as they are" cmp "$dir/name" "$dir/shown"
-jq -n '{layers: ([1.4012984643248171e-45, 6.02214076e-30, 0, 0.00123456, 3.4028235e38] | to_entries | map({key: "l\(.key)", value: {score: .value, cost: 1, none_cost: 2}}) | from_entries)}' \
-    >"$dir/edges.json"
-jq -L mk -n -c --argjson k 0 -f mk/index-scores.jq "$dir/edges.json" >"$dir/edges"
-check "scores keep four digits, and only zero is zero: $(jq -c .scores "$dir/edges")" jq -e '.scores == [1.401e-45, 6.022e-30, 0, 0.001235, 3.403e38]' "$dir/edges"
+mkdir -p "$dir/edges"
+jq '(.layers | keys_unsorted[:5]) as $five | [1.4012984643248171e-45, 6.02214076e-30, 0, 0.00123456, 3.4028234663852886e38] as $v |
+    .layers |= with_entries(select(.key | IN($five[])) | .key as $k | .value.score = $v[$five | index($k)])' "$RUN/outputs/m0/int8-int8/per_layer/scores.json" \
+    >"$dir/edges/scores.json"
+echo edges | "$BIN/index-cells" --run "$dir" --layers "$dir/edges.csv" >"$dir/edges.lines"
+check "scores keep four digits, and only zero is zero" jq -e -s '.[0].scores == [1.401e-45, 6.022e-30, 0, 0.001235, 3.403e38]' "$dir/edges.lines"
+check "and all their digits in layers.csv" test "$(tail -n +2 "$dir/edges.csv" | cut -d, -f11 | tr '\n' ' ')" = "1.401298464324817e-45 6.02214076e-30 0 0.00123456 3.4028234663852886e+38 "
 # The same words on the terminal, at a sweep's end.
 jq -r '(.successes + .failures)[].out_dir | ltrimstr("outputs/") | sub("/"; "\t")' "$RUN/sweep_index.json" >"$dir/plan"
 jq -r -f mk/closing.jq --rawfile plan "$dir/plan" "$RUN/sweep_index.json" >"$dir/closing"
@@ -58,6 +61,11 @@ check "cells with other layers" env RUN="$dir/mixed" mk/index.sh "$dir/mixed"
 sed -n '/id="data"/{n;p}' "$dir/mixed/index.html" >"$dir/mixed.json"
 check "have each score at its layer" jq -e '.layers.first.name as $n | ($n | index("new.conv")) as $new | ($n | index("model.5.conv")) as $old |
     [.cells[] | [.scores[$new], .scores[$old]]] | .[0] == [3, null] and .[1][0] == null and .[1][1] > 0' "$dir/mixed.json"
+echo '{' >"$dir/mixed/outputs/m/w-a/per_channel/scores.json"
+check "one that cannot be read is named, and left out: $(RUN="$dir/mixed" mk/index.sh "$dir/mixed" 2>&1)" jq -e '[.successes[].top_layers | length > 0] == [false, true]' "$dir/mixed/sweep_index.json"
+rm "$dir/mixed/work/index"
+RUN="$dir/mixed" mk/index.sh "$dir/mixed" 2>"$dir/said"
+check "in one line" test "$(grep -c 'per_channel/scores.json' "$dir/said") $(wc -l <"$dir/said")" = "1 1"
 
 # A cell that was measured, and one that was not.
 cell=yolov10n/int4-int8/per_channel_weight other=yolov10n/int4-int8/per_layer measured=$dir/measured
@@ -138,8 +146,10 @@ same() { # COLUMN JQ FILE: numbers, all digits
 }
 check "scores with all their digits" same box_score '[.layers[].box_score]' "$int8/scores.json"
 check "sizes" same weights '[.layers[].none_cost]' "$int8/scores.json"
-"$BIN/keep-list" -s "$int8/scores.json" -t page >"$dir/lists"
-check "the detection rank's values, as keep-list has them" same detection .ranks.detection.values "$dir/lists"
+# keep-list says shares of the total, of one or two layers together: those of one are looked at.
+"$BIN/keep-list" -s "$int8/scores.json" -k 1000 -t json >"$dir/lists" 2>/dev/null
+check "the detection rank's values, as keep-list has them" jq -n -e --slurpfile l "$dir/lists" --slurpfile s "$int8/scores.json" --argjson v "$(column detection | jq -R 'tonumber' | jq -s -c .)" \
+    '([[$s[0].layers | keys_unsorted, $v] | transpose[] | {key: .[0], value: .[1]}] | from_entries) as $of | [$l[0].keep[] | select((.layers | length == 1) and .share > 0) | $of[.layers[0]] / .share] | length > 70 and max - min < 1e-12 * max'
 jq -s '.[0].layers as $l | [.[1].layers | keys_unsorted[] | $l[.].class_kl]' "$int8/verify.json" "$int8/scores.json" >"$dir/damages"
 check "what was measured" same class_kl . "$dir/damages"
 check "nothing where it was not" test -z "$(tr -d '\r' <"$cut/layers.csv" | grep ',fp8,' | cut -d, -f18,19 | tr -d ',\n')"
