@@ -202,7 +202,8 @@ int index_read(const char *scores, const char *verify, struct index_cell **cell,
     if (scores_read(scores, &c->scores, &why))
         ret = note(c, NULL, &why, err);
     else
-        ret = read_damage(c, verify, err) || read_values(c, err) || read_keep(c, scores, err) || print_rows(c, err);
+        ret = read_damage(c, verify, err) || read_values(c, err) || read_keep(c, scores, err) ||
+              print_rows(c, err);
     if (!ret)
         return 0;
     index_cell_free(cell);
