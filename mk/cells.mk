@@ -21,7 +21,7 @@ measured := $(folders:outputs/%=verify/%)
 ifeq ($(LOCKED)$(findstring n,$(filter-out --%,$(firstword -$(MAKEFLAGS)))),)
 # By hand: one at a time in a run.
 all verify $(folders) $(measured):
-	+@mkdir -p work/scratch && flock -n -E 3 lock env LOCKED=1 $(MAKE) --no-print-directory -f grid.mk $@ || \
+	+@mkdir -p work/scratch && flock -n -E 3 lock sh -c '(cd "$$TOP" && mk/step/hands.sh "$$RUN") && exec env LOCKED=1 "$$@"' sh $(MAKE) --no-print-directory -f grid.mk $@ || \
 	    { status=$$?; [ $$status -ne 3 ] || echo "in use by $$(cat lock)" >&2; exit $$status; }
 else
 all: $(folders)
@@ -81,7 +81,7 @@ $(measured): verify/%: | work/calib.bin
 # Where one thing is done at a time, the images are decoded while the first model that needs them is calibrated; side by side, others
 # would wait for that model too.
 FIRST := $(firstword $(foreach m,$(models),$(if $(todo_$m),$m)))
-ifneq ($(and $(FIRST),$(if $(given_jobs),,1)),)
+ifneq ($(and $(FIRST),$(if $(given_jobs)$(value LAUNCHER),,1)),)
 work/calib.bin work/amax/$(FIRST).json &: | work/model/$(FIRST)
 	@exec "$$TOP"/mk/step/amax.sh $(FIRST)
 else

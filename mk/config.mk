@@ -85,7 +85,7 @@ $(call declare,NEW,,?word:0 1,1: a new run)
 $(call declare,CELLS_PER_PROCESS,all,count,cells one scoring process takes)
 $(call declare,SHARDS,1,int,processes that score a part of the images each; with -j or LAUNCHER)
 $(call declare,THREADS,,?int,of each scoring process; empty: cores / -j)
-$(call declare,LAUNCHER,,?command,put before each scoring process)
+$(call declare,LAUNCHER,,?command,put before each process that calibrates$(comma) scores or measures)
 GOALS += build deps test-cuda
 $(call declare,DEVICE,auto,device,auto$(comma) cpu$(comma) cuda (all GPUs)$(comma) cuda:N or cuda:N$(comma)M)
 GOALS := test install uninstall bench-modelopt fuzz

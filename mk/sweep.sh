@@ -25,14 +25,21 @@ trap 'exit 143' TERM HUP
 trap 'exit 141' PIPE
 
 # One sweep at a time in a run. The kernel's lock of RUN/lock passes on to every process that the sweep starts, and falls with
-# the last of them, however they end; what the file says only tells others who that is.
+# the last of them, however they end; what the file says only tells others who that is. Those that LAUNCHER starts on other machines
+# have locks of their own (mk/step/hand.sh).
 lock() {
     writable "$RUN/lock" || die 1 "$RUN: cannot be written; TIMESTAMP= another run, or SUBDIR= another folder"
     exec 9>>"$RUN/lock"
-    if ! flock -n 9; then
+    flock -n -E 3 9
+    case $? in
+    0) ;;
+    3)
         exec 9>&-
         die 2 "$RUN: in use by $(holder); wait for it, or TIMESTAMP= another run"
-    fi
+        ;;
+    *) die 1 "$RUN/lock: cannot be locked; the run must be on a file system with locks" ;;
+    esac
+    mk/step/hands.sh "$RUN" || exit $?
     echo "the sweep of process $$ on $(uname -n) since $(date '+%Y-%m-%d %H:%M:%S')" 2>/dev/null >"$RUN/lock" || full "$RUN"
 }
 
@@ -42,6 +49,8 @@ holder() {
     for wait in 0.3 0; do
         said=$(cat "$RUN/lock") pids=" $(find /proc/[0-9]*/fd/9 -maxdepth 0 -lname "$lock" 2>/dev/null | cut -d/ -f3 | tr '\n' ' ')"
         pid=${said#*process } pid=${pid%% *} host=${said#* on } host=${host%% *}
+        # Of another machine /proc tells nothing.
+        [ "$host" = "$(uname -n)" ] || pids=' '
         case $pids in *" $pid "*) break ;; esac
         sleep "$wait"
     done

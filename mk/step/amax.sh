@@ -17,6 +17,6 @@ read -r sum checkpoint <"$RUN/work/model/$model"
 mkdir -p "$RUN/work/state/$model" || exit 1
 note "$model: calibrating on $(jq '.images | length' "$RUN/run.json") images"
 [ -s "$calib" ] || feed_images "$calib"
-run_tool "$model" "$err" "$RUN/work/amax/$model.json" "$BIN/calib-stats" --model "$checkpoint" --sha256 "$sum" ${fold:+--fold} --calib "$([ -n "$feed" ] && echo - || echo "$calib")" \
+launch_tool "$model" "$err" "$RUN/work/amax/$model.json" "$BIN/calib-stats" --model "$checkpoint" --sha256 "$sum" ${fold:+--fold} --calib "$([ -n "$feed" ] && echo - || echo "$calib")" \
     --batch-size "$BATCH_SIZE" --device "$DEVICE" --threads "$THREADS" --state "$RUN/work/state/$model" -o "$RUN/work/amax/$model.json"
 [ -s "$calib" ] || mv -f "$feed.err" "$RUN/work/calib.err"

@@ -5,7 +5,22 @@
 room "$TMPDIR" || exit 1
 
 # show_words=always, on_failure or on_success; feeder: images.sh's, whose process sends the tool its images.
-show_words=always feed='' feeder=''
+show_words=always feed='' feeder='' hand=''
+
+# As run_tool, by LAUNCHER: on another machine perhaps, where hand.sh tells and holds that it works in this run.
+launch_tool() { # LABEL ERR RESULT COMMAND...
+    [ -n "$LAUNCHER" ] || { run_tool "$@"; return; }
+    hand=$RUN/work/hands/$(uname -n).$$
+    mkdir -p "${hand%/*}" || exit 1
+    label=$1 err=$2 result=$3
+    shift 3
+    # LAUNCHER is a list of words.
+    # shellcheck disable=SC2086
+    run_tool "$label" "$err" "$result" $LAUNCHER mk/step/hand.sh "$hand" "$@"
+    # A launcher that was killed may have left its job behind.
+    [ ! -e "$hand" ] || flock -n "$hand" rm -f "$hand"
+    hand=
+}
 
 # Runs COMMAND, which makes RESULT, and shows its words; sweep.sh's board, if there is
 # one, shows its progress as LABEL's, by descriptor 3. If there is no RESULT afterwards, ERR holds why: the words, or
@@ -49,12 +64,16 @@ show() { # COMMAND...
     [ -z "$V" ] || note "$*"
 }
 
+# Of a launcher SIGTERM's status is what became of its job, at its time limit for one: had this step been stopped, it would not be here.
 interrupted() {
+    [ "$status" -ne 143 ] || [ -z "$hand" ] || return 1
     [ "$status" -eq 130 ] || [ "$status" -eq 143 ] || [ "$status" -eq 129 ]
 }
 
 how_it_ended() { # STATUS
     if [ "$1" -gt 128 ]; then
+        # What runs jobs tells why in its last words.
+        [ -z "$hand" ] || { echo "ended with status $1, since signal $(($1 - 128)) ended its job: $(tail -n 3 "$heard" | tr '\n' ' ')" && return; }
         echo "was killed by signal $(($1 - 128))$([ "$1" -ne 137 ] || echo ', as the kernel does when memory runs out')"
     else
         echo "ended with status $1 and made no result"

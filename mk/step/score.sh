@@ -45,9 +45,9 @@ else
     [ $# -gt 1 ] || label="$model $1"
     label="$label${SHARD:+ part $SHARD}"
     [ -n "$calib" ] || feed_images -
-    # LAUNCHER and the cells are lists of words: names hold no spaces.
+    # The cells are a list of words: names hold no spaces.
     # shellcheck disable=SC2086
-    run_tool "$label" "$pass" /dev/null $LAUNCHER "$BIN/sens-score" --model "$checkpoint" --sha256 "$sum" --name "$model" \
+    launch_tool "$label" "$pass" /dev/null "$BIN/sens-score" --model "$checkpoint" --sha256 "$sum" --name "$model" \
         --calib "$([ -n "$feed" ] && echo - || echo "$calib")" ${amax:+--amax "$amax"} --score-size "$SCORE_SIZE" \
         --objectives "$OBJECTIVES" --probes "$PROBES" ${fold:+--fold} --batch-size "$BATCH_SIZE" \
         --device "$DEVICE" --turn "$TURN" --threads "$THREADS" --state "$RUN/work/state/$model" ${SHARD:+--shard "$SHARD"} \

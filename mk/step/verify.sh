@@ -24,7 +24,7 @@ mkdir -p "$RUN/work/state/$model" "$RUN/work/failed/$model/${stem%/*}" || exit 1
 show_words=on_success # why it failed is told with the cell
 set -- --list "$VERIFY_LIST"
 [ -n "$VERIFY_LIST" ] || set -- --list "$IMAGE_LIST" --last
-run_tool "$model $stem" "$why" "$out/verify.json" "$BIN/damage-measure" --model "$checkpoint" --sha256 "$sum" --name "$model" ${fold:+--fold} \
+launch_tool "$model $stem" "$why" "$out/verify.json" "$BIN/damage-measure" --model "$checkpoint" --sha256 "$sum" --name "$model" ${fold:+--fold} \
     --calib "$RUN/work/calib.bin" --amax "$RUN/work/amax/$model.json" --scores "$out/scores.json" \
     "$@" --count "$VERIFY_IMAGES" --search "$SEARCH" --reach "$REACH" --batch-size "$BATCH_SIZE" --device "$DEVICE" --threads "$THREADS" --state "$RUN/work/state/$model" --update \
     -o "$out/verify.json" "$RUN/work/qcfg/${stem%/*}-${stem#*/}.json"
