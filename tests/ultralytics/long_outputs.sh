@@ -1,20 +1,6 @@
 #!/bin/sh
 # Checkpoints that PyPI's ultralytics makes now: outputs as its own modules compute them, for every form, size and activation of make.py,
 # and what is refused. PYTHON: an interpreter that has ultralytics; else that of build/ultralytics-env, where there is one.
-env=build/ultralytics-env
-[ -x "$env/bin/python" ] && PYTHON=${PYTHON:-$env/bin/python}
-PYTHON=${PYTHON:-python3}
-if ! "$PYTHON" -c 'import ultralytics' >/dev/null 2>&1; then
-    echo "# skip $PYTHON has no ultralytics: python3 -m venv $env && $env/bin/pip install ultralytics (4 GB)"
-    exit 0
-fi
-made=$(mktemp -d) || exit 1
-trap 'rm -rf "$made"' EXIT
-# ultralytics keeps settings in the home folder, and asks the network what is new.
-HOME=$made YOLO_CONFIG_DIR=$made YOLO_OFFLINE=true "$PYTHON" -B tests/ultralytics/make.py "$made" >"$made/log" 2>&1 || {
-    echo "not ok - make.py ended early"
-    tail -n 20 "$made/log"
-    exit 1
-}
-rm -f "$made"/*settings*.json
+. tests/ultralytics/with_ultralytics.sh
+make_py
 "${BUILD:-build}/test/ultralytics/test_outputs" "$made"

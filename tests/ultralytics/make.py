@@ -1,17 +1,20 @@
-"""make.py FOLDER [own|tiny|families [IMAGES]]: checkpoints as PyPI's ultralytics saves them, and what they compute by its own modules.
+"""make.py FOLDER [own|tiny|families IMAGES|trained DATASET]: checkpoints as PyPI's ultralytics saves them, and what they compute by its
+own modules.
 
 own (the default): its yolov10n, in the forms in which checkpoints are kept, of other sizes, classes and activations; and models that are
-        keep(out, "tiny", as_trained(model(TINY, 2)))
-    elif sys.argv[2:3] == ["families"]:
-        families(out, pictures(sys.argv[3] if sys.argv[3:] else None, 160))
+refused. tiny: small networks of every module kind. families: YOLOv8, 11, 12 and 26, n to x, with random weights and the BatchNorm
+statistics of the pictures of the folder IMAGES (FAMILIES and SIZES in the environment choose some). trained: n of each, after some
+epochs of ultralytics' trainer on DATASET/images and DATASET/labels.
 
 NAME.pt with NAME.json, {"size", "classes", "loss", "rounding", "convs": {NAME: {"norm", "rms", "first"}}}: of every convolution's output for one image
-(pixel i is (2654435761 i mod 2^32) / 2^32, cut to 24 bits), run after run where it runs twice; and NAME.leaves,
-the leaves in double precision, rounded, by which those in float32 are off by "rounding". NAME.pt with NAME.txt: words that its refusal
-holds. The network is in eval mode, with both heads; weights and BatchNorm statistics are random numbers of few bits."""
+(NAME.image, float32, where that is; else pixel i is (2654435761 i mod 2^32) / 2^32, cut to 24 bits), run after run where it runs twice;
+and NAME.leaves, the leaves in double precision, rounded, by which those in float32 are off by "rounding". NAME.pt with NAME.txt: words
+that its refusal holds. The network is in eval mode, with both heads; weights and BatchNorm statistics of own and tiny are random
+numbers of few bits."""
 import copy
 import json
 import os
+import shutil
 import sys
 import warnings
 
@@ -104,10 +107,10 @@ def leaves_of(net, x):
 
 
 @torch.no_grad()
-def computed(path, size):
+def computed(path, x):
     saved = torch.load(path, weights_only=False)
-    net = (saved["ema"] or saved["model"]).float().eval()
-    exact = leaves_of(copy.deepcopy(net).double(), image(size).double())
+    net = (saved.get("ema") or saved["model"]).float().eval()
+    exact = leaves_of(copy.deepcopy(net).double(), x.double())
     runs = {}
 
     def see(name):
@@ -116,7 +119,7 @@ def computed(path, size):
     for name, m in net.named_modules():
         if isinstance(m, torch.nn.Conv2d):
             m.register_forward_hook(see(name))
-    leaves = leaves_of(net, image(size))
+    leaves = leaves_of(net, x)
     loss = sum(leaf.double().pow(2).mean().item() for leaf in leaves) / len(leaves)
 
     def facts(y):
@@ -127,7 +130,7 @@ def computed(path, size):
         for leaf in exact:
             f.write(leaf.float().numpy().tobytes())
     rounding = max(((a - b).norm() / b.norm()).item() for a, b in zip(leaves, exact))
-    return {"size": size, "classes": net.model[-1].nc, "loss": loss, "rounding": rounding,
+    return {"size": x.shape[-1], "classes": net.model[-1].nc, "loss": loss, "rounding": rounding,
             "convs": {name: facts(y) for name, y in runs.items()}}
 
 
@@ -139,7 +142,7 @@ def decoded(head, raw, corners):
     return dist2bbox(head.dfl(raw["boxes"]), anchors.unsqueeze(0), xywh=not corners, dim=1) * strides
 
 
-def keep(folder, name, checkpoint, size=64, refused=None):
+def keep(folder, name, checkpoint, size=64, refused=None, picture=None):
     path = os.path.join(folder, name + ".pt")
     if checkpoint is not None:
         torch.save(checkpoint, path)
@@ -147,8 +150,10 @@ def keep(folder, name, checkpoint, size=64, refused=None):
         with open(os.path.join(folder, name + ".txt"), "w") as f:
             f.write(refused + "\n")
     else:
-        with open(os.path.join(folder, name + ".json"), "w") as f:
-            json.dump(computed(path, size), f, indent=0)
+        if picture is not None:
+            picture.numpy().tofile(path[:-3] + ".image")
+        with open(path[:-3] + ".json", "w") as f:
+            json.dump(computed(path, image(size) if picture is None else picture), f, indent=0)
 
 
 def own(folder):
@@ -188,24 +193,31 @@ def own(folder):
 FAMILIES = {"yolov8": "v8", "yolo11": "11", "yolo12": "12", "yolo26": "26"}
 
 
-def pictures(folder, size, most=8):
-    if not folder:
-        return torch.rand(most, 3, size, size, generator=torch.Generator().manual_seed(1))
+def pictures(folder, size):
     import cv2
-    files = sorted(os.listdir(folder))[:most]
-    read = [cv2.resize(cv2.imread(os.path.join(folder, f)), (size, size))[..., ::-1].copy() for f in files]
+    from ultralytics.data.augment import LetterBox
+    boxed = LetterBox((size, size))
+    read = [boxed(image=cv2.imread(os.path.join(folder, f)))[..., ::-1].copy() for f in sorted(os.listdir(folder))]
     return torch.stack([torch.from_numpy(v).permute(2, 0, 1).float() / 255 for v in read])
 
 
 @torch.no_grad()
-def drawn(config, images, classes=80, seed=0):
-    """torch's own random weights, and the BatchNorm statistics of the images: activations of the size that training leaves."""
-    torch.manual_seed(seed)
+def drawn(config, images, classes=80):
+    """Convolutions as torch draws them. BatchNorms have random weights and biases, and the statistics of the images behind all layers
+    before them. With weights of 1 and biases of 0, as a new network has them, a hundred layers multiply what differs between images: a
+    few images then make all the variance, and on them float32 itself is off by 2e-3. The bias of classes of a new network, -11, hides
+    the maps beneath it."""
+    torch.manual_seed(0)
     net = DetectionModel(yaml_model_load(os.path.join(MODELS, config)), ch=3, nc=classes, verbose=False)
     for m in net.modules():
         if isinstance(m, torch.nn.BatchNorm2d):
             m.momentum = None
             m.reset_running_stats()
+            m.weight.uniform_(0.2, 0.6)
+            m.bias.normal_(0, 1)
+    for branch in net.model[-1].cv3, getattr(net.model[-1], "one2one_cv3", []):
+        for level in branch:
+            level[-1].bias.normal_(0, 1)
     net.train()(images)
     return net
 
@@ -214,7 +226,25 @@ def families(folder, images):
     for family in os.environ.get("FAMILIES", " ".join(FAMILIES)).split():
         for size in os.environ.get("SIZES", "n s m l x").split():
             name = f"{family}{size}"
-            keep(folder, name, as_trained(drawn(f"{FAMILIES[family]}/{name}.yaml", images)), size=128)
+            keep(folder, name, as_trained(drawn(f"{FAMILIES[family]}/{name}.yaml", images)), picture=images[:1])
+
+
+def trained(folder, dataset):
+    work = os.path.join(folder, "work")
+    os.makedirs(work)
+    for part in "images", "labels":  # the trainer writes beside them
+        shutil.copytree(os.path.join(dataset, part), os.path.join(work, part))
+    with open(os.path.join(work, "data.yaml"), "w") as f:
+        json.dump({"path": work, "train": "images", "val": "images", "names": {i: f"class {i}" for i in range(80)}}, f)
+    picture = pictures(os.path.join(work, "images"), 160)[:1]
+    for family in os.environ.get("FAMILIES", " ".join(FAMILIES)).split():
+        name = f"{family}n"
+        yolo = YOLO(os.path.join(MODELS, FAMILIES[family], name + ".yaml"))
+        yolo.train(data=os.path.join(work, "data.yaml"), epochs=5, imgsz=160, batch=10, device="cpu", workers=0, amp=False, plots=False, val=False,
+                   project=work, name=name, verbose=False, warmup_epochs=1)
+        shutil.copy(os.path.join(work, name, "weights", "last.pt"), os.path.join(folder, name + ".pt"))
+        keep(folder, name, None, picture=picture)
+    shutil.rmtree(work)
 
 
 if __name__ == "__main__":
@@ -223,6 +253,8 @@ if __name__ == "__main__":
         for name, config in ("tiny", TINY), ("tiny-one-head", TINY_ONE_HEAD), ("tiny-end2end", TINY_END2END):
             keep(out, name, as_trained(model(config, 2)))
     elif sys.argv[2:3] == ["families"]:
-        families(out, pictures(sys.argv[3] if sys.argv[3:] else None, 160))
+        families(out, pictures(sys.argv[3], 128))
+    elif sys.argv[2:3] == ["trained"]:
+        trained(out, sys.argv[3])
     else:
         own(out)
