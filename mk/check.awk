@@ -116,20 +116,40 @@ function readable(paths,    command, file, found) {
     return found
 }
 
+# The words of MODELS_FILE: a model a line, without what follows a #.
+function listed(path,    line, n, words, status) {
+    if (has(given["typed"], "MODELS")) complain("MODELS and MODELS_FILE: give one of them")
+    while ((status = (getline line < path)) > 0) {
+        n++
+        gsub(/(^|[ \t])#.*|\r$/, "", line)
+        gsub(/^[ \t]+|[ \t]+$/, "", line)
+        if (line ~ /[ \t]/) complain("MODELS_FILE=" path ": line " n ": " shown(line) ": one model a line, and no spaces in its path; rename or link it")
+        if (line != "") words = words " " line
+    }
+    if (status < 0) complain("MODELS_FILE=" path ": cannot be read; name a text file with one model a line")
+    if (words == "") complain("MODELS_FILE=" path ": names no model")
+    return substr(words, 2)
+}
+
 # Checkpoints must be there, unless they are downloaded before. A name may also be one that a run has given.
-function checkpoints(name,    m, n, i, folder, runs, at, all, near, gone, here) {
+function checkpoints(name, words,    m, n, i, k, folder, runs, at, all, found, near, gone, here) {
     folder = values["MODEL_DIR"]
     runs = "tmp/" values["SUBDIR"] "/*/work/model/"
-    n = split(values[name], m, " ")
+    n = split(words, m, " ")
     for (i = 1; i <= n; i++) {
         sub(/^[^=]*=/, "", m[i])
         at = at " " (m[i] ~ /[.]pth?$/ ? m[i] : folder "/" m[i] ".pt calib/models/" m[i] ".pt " runs m[i])
+        # A command line has an end.
+        if (length(at) > 50000 || i == n) { all = all readable(at); at = "" }
     }
-    all = readable(at)
+    for (k = split(all, found, " "); k > 0; k--) {
+        there[found[k]]
+        if (sub(/^.*\/work\/model\//, "", found[k])) known[found[k]]
+    }
     for (i = 1; i <= n; i++) {
-        if (has(all, m[i]) || has(all, folder "/" m[i] ".pt") || has(all, "calib/models/" m[i] ".pt") || index(all, "/work/model/" m[i] " ")) { here = here " " m[i]; continue }
+        if (m[i] in there || folder "/" m[i] ".pt" in there || "calib/models/" m[i] ".pt" in there || m[i] in known) { here = here " " m[i]; continue }
         if (has(given["official"], m[i])) { gone = gone " " m[i]; continue }
-        if (readable("'" m[i - 1] " " m[i] "' '" m[i] " " m[i + 1] "'")) complain(name ": " values[name] ": make cannot carry paths with spaces; rename or link it")
+        if (readable("'" m[i - 1] " " m[i] "' '" m[i] " " m[i + 1] "'")) complain(name ": " words ": make cannot carry paths with spaces; rename or link it")
         near = m[i]
         if (near !~ /[.]pth?$/) {
             near = readable(folder "/*.pt calib/models/*.pt " runs "*")
@@ -141,7 +161,7 @@ function checkpoints(name,    m, n, i, folder, runs, at, all, near, gone, here) 
         }
         complain(name ": " m[i] ": no such checkpoint" near)
     }
-    if (gone && !has(given["goals"], "models")) complain(name ":" gone ": not in " folder "/; make models MODELS=\"" substr(gone, 2) "\" downloads what is missing" (here ? "; " name "=" (here ~ / .* / ? "\"" substr(here, 2) "\"" : substr(here, 2)) " is there" : ""))
+    if (gone && !has(given["goals"], "models")) complain(name ":" gone ": not in " folder "/; make models MODELS=\"" substr(gone, 2) "\" downloads what is missing" (here && name !~ /=/ ? "; " name "=" (here ~ / .* / ? "\"" substr(here, 2) "\"" : substr(here, 2)) " is there" : ""))
 }
 
 # Of the type that a word names: 4 of int4.
@@ -177,7 +197,7 @@ BEGIN {
     grid = " " given["goals"] " " ~ / (sweep|verify|plan|bench|bench-modelopt) /
     split("MODEL MODELS W WEIGHT_DTYPES A ACT_DTYPES G GRANULARITIES", f, " ")
     for (i = 1; i < 8; i += 2) { list_of[f[i]] = f[i + 1]; one_of[f[i + 1]] = f[i] }
-    one_of["MAX_RUNS"] = ""
+    one_of["MAX_RUNS"] = one_of["MODELS_FILE"] = ""
     n = split(given["typed"], typed, " ")
     for (i = 1; i <= n; i++) {
         name = typed[i]
@@ -185,14 +205,21 @@ BEGIN {
         if (name in list_of && !cell) complain(name " is a variable of make cell; the others take " list_of[name])
         if (name in one_of && cell && !grid) complain(name " is not a variable of make " cell ", which takes MODEL" (cell ~ /pareto|drop/ ? "" : ", W, A and G"))
     }
+    models = "MODELS"
+    if (grid && values["MODELS_FILE"] != "") {
+        check("MODELS_FILE", kinds["MODELS_FILE"], values["MODELS_FILE"])
+        if (has(given["goals"], "bench") || has(given["goals"], "bench-modelopt")) complain("MODELS_FILE is no variable of make bench, which takes MODELS")
+        values["MODELS"] = listed(values["MODELS_FILE"])
+        models = "MODELS_FILE=" values["MODELS_FILE"]
+    }
     for (i = 1; i <= count; i++) {
-        check(names[i], kinds[names[i]], values[names[i]])
+        check(names[i] == "MODELS" ? models : names[i], kinds[names[i]], values[names[i]])
         if (cell && names[i] in list_of && values[names[i]] == "" && (names[i] == "MODEL" || cell !~ /pareto|export|drop/ || (cell == "export" && values["W"] values["A"] values["G"] != "")))
             complain(names[i] " is missing: make " cell " MODEL=yolov10n" (cell ~ /pareto|drop/ ? "" : " W=int8 A=fp8 G=per_layer"))
     }
     if (has(given["goals"], "models") && has(given["typed"], "MODELS")) check("MODELS", "words:" given["official"], values["MODELS"])
-    if (grid) { checkpoints("MODELS"); effective_bits(values["EFFECTIVE_BITS"], values["WEIGHT_DTYPES"], values["ACT_DTYPES"]) }
-    if (cell && cell != "drop") { checkpoints("MODEL"); effective_bits(values["EFFECTIVE_BITS"], values["W"], values["A"]) }
+    if (grid) { checkpoints(models, values["MODELS"]); effective_bits(values["EFFECTIVE_BITS"], values["WEIGHT_DTYPES"], values["ACT_DTYPES"]) }
+    if (cell && cell != "drop") { checkpoints("MODEL", values["MODEL"]); effective_bits(values["EFFECTIVE_BITS"], values["W"], values["A"]) }
     if ((grid || cell && cell != "drop") && !readable(values["IMAGE_LIST"] " " values["IMAGE_LIST"] "/*"))
         complain("IMAGE_LIST=" values["IMAGE_LIST"] ": cannot be read; name a text file with one image path a line, a folder of images, or a data.yaml")
     if (has(given["goals"], "verify") && values["VERIFY_LIST"] != "" && !readable(values["VERIFY_LIST"] " " values["VERIFY_LIST"] "/*"))

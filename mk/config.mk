@@ -38,6 +38,7 @@ choices = $(patsubst $1:%,%,$(filter $1:%,$(CHOICES)))
 choice  = $(call declare,$1,$(firstword $(choices)),word:$(choices),$2)
 GOALS := sweep verify plan bench bench-modelopt
 $(call declare,MODELS,yolov10n yolov10s yolov10m,models,names$(comma) paths of .pt files$(comma) or NAME=PATH)
+$(call declare,MODELS_FILE,,?path,instead: a list of models$(comma) one a line)
 $(call declare,WEIGHT_DTYPES,int4 int8 fp4 fp8,words:$(WEIGHT_WORDS),weight types)
 $(call declare,ACT_DTYPES,int4 int8 fp4 fp8,words:$(ACT_WORDS),activation types; fp16: not quantized)
 $(call declare,GRANULARITIES,$(patsubst %:USUAL,%,$(filter %:USUAL,$(GRANULARITY_ROWS))),words:$(GRANULARITY_WORDS),of the scales)

@@ -2,6 +2,7 @@
 # Read with `.` by sweep.sh: what is made of a run that is scored, for a runtime. MODEL, W, A and G name the cell; whichever release of
 # ModelOpt its artifacts are for will do.
 
+MODELS_FILE=
 cell="MODEL=$MODEL W=$W A=$A G=$G" one="MODELS=$MODEL WEIGHT_DTYPES=$W ACT_DTYPES=$A GRANULARITIES=$G"
 
 # Sets RUN, name and out, of the cell; which must be finished.

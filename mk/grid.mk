@@ -4,7 +4,7 @@
 # Tools of another folder (BIN=) are taken as they are.
 GRID_TOOLS := $(if $(call given,BIN),,build)
 
-GRID_SETTINGS := MODEL_DIR MAX_RUNS MODELS WEIGHT_DTYPES ACT_DTYPES GRANULARITIES $(IDENTITY) \
+GRID_SETTINGS := MODEL_DIR MAX_RUNS MODELS MODELS_FILE WEIGHT_DTYPES ACT_DTYPES GRANULARITIES $(IDENTITY) \
     MODELOPT TOP_K SUBDIR TIMESTAMP NEW CELLS_PER_PROCESS SHARDS THREADS LAUNCHER BIN VERIFY_LIST VERIFY_IMAGES \
     SEARCH \
     RANK_BY KEEP TARGET ONNX MODEL W A G
@@ -29,7 +29,7 @@ verify: $(filter sweep cell,$(MAKECMDGOALS)) $(GRID_TOOLS)
 
 # Of several goals in one call, each sees what the one before it left.
 cell: $(filter sweep,$(MAKECMDGOALS)) $(GRID_TOOLS)
-	$(JOBS)@exec env $(settings) MAX_RUNS= MODELS=$(call quote,$(MODEL)) WEIGHT_DTYPES=$W ACT_DTYPES=$A GRANULARITIES=$G mk/sweep.sh sweep
+	$(JOBS)@exec env $(settings) MAX_RUNS= MODELS_FILE= MODELS=$(call quote,$(MODEL)) WEIGHT_DTYPES=$W ACT_DTYPES=$A GRANULARITIES=$G mk/sweep.sh sweep
 
 keep-list pareto export: $(filter sweep cell verify,$(MAKECMDGOALS)) $(GRID_TOOLS)
 	@exec env $(settings) mk/sweep.sh $@

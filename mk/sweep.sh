@@ -103,7 +103,8 @@ advise() { # GOAL AND VARIABLES
 
 # How the cells stand that the filters select.
 plan() { # [OPTION]... RUN
-    "$BIN/grid-plan" --models "$MODELS" --model-dir "$MODEL_DIR" --weights "$WEIGHT_DTYPES" --acts "$ACT_DTYPES" \
+    case $MODELS_FILE in '') set -- --models "$MODELS" "$@" ;; *) set -- --models-file "$MODELS_FILE" "$@" ;; esac
+    "$BIN/grid-plan" --model-dir "$MODEL_DIR" --weights "$WEIGHT_DTYPES" --acts "$ACT_DTYPES" \
         --granularities "$GRANULARITIES" ${MODELOPT:+--modelopt "$MODELOPT"} ${MAX_RUNS:+--max-runs "$MAX_RUNS"} "$@"
 }
 

@@ -5,11 +5,12 @@
 #include "grid/grid.h"
 
 #include <stdio.h>
+#include <stdlib.h>
 #include <string.h>
 
 struct request {
     struct grid_filters filters;
-    const char *rules;
+    const char *models_file, *rules;
     bool table;
 };
 
@@ -44,6 +45,13 @@ static int run(void *ctx, const struct operands *operands, struct err *err) {
     struct request *r = ctx;
     struct grid grid = {0};
     cJSON *found = NULL;
+    char *models = NULL;
+    if (!r->filters.models == !r->models_file)
+        return err_set(err, ERR_USAGE, "name the models, with --models or --models-file");
+    if (r->models_file && grid_read_models(r->models_file, &models, err))
+        return -1;
+    if (models)
+        r->filters.models = models;
     int ret = open_run(&grid, operands->word[0], &found, err) || grid_plan(&grid, &r->filters, opt_say, err);
     if (!ret && r->rules && !grid.folder)
         ret = err_set(err, ERR_USAGE, "--prepare: name a run");
@@ -56,6 +64,7 @@ static int run(void *ctx, const struct operands *operands, struct err *err) {
             print_line(&grid.cells[i]);
     grid_close(&grid);
     cJSON_Delete(found);
+    free(models);
     return ret ? -1 : 0;
 }
 
@@ -63,8 +72,8 @@ int main(int argc, char **argv) {
     struct request r = {.filters = {.model_dir = "models"}};
     struct grid_filters *f = &r.filters;
     struct opt rows[] = {
-        {"models", 'm', OPT_STRING, &f->models, "WORDS", "names, or paths of .pt and .pth files",
-         .required = true},
+        {"models", 'm', OPT_STRING, &f->models, "WORDS", "names, or paths of .pt and .pth files"},
+        {"models-file", 0, OPT_IN, &r.models_file, "FILE", "the same, one a line; # begins a comment"},
         {"model-dir", 0, OPT_STRING, &f->model_dir, "DIR", "where NAME.pt is; else in calib/models"},
         {"weights", 'w', OPT_STRING, &f->weights, "WORDS", "weight types", .required = true},
         {"acts", 'a', OPT_STRING, &f->acts, "WORDS", "activation types", .required = true},

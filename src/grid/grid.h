@@ -74,6 +74,10 @@ struct grid_filters {
     const char *modelopt; /* grid's */
 };
 
+/* Sets *words, the caller's, to the models that a text file lists, one a line, as grid_filters wants them. What follows a # at a line's
+ * begin or a space is left out. Errors: ERR_FAILED naming the file and line. */
+int grid_read_models(const char *path, char **words, struct err *err);
+
 /* Fills models and cells. A path by itself keeps the name that the run has for it, else is called after its file; where
  * that is also another file's name, in this call or in the run, after the nearest folder that tells them apart as well
  * (train2-best), then after its whole path, and then also after its digest. One file under several paths is one model.

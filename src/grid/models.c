@@ -4,6 +4,7 @@
 
 #include "base/name.h"
 #include "base/pool.h"
+#include "base/slurp.h"
 #include "cell/qcfg.h"
 #include "cell/scores.h"
 
@@ -22,11 +23,21 @@ struct asked {
     struct stat file; /* st_ino 0: there is none */
 };
 
+/* Whose results stand under a name in the run. */
+struct owner {
+    char *name, *path;
+    struct stat file; /* st_ino 0: there is none */
+};
+
 struct request {
     const struct grid *grid;
     struct asked *asked;
     size_t n;
+    struct owner *owners; /* of the run, where a path wants its name */
+    size_t n_owners;
 };
+
+enum { MODELS_FILE_MAX = 1 << 28 };
 
 /* The length of a checkpoint's path without its suffix, or 0 for a model's name. */
 static size_t stem_length(const char *word) {
@@ -211,30 +222,41 @@ static int is_visible(const struct dirent *entry) {
     return entry->d_name[0] != '.';
 }
 
-/* Sets the name that the run has for a path, if it has one that nobody else is given. */
-static int find_name(const struct request *r, struct grid_model *m, const struct stat *file,
-                     struct err *err) {
-    char *outputs, *path, digest[DIGEST_HEX];
+/* Reads who owns the names of the run, once for all paths. */
+static int find_owners(struct request *r, struct err *err) {
+    char *outputs, digest[DIGEST_HEX];
     struct dirent **entries = NULL;
-    struct stat theirs;
     if (!r->grid->folder)
         return 0;
     if (grid_path(r->grid, &outputs, err, "outputs"))
         return -1;
     int ret = 0, n = scandir(outputs, &entries, is_visible, alphasort);
+    if (n > 0 && !(r->owners = calloc((size_t)n, sizeof *r->owners)))
+        ret = err_nomem(err);
     for (int i = 0; i < n; i++) {
-        const char *name = entries[i]->d_name;
-        if (!ret && !*m->name && strlen(name) < CELL_MODEL_MAX && !is_among(r, m, name) &&
-            (ret = find_owner(r->grid, name, digest, &path, err)) == 0 && path) {
-            if (strcmp(path, m->path) == 0 || (stat(path, &theirs) == 0 && same_file(file, &theirs)))
-                strcpy(m->name, name);
-            free(path);
+        struct owner *o = &r->owners[r->n_owners];
+        if (!ret && strlen(entries[i]->d_name) < CELL_MODEL_MAX &&
+            (ret = find_owner(r->grid, entries[i]->d_name, digest, &o->path, err)) == 0 && o->path) {
+            r->n_owners++;
+            if (stat(o->path, &o->file))
+                o->file.st_ino = 0;
+            if (!(o->name = strdup(entries[i]->d_name)))
+                ret = err_nomem(err);
         }
         free(entries[i]);
     }
     free(entries);
     free(outputs);
     return ret;
+}
+
+/* Sets the name that the run has for a path, if it has one that nobody else is given. */
+static void find_name(const struct request *r, struct grid_model *m, const struct stat *file) {
+    for (size_t i = 0; i < r->n_owners && !*m->name; i++) {
+        const struct owner *o = &r->owners[i];
+        if ((strcmp(o->path, m->path) == 0 || same_file(file, &o->file)) && !is_among(r, m, o->name))
+            strcpy(m->name, o->name);
+    }
 }
 
 /* Whether what was asked for is another file than a path's, with this base. */
@@ -257,7 +279,8 @@ static int name_model(const struct request *r, struct grid_model *m, struct err 
         file.st_ino = 0;
     print_base(m->path, base);
     print_whole(m->path, whole);
-    int ret = find_name(r, m, &file, err) || is_taken(r->grid, base, m, &taken, &owner, err);
+    find_name(r, m, &file);
+    int ret = is_taken(r->grid, base, m, &taken, &owner, err);
     if (ret || *m->name)
         goto out;
     for (size_t i = 0; i < r->n; i++)
@@ -348,6 +371,45 @@ static int add_models(struct grid *grid, const struct request *r, struct err *er
     return 0;
 }
 
+int grid_read_models(const char *path, char **words, struct err *err) {
+    const bool standard = strcmp(path, "-") == 0;
+    FILE *f = standard ? stdin : fopen(path, "r");
+    size_t n;
+    if (!f)
+        return err_errno(err, "%s", path);
+    int ret = slurp(f, MODELS_FILE_MAX, words, &n, err);
+    if (!standard)
+        fclose(f);
+    if (ret)
+        return err_wrap(err, "%s", path);
+    char *rest = *words, *to = *words, *line;
+    if (strlen(*words) < n)
+        ret = err_set(err, ERR_FAILED, "%s: no text file", path);
+    for (int number = 1; !ret && (line = strsep(&rest, "\n")); number++) {
+        for (char *c = line; (c = strchr(c, '#')); c++)
+            if (c == line || c[-1] == ' ' || c[-1] == '\t') {
+                *c = '\0';
+                break;
+            }
+        line += strspn(line, " \t");
+        size_t length = strcspn(line, " \t\r");
+        if (line[length + strspn(line + length, " \t\r")])
+            ret = err_set(err, ERR_FAILED, "%s: line %d: one model a line, and no spaces in its path", path,
+                          number);
+        if (length && to > *words)
+            *to++ = ' ';
+        memmove(to, line, length);
+        to += length;
+    }
+    if (ret) {
+        free(*words);
+        *words = NULL;
+        return -1;
+    }
+    *to = '\0';
+    return 0;
+}
+
 int grid_find_models(struct grid *grid, const struct grid_filters *f, struct err *err) {
     struct grid_words words;
     struct request r = {grid};
@@ -360,6 +422,11 @@ int grid_find_models(struct grid *grid, const struct grid_filters *f, struct err
         ret = read_word(grid, words.word[i], f->model_dir, &r.asked[i], err);
     }
     ret = ret || add_models(grid, &r, err) || digest_models(grid, err);
+    bool nameless = false;
+    for (size_t i = 0; i < grid->n_models; i++)
+        nameless |= !*grid->models[i].name;
+    if (!ret && nameless)
+        ret = find_owners(&r, err);
     for (size_t i = 0; !ret && i < grid->n_models; i++) {
         struct grid_model *m = &grid->models[i];
         ret = !*m->name ? name_model(&r, m, err) : m->named_with_path ? check_given(grid, m, err) : 0;
@@ -367,6 +434,11 @@ int grid_find_models(struct grid *grid, const struct grid_filters *f, struct err
     for (size_t i = 0; r.asked && i < r.n; i++)
         free(r.asked[i].path);
     free(r.asked);
+    for (size_t i = 0; i < r.n_owners; i++) {
+        free(r.owners[i].name);
+        free(r.owners[i].path);
+    }
+    free(r.owners);
     grid_words_free(&words);
     return ret ? -1 : 0;
 }
