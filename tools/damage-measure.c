@@ -50,6 +50,12 @@ static int open_inputs(const struct request *r, struct session *session, struct 
     v->checkpoint = session->checkpoint;
     v->network = session->network;
     v->fold = r->options.fold;
+    if (verify_unmeasured(v->graph)) {
+        char words[128];
+        snprintf(words, sizeof words, "its %s are not measured; all damage is that of its classes and boxes",
+                 verify_unmeasured(v->graph));
+        opt_complain(words);
+    }
     return 0;
 }
 

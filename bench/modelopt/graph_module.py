@@ -3,7 +3,7 @@
     net = graph_module.load(json.load(open("dump.json")), "yolov10n.pt")
     net(images)["one2one"][0]                     # (N, 4 + classes, anchors)
 
-Convolutions and BatchNorms are nn.Conv2d and nn.BatchNorm2d at their paths in the checkpoint's module tree, in its order; what
+Convolutions and BatchNorms are nn.Conv2d, nn.ConvTranspose2d and nn.BatchNorm2d at their paths in the checkpoint's module tree, in its order; what
 lies between is read from the list of operations (src/model/graph.h defines each). Weights come out of the checkpoint by a reader of
 its own, and must have the digests that the dump gives: model-dump's reader and this one check each other.
 """
@@ -43,6 +43,7 @@ PLAIN = {
     "act": _act,
     "slice": lambda x, op: x[:, op["from"] : op["to"]],
     "max_pool": lambda x, op: F.max_pool2d(x, op["kernel"], op["stride"], op["padding"]),
+    "pixel_shuffle": lambda x, op: x,  # nn.ConvTranspose2d did it
     "upsample": lambda x, op: F.interpolate(x, scale_factor=op["scale"], mode="nearest"),
     "detach": lambda x, op: x.detach(),
     "attention_v": _attention_v,
@@ -73,6 +74,9 @@ class GraphModule(nn.Module):
         self.graph = graph
         for name, c in graph["convs"].items():
             out, in_group, *kernel = c["weight_shape"]
+            if "up" in c:
+                self._put(name, nn.ConvTranspose2d(out, in_group, kernel, c["up"], bias="bias_sha256" in c))
+                continue
             self._put(name, nn.Conv2d(in_group * c["groups"], out, kernel, c["stride"], c["padding"], c["dilation"], c["groups"],
                                       bias="bias_sha256" in c))
         for b in graph["bns"]:
@@ -91,8 +95,9 @@ class GraphModule(nn.Module):
         at.add_module(name, module)
 
     def forward(self, images):
-        """images (N, 3, S, S) in [0, 1]; {"one2many": (y, [P3, P4, P5]), "one2one": ...}, of a head with one branch the first alone."""
-        leaves, each = self.leaves_of(images), 1 + len(self.graph["strides"])
+        """images (N, 3, S, S) in [0, 1]; {"one2many": (y, [P3, P4, P5, more ...]), "one2one": ...}, of a head with one branch the first alone."""
+        leaves = self.leaves_of(images)
+        each = len(leaves) // sum(op["kind"] == "box_decode" for op in self.graph["ops"])
         return {name: (leaves[i], leaves[i + 1 : i + each]) for name, i in zip(("one2many", "one2one"), range(0, len(leaves), each))}
 
     def leaves_of(self, images):
@@ -113,6 +118,8 @@ class GraphModule(nn.Module):
             return x[0] + x[1]
         if kind == "concat":
             return torch.cat(x, 1)
+        if kind == "flatten":
+            return self._flat(x)
         if kind == "box_softmax":
             boxes = self._flat(x)[:, : 4 * self.graph["reg_max"]]
             return boxes.view(boxes.shape[0], 4, self.graph["reg_max"], -1).transpose(2, 1).softmax(1)

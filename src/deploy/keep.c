@@ -76,18 +76,31 @@ static int gather(struct deploy *d, struct err *err) {
     return d->n ? 0 : err_set(err, ERR_FAILED, "none of its layers is exported");
 }
 
+/* Whether the nodes of this type are convolutions. */
+static bool is_conv(const char *op) {
+    return strcmp(op, "Conv") == 0 || strcmp(op, "ConvTranspose") == 0;
+}
+
+/* Whether it is a transposed convolution, which its node says. */
+static bool is_transposed(const struct scores_layer *l) {
+    const char *type = l->node ? strrchr(l->node, '/') : NULL;
+    return type && strcmp(type, "/ConvTranspose") == 0;
+}
+
 static void apply_rules(struct deploy *d) {
     const struct scores *s = d->request.scores;
     d->ruled = d->request.target->rules;
     for (size_t i = 0; i < d->n && d->ruled; i++) {
         const struct scores_layer *l = &s->layers[d->convs[i].layers[0]];
-        d->ruled = l->shape[0] && l->input[0] >= l->shape[1];
+        d->ruled = l->shape[0] && (is_transposed(l) || l->input[0] >= l->shape[1]);
     }
     for (size_t i = 0; i < d->n && d->ruled; i++) {
         const struct scores_layer *l = &s->layers[d->convs[i].layers[0]];
         const bool first = i == 0 && l->input[0] == 3 && l->input[1] == s->imgsz && l->input[2] == s->imgsz;
-        d->convs[i].left = target_modelopt_leaves(l->shape, l->input[0] / l->shape[1], first,
-                                                  strcmp(s->name.weight, "fp8") == 0);
+        const bool fp8 = strcmp(s->name.weight, "fp8") == 0;
+        /* It takes none in fp8 (fp8.py), and has no rule for them in int8. */
+        d->convs[i].left =
+            is_transposed(l) ? fp8 : target_modelopt_leaves(l->shape, l->input[0] / l->shape[1], first, fp8);
     }
 }
 
@@ -140,8 +153,7 @@ static const struct onnx_node *find_node(const struct onnx_nodes *file, const ch
         const struct onnx_node *node = &file->items[i];
         const char *w = node->input[1];
         if (name ? strcmp(node->name, name) != 0
-                 : strcmp(node->op, "Conv") != 0 || strncmp(w, weight, n) != 0 ||
-                       strcmp(w + n, ".weight") != 0)
+                 : !is_conv(node->op) || strncmp(w, weight, n) != 0 || strcmp(w + n, ".weight") != 0)
             continue;
         found = node;
         (*count)++;
@@ -165,7 +177,7 @@ static int find_in_file(const struct deploy *d, const char *layer, size_t n, con
                         const struct onnx_node **node, struct err *err) {
     size_t count;
     *node = find_node(d->request.file, name, NULL, 0, &count);
-    if (!*node || strcmp((*node)->op, "Conv") != 0)
+    if (!*node || !is_conv((*node)->op))
         *node = find_node(d->request.file, NULL, layer, n, &count);
     if (!*node)
         return 0;

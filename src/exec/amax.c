@@ -4,6 +4,7 @@
 #include "cell/sealed.h"
 #include "exec/score.h"
 #include "format/fakequant.h"
+#include "model/weight.h"
 
 #include <float.h>
 #include <math.h>
@@ -13,6 +14,13 @@
 #include <string.h>
 
 static const char format_name[] = "yolosens-amax 2";
+
+/* Of a weight: one for each index of its first axis. */
+static int ranges_of(const struct conv *c) {
+    int shape[WEIGHT_DIMS];
+    weight_shape(c, shape);
+    return shape[0];
+}
 
 /* Space for the ranges, and the shape of a calibration in batches. */
 static int allocate(const struct graph *graph, struct amax *a, struct err *err) {
@@ -24,7 +32,7 @@ static int allocate(const struct graph *graph, struct amax *a, struct err *err) 
         for (int set = 0; set < AMAX_SETS; set++)
             if (!(l->input[set].channel = calloc((size_t)graph->convs[i].cin, sizeof(float))))
                 return err_nomem(err);
-        if (!(l->weight.channel = calloc((size_t)graph->convs[i].cout, sizeof(float))))
+        if (!(l->weight.channel = calloc((size_t)ranges_of(&graph->convs[i]), sizeof(float))))
             return err_nomem(err);
     }
     return 0;
@@ -45,11 +53,18 @@ int amax_new(const struct graph *graph, int images, int batch_size, struct amax 
     for (size_t i = 0; i < graph->n_convs; i++) {
         const struct conv *c = &graph->convs[i];
         struct amax_range *r = &a.layers[i].weight;
-        size_t per = conv_numel(c) / (size_t)c->cout;
-        for (int k = 0; k < c->cout; k++) {
-            r->channel[k] = fakequant_amax(c->weight + (size_t)k * per, per);
+        const size_t n = (size_t)ranges_of(c), per = conv_numel(c) / n;
+        float *weight = malloc(conv_numel(c) * sizeof *weight);
+        if (!weight) {
+            amax_free(&a);
+            return err_nomem(err);
+        }
+        weight_to_torch(c, c->weight, weight);
+        for (size_t k = 0; k < n; k++) {
+            r->channel[k] = fakequant_amax(weight + k * per, per);
             r->tensor = fmaxf(r->tensor, r->channel[k]);
         }
+        free(weight);
     }
     *out = a;
     return 0;
@@ -111,7 +126,7 @@ int amax_to_json(const struct amax *a, const struct graph *graph, cJSON **out, s
         json_open_object(&b, graph->convs[i].name);
         add_range(&b, "input", &l->input[AMAX_ALL], graph->convs[i].cin);
         add_range(&b, "input_awq", &l->input[AMAX_AWQ], graph->convs[i].cin);
-        add_range(&b, "weight", &l->weight, graph->convs[i].cout);
+        add_range(&b, "weight", &l->weight, ranges_of(&graph->convs[i]));
         json_close(&b);
     }
     json_close(&b);
@@ -137,7 +152,7 @@ int amax_finish(struct amax *a, const struct graph *graph, struct err *err) {
     for (size_t i = 0; i < a->n_layers; i++) {
         for (int set = 0; set < AMAX_SETS; set++)
             digest_range(d, &a->layers[i].input[set], graph->convs[i].cin);
-        digest_range(d, &a->layers[i].weight, graph->convs[i].cout);
+        digest_range(d, &a->layers[i].weight, ranges_of(&graph->convs[i]));
     }
     digest_finish(&d, a->digest);
     return 0;
@@ -231,7 +246,7 @@ static int from_json(const cJSON *o, const struct graph *graph, const struct ama
         if (json_get_object(layers, c->name, &one, err) ||
             json_to_range(one, "input", c->cin, &l->input[AMAX_ALL], err) ||
             json_to_range(one, "input_awq", c->cin, &l->input[AMAX_AWQ], err) ||
-            json_to_range(one, "weight", c->cout, &l->weight, err))
+            json_to_range(one, "weight", ranges_of(c), &l->weight, err))
             return err_wrap(err, "%s", c->name);
     }
     return 0;

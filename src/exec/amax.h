@@ -27,7 +27,7 @@ enum amax_images {
 
 struct amax_layer {
     struct amax_range input[AMAX_SETS]; /* channel: (cin) */
-    struct amax_range weight;           /* channel: (cout) */
+    struct amax_range weight;           /* channel: of torch's first axis, (cout) or transposed (cin) */
 };
 
 struct amax {

@@ -95,7 +95,7 @@ static void touch_pass(struct gradient_plan *p, const struct backward *b, size_t
     for (size_t i = 0; i < p->n_stages; i++)
         if (b->wanted[p->stages[i].out])
             touch_backward(p, b, i, batch, threads);
-    touch_value(p, g->leaves[g->exported], batch, turn);
+    touch_value(p, g->boxes, batch, turn);
     for (size_t i = 0; i < b->n_starts; i++) {
         touch_value(p, b->starts[i], batch, turn);
         touch_gradient(p, b, b->starts[i], batch, turn);

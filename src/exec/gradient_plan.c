@@ -214,7 +214,7 @@ static int make_backward(const struct gradient_plan *p, size_t i, const int *rea
                            .flows = calloc((g->n_ops + 1) * OP_INPUTS_MAX, sizeof *b->flows)};
     b->starts = b->objective == SCORES_MODELOPT ? g->leaves
                 : b->objective == SCORES_CLASS  ? g->logits
-                                                : &g->leaves[g->exported];
+                                                : &g->boxes;
     b->n_starts = b->objective == SCORES_MODELOPT ? g->n_leaves
                   : b->objective == SCORES_CLASS  ? (size_t)g->levels
                                                   : 1;

@@ -60,7 +60,7 @@ void measure_plan_free(struct measure_plan *p) {
 }
 
 int measure_plan_leaf(const struct measure_plan *p) {
-    return p->graph->leaves[p->graph->exported];
+    return p->graph->boxes;
 }
 
 bool measure_plan_is_conv(const struct measure_plan *p, size_t stage) {

@@ -3,7 +3,7 @@
 #include "cell/scores.h"
 #include "exec/spread.h"
 #include "model/fold.h"
-#include "model/shape.h"
+#include "model/weight.h"
 
 #include <math.h>
 #include <stdlib.h>
@@ -19,8 +19,8 @@ static int fill_layer(const struct score_job *job, const struct score_cell *cell
         .bits = numel * cell->qcfg.bits,
         .none_bits = numel * SCORES_BITS,
         .exported = c->exported,
-        .shape = {c->cout, c->cin / c->groups, c->kh, c->kw},
     };
+    weight_shape(c, l->shape);
     for (int o = 0; o < SCORES_OBJECTIVES; o++) {
         float score = NAN;
         if (o < score_objectives(job) && score_of(job, cell, (enum scores_objective)o, i, &score, err))
@@ -40,10 +40,11 @@ static int fill_shapes(const struct score_job *job, struct scores_layer *layers,
         if (g->ops[i].kind == OP_CONV) {
             const struct conv *c = &g->convs[g->ops[i].conv];
             struct scores_layer *l = &layers[g->ops[i].conv];
-            struct chw in = values[g->ops[i].in[0]], out = values[g->ops[i].out];
+            struct chw in = values[g->ops[i].in[0]], made = values[g->ops[i].out],
+                       out = weight_output_shape(c, made);
             memcpy(l->input, (int[]){(int)in.c, (int)in.h, (int)in.w}, sizeof l->input);
             memcpy(l->output, (int[]){(int)out.c, (int)out.h, (int)out.w}, sizeof l->output);
-            l->macs = (double)(conv_macs(c, out.h, out.w) * c->calls);
+            l->macs = (double)(conv_macs(c, made.h, made.w) * c->calls);
         }
     free(values);
     return 0;

@@ -7,7 +7,8 @@
 #include "model/module.h"
 
 /* What is said of all else. */
-#define BUILDER_SCORED "only YOLOv8, YOLOv10, YOLO11, YOLO12 and YOLO26 detectors are scored"
+#define BUILDER_SCORED                                                                                       \
+    "only YOLOv8, YOLOv10, YOLO11, YOLO12 and YOLO26 networks for detection and segmentation are scored"
 
 enum { BUILDS_MAX = 1 << 16 };
 
@@ -41,6 +42,9 @@ int builder_check(const struct module *m, const char *cls, const char *children,
 int builder_part(const struct module *m, const char *name, const char *cls, const char *children,
                  struct module *part, struct err *err);
 
+/* Whether a child of m has no part in the forward pass of evaluation: a loss's, in training. */
+bool builder_trains_only(const struct module *m, const struct module *child);
+
 /* The head that m is, a row of heads.c; NULL if it is none. */
 struct head;
 const struct head *builder_head_of(const struct module *m);
@@ -54,6 +58,7 @@ int builder_head(struct builder *b, const struct head *head, const struct module
 bool kind_is(const struct module *m, const char *cls);
 
 #define KIND_CONV2D "torch.nn.modules.conv.Conv2d"
+#define KIND_CONV_TRANSPOSE2D "torch.nn.modules.conv.ConvTranspose2d"
 #define KIND_IDENTITY "torch.nn.modules.linear.Identity"
 #define KIND_LIST "torch.nn.modules.container.ModuleList"
 #define KIND_SEQUENTIAL "torch.nn.modules.container.Sequential"

@@ -3,6 +3,7 @@
 #include "base/digest.h"
 #include "base/json.h"
 #include "model/op.h"
+#include "model/weight.h"
 
 #include <stdlib.h>
 
@@ -17,6 +18,31 @@ static void add_digest(struct json_builder *b, const char *key, const float *v, 
         return;
     digest_bytes(v, n * sizeof *v, hex);
     json_add_string(b, key, hex);
+}
+
+/* Of a weight as torch has it. */
+static void add_weight_digest(struct json_builder *b, const struct conv *c) {
+    float *v = malloc(conv_numel(c) * sizeof *v);
+    if (!v) {
+        json_fail(b, NULL);
+        return;
+    }
+    weight_to_torch(c, c->weight, v);
+    add_digest(b, "weight_sha256", v, conv_numel(c));
+    free(v);
+}
+
+/* Of a bias: of a transposed convolution's outputs one value each. */
+static void add_bias_digest(struct json_builder *b, const struct conv *c) {
+    const size_t n = (size_t)weight_outputs(c), apart = (size_t)c->cout / n;
+    float *v = malloc(n * sizeof *v);
+    for (size_t i = 0; v && c->bias && i < n; i++)
+        v[i] = c->bias[i * apart];
+    if (v)
+        add_digest(b, "bias_sha256", c->bias ? v : NULL, n);
+    else
+        json_fail(b, NULL);
+    free(v);
 }
 
 static void add_act(struct json_builder *b, const struct act *act) {
@@ -58,14 +84,18 @@ struct conv_run {
 };
 
 static void add_conv(struct json_builder *b, const struct conv *c, const struct conv_run *r) {
+    int dims[WEIGHT_DIMS];
     if (!r->any) {
         json_add_null(b, c->name);
         return;
     }
     json_open_object(b, c->name);
     json_add_item(b, "input", shape_to_json(r->in));
-    json_add_item(b, "output", shape_to_json(r->out));
-    json_add_ints(b, "weight_shape", (int[]){c->cout, c->cin / c->groups, c->kh, c->kw}, 4);
+    json_add_item(b, "output", shape_to_json(weight_output_shape(c, r->out)));
+    weight_shape(c, dims);
+    json_add_ints(b, "weight_shape", dims, WEIGHT_DIMS);
+    if (c->up)
+        json_add_int(b, "up", c->up);
     json_add_ints(b, "stride", c->stride, 2);
     json_add_ints(b, "padding", c->pad, 2);
     json_add_ints(b, "dilation", c->dilation, 2);
@@ -74,8 +104,8 @@ static void add_conv(struct json_builder *b, const struct conv *c, const struct 
     json_add_int(b, "macs", conv_macs(c, r->out.h, r->out.w));
     json_add_bool(b, "exported", c->exported);
     json_add_string(b, "node", c->node);
-    add_digest(b, "weight_sha256", c->weight, conv_numel(c));
-    add_digest(b, "bias_sha256", c->bias, (size_t)c->cout);
+    add_weight_digest(b, c);
+    add_bias_digest(b, c);
     json_close(b);
 }
 

@@ -63,7 +63,7 @@ static void end(struct folding *f) {
 
 static void find_uses(struct folding *f, size_t leaf) {
     const struct graph *from = f->from;
-    for (size_t i = 0; i <= (size_t)from->levels; i++)
+    for (size_t i = 0; i < from->branch_leaves; i++)
         f->uses[from->leaves[leaf + i]]++;
     for (size_t i = from->n_ops; i-- > 0;) {
         const struct op *op = &from->ops[i];
@@ -190,12 +190,13 @@ static int stem(const char *name, char separator) {
 /* The node of what is made of number `conv` of the convolutions before; the caller's, NULL: no memory. */
 static char *node_of(const struct folding *f, int conv) {
     const struct conv *c = &f->from->convs[conv];
-    int n = stem(c->node, '/');
+    const int end = stem(c->node, '/');
+    int n = end;
     char *node;
     if (f->fates[conv].narrow >= 0)
         while (c->node[--n] != '/')
             ;
-    return asprintf(&node, "%.*s/Conv", n, c->node) < 0 ? NULL : node;
+    return asprintf(&node, "%.*s%s", n, c->node, c->node + end) < 0 ? NULL : node;
 }
 
 /* What is made of number `conv` of the convolutions before. A merged one takes the place of the module around it. */
@@ -298,17 +299,24 @@ static int describe(struct folding *f, size_t leaf, struct err *err) {
     g->classes = from->classes;
     g->reg_max = from->reg_max;
     g->levels = from->levels;
-    g->n_leaves = 1 + levels;
+    g->task = from->task;
+    g->n_leaves = g->branch_leaves = from->branch_leaves;
     g->leaves = calloc(g->n_leaves, sizeof *g->leaves);
     g->logits = calloc(levels, sizeof *g->logits);
     g->strides = copy(from->strides, levels, &failed);
     g->kind = strdup(from->kind);
-    g->corners = from->ops[f->maker[from->leaves[leaf]]].corners;
+    for (const struct op *op = from->ops; op < from->ops + from->n_ops; op++)
+        if (op->kind == OP_BOX_DECODE && !f->drop[op - from->ops]) {
+            g->boxes = number_of(f, op->out);
+            g->corners = op->corners;
+        }
     g->overlaps = from->overlaps;
     if (!g->leaves || !g->logits || failed || !g->kind)
         return err_nomem(err);
-    for (size_t i = 0; i <= levels; i++)
+    for (size_t i = 0; i < g->n_leaves; i++)
         g->leaves[i] = number_of(f, from->leaves[leaf + i]);
+    if (from->proto)
+        g->proto = g->leaves[g->n_leaves - 1];
     for (size_t i = 0; i < levels; i++)
         g->logits[i] = number_of(f, from->ops[f->maker[from->leaves[leaf + 1 + i]]].in[1]);
     return 0;

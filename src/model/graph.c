@@ -2,6 +2,7 @@
 #include "model/graph.h"
 
 #include "model/builder.h"
+#include "model/weight.h"
 
 #include <stdio.h>
 #include <stdlib.h>
@@ -92,6 +93,48 @@ static int read_conv(const struct module *m, struct conv *c, struct err *err) {
     return c->node && (c->name = strdup(m->path)) ? 0 : err_nomem(err);
 }
 
+/* A transposed convolution whose outputs do not overlap, as products (graph.h). */
+static int read_transposed(const struct module *m, struct conv *c, struct err *err) {
+    int kernel[2], stride[2], pad[2], more[2], dilation[2], groups, outputs, dims[4];
+    if (module_int(m, "in_channels", 1, 1 << 16, &c->cin, err) ||
+        module_int(m, "out_channels", 1, 1 << 16, &outputs, err) ||
+        module_int(m, "groups", 1, 1 << 16, &groups, err) ||
+        module_pair(m, "kernel_size", 1, 64, kernel, err) || module_pair(m, "stride", 1, 64, stride, err) ||
+        module_pair(m, "padding", 0, 64, pad, err) || module_pair(m, "output_padding", 0, 64, more, err) ||
+        module_pair(m, "dilation", 1, 64, dilation, err))
+        return -1;
+    const int k = kernel[0];
+    if (k < 2 || k > 8 || kernel[1] != k || stride[0] != k || stride[1] != k || pad[0] || pad[1] || more[0] ||
+        more[1] || dilation[0] != 1 || dilation[1] != 1 || groups != 1)
+        return err_set(
+            err, ERR_UNSUPPORTED,
+            "%s: only a transposed convolution of one group whose stride is its kernel's side, 2 to 8, "
+            "is supported, without padding and dilation",
+            m->path);
+    c->up = k;
+    c->cout = outputs * k * k;
+    c->kh = c->kw = c->groups = 1;
+    for (int i = 0; i < 2; i++)
+        c->stride[i] = c->dilation[i] = 1;
+    weight_shape(c, dims);
+    float *weight = NULL, *bias = NULL;
+    if (module_floats(m, "weight", dims, 4, &weight, err))
+        return -1;
+    if ((c->weight = malloc(conv_numel(c) * sizeof *weight)))
+        weight_from_torch(c, weight, c->weight);
+    free(weight);
+    if (!module_is_none(m, "bias") && module_floats(m, "bias", &outputs, 1, &bias, err))
+        return -1;
+    if (bias && (c->bias = malloc((size_t)c->cout * sizeof *bias)))
+        for (int i = 0; i < c->cout; i++)
+            c->bias[i] = bias[i / (k * k)];
+    const bool made = c->weight && (c->bias || !bias);
+    free(bias);
+    if (!made || asprintf(&c->node, "%s/ConvTranspose", m->node) < 0)
+        c->node = NULL;
+    return c->node && (c->name = strdup(m->path)) ? 0 : err_nomem(err);
+}
+
 enum { DEPTH_MAX = 64, MODULES_MAX = 1 << 13, SEEN_ROOM = 4 * MODULES_MAX };
 
 /* A walk over the tree in the order of named_modules, each module once, however many names it has. seen: an
@@ -120,7 +163,8 @@ static int visit(struct walk *w, const struct module *m, int depth, struct err *
     w->n_seen++;
     if (module_check_forward(m, err))
         return -1;
-    if (kind_is(m, KIND_CONV2D)) {
+    const bool transposed = kind_is(m, KIND_CONV_TRANSPOSE2D);
+    if (transposed || kind_is(m, KIND_CONV2D)) {
         struct graph *g = w->b->g;
         struct conv *convs = realloc(g->convs, (g->n_convs + 1) * sizeof *convs);
         if (!convs)
@@ -133,12 +177,12 @@ static int visit(struct walk *w, const struct module *m, int depth, struct err *
         w->b->conv_modules = modules;
         modules[g->n_convs] = m->v;
         convs[g->n_convs] = (struct conv){0};
-        return read_conv(m, &convs[g->n_convs++], err);
+        return (transposed ? read_transposed : read_conv)(m, &convs[g->n_convs++], err);
     }
     struct module child;
     int more;
     for (size_t at = 0; (more = module_next(m, &at, &child, err)) > 0;)
-        if (visit(w, &child, depth + 1, err))
+        if (!builder_trains_only(m, &child) && visit(w, &child, depth + 1, err))
             return -1;
     return more;
 }
@@ -177,7 +221,8 @@ static int build_layers(struct builder *b, const struct module *root, struct err
         if (builder_module(b, &m, in, n_in, &value[i], err))
             goto out;
     }
-    err_set(err, ERR_UNSUPPORTED, "its last layer is not a head, Detect or v10Detect; " BUILDER_SCORED);
+    err_set(err, ERR_UNSUPPORTED,
+            "its last layer is not a head, Detect, v10Detect or Segment; " BUILDER_SCORED);
 out:
     free(value);
     return ret;

@@ -1,4 +1,4 @@
-/* A YOLO detector as a flat list of operations on numbered values, with its weights in float32.
+/* A YOLO network as a flat list of operations on numbered values, with its weights in float32.
  *
  *     struct graph *g = NULL;
  *     if (graph_build(checkpoint_root, &g, &err)) ...
@@ -28,10 +28,13 @@
  *     SLICE        x's channels from .. to-1
  *     MAXPOOL      x. kernel, stride, pad
  *     UPSAMPLE     x. nearest, scale
+ *     SHUFFLE      x (N, c scale^2, H, W). Each channel's pixel is one of scale x scale of channel / scale^2, by rows:
+ *                  (N, c, H scale, W scale)
  *     DETACH       x. the same values, without a gradient
  *     ATTN_V       qkv (N, heads*(2 kd + hd), H, W). V of all heads: (N, heads*hd, H, W)
  *     ATTN_MIX     qkv. per head V softmax(Q^T K / sqrt(kd))^T: (N, heads*hd, H, W); each of `areas` bands of H W / areas
  *                  positions by itself
+ *     FLATTEN      a map of each level, (N, c, H, W). Side by side: (N, c, 1, A)
  *     BOX_SOFTMAX  P3 .. (N, 4 R + nc, H, W) each. softmax over the R bins of each side: (N, R, 4, A)
  *     BOX_DECODE   dfl output (N, 1, 4, A), P3 ..; with reg_max 1, P3 .. alone. xywh in pixels, or
  *                  corners, then sigmoid of the classes: (N, 4 + nc, A) */
@@ -58,12 +61,18 @@ struct op {
     int corners; /* a box is left, top, right, bottom */
 };
 
-/* One nn.Conv2d. weight (cout, cin / groups, kh, kw), bias (cout) or NULL. */
+/* One nn.Conv2d. weight (cout, cin / groups, kh, kw), bias (cout) or NULL.
+ *
+ * Or one nn.ConvTranspose2d whose stride `up` is its kernel's side: its products are those of a 1 x 1 convolution with up^2
+ * outputs for each of its own, and an OP_SHUFFLE behind puts them in their places. Output o, row y and column x of the
+ * kernel is cout number (o up + y) up + x. model/weight.h has its weight as torch has it. */
 struct conv {
     char *name; /* its path in the module tree: "model.0.conv" */
-    char *node; /* its name in an ONNX file, as ultralytics' exporter has it: "/model.0/conv/Conv" */
+    char *
+        node; /* its name in an ONNX file, as ultralytics' exporter has it: "/model.0/conv/Conv", ".../ConvTranspose" */
     int cin, cout, kh, kw;
     int stride[2], pad[2], dilation[2], groups;
+    int up; /* 0: a nn.Conv2d */
     float *weight, *bias;
     int calls;     /* how often the forward pass runs it; more than once: dfl */
     bool exported; /* false: no exported branch of the head depends on it: training's alone */
@@ -89,12 +98,16 @@ struct graph {
     struct bn *bns;
     size_t n_bns;
 
-    /* Output leaves, in the order of the reference's loss: of each branch of the head y and then its levels'
-     * maps, P3 and on; of v10Detect one2many's, then one2one's. exported: which of them is the exported y.
-     * logits: what y's class probabilities are the sigmoid of, (N, nc, H, W) a level. */
+    /* Output leaves, in the order of the reference's loss: of each branch of the head y, then its levels'
+     * maps, P3 and on, and then what else it makes (heads.c); branch_leaves in all; of v10Detect one2many's, then one2one's.
+     * exported: which of them is the exported y. boxes: its part (N, 4 + nc, A) that is boxes and class probabilities; all
+     * of it in a detector. logits: what these probabilities are the sigmoid of, (N, nc, H, W) a level. proto: the value that
+     * is exported beside y, a segmentation head's prototypes of masks; 0: there is none. */
     int *leaves;
-    size_t n_leaves, exported;
+    size_t n_leaves, branch_leaves, exported;
+    int boxes, proto;
     int *logits;
+    const char *task; /* ultralytics' word for it: "detect", "segment" */
     bool
         corners; /* the exported y's boxes are left, top, right, bottom; otherwise centre, width and height */
     bool overlaps; /* they are found more than once and need suppression */

@@ -35,6 +35,14 @@ static int conv2d(struct builder *b, const struct module *m, int in, int *out, s
     return err_set(err, ERR_FAILED, "%s: is not in the module tree", m->path);
 }
 
+/* Products, and then their places. */
+static int conv_transpose2d(struct builder *b, const struct module *m, int in, int *out, struct err *err) {
+    int scale[2];
+    if (module_pair(m, "stride", 1, 64, scale, err) || conv2d(b, m, in, &in, err))
+        return -1;
+    return builder_add(b, (struct op){.kind = OP_SHUFFLE, .scale = scale[0]}, &in, 1, out, err);
+}
+
 /* A variance that is not above zero even with eps has no square root to divide by. */
 static int check_variance(const struct module *m, const struct bn *bn, int n, struct err *err) {
     for (int c = 0; c < n; c++)
@@ -344,6 +352,14 @@ static int c2psa(struct builder *b, const struct module *m, int in, int *out, st
     return builder_child(b, m, "cv2", v, out, err);
 }
 
+/* Prototypes of masks, of twice the size. Proto26 makes what it reads of all levels (heads.c). */
+static int proto(struct builder *b, const struct module *m, int in, int *out, struct err *err) {
+    if (through(b, m, "cv1", &in, err) || through(b, m, "upsample", &in, err) ||
+        through(b, m, "cv2", &in, err))
+        return -1;
+    return builder_child(b, m, "cv3", in, out, err);
+}
+
 /* The only kind that takes several values: no kind_fn. */
 static int concat(struct builder *b, const struct module *m, const int *in, int n_in, int *out,
                   struct err *err) {
@@ -382,7 +398,9 @@ static const struct kind {
     {"block.ABlock", a_block, "attn mlp"},
     {"block.AAttn", area_attention, "qkv proj pe"},
     {"block.Attention", attention, "qkv proj pe"},
+    {"block.Proto", proto, "cv1 upsample cv2 cv3"},
     {KIND_CONV2D, conv2d, ""},
+    {KIND_CONV_TRANSPOSE2D, conv_transpose2d, ""},
     {"torch.nn.modules.batchnorm.BatchNorm2d", batch_norm, ""},
     {"torch.nn.modules.batchnorm.SyncBatchNorm", batch_norm, ""}, /* the same in eval mode */
 #define ACT(word, name, torch_class, ...) {"torch.nn.modules.activation." torch_class, activation, ""},

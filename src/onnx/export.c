@@ -77,7 +77,7 @@ static void add_metadata(struct onnx_network *n) {
     for (int i = 0; i < n->graph->levels; i++)
         stride = n->graph->strides[i] > stride ? n->graph->strides[i] : stride;
     onnx_metadata(f, "stride", onnx_text(f, "%d", (int)stride));
-    onnx_metadata(f, "task", "detect");
+    onnx_metadata(f, "task", n->graph->task);
     onnx_metadata(f, "batch", "1");
     onnx_metadata(f, "imgsz", onnx_text(f, "[%d, %d]", o->size, o->size));
     onnx_metadata(f, "names", names_of(n));
@@ -91,9 +91,16 @@ static void add_ends(struct onnx_network *n) {
     const struct onnx_dim batch = {1, o->dynamic_batch ? "batch" : NULL};
     const int64_t most = y.w < ONNX_DETECTIONS ? y.w : ONNX_DETECTIONS;
     const struct onnx_dim in[] = {batch, {.n = 3}, {.n = o->size}, {.n = o->size}};
-    const struct onnx_dim all[] = {batch, {.n = y.c}, {.n = y.w}}, found[] = {batch, {.n = most}, {.n = 6}};
+    const int64_t more = y.c - 4 - n->graph->classes;
+    const struct onnx_dim all[] = {batch, {.n = y.c}, {.n = y.w}},
+                          found[] = {batch, {.n = most}, {.n = 6 + more}};
     onnx_input(n->file, "images", ONNX_FLOAT, in, 4);
     onnx_output(n->file, "output0", ONNX_FLOAT, o->end2end ? found : all, 3);
+    if (n->graph->proto) {
+        const struct chw p = n->shapes[n->graph->proto];
+        const struct onnx_dim proto[] = {batch, {.n = p.c}, {.n = p.h}, {.n = p.w}};
+        onnx_output(n->file, "output1", ONNX_FLOAT, proto, 4);
+    }
 }
 
 static int add_ops(struct onnx_network *n, struct err *err) {
@@ -105,6 +112,8 @@ static int add_ops(struct onnx_network *n, struct err *err) {
     for (size_t i = 0; i < n->graph->n_ops; i++)
         if (ops[n->graph->ops[i].kind](n, &n->graph->ops[i], err))
             return -1;
+    if (n->graph->proto)
+        onnx_rename_value(n->file, n->names[n->graph->proto], "output1");
     return 0;
 }
 

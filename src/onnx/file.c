@@ -265,6 +265,14 @@ void onnx_rename_output(struct onnx_file *f, struct onnx_file_node *node, const 
         node->proto.output[0] = keep_string(f, name);
 }
 
+void onnx_rename_value(struct onnx_file *f, const char *value, const char *name) {
+    for (size_t i = 0; i < f->nodes.n; i++) {
+        struct onnx_file_node *node = f->nodes.item[i];
+        if (strcmp(node->proto.output[0], value) == 0)
+            onnx_rename_output(f, node, name);
+    }
+}
+
 const char *onnx_out(const struct onnx_file_node *n, int i) {
     return n ? n->proto.output[i] : "";
 }

@@ -64,6 +64,8 @@ const char *onnx_node_name(const struct onnx_file_node *n);
 /* Gives the node n outputs instead, which end in _output_0 and on; or one of another name. */
 void onnx_outputs(struct onnx_file *f, struct onnx_file_node *node, int n);
 void onnx_rename_output(struct onnx_file *f, struct onnx_file_node *node, const char *name);
+/* Gives a value that some node makes, and none reads, another name. */
+void onnx_rename_value(struct onnx_file *f, const char *value, const char *name);
 const char *onnx_out(const struct onnx_file_node *n, int i);
 
 void onnx_int(struct onnx_file *f, struct onnx_file_node *n, const char *name, int64_t v);

@@ -59,6 +59,16 @@ int onnx_op_box_softmax(struct onnx_network *n, const struct op *op, struct err 
     return 0;
 }
 
+/* Whether cells have more than boxes and classes. */
+static bool has_more(const struct graph *g) {
+    return g->boxes != g->leaves[g->exported];
+}
+
+/* The head's Concat number `at`, behind that of what is more than boxes and classes. */
+static const char *concat_part(struct onnx_network *n, int at) {
+    return onnx_text(n->file, "Concat_%d", at + has_more(n->graph));
+}
+
 /* Values and indices of the `most` largest along axis 1. */
 static struct onnx_file_node *top(struct onnx_network *n, const char *scope, const char *x, int64_t most) {
     struct onnx_file_node *node =
@@ -97,14 +107,15 @@ static const char *gather(struct onnx_network *n, const char *scope, const char 
 /* The cells of the largest class probabilities, then among all classes of those cells the largest: ultralytics'
  * Detect.get_topk_index. */
 static struct onnx_file_node *detections(struct onnx_network *n, const char *scope, const char *y,
-                                         int64_t most) {
+                                         int64_t channels, int64_t most) {
     struct onnx_file *f = n->file;
-    const int64_t classes = n->graph->classes;
+    const int64_t classes = n->graph->classes, more = channels - 4 - classes;
     struct onnx_file_node *rows = onnx_node(f, scope, "Transpose", NULL, ONNX_IN(y));
     onnx_ints(f, rows, "perm", (int64_t[]){0, 2, 1}, 3);
-    const char *sizes = onnx_int_list(f, onnx_text(f, "%s/sides", scope), (int64_t[]){4, classes}, 2);
+    const char *sizes =
+        onnx_int_list(f, onnx_text(f, "%s/sides", scope), (int64_t[]){4, classes, more}, more ? 3 : 2);
     struct onnx_file_node *split = onnx_node(f, scope, "Split", NULL, ONNX_IN(onnx_out(rows, 0), sizes));
-    onnx_outputs(f, split, 2);
+    onnx_outputs(f, split, more ? 3 : 2);
     onnx_int(f, split, "axis", -1);
     struct onnx_file_node *best =
         onnx_node(f, scope, "ReduceMax", NULL, ONNX_IN(onnx_out(split, 1), int_list(n, scope, "last", -1)));
@@ -125,7 +136,9 @@ static struct onnx_file_node *detections(struct onnx_network *n, const char *sco
     const char *place = node2(n, scope, "Div", "Div_1", onnx_out(pair, 1), count);
     const char *found = gather(n, scope, onnx_out(cell, 1), place, 0);
     const char *box = gather(n, scope, onnx_out(split, 0), found, 4);
-    struct onnx_file_node *all = onnx_node(f, scope, "Concat", "Concat_4", ONNX_IN(box, score, label));
+    const char *rest = more ? gather(n, scope, onnx_out(split, 2), found, more) : NULL;
+    struct onnx_file_node *all =
+        onnx_node(f, scope, "Concat", concat_part(n, 4), ONNX_IN(box, score, label, rest));
     onnx_int(f, all, "axis", -1);
     return all;
 }
@@ -181,14 +194,31 @@ int onnx_op_box_decode(struct onnx_network *n, const struct op *op, struct err *
         box[0] = node2(n, scope, "Div", "Div_1", sum, onnx_float(f, onnx_text(f, "%s/half_of", scope), 2));
         box[1] = node2(n, scope, "Sub", NULL, far, near);
     }
-    const char *boxes = node2(n, scope, "Mul", "Mul_2", join(n, scope, "Concat_2", 1, box), strides);
-    const char *classes = node1(n, scope, "Sigmoid", NULL, n->classes);
-    struct onnx_file_node *y = onnx_node(f, scope, "Concat", "Concat_3", ONNX_IN(boxes, classes));
+    n->y[0] = node2(n, scope, "Mul", "Mul_2", join(n, scope, concat_part(n, 2), 1, box), strides);
+    n->y[1] = node1(n, scope, "Sigmoid", NULL, n->classes);
+    if (!has_more(n->graph))
+        onnx_leaf(n, op, NULL);
+    return 0;
+}
+
+int onnx_op_flatten(struct onnx_network *n, const struct op *op, struct err *err) {
+    const char *in[OP_INPUTS_MAX + 1] = {0};
+    (void)err;
+    for (int k = 0; k < op->n_in; k++)
+        in[k] = onnx_reshape(n, op->node, onnx_in(n, op, k),
+                             (int64_t[]){onnx_batch(n), n->shapes[op->out].c, -1}, 3);
+    n->names[op->out] = join(n, op->node, "Concat_2", -1, in);
+    return 0;
+}
+
+void onnx_leaf(struct onnx_network *n, const struct op *op, const char *more) {
+    struct onnx_file *f = n->file;
+    const struct chw s = n->shapes[op->out];
+    struct onnx_file_node *y =
+        onnx_node(f, op->node, "Concat", concat_part(n, 3), ONNX_IN(n->y[0], n->y[1], more));
     onnx_int(f, y, "axis", 1);
-    const int64_t most = cells < ONNX_DETECTIONS ? cells : ONNX_DETECTIONS;
     if (n->options->end2end)
-        y = detections(n, scope, onnx_out(y, 0), most);
+        y = detections(n, op->node, onnx_out(y, 0), s.c, s.w < ONNX_DETECTIONS ? s.w : ONNX_DETECTIONS);
     onnx_rename_output(f, y, "output0");
     n->names[op->out] = onnx_out(y, 0);
-    return 0;
 }

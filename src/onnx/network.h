@@ -18,6 +18,7 @@ struct onnx_network {
     const char **names;            /* of graph's values; NULL: made yet by no node */
     struct onnx_file_node **heads; /* of values that attention reads: what splits them; NULL: nothing yet */
     const char *boxes, *classes;   /* of all levels, side by side; NULL: not made yet */
+    const char *y[2];              /* decoded boxes and probabilities */
     bool fp8;                      /* something is of FLOAT8E4M3FN */
 };
 
@@ -31,6 +32,10 @@ const char *onnx_in(const struct onnx_network *n, const struct op *op, int k);
 typedef int onnx_op_fn(struct onnx_network *n, const struct op *op, struct err *err);
 #define OP(word, name, ...) onnx_op_fn onnx_op_##name;
 #include "model/ops.def"
+
+/* The exported output, op's value: boxes, probabilities and, unless it is NULL, what else is said of each cell; of an end2end
+ * head the detections among it. */
+void onnx_leaf(struct onnx_network *n, const struct op *op, const char *more);
 
 /* The nodes of an activation of x, in scope; the name of what they make. Each is defined in act.c. */
 typedef const char *onnx_act_fn(struct onnx_file *f, const char *scope, const struct act *act, const char *x);

@@ -1,17 +1,46 @@
 /* The operations of a graph as nodes; those of the head are in head.c. */
 #include "onnx/network.h"
 
+#include "model/weight.h"
+
 #include <math.h>
 #include <string.h>
+
+/* The initializer of a convolution's bias; NULL: it has none. */
+static const char *bias_of(struct onnx_network *n, const struct conv *c) {
+    const size_t outputs = (size_t)weight_outputs(c), apart = (size_t)c->cout / outputs;
+    float *bias = c->bias ? onnx_keep(n->file, outputs * sizeof *bias) : NULL;
+    for (size_t i = 0; bias && i < outputs; i++)
+        bias[i] = c->bias[i * apart];
+    return bias ? onnx_tensor(n->file, onnx_text(n->file, "%s.bias", c->name), ONNX_FLOAT,
+                              &(int64_t){(int64_t)outputs}, 1, bias)
+                : NULL;
+}
+
+/* Its products are in their places: the OP_SHUFFLE behind has nothing to do. */
+static void add_transposed(struct onnx_network *n, const struct op *op, const struct conv *c,
+                           const char *const operands[3]) {
+    struct onnx_file *f = n->file;
+    struct onnx_file_node *node = onnx_node(f, op->node, "ConvTranspose", NULL, operands);
+    onnx_ints(f, node, "dilations", (int64_t[]){1, 1}, 2);
+    onnx_int(f, node, "group", 1);
+    onnx_ints(f, node, "kernel_shape", (int64_t[]){c->up, c->up}, 2);
+    onnx_ints(f, node, "pads", (int64_t[]){0, 0, 0, 0}, 4);
+    onnx_ints(f, node, "strides", (int64_t[]){c->up, c->up}, 2);
+    n->names[op->out] = onnx_out(node, 0);
+}
 
 int onnx_op_conv(struct onnx_network *n, const struct op *op, struct err *err) {
     struct onnx_file *f = n->file;
     const struct conv *c = &n->graph->convs[op->conv];
-    const char *operands[2], *bias = NULL;
+    const char *operands[2], *bias;
     if (onnx_operands(n, op->conv, onnx_in(n, op, 0), operands, err))
         return -1;
-    if (c->bias)
-        bias = onnx_tensor(f, onnx_text(f, "%s.bias", c->name), ONNX_FLOAT, &(int64_t){c->cout}, 1, c->bias);
+    bias = bias_of(n, c);
+    if (c->up) {
+        add_transposed(n, op, c, ONNX_IN(operands[0], operands[1], bias));
+        return 0;
+    }
     struct onnx_file_node *node =
         onnx_node(f, op->node, "Conv", NULL, ONNX_IN(operands[0], operands[1], bias));
     onnx_ints(f, node, "dilations", (int64_t[]){c->dilation[0], c->dilation[1]}, 2);
@@ -75,7 +104,7 @@ int onnx_op_add(struct onnx_network *n, const struct op *op, struct err *err) {
 
 /* The levels' maps are not put together: the head reads their boxes and classes apart. */
 static bool is_map(const struct graph *g, int value) {
-    for (size_t i = 1; i < g->n_leaves; i++)
+    for (int i = 1; i <= g->levels; i++)
         if (g->leaves[i] == value)
             return true;
     return false;
@@ -86,6 +115,10 @@ int onnx_op_concat(struct onnx_network *n, const struct op *op, struct err *err)
     (void)err;
     if (is_map(n->graph, op->out))
         return 0;
+    if (op->out == n->graph->leaves[n->graph->exported]) {
+        onnx_leaf(n, op, onnx_in(n, op, 1));
+        return 0;
+    }
     for (int k = 0; k < op->n_in; k++)
         in[k] = onnx_in(n, op, k);
     struct onnx_file_node *node = onnx_node(n->file, op->node, "Concat", NULL, in);
@@ -157,6 +190,12 @@ int onnx_op_upsample(struct onnx_network *n, const struct op *op, struct err *er
     onnx_word(f, node, "mode", "nearest");
     onnx_word(f, node, "nearest_mode", "floor");
     n->names[op->out] = onnx_out(node, 0);
+    return 0;
+}
+
+int onnx_op_shuffle(struct onnx_network *n, const struct op *op, struct err *err) {
+    (void)err;
+    n->names[op->out] = onnx_in(n, op, 0);
     return 0;
 }
 

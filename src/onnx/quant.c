@@ -1,5 +1,6 @@
 /* Quantized operands of convolutions: codes and scales of weights, QuantizeLinear and DequantizeLinear before inputs. */
 #include "format/fakequant.h"
+#include "model/weight.h"
 #include "onnx/network.h"
 
 #include <float.h>
@@ -72,36 +73,39 @@ struct source {
     const float *factor;
 };
 
-/* codes (cout, cin / groups, kh, kw), scales (cout), all above 0: what a negative factor turns round are the codes. */
+/* codes as torch has the weight, scales (weight_outputs), all above 0: what a negative factor turns round are the codes. */
 static int quantize(const struct quantizer *q, enum block_dim block_dim, const struct source *from,
                     uint8_t *codes, float *scales, struct err *err) {
     const struct conv *c = from->conv;
-    const size_t cout = (size_t)c->cout, per = conv_numel(c) / cout;
+    const size_t cout = (size_t)weight_outputs(c), per = conv_numel(c) / cout;
     const bool one = format_takes_one_amax(q);
-    float *values = malloc(conv_numel(c) * sizeof *values);
+    float *values = malloc(conv_numel(c) * (sizeof *values + sizeof *codes));
+    uint8_t *own = values ? (uint8_t *)(values + conv_numel(c)) : NULL;
     if (!values)
         return err_nomem(err);
-    fakequant_weight(q, block_dim, c->weight, cout, (size_t)(c->cin / c->groups), (size_t)c->kh,
-                     (size_t)c->kw, one ? &from->range->tensor : from->range->channel, values);
+    fakequant_weight(q, block_dim, c->weight, cout, per, 1, 1,
+                     one ? &from->range->tensor : from->range->channel, values);
     for (size_t k = 0; k < cout; k++) {
         const float unit = format_unit(q, one ? from->range->tensor : from->range->channel[k]),
                     factor = from->factor ? from->factor[k] : 1;
         const bool some = unit * fabsf(factor) >= FLT_MIN;
         scales[k] = some ? unit * fabsf(factor) : 1;
         for (size_t i = k * per; i < (k + 1) * per; i++)
-            codes[i] = some ? code_of(q->format, values[i], unit, factor < 0) : 0;
+            own[i] = some ? code_of(q->format, values[i], unit, factor < 0) : 0;
     }
+    weight_codes_to_torch(c, own, codes);
     free(values);
     return 0;
 }
 
-/* Of a merged kernel, which no calibration saw. */
+/* By its outputs: of a merged kernel, which no calibration saw, and of a transposed one, which was calibrated by its inputs. */
 static int range_of(struct onnx_network *n, const struct conv *c, struct amax_range *range, struct err *err) {
-    const size_t per = conv_numel(c) / (size_t)c->cout;
-    *range = (struct amax_range){.channel = onnx_keep(n->file, (size_t)c->cout * sizeof(float))};
+    const int outputs = weight_outputs(c);
+    const size_t per = conv_numel(c) / (size_t)outputs;
+    *range = (struct amax_range){.channel = onnx_keep(n->file, (size_t)outputs * sizeof(float))};
     if (!range->channel)
         return err_nomem(err);
-    for (int k = 0; k < c->cout; k++) {
+    for (int k = 0; k < outputs; k++) {
         range->channel[k] = fakequant_amax(c->weight + (size_t)k * per, per);
         range->tensor = fmaxf(range->tensor, range->channel[k]);
     }
@@ -125,23 +129,31 @@ static int add_weight(struct onnx_network *n, int conv, const struct qcfg *qcfg,
     struct onnx_file *f = n->file;
     const struct conv *c = &n->graph->convs[conv];
     const struct fold_conv *made = &n->fold->convs[conv];
-    const int64_t dims[] = {c->cout, c->cin / c->groups, c->kh, c->kw}, cout = c->cout;
+    const int64_t cout = weight_outputs(c);
+    int shape[WEIGHT_DIMS];
+    weight_shape(c, shape);
+    const int64_t dims[] = {shape[0], shape[1], shape[2], shape[3]};
     const char *weight = onnx_text(f, "%s.weight", c->name);
     if (!qcfg || !format_quantizes(&qcfg->weight)) {
-        *name = onnx_tensor(f, weight, ONNX_FLOAT, dims, 4, c->weight);
+        float *values = c->up ? onnx_keep(f, conv_numel(c) * sizeof *values) : c->weight;
+        if (!values)
+            return err_nomem(err);
+        if (c->up)
+            weight_to_torch(c, c->weight, values);
+        *name = onnx_tensor(f, weight, ONNX_FLOAT, dims, 4, values);
         return 0;
     }
     const int before = made->part[0].conv;
     struct amax_range merged;
     struct source from = {&n->measured->convs[before], &n->options->amax->layers[before].weight,
                           made->part[0].factor};
-    if (made->n_parts > 1) {
+    if (made->n_parts > 1 || c->up) {
         if (range_of(n, c, &merged, err))
             return -1;
         from = (struct source){c, &merged, NULL};
     }
     uint8_t *codes = onnx_keep(f, conv_numel(c));
-    float *scales = onnx_keep(f, (size_t)c->cout * sizeof *scales);
+    float *scales = onnx_keep(f, (size_t)cout * sizeof *scales);
     if (!codes || !scales)
         return err_nomem(err);
     if (quantize(&qcfg->weight, qcfg->block_dim, &from, codes, scales, err))
@@ -149,9 +161,9 @@ static int add_weight(struct onnx_network *n, int conv, const struct qcfg *qcfg,
     const char *in = onnx_tensor(f, weight, type_of(n, &qcfg->weight), dims, 4, codes),
                *scale = onnx_tensor(f, onnx_text(f, "%s_scale", weight), ONNX_FLOAT, &cout, 1, scales);
     const char *scope =
-        onnx_text(f, "%.*s/weight_quantizer", (int)(strlen(c->node) - strlen("/Conv")), c->node);
+        onnx_text(f, "%.*s/weight_quantizer", (int)(strrchr(c->node, '/') - c->node), c->node);
     struct onnx_file_node *node = onnx_node(f, scope, "DequantizeLinear", NULL, ONNX_IN(in, scale));
-    onnx_int(f, node, "axis", 0);
+    onnx_int(f, node, "axis", c->up ? 1 : 0);
     *name = onnx_out(node, 0);
     return 0;
 }
@@ -167,8 +179,7 @@ static int add_input(struct onnx_network *n, int conv, const struct quantizer *q
         return err_set(err, ERR_FAILED,
                        "%s: its input is 0 in every image it was calibrated on; keep it in 16 bits", c->name);
     const enum onnx_type type = type_of(n, q);
-    const char *scope =
-                   onnx_text(f, "%.*s/input_quantizer", (int)(strlen(c->node) - strlen("/Conv")), c->node),
+    const char *scope = onnx_text(f, "%.*s/input_quantizer", (int)(strrchr(c->node, '/') - c->node), c->node),
                *scale = onnx_float(f, onnx_text(f, "%s.input_scale", c->name), format_unit(q, amax)),
                *zeros = onnx_tensor(f, type == ONNX_INT8 ? "zero_point_int8" : "zero_point_fp8", type, NULL,
                                     0, zero);

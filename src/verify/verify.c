@@ -163,7 +163,7 @@ static void keep_makers(const struct graph *g, int value, bool *kept) {
  * the last convolution of each of its branches. */
 static int add_exporters(struct pass *p, struct err *err) {
     const struct graph *g = p->v->graph;
-    const struct op *decode = maker_of(g, g->leaves[g->exported]);
+    const struct op *decode = maker_of(g, g->boxes);
     struct verify_set *s = new_set(p->v, "exporter", err);
     if (!s)
         return -1;
@@ -376,6 +376,10 @@ out:
     free_room(&p);
     free(state);
     return ret;
+}
+
+const char *verify_unmeasured(const struct graph *g) {
+    return g->proto ? "masks" : NULL;
 }
 
 void verify_free(struct verify *v) {

@@ -83,6 +83,10 @@ bool verify_is_current(const char *path, const struct verify_request *request);
 /* Writes verify.json, sealed; "-" is standard output. */
 int verify_write(const char *path, const struct verify_request *request, const struct verify *v,
                  struct err *err);
+
+/* What a network makes that no measure is of, in a word; NULL: nothing. */
+const char *verify_unmeasured(const struct graph *graph);
+
 void verify_free(struct verify *v);
 
 #endif

@@ -98,6 +98,12 @@ static void add_origin(struct json_builder *b, const struct verify_request *r) {
     json_add_int(b, "calibration_images", r->amax->images);
     json_add_string(b, "computed_on", r->backend->kind->computed_on);
     json_add_string(b, "device", r->backend->kind->word);
+    if (verify_unmeasured(r->graph)) {
+        json_add_string(b, "task", r->graph->task);
+        json_open_array(b, "not_measured");
+        json_add_string(b, NULL, verify_unmeasured(r->graph));
+        json_close(b);
+    }
     json_add_int(b, "verify_revision", VERIFY_REVISION);
     json_add_bool(b, "fold", r->fold);
     json_open_object(b, "digests");

@@ -107,6 +107,23 @@ def check_float(model, size, images):
             check_detections(f"{name}, image {i}, batch {batch}", found, heads[i][1], size)
 
 
+def check_fixture(name, words, first):
+    """Both outputs of a network that makes more than boxes are the leaves, from `first` on, that tests/ultralytics has of it."""
+    with open(f"tests/ultralytics/{name}.json") as f:
+        size = json.load(f)["size"]
+    leaves = np.fromfile(f"tests/ultralytics/{name}.leaves", np.float32)
+    i = np.arange(3 * size**2, dtype=np.uint64)
+    image = (((i * 2654435761) % 2**32 >> 8) / 2**24).astype(np.float32).reshape(1, 3, size, size)
+    options = onnxruntime.SessionOptions()
+    options.intra_op_num_threads = 2
+    path = export(f"{name}.onnx", "-m", f"tests/ultralytics/{name}.pt", "-S", size, *words)
+    made = onnxruntime.InferenceSession(path, options, providers=["CPUExecutionProvider"]).run(None, {"images": image})
+    want = [leaves[first:first + made[0].size], leaves[-made[1].size:]]
+    for k, (a, b) in enumerate(zip(made, want)):
+        off = np.linalg.norm(a.ravel() - b) / np.linalg.norm(b)
+        ok(f"{name} {' '.join(words)}: output{k} {a.shape} is ultralytics': off by {off:.1e} of 1e-5", off <= 1e-5)
+
+
 def damage(truth, other):
     """damage.md's class_kl and box_loss."""
     kl, iou = [], []
@@ -192,6 +209,8 @@ check_quantized("int8", "int8", [83, 166])
 check_quantized("fp8", "fp8", [83, 166])
 check_nodes("int8", "fp16", "per_channel", [0, 83])
 check_nodes("int8", "int8", "per_layer", [83, 166])
+check_fixture("tiny-segment", [], 0)
+check_fixture("tiny-segment26", ["--head", "one2many"], 0)
 check_theirs("raw", ["--head", "one2many"])
 check_theirs("end2end", ["-e"])
 sys.exit(failed > 0)

@@ -249,6 +249,37 @@ out:
     return ret;
 }
 
+static int flatten(struct tc_tensor *const *levels, int n, struct tc_tensor **out, struct err *err) {
+    const struct graph g = {.levels = n};
+    struct tc_tensor *flat = NULL;
+    int64_t s[TC_DIMS_MAX];
+    int ndim, ret = flatten_levels(&g, levels, &flat, err) || tc_shape(flat, s, &ndim, err) ||
+                            tc_reshape(flat, (int64_t[]){s[0], s[1], 1, s[2]}, 4, out, err)
+                        ? -1
+                        : 0;
+    tc_free(&flat);
+    return ret;
+}
+
+/* (N, c k k, H, W) as (N, c, k, k, H, W), then (N, c, H, k, W, k). */
+static int shuffle(const struct op *op, const struct tc_tensor *x, struct tc_tensor **out, struct err *err) {
+    enum { CUT, A, B, C, N };
+    struct tc_tensor *t[N] = {0};
+    const int64_t k = op->scale;
+    int64_t s[TC_DIMS_MAX];
+    int ndim, ret = -1;
+    if (tc_shape(x, s, &ndim, err) ||
+        tc_reshape(x, (int64_t[]){s[0] * s[1] / k / k, k, k, s[2], s[3]}, 5, &t[CUT], err) ||
+        tc_transpose(t[CUT], 1, 3, &t[A], err) || /* c H kx ky W */
+        tc_transpose(t[A], 2, 3, &t[B], err) ||   /* c H ky kx W */
+        tc_transpose(t[B], 3, 4, &t[C], err))     /* c H ky W kx */
+        goto out;
+    ret = tc_reshape(t[C], (int64_t[]){s[0], s[1] / k / k, s[2] * k, s[3] * k}, 4, out, err);
+out:
+    free_all(t, N);
+    return ret;
+}
+
 /* Executes one op; v holds the values made so far. */
 static int run_op(struct network *net, const struct op *op, struct tc_tensor **v, struct tc_tensor **out,
                   struct err *err) {
@@ -279,6 +310,10 @@ static int run_op(struct network *net, const struct op *op, struct tc_tensor **v
         return tc_max_pool(x, op->kernel, op->stride, op->pad, out, err);
     case OP_UPSAMPLE:
         return tc_upsample_nearest(x, op->scale, out, err);
+    case OP_SHUFFLE:
+        return shuffle(op, x, out, err);
+    case OP_FLATTEN:
+        return flatten(in, op->n_in, out, err);
     case OP_DETACH:
         return net->uncut ? tc_scale(x, 1, out, err) : tc_detach(x, out, err);
     case OP_ATTN_V:

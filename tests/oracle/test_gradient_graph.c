@@ -76,7 +76,7 @@ static void make_bn(struct build *b, int i, int channels) {
 }
 
 static struct build *build_new(void) {
-    static int leaves[5];
+    static int leaves[7];
     struct build *b = calloc(1, sizeof *b);
     make_conv(b, 0, 3, 8, 3, 1, true);
     make_conv(b, 1, 4, 4, 3, 1, false);
@@ -93,7 +93,7 @@ static struct build *build_new(void) {
                           .bns = b->bns,
                           .n_bns = 2,
                           .leaves = leaves,
-                          .n_leaves = 5};
+                          .n_leaves = 7};
     int first = conv(b, 0, 0);
     int fired = one(b, (struct op){.kind = OP_ACT, .act = {ACT_HARDSWISH}}, first);
     int normal = one(b, (struct op){.kind = OP_BN, .bn = 0}, first);
@@ -113,7 +113,9 @@ static struct build *build_new(void) {
     int leaky = one(b, (struct op){.kind = OP_ACT, .act = {ACT_LEAKY_RELU, {0.1f}}}, pooled);
     int again = conv(b, 3, add(b, (struct op){.kind = OP_ADD}, 2, leaky, pooled, 0));
     int large = one(b, (struct op){.kind = OP_UPSAMPLE, .scale = 2}, again);
-    const int all[] = {twice, five, again, slice(b, five, 1, 3), large};
+    int shuffled = one(b, (struct op){.kind = OP_SHUFFLE, .scale = 2}, again);
+    int flat = add(b, (struct op){.kind = OP_FLATTEN}, 2, again, large, 0);
+    const int all[] = {twice, five, again, slice(b, five, 1, 3), large, shuffled, flat};
     memcpy(leaves, all, sizeof all);
     return b;
 }

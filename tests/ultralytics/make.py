@@ -21,9 +21,10 @@ import warnings
 import torch
 import ultralytics
 from ultralytics import YOLO
-from ultralytics.nn.tasks import DetectionModel, yaml_model_load
+from ultralytics.nn.tasks import DetectionModel, SegmentationModel, yaml_model_load
 
 warnings.simplefilter("ignore")
+CONVOLUTIONS = torch.nn.Conv2d, torch.nn.ConvTranspose2d
 MODELS = os.path.join(os.path.dirname(ultralytics.__file__), "cfg", "models")
 TINY = {
     "nc": 2, "scales": {"n": [0.34, 0.125, 1024]}, "scale": "n",
@@ -49,6 +50,18 @@ TINY_END2END = {
              [[10, 7], 1, "Detect", ["nc"]]]}
 
 
+def with_head(config, kind, *args):
+    """The same network under another head."""
+    changed = copy.deepcopy(config)
+    changed["head"][-1][2:] = [kind, ["nc", *args]]
+    return changed
+
+
+SMALL = {**TINY_END2END, "end2end": False, "reg_max": 16}
+TINY_SEGMENT, TINY_SEGMENT26 = with_head(SMALL, "Segment", 8, 64), with_head(TINY_END2END, "Segment26", 8, 64)
+MODELS_OF = {"Segment": SegmentationModel, "Segment26": SegmentationModel}
+
+
 def settled(net, seed=0):
     """Random weights of few bits, so that the file packs well, and BatchNorm statistics that keep values near 1."""
     g = torch.Generator().manual_seed(seed)
@@ -59,8 +72,8 @@ def settled(net, seed=0):
             m.running_var.copy_(torch.randint(16, 48, (n,), generator=g) / 32)
             m.weight.data.copy_(torch.randint(24, 40, (n,), generator=g) / 32)
             m.bias.data.copy_(torch.randint(-4, 5, (n,), generator=g) / 32)
-        elif isinstance(m, torch.nn.Conv2d) and m.weight.requires_grad:  # not the DFL's, which holds 0 .. 15
-            fan_in = m.weight[0].numel()
+        elif isinstance(m, CONVOLUTIONS) and m.weight.requires_grad:  # not the DFL's, which holds 0 .. 15
+            fan_in = m.in_channels // m.groups * (m.weight[0][0].numel() if isinstance(m, torch.nn.Conv2d) else 1)
             unit = 2.0 ** round(torch.tensor(0.6 / fan_in**0.5).log2().item())
             m.weight.data.copy_(torch.randint(-3, 4, m.weight.shape, generator=g) * unit)
     return net
@@ -69,7 +82,8 @@ def settled(net, seed=0):
 def model(config, classes, **changes):
     if isinstance(config, str):
         config = yaml_model_load(os.path.join(MODELS, config))
-    return settled(DetectionModel({**copy.deepcopy(config), **changes}, ch=3, nc=classes, verbose=False))
+    kind = MODELS_OF.get(config["head"][-1][2], DetectionModel)
+    return settled(kind({**copy.deepcopy(config), **changes}, ch=3, nc=classes, verbose=False))
 
 
 def as_trained(net, where="ema", half=True):
@@ -87,22 +101,24 @@ def image(size):
 
 
 def leaves_of(net, x):
-    """For each branch of the head y and its levels' maps."""
+    """For each branch of the head y and its levels' maps, then what else it says of each cell, and a segmentation's prototypes."""
     head, values = net.model[-1], []
     for layer in net.model[:-1]:
         x = values[layer.f] if isinstance(layer.f, int) and layer.f != -1 else (
             x if layer.f == -1 else [x if k == -1 else values[k] for k in layer.f])
         x = layer(x)
         values.append(x)
-    leaves, branches = [], [(head.cv2, head.cv3, False)]
+    leaves, branches, seen = [], [(head.one2many, False)], [values[k] for k in head.f]
     if hasattr(head, "one2one_cv2"):
-        branches.append((head.one2one_cv2, head.one2one_cv3, type(head).__name__ == "Detect"))
-    for boxes, classes, corners in branches:
-        seen = [values[k] for k in head.f]
-        raw = head.forward_head(seen, boxes, classes)
-        leaves.append(torch.cat((decoded(head, raw, corners), raw["scores"].sigmoid()), 1))
+        branches.append((head.one2one, type(head).__name__ != "v10Detect"))
+    shared = [head.proto(seen if type(head).__name__ == "Segment26" else seen[0])] if hasattr(head, "proto") else []
+    for parts, corners in branches:
+        raw = head.forward_head(seen, **parts)
+        more = [raw[k] for k in ("mask_coefficient",) if k in raw]
+        leaves.append(torch.cat((decoded(head, raw, corners), raw["scores"].sigmoid(), *more), 1))
         counts = [v.shape[2] * v.shape[3] for v in seen]
         leaves += [torch.cat(p, 1) for p in zip(raw["boxes"].split(counts, 2), raw["scores"].split(counts, 2))]
+        leaves += more + shared
     return leaves
 
 
@@ -117,7 +133,7 @@ def computed(path, x):
         return lambda m, x, y: runs.setdefault(name, []).append(y.double().flatten())
 
     for name, m in net.named_modules():
-        if isinstance(m, torch.nn.Conv2d):
+        if isinstance(m, CONVOLUTIONS):
             m.register_forward_hook(see(name))
     leaves = leaves_of(net, x)
     loss = sum(leaf.double().pow(2).mean().item() for leaf in leaves) / len(leaves)
@@ -184,7 +200,7 @@ def own(folder):
     fused.fuse(verbose=False)
     keep(folder, "fused", as_trained(fused, "model"), refused="model.0: it is fused")
     keep(folder, "PReLU", as_trained(model(n, 3, activation="nn.PReLU()")), refused="module kind torch.nn.modules.activation.PReLU")
-    for kind, config, words in (("v9", "v9/yolov9t.yaml", "block.ELAN1"), ("v8-seg", "v8/yolov8n-seg.yaml", "head.Segment")):
+    for kind, config, words in (("v9", "v9/yolov9t.yaml", "block.ELAN1"), ("v8-cls", "v8/yolov8n-cls.yaml", "head.Classify")):
         YOLO(os.path.join(MODELS, config)).save(os.path.join(folder, kind + ".pt"))
         keep(folder, kind, None, refused=words)
     keep(folder, "weights-alone", net.state_dict(), refused="weights alone")
@@ -250,7 +266,8 @@ def trained(folder, dataset):
 if __name__ == "__main__":
     out = sys.argv[1]
     if sys.argv[2:] == ["tiny"]:
-        for name, config in ("tiny", TINY), ("tiny-one-head", TINY_ONE_HEAD), ("tiny-end2end", TINY_END2END):
+        for name, config in ("tiny", TINY), ("tiny-one-head", TINY_ONE_HEAD), ("tiny-end2end", TINY_END2END), (
+                "tiny-segment", TINY_SEGMENT), ("tiny-segment26", TINY_SEGMENT26):
             keep(out, name, as_trained(model(config, 2)))
     elif sys.argv[2:3] == ["families"]:
         families(out, pictures(sys.argv[3], 128))

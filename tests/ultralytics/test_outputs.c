@@ -60,9 +60,11 @@ static int compare_conv(void *ctx, size_t conv, struct conv_call *const *calls, 
             sum += (double)calls[k]->y[i] * calls[k]->y[i];
     }
     take(c, fabs(sqrt(sum) / norm - 1), name);
-    int i = 0;
-    for (const cJSON *v = first->child; v; v = v->next, i++)
-        take(c, fabs(calls[0]->y[i] - v->valuedouble) / rms, name);
+    int i = 0, up = c->graph->convs[conv].up ? c->graph->convs[conv].up : 1;
+    size_t plane = (size_t)(calls[0]->y_shape[2] * calls[0]->y_shape[3]);
+    for (const cJSON *v = first->child; v;
+         v = v->next, i++) /* of a row, whose numbers are of `up` channels in turn */
+        take(c, fabs(calls[0]->y[(size_t)(i % up) * plane + (size_t)(i / up)] - v->valuedouble) / rms, name);
     c->n += i > 0;
     return 0;
 }

@@ -139,7 +139,7 @@ static int start_at_leaf(struct gradient *e, const struct backward *b, size_t i,
 /* The gradient that a detection objective begins with, of all its values. */
 static void start_at_output(struct gradient *e, const struct backward *b) {
     const struct graph *g = e->net->graph;
-    const struct op_value y = gradient_value(e, g->leaves[g->exported]);
+    const struct op_value y = gradient_value(e, g->boxes);
     size_t anchors = op_plane(&y), from = 0;
     for (size_t i = 0; i < b->n_starts; i++) {
         const struct op_value d = gradient_of(e, b, b->starts[i]);

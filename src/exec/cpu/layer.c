@@ -44,7 +44,7 @@ static int prepare_conv(struct layer_weights *l, size_t conv, struct err *err) {
           *units = values + conv_numel(c);
     int ret = values ? 0 : err_nomem(err);
     for (int w = 0; w < plan->n_weights && !ret; w++) {
-        operand_weight(&plan->weights[w], &l->amax->layers[conv], c, values, units);
+        ret = operand_weight(&plan->weights[w], &l->amax->layers[conv], c, values, units, err);
         for (int p = 0; p < plan->n_pairs && !ret; p++) {
             if (plan->pairs[p].weight != w)
                 continue;

@@ -45,9 +45,11 @@ static int fuse(struct measure_net *net, size_t i, struct err *err) {
     float *values = malloc((conv_numel(c) + (size_t)c->cout) * sizeof *values);
     if (!values)
         return err_nomem(err);
-    operand_weight(&net->pairs.weights[measure_pair(net->job, &net->pairs, (size_t)s->op->conv)->weight],
-                   &net->job->amax->layers[s->op->conv], c, values, values + conv_numel(c));
-    int ret = fused_new(g, s, c->weight, &net->plain[i], err);
+    int ret =
+        operand_weight(&net->pairs.weights[measure_pair(net->job, &net->pairs, (size_t)s->op->conv)->weight],
+                       &net->job->amax->layers[s->op->conv], c, values, values + conv_numel(c), err);
+    if (!ret)
+        ret = fused_new(g, s, c->weight, &net->plain[i], err);
     if (!ret)
         ret = fused_new(g, s, values, &net->quantized[i], err);
     free(values);

@@ -1,6 +1,7 @@
 #include "exec/cpu/operand.h"
 
 #include "format/fakequant.h"
+#include "model/weight.h"
 
 #include <math.h>
 #include <stdlib.h>
@@ -10,6 +11,8 @@ enum conv_mode operand_mode(const struct input_spec *input, const struct weight_
                             const struct amax_layer *amax, const struct conv *conv) {
     if (input->q.axis != QUANT_AXIS_NONE)
         return CONV_F32; /* a scale for each input channel is inside the sum */
+    if (conv->up && weight->q.axis != QUANT_AXIS_NONE)
+        return CONV_F32; /* that of a transposed weight too */
     enum format_codes x =
         format_codes(&input->q, input->source == SOURCE_SELF ? 0 : amax->input[AMAX_ALL].tensor);
     enum format_codes w = format_codes(&weight->q, amax->weight.tensor);
@@ -87,13 +90,31 @@ void operand_input_free(struct operand_input *op) {
     op->own = NULL;
 }
 
-void operand_weight(const struct weight_spec *spec, const struct amax_layer *amax, const struct conv *conv,
-                    float *out, float *units) {
-    bool whole = spec->q.axis == QUANT_AXIS_NONE;
+/* q(w) of a weight of these sides. */
+static void quantize_weight(const struct weight_spec *spec, const struct amax_layer *amax, const float *w,
+                            const int shape[WEIGHT_DIMS], float *out) {
+    fakequant_weight(&spec->q, spec->block_dim, w, (size_t)shape[0], (size_t)shape[1], (size_t)shape[2],
+                     (size_t)shape[3],
+                     spec->q.axis == QUANT_AXIS_NONE ? &amax->weight.tensor : amax->weight.channel, out);
+}
+
+int operand_weight(const struct weight_spec *spec, const struct amax_layer *amax, const struct conv *conv,
+                   float *out, float *units, struct err *err) {
+    const bool one = format_takes_one_amax(&spec->q) || conv->up;
+    int shape[WEIGHT_DIMS] = {conv->cout, conv->cin / conv->groups, conv->kh, conv->kw};
+    float *torch = NULL;
     for (int o = 0; o < conv->cout; o++)
-        units[o] = format_unit(&spec->q, format_takes_one_amax(&spec->q) ? amax->weight.tensor
-                                                                         : amax->weight.channel[o]);
-    fakequant_weight(&spec->q, spec->block_dim, conv->weight, (size_t)conv->cout,
-                     (size_t)(conv->cin / conv->groups), (size_t)conv->kh, (size_t)conv->kw,
-                     whole ? &amax->weight.tensor : amax->weight.channel, out);
+        units[o] = format_unit(&spec->q, one ? amax->weight.tensor : amax->weight.channel[o]);
+    if (!conv->up || (format_block(&spec->q) && spec->block_dim == BLOCK_DIM_REDUCTION)) {
+        quantize_weight(spec, amax, conv->weight, shape, out);
+        return 0;
+    }
+    if (!(torch = malloc(conv_numel(conv) * sizeof *torch)))
+        return err_nomem(err);
+    weight_shape(conv, shape);
+    weight_to_torch(conv, conv->weight, torch);
+    quantize_weight(spec, amax, torch, shape, torch);
+    weight_from_torch(conv, torch, out);
+    free(torch);
+    return 0;
 }

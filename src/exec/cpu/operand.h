@@ -30,8 +30,9 @@ int operand_input(struct operand_input *op, struct pool *pool, const struct inpu
 void operand_input_free(struct operand_input *op);
 
 /* q(w) of conv's weight into out (conv_numel elements), and the unit of each output channel's codes into
- * units. */
-void operand_weight(const struct weight_spec *spec, const struct amax_layer *amax, const struct conv *conv,
-                    float *out, float *units);
+ * units. Axes and blocks are those of torch's array (model/weight.h); blocks of BLOCK_DIM_REDUCTION lie along what is
+ * summed. Errors: memory. */
+int operand_weight(const struct weight_spec *spec, const struct amax_layer *amax, const struct conv *conv,
+                   float *out, float *units, struct err *err);
 
 #endif

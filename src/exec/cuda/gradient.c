@@ -201,7 +201,7 @@ static void start_at_leaves(struct device_gradient *e, const struct backward *b,
 /* The gradient that a detection objective begins with, of images first and on. */
 static void start_at_output(struct device_gradient *e, const struct backward *b, int first, int n) {
     const struct graph *g = e->net.graph;
-    struct view y = value_of(e, g->leaves[g->exported], n);
+    struct view y = value_of(e, g->boxes, n);
     for (size_t i = 0, from = 0; i < b->n_starts; i++) {
         struct view d = gradient_of(e, b, b->starts[i], n);
         if (b->objective == SCORES_CLASS)

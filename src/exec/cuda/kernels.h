@@ -39,6 +39,17 @@ void cuda_max_pool_grad(cudaStream_t s, struct view from, struct view d, int ker
 void cuda_upsample(cudaStream_t s, struct view from, int scale, struct view to);
 void cuda_upsample_grad(cudaStream_t s, struct view d, int scale, bool add, struct view to);
 
+/* torch's PixelShuffle by scale. to and d: of the larger map. */
+void cuda_shuffle(cudaStream_t s, struct view from, int scale, struct view to);
+void cuda_shuffle_grad(cudaStream_t s, struct view d, int scale, bool add, struct view to);
+
+/* A level's map, (n, h, w), as the pixels first .. first + h w - 1 of to (n, 1, cells). */
+void cuda_flatten(cudaStream_t s, struct view level, int first, struct view to);
+void cuda_flatten_grad(cudaStream_t s, struct view d, int first, bool add, struct view level);
+
+/* to (columns, rows) = from (rows, columns), transposed. */
+void cuda_turn(cudaStream_t s, const float *from, int rows, int columns, float *to);
+
 /* all[c] = max(all[c], |v| of channel c), and first[c] the same over the first n_first images (0: untouched).
  * NaN wins over any number. Each of groups > 1 runs of n / groups images has v.c values of its own in all. */
 void cuda_amax(cudaStream_t s, struct view v, int groups, float *all, int n_first, float *first);

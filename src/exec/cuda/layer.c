@@ -154,9 +154,8 @@ static void quantize_weight(struct job *j, int w) {
     const struct conv *c = j->c;
     cudaStream_t s = l->net->cuda->stream;
     struct cuda_quantizer q = operand_weight_quantizer(&l->ranges, j->conv, spec);
-    bool one = format_takes_one_amax(&spec->q);
-    cuda_quantize_weight(s, &q, net_weight(l->net, j->conv), c->cout, c->cin / c->groups, c->kh, c->kw,
-                         weight_values(l, w));
+    bool one = format_takes_one_amax(&spec->q) || c->up;
+    operand_weight_values(&q, c, s, net_weight(l->net, j->conv), weight_values(l, w), weight_packed(l, w));
     cuda_units(s, &q, operand_range(&l->ranges, one ? p->weight : p->weight_channels), one, c->cout,
                weight_units(l, w));
     cuda_pack_f32(s, weight_values(l, w), c->cout, c->cin, c->groups, c->kh * c->kw, false,
@@ -247,7 +246,7 @@ static void score_input(struct job *j, const struct input_spec *spec, const int 
     int n_exact = 0, n_rest = 0;
     for (int i = 0; i < n; i++) {
         const struct weight_spec *w = &l->plan->weights[l->plan->pairs[pairs[i]].weight];
-        if (spec->q.axis == QUANT_AXIS_NONE &&
+        if (spec->q.axis == QUANT_AXIS_NONE && (!j->c->up || w->q.axis == QUANT_AXIS_NONE) &&
             format_codes(&w->q, l->amax->layers[j->conv].weight.tensor) != FORMAT_CODES_NONE)
             l->exact[n_exact++] = pairs[i];
         else

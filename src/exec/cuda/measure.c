@@ -376,10 +376,9 @@ static int quantize_weights(struct card_measurer *m, struct err *err) {
         const struct conv *c = &g->convs[conv];
         struct cuda_quantizer q = operand_weight_quantizer(
             &m->ranges, conv, &m->pairs.weights[measure_pair(&m->job, &m->pairs, conv)->weight]);
-        cuda_quantize_weight(s, &q, net_weight(&m->net, conv), c->cout, c->cin / c->groups, c->kh, c->kw,
-                             values);
-        cuda_pack_f32(s, values, c->cout, c->cin, c->groups, c->kh * c->kw, false,
-                      m->quantized + m->net.packed_at[conv]);
+        float *packed = m->quantized + m->net.packed_at[conv];
+        operand_weight_values(&q, c, s, net_weight(&m->net, conv), values, packed);
+        cuda_pack_f32(s, values, c->cout, c->cin, c->groups, c->kh * c->kw, false, packed);
     }
     int ret = device_check(m->net.cuda, err);
     cudaFree(values);

@@ -1,6 +1,7 @@
 #include "exec/cuda/operand.h"
 
 #include "format/format.h"
+#include "model/weight.h"
 
 #include <stdlib.h>
 
@@ -17,7 +18,9 @@ int operand_ranges_new(const struct cuda *cuda, const struct graph *g, const str
     for (size_t i = 0; i < g->n_convs; i++) {
         const struct amax_layer *a = &amax->layers[i];
         struct operand_places *p = &out->places[i];
-        if (put_range(&out->slab, &a->weight, g->convs[i].cout, &p->weight, &p->weight_channels, err))
+        int shape[WEIGHT_DIMS];
+        weight_shape(&g->convs[i], shape);
+        if (put_range(&out->slab, &a->weight, shape[0], &p->weight, &p->weight_channels, err))
             return -1;
         for (int set = 0; set < AMAX_SETS; set++)
             if (put_range(&out->slab, &a->input[set], g->convs[i].cin, &p->input[set],
@@ -51,6 +54,19 @@ struct cuda_quantizer operand_weight_quantizer(const struct operand_ranges *rang
     struct cuda_quantizer q = operand_quantizer(&spec->q, spec->block_dim);
     q.amax = operand_range(ranges, q.by_channel ? p->weight_channels : p->weight);
     return q;
+}
+
+void operand_weight_values(const struct cuda_quantizer *q, const struct conv *c, cudaStream_t s,
+                           const float *w, float *values, float *other) {
+    int shape[WEIGHT_DIMS];
+    if (!c->up || (q->block && q->reduction)) {
+        cuda_quantize_weight(s, q, w, c->cout, c->cin / c->groups, c->kh, c->kw, values);
+        return;
+    }
+    weight_shape(c, shape);
+    cuda_turn(s, w, c->cout, c->cin, values);
+    cuda_quantize_weight(s, q, values, shape[0], shape[1], shape[2], shape[3], other);
+    cuda_turn(s, other, c->cin, c->cout, values);
 }
 
 struct cuda_quantizer operand_input_quantizer(const struct operand_ranges *ranges, size_t conv,

@@ -6,6 +6,7 @@
 #include "exec/cuda/device.h"
 #include "exec/cuda/kernels.h"
 #include "exec/pairs.h"
+#include "model/graph.h"
 
 /* Where a convolution's ranges lie in the slab. */
 struct operand_places {
@@ -31,6 +32,11 @@ struct cuda_quantizer operand_quantizer(const struct quantizer *q, enum block_di
 /* That of a weight. */
 struct cuda_quantizer operand_weight_quantizer(const struct operand_ranges *ranges, size_t conv,
                                                const struct weight_spec *spec);
+
+/* q(w) of a convolution's weight w, on the stream; axes and blocks are those of torch's array (model/weight.h). `other`, of as
+ * many floats, may be written to. */
+void operand_weight_values(const struct cuda_quantizer *q, const struct conv *c, cudaStream_t s,
+                           const float *w, float *values, float *other);
 
 /* That of an input x, which has a range for every `group` images where x itself gives it: those are put on the stream first,
  * into self, (x.n / group) (x.c + 1) floats. */

@@ -127,6 +127,54 @@ void cuda_upsample_grad(cudaStream_t s, struct view d, int scale, bool add, stru
     });
 }
 
+/* Of pixel (y, x) of the larger map: the smaller map's, and the first of its channels that channel 0 may come from. */
+static __device__ __forceinline__ unsigned shuffled(struct view small, unsigned pixel, unsigned k,
+                                                    unsigned *sub) {
+    unsigned w = (unsigned)small.w * k, h = (unsigned)small.h * k;
+    unsigned image = pixel / (h * w), y = pixel / w % h, x = pixel % w;
+    *sub = y % k * k + x % k;
+    return (image * (unsigned)small.h + y / k) * (unsigned)small.w + x / k;
+}
+
+void cuda_shuffle(cudaStream_t s, struct view from, int scale, struct view to) {
+    unsigned channels = (unsigned)to.c, k = (unsigned)scale;
+    each(s, view_pixels(to) * channels, [=] __device__(unsigned i) {
+        unsigned sub, pixel = i / channels, c = i % channels, source = shuffled(from, pixel, k, &sub);
+        *at(to, pixel, c) = *at(from, source, c * k * k + sub);
+    });
+}
+
+void cuda_shuffle_grad(cudaStream_t s, struct view d, int scale, bool add, struct view to) {
+    unsigned channels = (unsigned)d.c, k = (unsigned)scale;
+    each(s, view_pixels(d) * channels, [=] __device__(unsigned i) {
+        unsigned sub, pixel = i / channels, c = i % channels, source = shuffled(to, pixel, k, &sub);
+        put(at(to, source, c * k * k + sub), *at(d, pixel, c), add);
+    });
+}
+
+void cuda_flatten(cudaStream_t s, struct view level, int first, struct view to) {
+    unsigned channels = (unsigned)level.c, plane = (unsigned)(level.h * level.w);
+    each(s, view_pixels(level) * channels, [=] __device__(unsigned i) {
+        unsigned pixel = i / channels, c = i % channels, image = pixel / plane;
+        *at(to, image * (unsigned)to.w + (unsigned)first + pixel % plane, c) = *at(level, pixel, c);
+    });
+}
+
+void cuda_flatten_grad(cudaStream_t s, struct view d, int first, bool add, struct view level) {
+    unsigned channels = (unsigned)level.c, plane = (unsigned)(level.h * level.w);
+    each(s, view_pixels(level) * channels, [=] __device__(unsigned i) {
+        unsigned pixel = i / channels, c = i % channels, image = pixel / plane;
+        put(at(level, pixel, c), *at(d, image * (unsigned)d.w + (unsigned)first + pixel % plane, c), add);
+    });
+}
+
+void cuda_turn(cudaStream_t s, const float *from, int rows, int columns, float *to) {
+    each(s, (size_t)rows * (size_t)columns, [=] __device__(unsigned i) {
+        unsigned r = i % (unsigned)rows, c = i / (unsigned)rows;
+        to[i] = from[(size_t)r * (size_t)columns + c];
+    });
+}
+
 /* Numbers of one sign order as their bits do, and a NaN's are above infinity's. */
 static __global__ void amax_kernel(struct view v, unsigned per_block, int group, float *all, int n_first,
                                    float *first) {
@@ -224,8 +272,29 @@ static void upsample_back(const struct cuda_task *t) {
     cuda_upsample_grad(t->stream, t->d_out, t->op->scale, t->add[0], t->d_in[0]);
 }
 
+static void shuffle_forward(const struct cuda_task *t) {
+    cuda_shuffle(t->stream, t->in[0], t->op->scale, t->out);
+}
+
+static void shuffle_back(const struct cuda_task *t) {
+    cuda_shuffle_grad(t->stream, t->d_out, t->op->scale, t->add[0], t->d_in[0]);
+}
+
+static void flatten_forward(const struct cuda_task *t) {
+    for (int k = 0, first = 0; k < t->op->n_in; first += t->in[k].h * t->in[k].w, k++)
+        cuda_flatten(t->stream, t->in[k], first, t->out);
+}
+
+static void flatten_back(const struct cuda_task *t) {
+    for (int k = 0, first = 0; k < t->op->n_in; first += t->in[k].h * t->in[k].w, k++)
+        if (t->d_in[k].p)
+            cuda_flatten_grad(t->stream, t->d_out, first, t->add[k], t->d_in[k]);
+}
+
 const struct cuda_op cuda_op_conv = {}, cuda_op_slice = {}, cuda_op_detach = {};
 const struct cuda_op cuda_op_act = {act_forward, act_back}, cuda_op_bn = {affine_forward, affine_back};
 const struct cuda_op cuda_op_add = {add_forward, add_back}, cuda_op_concat = {concat_forward, concat_back};
 const struct cuda_op cuda_op_max_pool = {max_pool_forward, max_pool_back};
+const struct cuda_op cuda_op_shuffle = {shuffle_forward, shuffle_back};
+const struct cuda_op cuda_op_flatten = {flatten_forward, flatten_back};
 const struct cuda_op cuda_op_upsample = {upsample_forward, upsample_back};
