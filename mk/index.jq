@@ -1,13 +1,12 @@
-# sweep_index.json, failures.json, sweep_index.csv and the page's data, each after a line of U+001E and its name, from statuses (the
+# sweep_index.json, failures.json and sweep_index.csv, each after a line of U+001E and its name, from statuses (the
 # run's status.json files), scores (index-cells' lines, of those that are ok), mixes (page/pareto.jq's),
 # detection (index-detection.jq's) and run (run.json). Cells stand in the order of the default grid,
 # whatever the order they were made in. Environment: TOP_K, RANK_BY, and what grid-order.jq wants.
 
 include "grid-order";
 include "index-csv";
-include "page/data";
 
-$scores[-1] as $common | ($scores[:-1] | by_dir) as $scored |
+($scores[:-1] | by_dir) as $scored |
 ($detection | by_dir) as $measured |
 ($statuses | sort_by(grid_order)) as $cells |
 {
@@ -18,6 +17,4 @@ $scores[-1] as $common | ($scores[:-1] | by_dir) as $scored |
 } |
 "\u001esweep_index.json", .,
 "\u001efailures.json", .failures,
-"\u001esweep_index.csv", csv,
-# A < in the data could end the script element, or open a comment in it.
-"\u001edata", (page_data($scored; $common; $mixes; $measured; $run[0]) | tojson | split("<") | join("\\u003c"))
+"\u001esweep_index.csv", csv

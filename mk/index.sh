@@ -19,14 +19,18 @@ trap 'exit 143' TERM HUP
 trap 'exit 141' PIPE
 
 # Folders may be symbolic links.
-statuses=$(find -L "$run/outputs" -mindepth 4 -maxdepth 4 -name status.json -size +0 | sort)
+found=$(find -L "$run/outputs" -mindepth 2 -maxdepth 4 \( -name status.json -o -name verify.json -o -name layer-sensitivity-report.md -o -name pareto.json \) -size +0 | sort)
+called() { # NAME DEPTH: those that are so many folders below outputs/
+    printf '%s\n' "$found" | grep -E "^.{${#run}}/outputs(/[^/]*){$2}/$1\$"
+}
+statuses=$(called status.json 3)
 # Of the cells that were measured: their reports tell what was found.
-reports=$(find -L "$run/outputs" -mindepth 4 -maxdepth 4 -name verify.json -size +0 | sed 's|verify.json$|layer-sensitivity-report.json|' | sort |
+reports=$(called verify.json 3 | sed 's|verify.json$|layer-sensitivity-report.json|' |
     while read -r report; do [ ! -s "$report" ] || printf '%s\n' "$report"; done)
-texts=$(find -L "$run/outputs" -mindepth 4 -maxdepth 4 -name layer-sensitivity-report.md -size +0 | sort)
+texts=$(called layer-sensitivity-report.md 3)
 # The same as pages.
 pages=$(printf '%s\n' "$texts" | sed 's|md$|html|')
-mixes=$(find -L "$run/outputs" -mindepth 2 -maxdepth 2 -name pareto.json -size +0 | sort)
+mixes=$(called pareto.json 1)
 made_from() {
     echo "$TOP_K $RANK_BY"
     { printf '%s\n' "$statuses" "$reports" "$texts" "$mixes" "$BIN/index-cells"; find mk/page mk/*.jq mk/index.sh -type f | sort; } | sed '/^$/d' | xargs sha256sum
@@ -40,6 +44,9 @@ made() { # all that there is of the files, and from what
 }
 [ ! -f "$stamp" ] || [ "$(made)" != "$(cat "$stamp")" ] || exit 0
 work=$(mktemp -d) || exit 1
+
+# Side by side with what follows.
+[ -z "$texts" ] || printf '%s\n' "$texts" | folder="$work" style=mk/page/report.css awk -f mk/page/report.awk || : >"$work/unread" &
 
 # The records, a line each. One that is not as it should be is named, and left out.
 record='def text: type == "string"; select((.run | [.model, .weight_dtype, .act_dtype, .granularity] | all(text)) and
@@ -64,11 +71,15 @@ done >"$work/scored"
 : >"$work/mixes"
 [ -z "$mixes" ] || printf '%s\n' "$mixes" | xargs env HOME=/dev/null jq -L mk -n -c -f mk/page/pareto.jq >"$work/mixes" ||
     die 1 "$run: a pareto.json cannot be read; make pareto makes it anew"
-jq -L mk -n -r -f mk/index.jq --slurpfile mixes "$work/mixes" --slurpfile statuses "$work/statuses" --slurpfile scores "$work/cells" --slurpfile detection "$work/detection" --slurpfile run "$run/run.json" >"$work/all" ||
-    die 1 "$run: a status.json cannot be read; make sweep makes it anew"
-folder="$work" awk '/^\036/ { out = ENVIRON["folder"] "/" substr($0, 2); next } { print >out }' "$work/all" &&
-    data="$work/data" awk -f mk/page/build.awk mk/page/page.html >"$work/index.html" || die 1 "$run: the page cannot be made"
-[ -z "$texts" ] || printf '%s\n' "$texts" | folder="$work" style=mk/page/report.css awk -f mk/page/report.awk || die 1 "$run: a report cannot be made a page"
+run_jq() { # SCRIPT
+    jq -L mk -n -r -f "$1" --slurpfile mixes "$work/mixes" --slurpfile statuses "$work/statuses" --slurpfile scores "$work/cells" \
+        --slurpfile detection "$work/detection" --slurpfile run "$run/run.json"
+}
+{ run_jq mk/page/data.jq >"$work/data" && data="$work/data" awk -f mk/page/build.awk mk/page/page.html >"$work/index.html" || : >"$work/unread"; } &
+run_jq mk/index.jq >"$work/all" || die 1 "$run: a status.json cannot be read; make sweep makes it anew"
+folder="$work" awk '/^\036/ { out = ENVIRON["folder"] "/" substr($0, 2); next } { print >out }' "$work/all" || : >"$work/unread"
+wait
+[ ! -e "$work/unread" ] || die 1 "$run: the page cannot be made"
 # Where they lie may hold a =.
 case $run in /*) at=$run ;; *) at=$PWD/$run ;; esac
 set -- "$(realpath "$BIN/file-put")"

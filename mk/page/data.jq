@@ -1,4 +1,4 @@
-# The data of the page, from what sweep_index.json holds, $by_dir (index-cells' lines by out_dir), $common (its last line) and $run (run.json).
+# The data of the page, from what index.jq is given.
 #   {run: its name and settings, checkpoints: {MODEL: {path, digest}}, rank: of the environment's RANK_BY, demonstrations: [MODEL...],
 #    layers: {MODEL: {name: [...], weight: [...], input: [...], ...}},     in the model's order
 #    pareto: {MODEL: of pareto.jq},                                         of those models that have one
@@ -9,30 +9,30 @@
 #             damage: of layers[model] the numbers of index-detection.jq, null where a layer was not measured}],    in the order of the grid
 #    convolutions: [of indices of a model's layers...], targets: [with "each" as an index of words...], notes: [TEXT...], words: [[TEXT...]...]}
 include "grid-order";
-def by_dir: map({key: .out_dir, value: .}) | from_entries;
-
 def places: to_entries | map({key: .value, value: .key}) | from_entries;
 
 # Values of the layers that a model had when its cell was read, of all that it has.
 def of_all($n): if type == "array" then . + [range(length; $n) | null] else . end;
 
-def page_data($by_dir; $common; $mixes; $measured; $run):
-    (.successes + .failures | sort_by(grid_order)) as $cells |
-    ($common.layers | map_values(.name | places)) as $places |
-    {
-        rank: $ENV.RANK_BY,
-        run: ({name: ($ENV.RUN | split("/")[-1])} + ($run | del(.images)) + if $run.created then {created: ($run.created | tonumber | floor)} else {} end),
-        checkpoints: ([$cells[] | .run.model as $m | $by_dir[.out_dir].checkpoint // empty | {key: $m, value: .}] | from_entries),
-        demonstrations: ([$cells[] | select($by_dir[.out_dir].demonstration) | .run.model] | unique),
-        layers: $common.layers,
-        pareto: ($mixes | map({key: .model, value: del(.model)}) | from_entries),
-        cells: [$cells[] | $by_dir[.out_dir] as $found | ($common.layers[.run.model].name | length) as $n |
-            {model: .run.model, weight: .run.weight_dtype, activation: .run.act_dtype, granularity: .run.granularity, status,
-             base: .base_format_name, reason: (.reason // .error), report: (.report_path // null | if . then sub("[.]md$"; ".html") else . end), log: .log_path,
-             kernel_blocks: ($found.kernel_blocks // false), scores: ($found.scores // null | of_all($n))} +
-            (if $found then {bits: ($found.bits | of_all($n))} +
-                (if $found.keep then {keep: ($found.keep | .ranks |= map_values(if .values then .values |= of_all($n) else . end))} else {} end) else {} end) +
-            (if $found.stability then $found | {stability, score_images} else {} end) +
-            (if $found and $measured[.out_dir] then $places[.run.model] as $at | ($common.layers[.run.model].name) as $names | $measured[.out_dir] | .layers as $of |
-                {verify: (.verify.sets = ([.verify.sets, .set_layers] | transpose | map(.[0] + {layers: (.[1] | map($at[.]))})) | .verify)} + .words + {damage: [$names[] | $of[.]]} else {} end)]
-    } + ($common | {convolutions, targets, notes, words});
+$scores[-1] as $common | ($scores[:-1] | by_dir) as $by_dir | ($detection | by_dir) as $measured |
+($statuses | sort_by(grid_order)) as $cells | $run[0] as $run |
+($common.layers | map_values(.name | places)) as $places |
+{
+    rank: $ENV.RANK_BY,
+    run: ({name: ($ENV.RUN | split("/")[-1])} + ($run | del(.images)) + if $run.created then {created: ($run.created | tonumber | floor)} else {} end),
+    checkpoints: ([$cells[] | .run.model as $m | $by_dir[.out_dir].checkpoint // empty | {key: $m, value: .}] | from_entries),
+    demonstrations: ([$cells[] | select($by_dir[.out_dir].demonstration) | .run.model] | unique),
+    layers: $common.layers,
+    pareto: ($mixes | map({key: .model, value: del(.model)}) | from_entries),
+    cells: [$cells[] | $by_dir[.out_dir] as $found | ($common.layers[.run.model].name | length) as $n |
+        {model: .run.model, weight: .run.weight_dtype, activation: .run.act_dtype, granularity: .run.granularity, status,
+         base: .base_format_name, reason: (.reason // .error), report: (.report_path // null | if . then sub("[.]md$"; ".html") else . end), log: .log_path,
+         kernel_blocks: ($found.kernel_blocks // false), scores: ($found.scores // null | of_all($n))} +
+        (if $found then {bits: ($found.bits | of_all($n))} +
+            (if $found.keep then {keep: ($found.keep | .ranks |= map_values(if .values then .values |= of_all($n) else . end))} else {} end) else {} end) +
+        (if $found.stability then $found | {stability, score_images} else {} end) +
+        (if $found and $measured[.out_dir] then $places[.run.model] as $at | ($common.layers[.run.model].name) as $names | $measured[.out_dir] | .layers as $of |
+            {verify: (.verify.sets = ([.verify.sets, .set_layers] | transpose | map(.[0] + {layers: (.[1] | map($at[.]))})) | .verify)} + .words + {damage: [$names[] | $of[.]]} else {} end)]
+} + ($common | {convolutions, targets, notes, words}) |
+# A < in the data could end the script element, or open a comment in it.
+tojson | split("<") | join("\\u003c")
