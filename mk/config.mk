@@ -60,11 +60,11 @@ $(call declare,PROBES,1,int,vectors of signs an image$(comma) for detection)
 $(call declare,FOLD,0,word:0 1,1: the network that is exported$(comma) BatchNorm folded into its convolutions)
 $(call declare,IMGSZ,640,int32,side of the square input)
 $(call declare,BATCH_SIZE,1,int,images a batch)
-$(call declare,EFFECTIVE_BITS,,?number,the solver's constraint; empty: by weight type)
 $(call choice,FP4_PRESET,what fp4 means)
 $(call choice,INT4_PRESET,what int4 weights mean)
 $(call choice,BLOCK_DIM,what blocks of a scale lie along)
 GOALS := sweep verify plan bench-modelopt cell
+$(call declare,EFFECTIVE_BITS,,?number,the solver's limit$(comma) by which another one solves again; empty: by weight type)
 RELEASES := $(call rows,RELEASE)
 $(call declare,MODELOPT,$(firstword $(RELEASES)),word:$(RELEASES),release that resumes the state files$(comma) and counts sizes)
 # What is measured, and what it is for.
@@ -108,7 +108,7 @@ $(call declare,SHARED,$$(wildcard ../shared),?path,reference data of the tests)
 $(call declare,MODELS_URL,https://github.com/jameslahm/yolov10/releases/download/v1.0,command,where make models downloads from)
 $(call declare,FUZZ_CC,clang,command,compiler of make fuzz: a clang with libFuzzer)
 
-IDENTITY := IMAGE_LIST CALIB_IMAGES SCORE_SIZE OBJECTIVES PROBES FOLD IMGSZ BATCH_SIZE EFFECTIVE_BITS FP4_PRESET INT4_PRESET BLOCK_DIM DEVICE
+IDENTITY := IMAGE_LIST CALIB_IMAGES SCORE_SIZE OBJECTIVES PROBES FOLD IMGSZ BATCH_SIZE FP4_PRESET INT4_PRESET BLOCK_DIM DEVICE
 
 # Those of the variables that the command line sets.
 given = $(strip $(foreach v,$1,$(if $(filter command,$(firstword $(origin $v))),$v)))

@@ -5,14 +5,14 @@
 GRID_TOOLS := $(if $(call given,BIN),,build)
 
 GRID_SETTINGS := MODEL_DIR MAX_RUNS MODELS MODELS_FILE WEIGHT_DTYPES ACT_DTYPES GRANULARITIES $(IDENTITY) \
-    MODELOPT TOP_K SUBDIR TIMESTAMP NEW CELLS_PER_PROCESS SHARDS THREADS LAUNCHER BIN VERIFY_LIST VERIFY_IMAGES \
+    EFFECTIVE_BITS MODELOPT TOP_K SUBDIR TIMESTAMP NEW CELLS_PER_PROCESS SHARDS THREADS LAUNCHER BIN VERIFY_LIST VERIFY_IMAGES \
     SEARCH \
     RANK_BY KEEP TARGET ONNX MODEL W A G
 # The same settings in a command that is advised: those that were typed.
 typed = $(foreach v,$(call given,$1),$v=$(if $(word 2,$($v)),"$($v)",$($v)))
 settings = $(foreach v,$(GRID_SETTINGS),$v=$(call quote,$($v))) MAKE=$(call quote,$(MAKE)) V=$(call quote,$V) \
     DTYPES='$(ACT_WORDS)' WEIGHT_WORDS='$(WEIGHT_WORDS)' GRANULARITY_WORDS='$(GRANULARITY_WORDS)' \
-    BY_IDENTITY=$(call quote,$(call given,$(IDENTITY) NEW)) TYPED=$(call quote,$(call typed,$(IDENTITY) MODELOPT MODEL_DIR SUBDIR TIMESTAMP)) \
+    BY_IDENTITY=$(call quote,$(call given,$(IDENTITY) NEW)) TYPED=$(call quote,$(call typed,$(IDENTITY) EFFECTIVE_BITS MODELOPT MODEL_DIR SUBDIR TIMESTAMP)) \
     TYPED_VERIFY=$(call quote,$(call typed,VERIFY_LIST VERIFY_IMAGES SEARCH $(if $(filter ap=%,$(KEEP)),KEEP)))
 
 # `exec`: what make tells its child to do, stop for one, must reach the script and not a shell before it.

@@ -84,7 +84,7 @@ summary() {
 choose() { # [--find]
     [ "$NEW" != 1 ] || set -- "$@" --new
     "$BIN/grid-run" "$@" --list "$IMAGE_LIST" --count "$CALIB_IMAGES" --score-size "$SCORE_SIZE" --objectives "$OBJECTIVES" --probes "$PROBES" ${fold:+--fold} --size "$IMGSZ" \
-        --batch-size "$BATCH_SIZE" ${EFFECTIVE_BITS:+--effective-bits "$EFFECTIVE_BITS"} --fp4-preset "$FP4_PRESET" \
+        --batch-size "$BATCH_SIZE" --fp4-preset "$FP4_PRESET" \
         --int4-preset "$INT4_PRESET" --block-dim "$BLOCK_DIM" --device "$DEVICE" ${TIMESTAMP:+--name "$TIMESTAMP"} \
         "tmp/$SUBDIR"
 }
@@ -101,11 +101,14 @@ advise() { # GOAL AND VARIABLES
     printf 'make %s%s' "$*" "${TYPED:+ $TYPED}"
 }
 
-# How the cells stand that the filters select.
+# How the cells stand that the filters select. Without MODELOPT, whatever they were solved for.
 plan() { # [OPTION]... RUN
     case $MODELS_FILE in '') set -- --models "$MODELS" "$@" ;; *) set -- --models-file "$MODELS_FILE" "$@" ;; esac
+    limit="--effective-bits $EFFECTIVE_BITS"
+    [ -n "$EFFECTIVE_BITS" ] || limit=--own-bits
+    # shellcheck disable=SC2086
     "$BIN/grid-plan" --model-dir "$MODEL_DIR" --weights "$WEIGHT_DTYPES" --acts "$ACT_DTYPES" \
-        --granularities "$GRANULARITIES" ${MODELOPT:+--modelopt "$MODELOPT"} ${MAX_RUNS:+--max-runs "$MAX_RUNS"} "$@"
+        --granularities "$GRANULARITIES" ${MODELOPT:+--modelopt "$MODELOPT" $limit} ${MAX_RUNS:+--max-runs "$MAX_RUNS"} "$@"
 }
 
 do_plan() {

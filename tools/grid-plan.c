@@ -4,6 +4,7 @@
 #include "cli/opt.h"
 #include "grid/grid.h"
 
+#include <math.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -11,7 +12,7 @@
 struct request {
     struct grid_filters filters;
     const char *models_file, *rules;
-    bool table;
+    bool table, own_bits;
 };
 
 static void print_line(const struct grid_cell *c) {
@@ -52,6 +53,8 @@ static int run(void *ctx, const struct operands *operands, struct err *err) {
         return -1;
     if (models)
         r->filters.models = models;
+    if (r->own_bits)
+        r->filters.effective_bits = 0;
     int ret = open_run(&grid, operands->word[0], &found, err) || grid_plan(&grid, &r->filters, opt_say, err);
     if (!ret && r->rules && !grid.folder)
         ret = err_set(err, ERR_USAGE, "--prepare: name a run");
@@ -69,7 +72,7 @@ static int run(void *ctx, const struct operands *operands, struct err *err) {
 }
 
 int main(int argc, char **argv) {
-    struct request r = {.filters = {.model_dir = "models"}};
+    struct request r = {.filters = {.model_dir = "models", .effective_bits = NAN}};
     struct grid_filters *f = &r.filters;
     struct opt rows[] = {
         {"models", 'm', OPT_STRING, &f->models, "WORDS", "names, or paths of .pt and .pth files"},
@@ -80,6 +83,10 @@ int main(int argc, char **argv) {
         {"granularities", 'g', OPT_STRING, &f->granularities, "WORDS", "of the scales", .required = true},
         {"modelopt", 0, OPT_CHOICE, &f->modelopt, .help = "cells made for another release are to do",
          .choices = release_words, .by_default = "any"},
+        {"effective-bits", 'e', OPT_REAL, &f->effective_bits, "BITS",
+         "cells solved for another limit are to do", OPT_LIMITS(EFFECTIVE_BITS), .by_default = "any"},
+        {"own-bits", 0, OPT_FLAG, &r.own_bits,
+         .help = "so are those whose limit is not their weight type's own"},
         {"max-runs", 0, OPT_INT, &f->max_runs, "N", "only the first so many cells that can be scored",
          OPT_LIMITS(MAX_RUNS), .by_default = "all"},
         {"table", 0, OPT_FLAG, &r.table, .help = "model, formats, state and reason with tabs between"},

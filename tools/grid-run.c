@@ -4,7 +4,6 @@
 #include "cli/opt.h"
 #include "grid/identity.h"
 
-#include <math.h>
 #include <stdio.h>
 #include <stdlib.h>
 
@@ -27,8 +26,6 @@ static int run(void *ctx, const struct operands *operands, struct err *err) {
     cJSON *json = NULL;
     char *folder = NULL;
     r->place.runs = operands->word[0];
-    if (isnan(r->settings.effective_bits))
-        r->settings.effective_bits = 0;
     if (r->place.name && !*r->place.name)
         r->place.name = NULL;
     int ret = identity_of(&r->settings, opt_say, &json, err) ||
@@ -54,7 +51,6 @@ int main(int argc, char **argv) {
                                      .batch_size = 1,
                                      .objectives = "modelopt detection",
                                      .probes = 1,
-                                     .effective_bits = NAN,
                                      .fp4_preset = qcfg_fp4_presets[0],
                                      .int4_preset = qcfg_int4_presets[0],
                                      .block_dim = qcfg_block_dims[0],
@@ -73,8 +69,6 @@ int main(int argc, char **argv) {
         {"fold", 0, OPT_FLAG, &s->fold, .help = "of the network that is exported"},
         {"size", 'S', OPT_INT, &s->imgsz, "N", "side of the square input", OPT_LIMITS(IMGSZ)},
         {"batch-size", 'b', OPT_INT, &s->batch_size, "N", "images in a forward pass", OPT_LIMITS(BATCH_SIZE)},
-        {"effective-bits", 'e', OPT_REAL, &s->effective_bits, "BITS", "the solver's limit",
-         OPT_LIMITS(EFFECTIVE_BITS), .by_default = "by weight type"},
         {"fp4-preset", 0, OPT_CHOICE, &s->fp4_preset, NULL, "what fp4 means", .choices = qcfg_fp4_presets},
         {"int4-preset", 0, OPT_CHOICE, &s->int4_preset, NULL, "what int4 weights mean",
          .choices = qcfg_int4_presets},

@@ -130,6 +130,10 @@ double release_bits(const struct release *r, const struct qcfg *cfg) {
     return fmin(bits_of(r, &cfg->weight), bits_of(r, &cfg->input));
 }
 
+double release_limit(const struct release *r, const struct qcfg *cfg) {
+    return fmax(preset_effective_bits(cfg->weight_dtype), release_bits(r, cfg));
+}
+
 char *release_recipe(const struct release *r, const struct qcfg *cfg, char text[RELEASE_RECIPE_MAX]) {
     snprintf(text, RELEASE_RECIPE_MAX, "%.*s(effective-bits: %.1f)", (int)strcspn(cfg->recipe, "("),
              cfg->recipe, release_bits(r, cfg));
@@ -144,8 +148,8 @@ void release_apply(const struct release *r, struct scores *s) {
         return;
     for (size_t i = 0; i < s->n_layers; i++)
         s->layers[i].bits = (int64_t)ceil((double)s->layers[i].none_bits * (s->bits / SCORES_BITS));
-    if (s->effective_bits == preset_effective_bits(s->qcfg.weight_dtype) && s->effective_bits < s->bits)
-        s->effective_bits = s->bits;
+    if (s->effective_bits == preset_effective_bits(s->qcfg.weight_dtype))
+        s->effective_bits = release_limit(r, &s->qcfg);
     release_recipe(r, &s->qcfg, recipe);
     snprintf(s->qcfg.recipe, sizeof s->qcfg.recipe, "%s", recipe);
     s->recipe = s->qcfg.recipe;

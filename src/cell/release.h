@@ -59,6 +59,9 @@ double release_effective_bits(const struct release *release, enum format_id form
 /* Bits that a weight of a cell costs: of the narrower quantizer. */
 double release_bits(const struct release *release, const struct qcfg *cfg);
 
+/* The solver's limit where nobody names one: the weight type's, or what the formats need if that is more. */
+double release_limit(const struct release *release, const struct qcfg *cfg);
+
 enum { RELEASE_RECIPE_MAX = 64 };
 /* Writes what the release calls the cell's recipe, "NVFP4_DEFAULT_CFG(effective-bits: 4.5)"; returns text. */
 char *release_recipe(const struct release *release, const struct qcfg *cfg, char text[RELEASE_RECIPE_MAX]);

@@ -9,6 +9,7 @@
 #include "report/report.h"
 
 #include <errno.h>
+#include <math.h>
 #include <stdarg.h>
 #include <stdlib.h>
 #include <string.h>
@@ -70,22 +71,17 @@ int grid_read_model(const struct grid *grid, const char *name, char digest[DIGES
 
 int grid_open(struct grid *grid, const char *folder, cJSON *settings, struct err *err) {
     char *path = NULL;
-    *grid = (struct grid){.folder = folder, .json = settings};
+    *grid = (struct grid){.folder = folder, .json = settings, .effective_bits = NAN};
     if (folder && (grid_path(grid, &path, err, "run.json") || json_read(path, &grid->json, err))) {
         free(path);
         return -1;
     }
-    double bits = 0;
-    const cJSON *wanted = cJSON_GetObjectItemCaseSensitive(grid->json, "effective_bits");
     int ret = run_settings_read(grid->json, &grid->settings, err);
-    if (!ret && wanted && !cJSON_IsNull(wanted))
-        ret = json_get_real(grid->json, "effective_bits", &bits, err);
     if (!ret && (!grid->settings.fp4_preset || !grid->settings.int4_preset || !grid->settings.block_dim ||
                  !grid->settings.device || !grid->settings.image_list))
         ret = err_set(err, ERR_FAILED, "a setting is missing");
     if (ret)
         err_wrap(err, "%s", path ? path : "the settings");
-    grid->effective_bits = bits;
     free(path);
     return ret;
 }
@@ -134,8 +130,7 @@ int grid_configure(const struct grid *grid, struct grid_cell *cell, struct err *
                                        .granularity = cell->name.granularity,
                                        .fp4_preset = s->fp4_preset,
                                        .int4_preset = s->int4_preset,
-                                       .block_dim = s->block_dim,
-                                       .effective_bits = grid->effective_bits};
+                                       .block_dim = s->block_dim};
     struct err why = {0};
     if (qcfg_build(&cell->qcfg, &choice, &why) == 0)
         return qcfg_digest(&cell->qcfg, cell->qcfg_digest, err);

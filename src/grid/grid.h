@@ -52,7 +52,7 @@ struct grid {
     const char *folder; /* of the run; NULL: there is none yet. Not owned */
     cJSON *json;        /* run.json */
     struct run_settings settings;
-    double effective_bits; /* 0: each weight type's own */
+    double effective_bits; /* the limit of its solutions: 0, each weight type's own; NAN: any */
     const char *modelopt;  /* the release that artifacts are to be for; NULL: any. Not owned */
     struct grid_model *models;
     size_t n_models;
@@ -71,7 +71,8 @@ struct grid_filters {
     const char *model_dir; /* of NAME.pt; else it is in calib/models, or what the run has under this name */
     const char *weights, *acts, *granularities;
     int max_runs;         /* how many that can be scored; 0: all */
-    const char *modelopt; /* grid's */
+    const char *modelopt; /* grid's, as the next */
+    double effective_bits;
 };
 
 /* Sets *words, the caller's, to the models that a text file lists, one a line, as grid_filters wants them. What follows a # at a line's
@@ -148,6 +149,11 @@ int grid_record_refusal(const struct grid *grid, const struct grid_cell *cell, s
 
 /* The log of a cell that was recorded as finished. */
 int grid_record_log(const struct grid *grid, const struct grid_cell *cell, struct err *err);
+
+/* Sets the limit in effective bits that a finished cell was solved for, by its status.json, else its recipe; NAN where
+ * neither says. */
+int grid_read_limit(const struct grid *grid, const struct grid_cell *cell, const cJSON *status, double *limit,
+                    struct err *err);
 
 /* Notes what a cell's scores were made from, and their digest: work/made/CELL, "INPUTS DIGEST". */
 int grid_note_inputs(const struct grid *grid, const struct grid_cell *cell, struct err *err);

@@ -84,8 +84,6 @@ static int build(const struct identity_settings *s, bool detection, const char *
     json_add_int(&b, "fold", s->fold);
     json_add_int(&b, "imgsz", s->imgsz);
     json_add_int(&b, "batch_size", s->batch_size);
-    json_add_item(&b, "effective_bits",
-                  s->effective_bits > 0 ? cJSON_CreateNumber(s->effective_bits) : cJSON_CreateNull());
     json_add_string(&b, "fp4_preset", s->fp4_preset);
     json_add_string(&b, "int4_preset", s->int4_preset);
     json_add_string(&b, "block_dim", s->block_dim);

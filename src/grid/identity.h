@@ -17,9 +17,8 @@ struct identity_settings {
     const char *device;     /* auto, cpu, cuda, cuda:N, cuda:N,M */
     const char *objectives; /* words for scores_parse_objectives */
     int calib_images, score_size, imgsz, batch_size;
-    int probes;            /* vectors of signs, if detection is an objective */
-    bool fold;             /* the network that is exported */
-    double effective_bits; /* 0: each weight type's own */
+    int probes; /* vectors of signs, if detection is an objective */
+    bool fold;  /* the network that is exported */
 };
 
 /* The run.json of these settings, the caller's: reads the list and digests its images, asks which kind of device

@@ -7,6 +7,7 @@
 #include "base/pool.h"
 #include "cell/release.h"
 
+#include <math.h>
 #include <stdarg.h>
 #include <stdlib.h>
 #include <string.h>
@@ -79,6 +80,12 @@ static int check_file(void *ctx, const char *file, struct err *err) {
     return ret ? -1 : 0;
 }
 
+/* The limit that a cell's solution is to have. */
+static double wanted_limit(const struct grid *grid, const struct grid_cell *c, const char *release) {
+    return grid->effective_bits > 0 ? grid->effective_bits
+                                    : release_limit(release_of(release ? release : RELEASE_UNSAID), &c->qcfg);
+}
+
 /* Of a cell that is recorded as finished. why: what is wrong with its scores, where they are whole. */
 static int judge_finished(const struct grid *grid, struct grid_cell *c, const cJSON *status,
                           const struct recorded_files *files, bool whole, const char *why, struct err *err) {
@@ -95,6 +102,11 @@ static int judge_finished(const struct grid *grid, struct grid_cell *c, const cJ
         return set_state(c, GRID_STALE, err, "%s", why);
     if (grid->modelopt && strcmp(release ? release : RELEASE_UNSAID, grid->modelopt) != 0)
         return set_state(c, GRID_STALE, err, "made for ModelOpt %s", release ? release : RELEASE_UNSAID);
+    double limit = NAN;
+    if (!isnan(grid->effective_bits) && grid_read_limit(grid, c, status, &limit, err))
+        return -1;
+    if (limit != wanted_limit(grid, c, release) && !isnan(limit))
+        return set_state(c, GRID_STALE, err, "solved for %g effective bits", limit);
     struct err altered = {0};
     if (whole && grid_each_file(&c->name, check_file, (void *)files, &altered) == 0)
         return 0;
@@ -220,6 +232,7 @@ static void cut(struct grid *grid, int max_runs) {
 int grid_plan(struct grid *grid, const struct grid_filters *f, err_say_fn *say, struct err *err) {
     struct judging j = {grid, NULL};
     grid->modelopt = f->modelopt;
+    grid->effective_bits = f->effective_bits;
     if (grid_find_models(grid, f, err) || add_cells(grid, f, err))
         return -1;
     if (!(j.of = calloc(grid->n_cells + 1, sizeof *j.of)))

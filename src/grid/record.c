@@ -21,7 +21,7 @@ struct record {
     const struct grid_cell *cell;
     char path[CELL_NAME_MAX], title[CELL_NAME_MAX]; /* of the cell, as folders and as artifacts have it */
     const char *why;                                /* of a cell that is not finished, lines */
-    double elapsed;                                 /* seconds, of one that is */
+    double elapsed, limit; /* seconds; effective bits, NAN if unknown: of one that is */
     struct json_builder status;
 };
 
@@ -71,7 +71,8 @@ static int print_log(const struct record *r, char **text, size_t *n, struct err 
         cJSON *qcfg = qcfg_to_json(&c->qcfg);
         print_json(f, qcfg, "quant_cfg_overrides", &failed);
         print_json(f, qcfg, "effective_quant_cfg_summary", &failed);
-        fprintf(f, "[INFO] effective_bits=%s\n", json_number(c->qcfg.effective_bits, number));
+        fprintf(f, "[INFO] effective_bits=%s\n",
+                json_number(isnan(r->limit) ? c->qcfg.effective_bits : r->limit, number));
         cJSON_Delete(qcfg);
         if (r->why) {
             fprintf(f, "[ERROR] run=%s\n", r->title);
@@ -107,7 +108,7 @@ static int write_log(const struct record *r, struct err *err) {
 }
 
 static struct record record_of(const struct grid *grid, const struct grid_cell *cell) {
-    struct record r = {.grid = grid, .cell = cell};
+    struct record r = {.grid = grid, .cell = cell, .limit = NAN};
     cell_name_print(&cell->name, CELL_PATH, r.path);
     cell_name_print(&cell->name, CELL_FILE, r.title);
     return r;
@@ -238,15 +239,18 @@ static double elapsed(const struct record *r) {
     return share > 0 ? round(share * 1000) / 1000 : 0;
 }
 
-/* The release of ModelOpt that a cell is made for, as its recipe says. */
-static int add_release(struct record *r, struct err *err) {
+/* The release of ModelOpt that a cell is made for and the limit that it is solved for, as its recipe says. */
+static int add_solution(struct record *r, struct err *err) {
     cJSON *recipe = NULL;
     char *path;
     if (grid_path(r->grid, &path, err, "outputs/%s/recipe.json", r->path))
         return -1;
     int ret = json_read(path, &recipe, err);
     const char *release = json_string(recipe, "modelopt");
+    const cJSON *limit = cJSON_GetObjectItemCaseSensitive(recipe, "effective_bits");
     json_add_string(&r->status, "modelopt", release ? release : RELEASE_UNSAID);
+    if (cJSON_IsNumber(limit))
+        json_add_real(&r->status, "effective_bits", r->limit = limit->valuedouble);
     cJSON_Delete(recipe);
     free(path);
     return ret;
@@ -266,7 +270,7 @@ static int record_finished(const struct grid *grid, const struct grid_cell *cell
     json_add_string(&r.status, "checkpoint", cell->model->path);
     json_add_string(&r.status, "checkpoint_sha256", cell->model->digest);
     add_time(&r);
-    if (add_release(&r, err) || grid_each_file(&cell->name, list_file, &l, err))
+    if (add_solution(&r, err) || grid_each_file(&cell->name, list_file, &l, err))
         json_fail(&r.status, err);
     qsort(l.files, (size_t)l.n, sizeof *l.files, by_name);
     json_open_object(&r.status, "files");
@@ -274,6 +278,25 @@ static int record_finished(const struct grid *grid, const struct grid_cell *cell
         json_add_string(&r.status, l.files[i].name, l.files[i].digest);
     json_close(&r.status);
     return finish(&r, err);
+}
+
+int grid_read_limit(const struct grid *grid, const struct grid_cell *cell, const cJSON *status, double *limit,
+                    struct err *err) {
+    const cJSON *bits = cJSON_GetObjectItemCaseSensitive(status, "effective_bits");
+    cJSON *recipe = NULL;
+    char name[CELL_NAME_MAX], *path = NULL;
+    struct err why = {0};
+    if (!bits) { /* recorded by a version before */
+        if (grid_path(grid, &path, err, "outputs/%s/recipe.json",
+                      cell_name_print(&cell->name, CELL_PATH, name)))
+            return -1;
+        if (json_read(path, &recipe, &why) == 0)
+            bits = cJSON_GetObjectItemCaseSensitive(recipe, "effective_bits");
+        free(path);
+    }
+    *limit = cJSON_IsNumber(bits) ? bits->valuedouble : NAN;
+    cJSON_Delete(recipe);
+    return err_pass_memory(err, &why) ? -1 : 0;
 }
 
 int grid_record_log(const struct grid *grid, const struct grid_cell *cell, struct err *err) {
@@ -284,7 +307,7 @@ int grid_record_log(const struct grid *grid, const struct grid_cell *cell, struc
     const cJSON *seconds = cJSON_GetObjectItemCaseSensitive(status, "elapsed_s");
     r.elapsed = cJSON_IsNumber(seconds) ? seconds->valuedouble : 0;
     if (!ret)
-        ret = write_log(&r, err);
+        ret = grid_read_limit(grid, cell, status, &r.limit, err) || write_log(&r, err);
     cJSON_Delete(status);
     free(path);
     return ret ? -1 : 0;

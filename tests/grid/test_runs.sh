@@ -1,12 +1,13 @@
 #!/bin/sh
 # A run is the settings that its numbers depend on.
 . tests/grid/lib.sh
+cell_of=$cell
 runs() { find tmp/yolo10_layer_sensitivity_sweep -name run.json | wc -l; }
 one() { mk "$@" MODELS=a WEIGHT_DTYPES=int8 ACT_DTYPES=int8 GRANULARITIES=per_layer; }
 
 one sweep
 first=$(readlink $run)
-for change in IMGSZ=320 BATCH_SIZE=2 SCORE_SIZE=5 EFFECTIVE_BITS=9 FP4_PRESET=mxfp4 INT4_PRESET=awq BLOCK_DIM=reduction CALIB_IMAGES=11; do
+for change in IMGSZ=320 BATCH_SIZE=2 SCORE_SIZE=5 FP4_PRESET=mxfp4 INT4_PRESET=awq BLOCK_DIM=reduction CALIB_IMAGES=11; do
     before=$(runs)
     one sweep $change
     equal "$change starts a run" "$(($(runs) - before))" 1
@@ -69,11 +70,31 @@ one sweep MODELOPT=0.40
 ok "a cell of the version before is for 0.40" [ ! -s "$FAKE_LOG" ]
 one plan
 equal "not for the release that is the default" "$(tr -s ' ' <out)" "a/int8-int8/per_layer to do (made for ModelOpt 0.40)"
-one sweep EFFECTIVE_BITS=9
-ok "the solver is told of a limit that was asked for" grep -q '^recipe-solve --modelopt 0.47 --effective-bits 9 ' "$FAKE_LOG"
+
+# So does another limit.
+one sweep
+same=$(readlink $run)
 forget
+one plan EFFECTIVE_BITS=9
+equal "with another limit it is to do" "$(tr -s ' ' <out)" "a/int8-int8/per_layer to do (solved for 8 effective bits)"
+one sweep EFFECTIVE_BITS=9
+equal "EFFECTIVE_BITS solves again in place: no score is made anew" \
+    "$(readlink $run) $(calls calib-stats) $(calls sens-score) $(calls recipe-solve) $(calls report-gen) $(last_line)" "$same 0 0 1 1 1 ok, 0 unsupported, 0 failed: sweep_index.json"
+ok "the solver is told of the limit" grep -q '^recipe-solve --modelopt 0.47 --effective-bits 9 ' "$FAKE_LOG"
+equal "the cell's record and log say it" "$(jq .effective_bits $cell/status.json) $(grep -o 'effective_bits=.*' $run/logs/a/int8-int8/per_layer.log)" "9 effective_bits=9.0"
+forget
+one sweep EFFECTIVE_BITS=9.0
+ok "once" [ ! -s "$FAKE_LOG" ]
+jq 'del(.effective_bits)' $cell/status.json >status.json && cp status.json $cell/status.json
+one plan
+equal "of a cell of the version before its recipe says it" "$(tr -s ' ' <out)" "a/int8-int8/per_layer to do (solved for 9 effective bits)"
+one sweep
+equal "without one it is the weights' type's own" "$(calls sens-score) $(jq .effective_bits $cell/status.json)" "0 8"
+ok "of which the solver is not told" grep -q '^recipe-solve --modelopt 0.47 tmp/' "$FAKE_LOG"
+jq '.effective_bits = 9' $run/run.json >run.json && cp run.json $run/run.json
+one sweep EFFECTIVE_BITS=10
+equal "a run of the version before, whose settings had one, is gone on with" "$(readlink $run) $(calls sens-score)" "$same 0"
 one sweep NEW=1
-ok "and of no other" grep -q '^recipe-solve --modelopt 0.47 tmp/' "$FAKE_LOG"
 
 # What is scored is what the run was asked for, though make exports PROBES as well.
 forget
@@ -134,4 +155,11 @@ one sweep NEW=1 SUBDIR=taken
 echo '{' >"tmp/taken/$(readlink tmp/taken/latest)/run.json"
 one sweep SUBDIR=taken
 equal "a damaged run.json takes nothing with it" "$status $(readlink tmp/taken/latest)" "0 $first"
+
+# By the real tools: what was solved again is what would have been made at once.
+real cell $cell_of EFFECTIVE_BITS=12 TIMESTAMP=again
+real cell $cell_of TIMESTAMP=again
+real cell $cell_of EFFECTIVE_BITS=12 TIMESTAMP=again
+real cell $cell_of EFFECTIVE_BITS=12 TIMESTAMP=once
+equal "solved three times, the bytes are those of once" "$status $(tree tmp/yolo10_layer_sensitivity_sweep/again)" "0 $(tree tmp/yolo10_layer_sensitivity_sweep/once)"
 exit $failed
