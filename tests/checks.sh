@@ -1,5 +1,6 @@
 # shellcheck shell=sh disable=SC2034,SC2154
 # Read by tests that are scripts, from the repository root: checks. What failed shows the file `err` of the current folder, or $log.
+. tests/fixture.sh
 failed=0
 
 ok() { # WHAT COMMAND...: COMMAND succeeds

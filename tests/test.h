@@ -8,6 +8,9 @@
 #include <stdio.h>
 #include <string.h>
 
+/* The checkpoint that pinned numbers are of (tests/models/README.md), from the repository root. */
+#define TEST_CHECKPOINT "tests/models/yolov10n.pt"
+
 static int test_failures;
 
 #define CHECK(cond, ...)                                                                                     \

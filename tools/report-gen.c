@@ -10,19 +10,11 @@
 #include <string.h>
 #include <unistd.h>
 
-/* *note is of a demonstration what is to be said of it, else NULL; it names the cell as `shown`, NULL for its
- * own name. The caller's. */
 static int write_report(const char *scores, const char *recipe, const char *run, const char *verify,
-                        const char *dir, const char *shown, char **note, struct err *err) {
+                        const char *dir, struct err *err) {
     struct report *report = NULL;
-    int ret = -1;
-    if (report_read(scores, recipe, run, verify, &report, err) || report_write(report, dir, err))
-        goto out;
-    if (report->scores.demonstration &&
-        name_format(note, err, "%s: %s", shown ? shown : report->title, report_demonstration))
-        goto out;
-    ret = 0;
-out:
+    int ret =
+        report_read(scores, recipe, run, verify, &report, err) || report_write(report, dir, err) ? -1 : 0;
     report_free(&report);
     return ret;
 }
@@ -30,31 +22,24 @@ out:
 struct request {
     const char *scores, *recipe, *run, *verify, *dir;
     bool list;
-    char **dirs, **notes; /* several cells' */
+    char **dirs; /* several cells' */
 };
 
 static int report_folder(void *ctx, int i, struct err *err) {
     const struct request *r = ctx;
     const char *dir = r->dirs[i];
     char *scores = NULL, *recipe = NULL, *verify = NULL;
-    int ret = name_format(&scores, err, "%s/scores.json", dir) ||
-                      name_format(&recipe, err, "%s/recipe.json", dir) ||
-                      name_format(&verify, err, "%s/verify.json", dir) ||
-                      write_report(scores, recipe, r->run, access(verify, F_OK) == 0 ? verify : NULL, dir,
-                                   dir, &r->notes[i], err)
-                  ? -1
-                  : 0;
+    int ret =
+        name_format(&scores, err, "%s/scores.json", dir) ||
+                name_format(&recipe, err, "%s/recipe.json", dir) ||
+                name_format(&verify, err, "%s/verify.json", dir) ||
+                write_report(scores, recipe, r->run, access(verify, F_OK) == 0 ? verify : NULL, dir, err)
+            ? -1
+            : 0;
     free(scores);
     free(recipe);
     free(verify);
     return ret;
-}
-
-static void say(char **note) {
-    if (*note)
-        opt_complain(*note);
-    free(*note);
-    *note = NULL;
 }
 
 static int run(void *ctx, const struct operands *operands, struct err *err) {
@@ -66,13 +51,7 @@ static int run(void *ctx, const struct operands *operands, struct err *err) {
         return err_set(err, ERR_USAGE, "--run can be standard input for a single cell only");
     if (operands->n) {
         r->dirs = operands->word;
-        if (!(r->notes = calloc((size_t)operands->n, sizeof *r->notes)))
-            return err_nomem(err);
-        int ret = operands_each(operands->n, report_folder, r, opt_complain, err);
-        for (int i = 0; i < operands->n; i++)
-            say(&r->notes[i]);
-        free(r->notes);
-        return ret;
+        return operands_each(operands->n, report_folder, r, opt_complain, err);
     }
     if (r->list) {
         char file[REPORT_FILE_MAX];
@@ -85,10 +64,7 @@ static int run(void *ctx, const struct operands *operands, struct err *err) {
                        !r->scores   ? "scores"
                        : !r->recipe ? "recipe"
                                     : "output");
-    char *note = NULL;
-    int ret = write_report(r->scores, r->recipe, r->run, r->verify, r->dir, NULL, &note, err);
-    say(&note);
-    return ret;
+    return write_report(r->scores, r->recipe, r->run, r->verify, r->dir, err);
 }
 
 int main(int argc, char **argv) {

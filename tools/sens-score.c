@@ -72,8 +72,6 @@ int main(int argc, char **argv) {
          .choices = rules},
         {"name", 0, OPT_STRING, &r.cells.name, "NAME", "the model's name in results",
          .by_default = "the file's name"},
-        {"demonstration", 0, OPT_FLAG, &r.cells.demonstration, NULL,
-         "note that the weights are not official ones"},
         SESSION_MEANS(r.options),
         {"state", 's', OPT_STRING, &r.options.state, "DIR",
          "keep the sums of a killed pass here and go on from them"},

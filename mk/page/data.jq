@@ -1,5 +1,5 @@
 # The data of the page, from what index.jq is given.
-#   {run: its name and settings, checkpoints: {MODEL: {path, digest}}, rank: of the environment's RANK_BY, demonstrations: [MODEL...],
+#   {run: its name and settings, checkpoints: {MODEL: {path, digest}}, rank: of the environment's RANK_BY,
 #    layers: {MODEL: {name: [...], weight: [...], input: [...], ...}},     in the model's order
 #    pareto: {MODEL: of pareto.jq},                                         of those models that have one
 #    cells: [{model, weight, activation, granularity, status, base, reason, report, log, kernel_blocks,
@@ -21,7 +21,6 @@ $scores[-1] as $common | ($scores[:-1] | by_dir) as $by_dir | ($detection | by_d
     rank: $ENV.RANK_BY,
     run: ({name: ($ENV.RUN | split("/")[-1])} + ($run | del(.images)) + if $run.created then {created: ($run.created | tonumber | floor)} else {} end),
     checkpoints: ([$cells[] | .run.model as $m | $by_dir[.out_dir].checkpoint // empty | {key: $m, value: .}] | from_entries),
-    demonstrations: ([$cells[] | select($by_dir[.out_dir].demonstration) | .run.model] | unique),
     layers: $common.layers,
     pareto: ($mixes | map({key: .model, value: del(.model)}) | from_entries),
     cells: [$cells[] | $by_dir[.out_dir] as $found | ($common.layers[.run.model].name | length) as $n |

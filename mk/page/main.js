@@ -136,12 +136,6 @@ function buildPage() {
         `Scores are of the ${
             run.fold ? "folded network, as it is exported" :
                        "unfused network"}; a layer's is g²·(error of its output)², summed.`;
-    if (data.demonstrations.length) {
-        byId("demonstration").hidden = false;
-        byId("demonstration").textContent =
-            `${data.demonstrations.join(", ")}: the demonstration checkpoint, trained on COCO128. ` +
-            "Its sensitivities show what the tools do; they say nothing about an official YOLOv10.";
-    }
     document.querySelectorAll("[data-filter]").forEach(buildFilter);
     byId("controls").addEventListener("submit", event => event.preventDefault());
     byId("runtimes").parentElement.hidden = !data.run_pairs.size;

@@ -31,14 +31,6 @@ elif [ -n "$amax" ] && [ ! -s "$amax" ]; then
     cat "$RUN/work/amax/$model.err" >"$pass"
 else
     read -r sum checkpoint <"$RUN/work/model/$model"
-    demonstration=
-    if [ -d calib/models ]; then
-        case $(realpath "$checkpoint") in "$(realpath calib/models)"/*)
-            demonstration=--demonstration
-            note "$model: $checkpoint is a demonstration, trained on COCO128: not the official weights (make models)"
-            ;;
-        esac
-    fi
     mkdir -p "$RUN/work/state/$model" || exit 1
     note "$model: scoring $# cell$([ $# -eq 1 ] || echo s)${SHARD:+, part $SHARD of the images}"
     label=$model
@@ -51,7 +43,7 @@ else
         --calib "$([ -n "$feed" ] && echo - || echo "$calib")" ${amax:+--amax "$amax"} --score-size "$SCORE_SIZE" \
         --objectives "$OBJECTIVES" --probes "$PROBES" ${fold:+--fold} --batch-size "$BATCH_SIZE" \
         --device "$DEVICE" --turn "$TURN" --threads "$THREADS" --state "$RUN/work/state/$model" ${SHARD:+--shard "$SHARD"} \
-        $demonstration $cells
+        $cells
 fi
 # Why a part failed, the process that has to score it will find out.
 [ -z "$SHARD" ] || { rm -f "$pass"; exit 0; }

@@ -220,7 +220,6 @@ static int read_origin(struct scores *s, struct err *err) {
                    sealed_count(j, "scoring_revision", &s->revision, err) ||
                    sealed_string(j, "checkpoint", &s->checkpoint, err) ||
                    sealed_string(j, "image_list", &s->image_list, err) ||
-                   sealed_bool(j, "demonstration", &s->demonstration, err) ||
                    sealed_bool(j, "each_call", &s->each_call, err) || sealed_bool(j, "fold", &s->fold, err) ||
                    sealed_string(j, "computed_on", &s->computed_on, err) ||
                    sealed_string(j, "device", &s->device, err) ||
@@ -313,7 +312,6 @@ int scores_write(const char *path, const struct scores *s, struct err *err) {
     json_add_int(&b, "imgsz", s->imgsz);
     json_add_int(&b, "batch_size", s->batch_size);
     json_add_string(&b, "checkpoint", s->checkpoint);
-    json_add_bool(&b, "demonstration", s->demonstration);
     json_add_int(&b, "scoring_revision", s->revision);
     json_open_object(&b, "digests");
     json_add_string(&b, "checkpoint", s->checkpoint_digest);

@@ -76,7 +76,6 @@ struct scores {
     bool fold;      /* of the network that is exported (model/fold.h) */
     const char *checkpoint;  /* its path as the user gave it */
     const char *image_list;  /* likewise; ours do not say */
-    bool demonstration;      /* it is the bundled one, not the official weights */
     const char *computed_on; /* in words: "CPU, float32" */
     const char *device;      /* the kind of device that run.json names: "cpu", "cuda" */
     const char *checkpoint_digest, *calib_digest, *qcfg_digest, *amax_digest;

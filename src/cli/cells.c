@@ -86,8 +86,7 @@ int cells_score(struct session *session, const struct cells_options *options, st
         .progress = session->options.progress,
     };
     int scored = job.steps * batch < session->images->count ? job.steps * batch : session->images->count;
-    const struct score_result about = {name, session->options.model, options->demonstration, scored,
-                                       session->backend->kind};
+    const struct score_result about = {name, session->options.model, scored, session->backend->kind};
     if (n_cells && score_run(session->backend, &job, cells, n_cells, err)) {
         err_wrap(err, "%s", session->options.model);
         goto out;

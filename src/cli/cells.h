@@ -14,8 +14,7 @@ struct cells_options {
     bool each_call;           /* ModelOpt 0.48's rule (exec/score.h) */
     struct score_shard shard; /* of a shard, sums go to its states and no scores are written */
     const char *name;         /* the model's, or NULL for the file's */
-    bool demonstration;
-    err_say_fn *complain; /* sees the reason of every cell that fails while others go on */
+    err_say_fn *complain;     /* sees the reason of every cell that fails while others go on */
 };
 
 /* Judges operands and name before any file is opened. Errors: ERR_USAGE. */

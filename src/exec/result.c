@@ -65,7 +65,6 @@ int result_write(const struct score_job *job, const struct score_cell *cell, con
         .each_call = job->each_call,
         .revision = SCORE_REVISION,
         .checkpoint = about->checkpoint,
-        .demonstration = about->demonstration,
         .computed_on = about->device->computed_on,
         .device = about->device->word,
         .checkpoint_digest = job->checkpoint,

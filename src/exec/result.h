@@ -9,7 +9,6 @@
 struct score_result {
     const char *model;      /* its name in results */
     const char *checkpoint; /* path as the user gave it */
-    bool demonstration;     /* the bundled checkpoint, not the official weights */
     int score_images;       /* images that were scored on */
     const struct backend_kind *device;
 };

@@ -404,7 +404,6 @@ static void add_facts(struct json_builder *b, const struct scores *s) {
         json_add_item(b, "stability", cJSON_Duplicate(stability, true));
         json_add_int(b, "score_images", s->score_images);
     }
-    json_add_bool(b, "demonstration", s->demonstration);
     /* Whether blocks of one element leave 1x1 weights without an error of their own. */
     json_add_bool(b, "kernel_blocks", findings_has_kernel_blocks(&s->qcfg));
 }

@@ -256,8 +256,6 @@ static void put_title(FILE *f, const struct report *r) {
     for (size_t i = 0; i < strlen(before) + strlen(r->title) + 1; i++)
         fputc('=', f);
     fputc('\n', f);
-    if (r->scores.demonstration)
-        fprintf(f, "\n> **Demonstration.** %s\n", report_demonstration);
 }
 
 char *report_markdown(const struct report *r, size_t *n, struct err *err) {

@@ -6,10 +6,6 @@
 #include <stdlib.h>
 #include <string.h>
 
-const char report_demonstration[] =
-    "This is the demonstration checkpoint that comes with yolosens, trained on COCO128: not the official "
-    "weights. Its sensitivities show what the tools do; they say nothing about an official YOLOv10.";
-
 char *part_text(struct json_builder *b, size_t *n, struct err *err) {
     cJSON *json;
     if (json_built(b, &json, err))
@@ -110,9 +106,6 @@ void part_provenance(struct json_builder *b, const struct report *r) {
     else
         json_add_null(b, "digests");
     json_add_bool(b, "fold", r->scores.fold);
-    json_add_bool(b, "demonstration", r->scores.demonstration);
-    if (r->scores.demonstration)
-        json_add_string(b, "demonstration_note", report_demonstration);
     json_add_string(b, "modelopt", r->scores.release->word);
     json_close(b);
 }

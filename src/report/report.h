@@ -59,9 +59,6 @@ typedef char *report_writer(const struct report *report, size_t *n, struct err *
 enum { REPORT_FILE_MAX = CELL_NAME_MAX + 64 };
 char *report_file(enum report_artifact artifact, const struct cell_name *name, char text[REPORT_FILE_MAX]);
 
-/* What terminal, manifest and reports say of a demonstration checkpoint. */
-extern const char report_demonstration[];
-
 /* Makes all artifacts in memory, then writes them into dir (made if missing), each whole or not
  * at all. Errors: ERR_FAILED naming the file. */
 int report_write(const struct report *report, const char *dir, struct err *err);

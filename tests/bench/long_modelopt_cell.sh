@@ -1,8 +1,8 @@
 #!/bin/sh
 # A cell by ModelOpt over the network that bench-modelopt builds has the reference's scores, and the state file that ModelOpt resumes from.
 . tests/bench/with_modelopt.sh
-"${BUILD:-build}/bin/model-dump" -o "$tmp/dump.json" calib/models/yolov10n.pt || exit 1
-"$PYTHON" -B bench/modelopt/cell.py --dump "$tmp/dump.json" --checkpoint calib/models/yolov10n.pt --list calib/quant100.txt \
+"${BUILD:-build}/bin/model-dump" -o "$tmp/dump.json" "$checkpoint" || exit 1
+"$PYTHON" -B bench/modelopt/cell.py --dump "$tmp/dump.json" --checkpoint "$checkpoint" --list calib/quant100.txt \
     --weight int8 --act int8 --granularity per_layer -o "$tmp/cell" 2>"$tmp/err" || { tail -n 20 "$tmp/err"; exit 1; }
 jq -rn --slurpfile ours "$tmp/cell/scores.json" --slurpfile ref tests/reference/yolov10n/int8-int8/per_layer.json --arg cell int8-int8/per_layer \
     -f tests/exec/parity.jq

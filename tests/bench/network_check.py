@@ -85,7 +85,7 @@ def compare(model, path, trace):
 
 
 torch.set_num_threads(2)
-for model, path, where in (("yolov10n", "calib/models/yolov10n.pt", "tests"), ("yolov10s", f"{shared}/models/yolov10s.pt", shared),
+for model, path, where in (("yolov10n", "tests/models/yolov10n.pt", "tests"), ("yolov10s", f"{shared}/models/yolov10s.pt", shared),
                            ("yolov10m", f"{shared}/models/yolov10m.pt", shared)):
     where = f"{where}/reference/trace/{model}.json"
     if os.path.exists(path) and os.path.exists(where):
@@ -94,7 +94,7 @@ for model, path, where in (("yolov10n", "calib/models/yolov10n.pt", "tests"), ("
     else:
         print(f"# skip {model}: its checkpoint and trace are not here")
 
-path = "calib/models/yolov10n.pt"
+path = "tests/models/yolov10n.pt"
 dump = json.loads(subprocess.run([f"{tools}/model-dump", path], capture_output=True, check=True).stdout)
 altered = copy.deepcopy(dump)
 altered["graph"]["bns"][3]["mean_sha256"] = "0" * 64

@@ -1,6 +1,7 @@
 #!/bin/sh
 # What bench-modelopt is made of, as far as the standard library of Python goes: its checkpoint reader, its choice of cells, its
 # judgement of scores, its refusals.
+. tests/fixture.sh
 if ! python3 -c 'import sys; sys.exit(sys.version_info < (3, 10))' 2>/dev/null; then
     echo "# skip there is no python3, 3.10 or newer"
     exit 0
@@ -22,8 +23,8 @@ refused() { # WORDS ARGUMENT...
 }
 level=YOLOSENS_CPU=
 refused 'no such checkpoint' --threads 2 CHECKPOINTS=models/no-such.pt BENCH_CELLS=all
-refused 'another of MODELS' --threads 2 CHECKPOINTS='calib/models/yolov10n.pt ./calib/models/yolov10n.pt' BENCH_CELLS=all
-refused 'can run 15' --threads 2 CHECKPOINTS=calib/models/yolov10n.pt BENCH_CELLS=16
-refused 'cores may be used here' --threads 100000 CHECKPOINTS=calib/models/yolov10n.pt BENCH_CELLS=all
+refused 'another of MODELS' --threads 2 "CHECKPOINTS=$checkpoint ${checkpoint%/*}/./yolov10n.pt" BENCH_CELLS=all
+refused 'can run 15' --threads 2 CHECKPOINTS="$checkpoint" BENCH_CELLS=16
+refused 'cores may be used here' --threads 100000 CHECKPOINTS="$checkpoint" BENCH_CELLS=all
 level=YOLOSENS_CPU=avx3
-refused 'use baseline, avx2' --threads 2 CHECKPOINTS=calib/models/yolov10n.pt BENCH_CELLS=1
+refused 'use baseline, avx2' --threads 2 CHECKPOINTS="$checkpoint" BENCH_CELLS=1

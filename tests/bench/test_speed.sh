@@ -1,14 +1,15 @@
 #!/bin/sh
 # The benchmark of the phases: what it counts is right, and what it cannot do is refused. No time is judged.
+. tests/fixture.sh
 build=${BUILD:-build}
 speed=$build/bench/speed
 tmp=$(mktemp -d) || exit 1
 trap 'rm -rf "$tmp"' EXIT
 [ -x "$speed" ] || { echo "not ok - $speed is not built"; exit 1; }
 "$build/bin/calib-prep" --list calib/quant100.txt --count 10 --size 64 -o "$tmp/calib.bin" || exit 1
-"$build/bin/model-dump" --size 64 -o "$tmp/dump.json" calib/models/yolov10n.pt || exit 1
+"$build/bin/model-dump" --size 64 -o "$tmp/dump.json" "$checkpoint" || exit 1
 
-"$speed" --model calib/models/yolov10n.pt --calib "$tmp/calib.bin" --score-size 2 -o "$tmp/speed.json" >"$tmp/table" 2>"$tmp/err" ||
+"$speed" --model "$checkpoint" --calib "$tmp/calib.bin" --score-size 2 -o "$tmp/speed.json" >"$tmp/table" 2>"$tmp/err" ||
     { echo "not ok - status $?: $(cat "$tmp/err")"; exit 1; }
 jq -rn --slurpfile s "$tmp/speed.json" --slurpfile d "$tmp/dump.json" '
     def check($good; $text): (if $good then "ok" else "not ok" end) + " - " + $text;
@@ -52,4 +53,4 @@ refused() { # STATUS WORDS ARGUMENT...
 refused 2 'model is required' --calib "$tmp/calib.bin"
 refused 2 'unexpected operand' --model m --calib c extra
 refused 1 'no-such.pt' --model no-such.pt --calib "$tmp/calib.bin"
-refused 1 'dump.json' --model calib/models/yolov10n.pt --calib "$tmp/dump.json"
+refused 1 'dump.json' --model "$checkpoint" --calib "$tmp/dump.json"

@@ -1,6 +1,7 @@
 # shellcheck shell=sh disable=SC2034
 # Read by tests that need ModelOpt. PYTHON becomes the interpreter that has it: the one given, else that of make bench-modelopt's
 # environment, else python3; where it has not, the test is skipped. tmp is a folder that goes away.
+. tests/fixture.sh
 env=build/bench/modelopt-env/bin/python
 [ -x "$env" ] || env=python3
 PYTHON=${PYTHON:-$env}

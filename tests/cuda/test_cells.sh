@@ -1,11 +1,12 @@
 #!/bin/sh
 # The grid on a GPU: parity with the reference and with the CPU, the same bytes on every run, little memory, words.
+. tests/fixture.sh
 bin=${BUILD:-build}/bin
 dir=$(mktemp -d) || exit 1
 trap 'rm -rf "$dir"' EXIT
 ok() { echo "ok - $*"; }
 bad() { echo "not ok - $*"; }
-model=calib/models/yolov10n.pt
+model=$checkpoint
 "$bin/calib-prep" --list calib/quant100.txt -o "$dir/calib" || exit 1
 DEVICE=cuda tests/exec/parity.sh $model tests/reference/yolov10n "$dir/calib" || bad "yolov10n: exit $?"
 for m in yolov10s yolov10m; do

@@ -1,4 +1,4 @@
-/* Damage measured on a GPU against the CPU's, of the bundled checkpoint at 160 pixels; the same bytes on every run, and with
+/* Damage measured on a GPU against the CPU's, of the checkpoint in tests/models at 160 pixels; the same bytes on every run, and with
  * little memory. */
 #define _GNU_SOURCE
 #include "device_test.h"
@@ -188,7 +188,7 @@ static void test_not_finite(struct subject *f) {
 int main(void) {
     struct subject f = {0};
     struct err err = {0};
-    int ret = subject_open(&f, "calib/models/yolov10n.pt", make_sure, write_images, &err);
+    int ret = subject_open(&f, TEST_CHECKPOINT, make_sure, write_images, &err);
     CHECK(ret == 0, "a network, images, ranges: %s", err.msg);
     if (!ret) {
         test_cell(&f, (struct qcfg_choice){"int8", "int8", "per_layer", "nvfp4", "blockwise", "modelopt", 0},

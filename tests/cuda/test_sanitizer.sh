@@ -1,5 +1,6 @@
 #!/bin/sh
 # compute-sanitizer over the kernels' tests and a pass over two cells: no access out of bounds, no race in shared memory.
+. tests/fixture.sh
 command -v compute-sanitizer >/dev/null || { echo "# skip: no compute-sanitizer here (it is part of a CUDA toolkit)"; exit 0; }
 build=${BUILD:-build}
 dir=$(mktemp -d) || exit 1
@@ -19,5 +20,5 @@ clean() { # TOOL NAME COMMAND...
 }
 for tool in memcheck racecheck; do
     for t in quantize conv plain damage; do clean $tool "test_$t" "$build/test/cuda/test_$t"; done
-    clean $tool "sens-score" "$build/bin/sens-score" -m calib/models/yolov10n.pt -c "$dir/calib" -n 2 --device cuda "$dir/a=$dir/a.json" "$dir/b=$dir/b.json"
+    clean $tool "sens-score" "$build/bin/sens-score" -m "$checkpoint" -c "$dir/calib" -n 2 --device cuda "$dir/a=$dir/a.json" "$dir/b=$dir/b.json"
 done

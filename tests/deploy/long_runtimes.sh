@@ -1,5 +1,5 @@
 #!/bin/sh
-# The runtimes' own tools, from PyPI, take what keep-list prints for ultralytics' export of the bundled yolov10n, and for onnx-export's: in
+# The runtimes' own tools, from PyPI, take what keep-list prints for ultralytics' export of yolov10n in tests/models, and for onnx-export's: in
 # what comes out exactly those layers are not quantized, and those of which keep-list says that the tool leaves them. Scores are of the network
 # as it is trained, and folded.
 # BUILD: the build folder. ModelOpt needs torch: make bench-modelopt's is used. ULTRALYTICS: a Python that has ultralytics and onnx; else
@@ -18,7 +18,7 @@ timeout 900 "$env/bin/pip" install -q --disable-pip-version-check onnx==1.23.2 o
     { echo "# skip PyPI: $(tail -n 1 "$dir/err")"; exit 0; }
 PATH=$env/bin:$PATH
 cd "$dir" || exit 1
-model=$here/calib/models/yolov10n.pt list=$here/calib/quant100.txt
+model=$checkpoint list=$here/calib/quant100.txt
 set -e
 calib-prep --list "$list" --count 10 --size 64 -o calib.bin
 calib-prep --list "$list" --count 10 --size 64 --npy -o calib.npy

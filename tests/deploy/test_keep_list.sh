@@ -1,6 +1,6 @@
 #!/bin/sh
 # keep-list: what each runtime takes (golden files), each way to say how much is kept, names in the user's own ONNX file, and
-# what is refused. scores.json is of the bundled yolov10n, int8-int8 per_channel_weight, at 320; verify.json is measured on it.
+# what is refused. scores.json is of yolov10n in tests/models, int8-int8 per_channel_weight, at 320; verify.json is measured on it.
 . tests/checks.sh
 bin=$(realpath "${BUILD:-build}/bin") || exit 1
 edit=$(realpath "${BUILD:-build}/test/deploy/edit_onnx") || exit 1

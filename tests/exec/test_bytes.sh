@@ -1,6 +1,7 @@
 #!/bin/sh
 # The bytes of scores do not depend on the threads, on the cells scored beside, or on a pass that was killed and taken up.
-bin=${BUILD:-build}/bin model=calib/models/yolov10n.pt
+. tests/fixture.sh
+bin=${BUILD:-build}/bin model=$checkpoint
 dir=$(mktemp -d) || exit 1
 trap 'rm -rf "$dir"' EXIT
 check() { # TEXT FILE FILE

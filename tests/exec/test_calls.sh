@@ -1,6 +1,7 @@
 #!/bin/sh
 # A convolution that runs more than once, model.23.dfl.conv: by ModelOpt's rule up to 0.47, and with --calls each by that of 0.48, against
 # what ModelOpt 0.40.0 and its release candidate 0.48.0rc1 said of the same images (bench/modelopt/cell.py --size 128 --calib 10 --score 2).
+. tests/fixture.sh
 build=$(realpath "${BUILD:-build}")
 dir=$(mktemp -d) || exit 1
 trap 'rm -rf "$dir"' EXIT
@@ -15,10 +16,10 @@ near() { # FILE WANTED
 score() { # CALLS [OPTION]...
     calls=$1
     shift
-    "$build/bin/sens-score" -m calib/models/yolov10n.pt -c "$dir/calib.bin" -a "$dir/amax.json" -d cpu -n 2 --name n --calls "$calls" "$@"
+    "$build/bin/sens-score" -m "$checkpoint" -c "$dir/calib.bin" -a "$dir/amax.json" -d cpu -n 2 --name n --calls "$calls" "$@"
 }
 "$build/bin/calib-prep" --list calib/quant100.txt --count 10 --size 128 -o "$dir/calib.bin" 2>/dev/null &&
-    "$build/bin/calib-stats" -m calib/models/yolov10n.pt -c "$dir/calib.bin" -d cpu -o "$dir/amax.json" 2>/dev/null &&
+    "$build/bin/calib-stats" -m "$checkpoint" -c "$dir/calib.bin" -d cpu -o "$dir/amax.json" 2>/dev/null &&
     "$build/bin/qcfg-build" --weight int8 --act int8 --granularity per_layer -o "$dir/q.json" || exit 1
 mkdir "$dir/state"
 score last -s "$dir/state" "$dir/q.json" -o "$dir/last.json" 2>/dev/null

@@ -1,7 +1,8 @@
 #!/bin/sh
-# Numbers at the edge (doc/numbers.md): the demonstration network with values in it that no training leaves, through the real tools
+# Numbers at the edge (doc/numbers.md): the network of tests/models with values in it that no training leaves, through the real tools
 # in every cell. What is defined has finite scores and the zeros that it should have; what is not is one line that names the layer,
 # and no result.
+. tests/fixture.sh
 build=$PWD/${BUILD:-build} top=$PWD
 bin=$build/bin
 dir=$(mktemp -d) || exit 1
@@ -29,7 +30,7 @@ done
 check "cells: $(echo "$cells" | wc -w)" test "$(echo "$cells" | wc -w)" -eq 12
 
 edit() { # EDIT...: e.pt
-    "$build/test/pt/edit_checkpoint" "$top/calib/models/yolov10n.pt" e.pt "$@" || exit 1
+    "$build/test/pt/edit_checkpoint" "$checkpoint" e.pt "$@" || exit 1
 }
 # The tools one after the other on e.pt; the status of the one that fails, its words in err.
 tools() {
@@ -83,7 +84,7 @@ pixel() { # NAME BASE64: ten images that are one color
 }
 pixel black iVBORw0KGgoAAAANSUhEUgAAAAgAAAAICAAAAADhZOFXAAAADElEQVR42mNgoA4AAABIAAEQRe/SAAAAAElFTkSuQmCC
 pixel white iVBORw0KGgoAAAANSUhEUgAAAAgAAAAICAAAAADhZOFXAAAADklEQVR42mP4DwUMlDEA98A/wa9cD80AAAAASUVORK5CYII=
-cp "$top/calib/models/yolov10n.pt" e.pt
+cp "$checkpoint" e.pt
 calib=black
 scored "black images" '.["model.0.conv"].score == 0 and .["model.1.conv"].score > 0'
 check "the amax of what they feed is zero" jq -e '.layers["model.0.conv"].input.amax == 0' amax
@@ -122,7 +123,7 @@ for level in baseline avx2; do
         continue
     fi
     calib=black
-    cp "$top/calib/models/yolov10n.pt" e.pt
+    cp "$checkpoint" e.pt
     scored "$level, black images" '.["model.0.conv"].score == 0 and .["model.1.conv"].score > 0'
     calib=
     scored "$level, nothing but zero weights" "$zeros == keys_unsorted" set '*.weight' 0

@@ -1,6 +1,7 @@
 #!/bin/sh
 # What scores.json says of each convolution, against model-dump's account of the same checkpoint.
-bin=${BUILD:-build}/bin model=calib/models/yolov10n.pt
+. tests/fixture.sh
+bin=${BUILD:-build}/bin model=$checkpoint
 dir=$(mktemp -d) || exit 1
 trap 'rm -rf "$dir"' EXIT
 "$bin/calib-prep" --list calib/quant100.txt --count 10 --size 64 -o "$dir/calib" || exit 1

@@ -1,10 +1,10 @@
 # shellcheck shell=sh disable=SC2034
 # Read by the tests of kills and faults, from the repository root: a sandbox with the real tools over a small grid, the
-# demonstration checkpoint under the name a and again as b; of each model 3 cells can be scored and 1 cannot.
+# checkpoint of tests/models under the name a and again as b; of each model 3 cells can be scored and 1 cannot.
 . tests/sandbox.sh
 bin=$(realpath "$here/${BUILD:-build}")/bin
 mkdir -p models lists/images temporary
-cp "$here/calib/models/yolov10n.pt" models/a.pt
+cp "$checkpoint" models/a.pt
 cp models/a.pt models/b.pt
 for image in $(head -n 10 "$here/calib/quant100.txt"); do
     cp "$here/calib/$image" lists/images/

@@ -14,7 +14,7 @@ while [ $i -lt 22 ]; do
 done
 echo "checkpoint a" >models/a.pt
 echo "checkpoint b" >models/b.pt
-echo "checkpoint of demonstration" >calib/models/demo.pt
+echo "checkpoint of the repository" >calib/models/bundled.pt
 FAKE_LOG=$sandbox/calls
 export FAKE_LOG
 : >"$FAKE_LOG"
@@ -33,9 +33,9 @@ small() { # GOAL [VARIABLE=VALUE]...
     mk "$goal" MODELS=a WEIGHT_DTYPES='int8 fp4' ACT_DTYPES='int8 fp8' "$@"
 }
 
-# A small grid of the real tools and the bundled checkpoint; and one of its cells, by both names.
+# A small grid of the real tools and the checkpoint of tests/models; and one of its cells, by both names.
 real() { # GOAL [VARIABLE]...
-    make "$@" BIN="$here/${BUILD:-build}/bin" MODEL_DIR="$here/calib/models" IMAGE_LIST="$here/calib/quant100.txt" CALIB_IMAGES=10 SCORE_SIZE=2 IMGSZ=64 \
+    make "$@" BIN="$here/${BUILD:-build}/bin" MODEL_DIR="$here/tests/models" IMAGE_LIST="$here/calib/quant100.txt" CALIB_IMAGES=10 SCORE_SIZE=2 IMGSZ=64 \
         >out 2>err
     status=$?
 }

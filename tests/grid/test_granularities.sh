@@ -18,7 +18,7 @@ equal "with axis scales every granularity exists for int4" "$status $(grep -c 't
 
 # By the real tools, the granularities in three calls and another order.
 real() {
-    make sweep BIN="$here/${BUILD:-build}/bin" MODEL_DIR="$here/calib/models" MODELS=yolov10n IMAGE_LIST="$here/calib/quant100.txt" CALIB_IMAGES=10 SCORE_SIZE=1 \
+    make sweep BIN="$here/${BUILD:-build}/bin" MODEL_DIR="$here/tests/models" MODELS=yolov10n IMAGE_LIST="$here/calib/quant100.txt" CALIB_IMAGES=10 SCORE_SIZE=1 \
         IMGSZ=64 INT4_PRESET=axis "$@" >out 2>err
     status=$?
 }

@@ -166,7 +166,7 @@ ok "no canary" no_canary
 
 # --- names of layers, through the real tools to every artifact
 name='</script><img src=x onerror=canary=1>|=cmd()$(touch canary)`touch canary`"'"'é"
-"$build/test/pt/edit_checkpoint" "$here/calib/models/yolov10n.pt" models/layers.pt rename 0 "$name" || failed=1
+"$build/test/pt/edit_checkpoint" "$checkpoint" models/layers.pt rename 0 "$name" || failed=1
 make sweep BIN="$build/bin" MODELS=layers WEIGHT_DTYPES=int8 ACT_DTYPES=fp8 GRANULARITIES=per_layer IMAGE_LIST="$here/calib/quant100.txt" CALIB_IMAGES=10 \
     SCORE_SIZE=1 IMGSZ=64 TOP_K=200 >out 2>err
 equal "a layer of a hostile name" "$? $(last_line)" "0 1 ok, 0 unsupported, 0 failed: sweep_index.json"

@@ -93,15 +93,13 @@ equal "plan: all done" "$(grep -c ' done$' out)" 6
 
 # The filters may change: the run grows.
 forget
-mk sweep MODELS='a demo' WEIGHT_DTYPES=int8 ACT_DTYPES='int8 fp16' GRANULARITIES=per_layer
+mk sweep MODELS='a bundled' WEIGHT_DTYPES=int8 ACT_DTYPES='int8 fp16' GRANULARITIES=per_layer
 equal "a grown run counts this call's cells" "$(last_line)" "4 ok, 0 unsupported, 0 failed: sweep_index.json"
 equal "and scores what is missing: processes" "$(calls sens-score)" 2
 equal "and tells of these only" "$(grep -c '^  ' err)" 4
 equal "it is the same run" "$(ls tmp/yolo10_layer_sensitivity_sweep | wc -l)" 2
 equal "images were not prepared again" "$(calls calib-prep)" 0
 equal "the index holds the whole run" "$(jq '.successes | length' $index)" 9
-ok "a demonstration is said" grep -q 'calib/models/demo.pt is a demonstration' err
-ok "and handed to sens-score" grep -q 'sens-score .*--demonstration' "$FAKE_LOG"
 
 mk cell MODEL=b W=int8 A=fp8 G=per_layer
 equal "cell" "$(last_line)" "1 ok, 0 unsupported, 0 failed: sweep_index.json"
@@ -123,7 +121,7 @@ ok "index makes what is gone" [ -s $index -a -s $run/sweep_index.csv -a -s $run/
 
 # -j, a process per cell, and the launcher: the same bytes.
 tree $run >reference
-mk sweep NEW=1 -j2 CELLS_PER_PROCESS=1 LAUNCHER="env WRAPPED=1" MODELS='a demo b' WEIGHT_DTYPES='int8 fp4' ACT_DTYPES='int8 fp8 fp16'
+mk sweep NEW=1 -j2 CELLS_PER_PROCESS=1 LAUNCHER="env WRAPPED=1" MODELS='a bundled b' WEIGHT_DTYPES='int8 fp4' ACT_DTYPES='int8 fp8 fp16'
 ok "-j2: make's jobs are shared" [ "$(grep -c jobserver err)" -eq 0 ]
 equal "-j2 CELLS_PER_PROCESS=1: last line" "$(last_line)" "27 ok, 9 unsupported, 0 failed: sweep_index.json"
 equal "-j2 reaches the second make" "$(grep -c jobserver err)" 0

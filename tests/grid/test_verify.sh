@@ -5,7 +5,7 @@
 # shellcheck disable=SC2086
 real keep-list $cell
 equal "a keep list before all" "$status $(grep -c 'no run has these settings; make cell' err)" "2 1"
-ok "the command that it advises has the settings that were typed" grep -qF "make cell $cell IMAGE_LIST=$here/calib/quant100.txt CALIB_IMAGES=10 SCORE_SIZE=2 IMGSZ=64 MODEL_DIR=$here/calib/models scores it first" err
+ok "the command that it advises has the settings that were typed" grep -qF "make cell $cell IMAGE_LIST=$here/calib/quant100.txt CALIB_IMAGES=10 SCORE_SIZE=2 IMGSZ=64 MODEL_DIR=$here/tests/models scores it first" err
 # shellcheck disable=SC2086
 real verify $of VERIFY_IMAGES=3
 equal "make verify scores what is not scored" "$status $(last_line)" "0 1 ok, 0 unsupported, 0 failed: sweep_index.json"
@@ -66,12 +66,12 @@ ok "an ONNX file in float: $(cat out)" [ -s "$(cat out)" ]
 # shellcheck disable=SC2086
 real export $cell KEEP=5
 ok "one with quantized layers: $(cat out)" grep -qa QuantizeLinear "$(cat out)"
-cp "$here/calib/models/yolov10n.pt" models/mine.pt
+cp "$checkpoint" models/mine.pt
 real cell MODEL=models/mine.pt W=int8 A=int8 G=per_channel_weight
 real export MODEL=models/mine.pt
 equal "of one's own checkpoint" "$status $(basename "$(cat out)")" "0 mine.onnx"
 rm "$(cat out)"
-"$here/${BUILD:-build}/test/pt/edit_checkpoint" "$here/calib/models/yolov10n.pt" models/mine.pt set 'model.23.one2one_cv3.*.2.bias' -3
+"$here/${BUILD:-build}/test/pt/edit_checkpoint" "$checkpoint" models/mine.pt set 'model.23.one2one_cv3.*.2.bias' -3
 real export MODEL=models/mine.pt
 equal "which has changed: a line" "$status $(grep -c ^yolosens: err) $(grep -c 'models/mine.pt: has changed since tmp/.* scored it; make sweep MODELS=models/mine.pt .*scores it again' err) $(find tmp -name mine.onnx | wc -l)" "2 1 1 0"
 real export MODEL=yolov10n W=int8

@@ -45,7 +45,7 @@ chmod +x path/calib-prep
 PATH=$dir/path:$bin:$PATH
 ln -s "$here/calib/images" images
 head -n 10 "$here/calib/quant100.txt" >quant100.txt
-ln -s "$here/calib/models/yolov10n.pt" yolov10n.pt
+ln -s "$checkpoint" yolov10n.pt
 example() { # TOOL: runs its examples, one after the other
     sed -n 's/^  \$ //p' "help.$1" >todo
     while read -r line <&3; do

@@ -1,7 +1,7 @@
 #!/bin/sh
 # A class of the network by another name may compute something else: each of them, renamed, is refused, wherever it stands.
 . tests/checks.sh
-bin=${BUILD:-build}/bin edit=${BUILD:-build}/test/pt/edit_checkpoint model=calib/models/yolov10n.pt
+bin=${BUILD:-build}/bin edit=${BUILD:-build}/test/pt/edit_checkpoint model=$checkpoint
 dir=$(mktemp -d) || exit 1
 trap 'rm -rf "$dir"' EXIT
 log=$dir/err

@@ -171,7 +171,7 @@ static void folded(const struct graph *g, size_t leaf, size_t convs, size_t merg
 }
 
 int main(void) {
-    struct graph *tiny = build("tests/ultralytics/tiny.pt"), *n = build("calib/models/yolov10n.pt");
+    struct graph *tiny = build("tests/ultralytics/tiny.pt"), *n = build(TEST_CHECKPOINT);
     if (tiny) {
         folded(tiny, tiny->exported, 56, 1, "tests/ultralytics/tiny.one2one.nodes");
         folded(tiny, 0, 56, 1, "tests/ultralytics/tiny.one2many.nodes");

@@ -10,7 +10,7 @@ import onnx
 import onnxruntime
 
 build, folder = sys.argv[1:]
-tiny, n = "tests/ultralytics/tiny.pt", "calib/models/yolov10n.pt"
+tiny, n = "tests/ultralytics/tiny.pt", "tests/models/yolov10n.pt"
 IMAGES = 100
 # What damage may differ by. An input on the border between two codes falls to either side, and all behind sees that: on these images ONNX
 # Runtime's own two ways of running one file differ by 5 %. KL sums of our float32 are off by up to FLOOR nats an image.

@@ -285,7 +285,7 @@ static struct graph *build(const char *path) {
 }
 
 int main(void) {
-    struct graph *tiny = build("tests/ultralytics/tiny.pt"), *n = build("calib/models/yolov10n.pt");
+    struct graph *tiny = build("tests/ultralytics/tiny.pt"), *n = build(TEST_CHECKPOINT);
     if (tiny) {
         const char *merged = "model.4.m.0.cv1.2.conv.weight";
         test_float(tiny);

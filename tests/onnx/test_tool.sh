@@ -2,7 +2,7 @@
 # onnx-export as its users meet it: what a recipe and an amax file make of a checkpoint, and every refusal, a line that says what to do.
 . tests/checks.sh
 bin=$(realpath "${BUILD:-build}")/bin
-model=$(realpath tests/ultralytics/tiny.pt) other=$(realpath calib/models/yolov10n.pt) list=$(realpath calib/quant100.txt)
+model=$(realpath tests/ultralytics/tiny.pt) other=$checkpoint list=$(realpath calib/quant100.txt)
 dir=$(mktemp -d) || exit 1
 trap 'rm -rf "$dir"' EXIT
 cd "$dir" || exit 1

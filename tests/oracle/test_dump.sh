@@ -1,9 +1,10 @@
 #!/bin/sh
 # model-dump's graph names convolutions and BatchNorms as its module tree does, with the same weights: whoever builds the network
 # again finds each.
+. tests/fixture.sh
 dump=$(mktemp) || exit 1
 trap 'rm -f "$dump"' EXIT
-"${BUILD:-build}/bin/model-dump" -o "$dump" calib/models/yolov10n.pt || exit 1
+"${BUILD:-build}/bin/model-dump" -o "$dump" "$checkpoint" || exit 1
 jq -r '
     def check($good; $text): (if $good then "ok" else "not ok" end) + " - " + $text;
     def at($tree; $path): reduce ($path | split("."))[] as $name ($tree; .children[$name]);

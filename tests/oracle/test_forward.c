@@ -118,7 +118,7 @@ int main(void) {
     struct checkpoint *c = NULL;
     struct graph *g = NULL;
     struct err err = {0};
-    if (tc_init(&err) || checkpoint_open("calib/models/yolov10n.pt", &c, &err) ||
+    if (tc_init(&err) || checkpoint_open(TEST_CHECKPOINT, &c, &err) ||
         graph_build(checkpoint_root(c), &g, &err)) {
         CHECK(false, "%s", err.msg);
         return test_end();

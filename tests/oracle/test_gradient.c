@@ -87,7 +87,7 @@ static void test_traces(void) {
              "%s/bin/calib-prep --list calib/quant100.txt --count 10 --size 640 -o %s",
              build ? build : "build", calib);
     CHECK(fd >= 0 && system(command) == 0, "calib-prep");
-    test_trace("yolov10n", "calib/models/yolov10n.pt", "tests/reference/trace/yolov10n.json", calib);
+    test_trace("yolov10n", TEST_CHECKPOINT, "tests/reference/trace/yolov10n.json", calib);
     for (int i = 0; i < 2; i++) {
         snprintf(checkpoint, sizeof checkpoint, "%s/models/%s.pt", shared ? shared : "../shared", others[i]);
         snprintf(trace, sizeof trace, "%s/reference/trace/%s.json", shared ? shared : "../shared", others[i]);
@@ -101,7 +101,7 @@ int main(void) {
     struct checkpoint *c = NULL;
     struct graph *g = NULL;
     struct err err = {0};
-    if (tc_init(&err) || checkpoint_open("calib/models/yolov10n.pt", &c, &err) ||
+    if (tc_init(&err) || checkpoint_open(TEST_CHECKPOINT, &c, &err) ||
         graph_build(checkpoint_root(c), &g, &err)) {
         CHECK(false, "%s", err.msg);
         return test_end();

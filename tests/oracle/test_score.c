@@ -11,7 +11,7 @@
 #include <unistd.h>
 
 enum { SIZE = 96, IMAGES = 10, CELLS_MAX = 40 };
-static const char checkpoint[] = "calib/models/yolov10n.pt";
+static const char checkpoint[] = TEST_CHECKPOINT;
 static const double allowed_score = 3e-4; /* relative, of any layer: small differences of float32 sums */
 
 static struct err err;

@@ -180,7 +180,7 @@ int main(void) {
              getenv("BUILD") ? getenv("BUILD") : "build", calib);
     CHECK(tc_init(&err) == 0, "libtorch %s", tc_version());
     CHECK(system(command) == 0, "calib-prep");
-    test_model("yolov10n", "calib/models/yolov10n.pt", "tests/reference/trace/yolov10n.json", calib);
+    test_model("yolov10n", TEST_CHECKPOINT, "tests/reference/trace/yolov10n.json", calib);
     const char *others[] = {"yolov10s", "yolov10m"};
     for (int i = 0; i < 2; i++) {
         snprintf(checkpoint, sizeof checkpoint, "%s/models/%s.pt", shared ? shared : "../shared", others[i]);

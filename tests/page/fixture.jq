@@ -29,6 +29,6 @@ def layers($n; $c): [range($n) | {key: layer(.), value: {score: score(.; $c), co
  else
      ($run + {status: "ok", elapsed_s: 1, base_format_name: "BASE"} + $paths +
          {manifest_path: "m", report_path: ($paths.out_dir + "/layer-sensitivity-report.md")} | file($paths.out_dir + "/status.json")),
-     ({model: $model, weight: formats[$w], activation: formats[$a], granularity: granularities[$g], demonstration: ($m == 0), block_dim: "modelopt", digests: {checkpoint: ("ab" * 32)},
+     ({model: $model, weight: formats[$w], activation: formats[$a], granularity: granularities[$g], block_dim: "modelopt", digests: {checkpoint: ("ab" * 32)},
        layers: layers($n; $c)} | file($paths.out_dir + "/scores.json"))
  end)

@@ -416,7 +416,7 @@ int main(void) {
     test_paths();
     test_tree();
     test_truncated();
-    test_real("calib/models/yolov10n.pt", models[0].tensors, models[0].digest);
+    test_real(TEST_CHECKPOINT, models[0].tensors, models[0].digest);
     for (size_t i = 0; i < sizeof models / sizeof *models; i++) {
         snprintf(path, sizeof path, "%s/models/%s.pt", shared ? shared : "../shared", models[i].name);
         test_real(path, models[i].tensors, models[i].digest);

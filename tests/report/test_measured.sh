@@ -6,7 +6,7 @@ ln -s "$here/calib" .
 bin=$here/${BUILD:-build}/bin run=tmp/measured/latest
 cell=$run/outputs/yolov10n/int4-int8/per_channel_weight
 sweep() {
-    make BIN="$bin" sweep MODELS=yolov10n WEIGHT_DTYPES=int4 ACT_DTYPES=int8 GRANULARITIES=per_channel_weight INT4_PRESET=axis \
+    make BIN="$bin" sweep MODELS=yolov10n MODEL_DIR="$here/tests/models" WEIGHT_DTYPES=int4 ACT_DTYPES=int8 GRANULARITIES=per_channel_weight INT4_PRESET=axis \
         IMGSZ=64 CALIB_IMAGES=10 SCORE_SIZE=2 SUBDIR=measured >out 2>err
     status=$?
 }
@@ -20,7 +20,7 @@ indexed() { jq -c '[.successes[].verify.images]' "$run/sweep_index.json"; }
 sweep
 equal "a sweep: nothing was measured" "$status $(told) $(indexed)" "0 0 [null]"
 sed -n '21,24s|^|calib/|p' calib/quant100.txt >more.txt
-ok "it is measured" "$bin/damage-measure" --model calib/models/yolov10n.pt --calib "$run/work/calib.bin" --amax "$run/work/amax/yolov10n.json" \
+ok "it is measured" "$bin/damage-measure" --model "$checkpoint" --calib "$run/work/calib.bin" --amax "$run/work/amax/yolov10n.json" \
     --list more.txt --scores "$cell/scores.json" "$run/work/qcfg/int4-int8-per_channel_weight.json" -o "$cell/verify.json"
 again
 equal "the report is made again with it, and the index" "$status $(told | sed 's/[1-9]/some/') $(indexed)" "0 some [4]"

@@ -1,6 +1,7 @@
 #!/bin/sh
 # The whole grid of three models, 96 cells, by make -j8 with a process for each cell, against one process a model; then eight makes
 # at once, each with a run of its own. Every byte under outputs/ but status.json is the same, as is the index but for times.
+. tests/fixture.sh
 build=$PWD/${BUILD:-build} top=$PWD
 box=$(mktemp -d) || exit 1
 trap 'rm -rf "$box"' EXIT
@@ -18,7 +19,7 @@ check() { # WHAT COMMAND...
 }
 mkdir models
 for n in n s m; do # three checkpoints
-    "$build/test/pt/edit_checkpoint" calib/models/yolov10n.pt models/yolov10$n.pt at model.0.conv.weight 0 "0.0$(printf %d "'$n")" || exit 1
+    "$build/test/pt/edit_checkpoint" "$checkpoint" models/yolov10$n.pt at model.0.conv.weight 0 "0.0$(printf %d "'$n")" || exit 1
 done
 sweep() { # NAME VARIABLE...
     name=$1

@@ -1,7 +1,8 @@
 #!/bin/sh
 # A process's memory does not grow with the images that it works through: the resident set at the 200th of 1,000 and at the last.
+. tests/fixture.sh
 build=$PWD/${BUILD:-build} top=$PWD
-bin=$build/bin model=$top/calib/models/yolov10n.pt
+bin=$build/bin model=$checkpoint
 dir=$(mktemp -d) || exit 1
 trap 'rm -rf "$dir"' EXIT
 cd "$dir" || exit 1

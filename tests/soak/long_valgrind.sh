@@ -1,8 +1,9 @@
 #!/bin/sh
 # Every tool under valgrind's memcheck, at the baseline and the AVX2 level (valgrind knows no AVX-512): no bad access, no use of what was
 # never set, nothing lost; also where a tool refuses its input.
+. tests/fixture.sh
 build=$PWD/${BUILD:-build} top=$PWD
-bin=$build/bin model=$top/calib/models/yolov10n.pt
+bin=$build/bin model=$checkpoint
 dir=$(mktemp -d) || exit 1
 trap 'rm -rf "$dir"' EXIT
 if ! command -v valgrind >/dev/null; then

@@ -1,5 +1,5 @@
 #!/bin/sh
-# pareto-solve as its users meet it, on the bundled yolov10n's scores of int8-int8 (tests/deploy) and of formats made from them.
+# pareto-solve as its users meet it, on the scores of yolov10n in tests/models of int8-int8 (tests/deploy) and of formats made from them.
 . tests/checks.sh
 bin=$(realpath "${BUILD:-build}/bin") || exit 1
 p=$bin/pareto-solve refuser=$bin/pareto-solve s=tests/deploy/scores.json

@@ -9,7 +9,7 @@ images() {
     calib-prep --list calib/quant100.txt --count 10 --size 128
 }
 scored() { # scored QCFG...
-    sens-score --model calib/models/yolov10n.pt --calib - --score-size 2 "$@"
+    sens-score --model "$checkpoint" --calib - --score-size 2 "$@"
 }
 
 qcfg-build --weight int8 --act fp8 --granularity per_layer -o "$dir/q.json"

@@ -6,7 +6,7 @@ log=$shared/err
 trap 'rm -rf "$shared" "tmp/own-$$"' EXIT
 mkdir "$shared/ours" "$shared/theirs"
 cp tests/ultralytics/tiny.pt "$shared/ours/best.pt"
-cp calib/models/yolov10n.pt "$shared/theirs/best.pt"
+cp "$checkpoint" "$shared/theirs/best.pt"
 make -j2 sweep BIN="${BUILD:-build}/bin" SUBDIR="own-$$" MODELS="$shared/ours/best.pt $shared/theirs/best.pt" WEIGHT_DTYPES=int8 ACT_DTYPES=int8 \
     GRANULARITIES=per_layer IMGSZ=96 CALIB_IMAGES=10 SCORE_SIZE=2 >"$shared/out" 2>"$shared/err"
 index=$(sed -n 's/^2 ok, 0 unsupported, 0 failed: //p' "$shared/out")

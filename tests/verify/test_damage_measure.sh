@@ -9,9 +9,9 @@ bin=$(realpath "${BUILD:-build}")/bin
 dir=$(mktemp -d) || exit 1
 trap 'rm -rf "$dir"' EXIT
 cd "$dir" || exit 1
-# The bundled checkpoint, made sure of what it sees.
+# The checkpoint, made sure of what it sees.
 model=$dir/yolov10n.pt
-"$bin/../test/pt/edit_checkpoint" "$here/calib/models/yolov10n.pt" "$model" \
+"$bin/../test/pt/edit_checkpoint" "$checkpoint" "$model" \
     set 'model.23.one2one_cv3.*.2.bias' -3 || exit 1
 
 # WHAT FILTER FILE [OPTION...]: jq's filter is true of it.

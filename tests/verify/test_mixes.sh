@@ -1,12 +1,13 @@
 #!/bin/bash
 # damage-measure --mixes: mixes of formats, measured as a whole. Three points of pareto-solve's are as good as it predicts, in order; one
 # of a single format is what the cell's own verify.json says of all its layers. From the repository root; BUILD is the build folder.
+. tests/fixture.sh
 here=$PWD
 bin=$(realpath "${BUILD:-build}")/bin
 dir=$(mktemp -d) || exit 1
 trap 'rm -rf "$dir"' EXIT
 cd "$dir" || exit 1
-model=$here/calib/models/yolov10n.pt
+model=$checkpoint
 
 ok() { # WHAT COMMAND...
     what=$1
