@@ -12,8 +12,8 @@ make -j2 sweep BIN="${BUILD:-build}/bin" SUBDIR="own-$$" MODELS="$shared/ours/be
 index=$(sed -n 's/^2 ok, 0 unsupported, 0 failed: //p' "$shared/out")
 ok "both are scored: $(tail -n 1 "$shared/out" | sed 's/:.*//')" [ -s "$index" ]
 run=$(dirname "$index")
-scores=$run/outputs/best/int8-int8/per_layer/scores.json
+scores=$run/outputs/ours-best/int8-int8/per_layer/scores.json
 ok "all of ours: $(jq '.layers | length' "$scores") layers" [ "$(jq '[.layers[].score | select(. >= 0)] | length' "$scores")" = "$(jq '.convs | length' tests/ultralytics/tiny.json)" ]
-ok "under their own names" [ -d "$run/outputs/best" -a "$(find "$run/outputs" -maxdepth 1 -name "*_theirs_best" | wc -l)" -eq 1 ]
+ok "under the names of their folders" [ -d "$run/outputs/ours-best" -a -d "$run/outputs/theirs-best" ]
 ok "of the run's images" [ "$(jq -r .digests.images "$scores")" = "$(jq -r .images_sha256 "$run/run.json")" ]
 ok "of their own files" [ "$(jq -r .digests.checkpoint "$scores")" = "$(sha256sum <tests/ultralytics/tiny.pt | cut -c1-64)" ]
