@@ -8,6 +8,7 @@ lies between is read from the list of operations (src/model/graph.h defines each
 its own, and must have the digests that the dump gives: model-dump's reader and this one check each other.
 """
 import hashlib
+import math
 
 import torch
 from torch import nn
@@ -120,11 +121,16 @@ class GraphModule(nn.Module):
             return torch.cat(x, 1)
         if kind == "flatten":
             return self._flat(x)
+        if kind == "angle":
+            return (self._flat(x).sigmoid() - 0.25) * math.pi
+        if kind == "keypoints":
+            return self._points(op, x)
         if kind == "box_softmax":
             boxes = self._flat(x)[:, : 4 * self.graph["reg_max"]]
             return boxes.view(boxes.shape[0], 4, self.graph["reg_max"], -1).transpose(2, 1).softmax(1)
         if kind == "box_decode":
-            return self._decode(op["corners"], *((x[0], x[1:]) if self.graph["reg_max"] > 1 else (None, x)))
+            distances, x = (x[0], x[1:]) if self.graph["reg_max"] > 1 else (None, x)
+            return self._decode(op["corners"], distances, x[op["rotated"] :], x[0] if op["rotated"] else None)
         return PLAIN[kind](x[0], op)
 
     @staticmethod
@@ -132,13 +138,23 @@ class GraphModule(nn.Module):
         """(N, C, H, W) of every level, side by side: (N, C, anchors)."""
         return torch.cat([p.flatten(2) for p in levels], 2)
 
-    def _decode(self, corners, distances, levels):
+    def _points(self, op, levels):
+        centres, strides = self._anchors([p.shape[2:] for p in levels])
+        flat, dims = self._flat(levels), op["dims"]
+        flat = flat.view(flat.shape[0], -1, dims, flat.shape[2])
+        places = (flat[:, :, :2] * op["scale"] + (centres[:, None] - (0.5 if op["scale"] == 2 else 0))) * strides[:, None]
+        return torch.cat((places, flat[:, :, 2:].sigmoid()), 2).flatten(1, 2)
+
+    def _decode(self, corners, distances, levels, angle=None):
         flat = self._flat(levels)
         boxes, classes = flat.split([4 * self.graph["reg_max"], self.graph["classes"]], 1)
         ltrb = boxes if distances is None else distances.view(flat.shape[0], 4, -1)
         centres, strides = self._anchors([p.shape[2:] for p in levels])
         near, far = centres - ltrb[:, :2], centres + ltrb[:, 2:]
         boxes = [near, far] if corners else [(near + far) / 2, far - near]
+        if angle is not None:
+            x, y = ((ltrb[:, 2:] - ltrb[:, :2]) / 2).split(1, 1)
+            boxes[0] = torch.cat((x * angle.cos() - y * angle.sin(), x * angle.sin() + y * angle.cos()), 1) + centres
         return torch.cat([torch.cat(boxes, 1) * strides, classes.sigmoid()], 1)
 
     def _anchors(self, sizes):

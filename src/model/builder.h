@@ -8,7 +8,8 @@
 
 /* What is said of all else. */
 #define BUILDER_SCORED                                                                                       \
-    "only YOLOv8, YOLOv10, YOLO11, YOLO12 and YOLO26 networks for detection and segmentation are scored"
+    "only YOLOv8, YOLOv10, YOLO11, YOLO12 and YOLO26 networks for detection, segmentation, poses and "       \
+    "oriented boxes are scored"
 
 enum { BUILDS_MAX = 1 << 16 };
 

@@ -300,6 +300,8 @@ static int describe(struct folding *f, size_t leaf, struct err *err) {
     g->reg_max = from->reg_max;
     g->levels = from->levels;
     g->task = from->task;
+    g->more = from->more;
+    memcpy(g->points, from->points, sizeof g->points);
     g->n_leaves = g->branch_leaves = from->branch_leaves;
     g->leaves = calloc(g->n_leaves, sizeof *g->leaves);
     g->logits = calloc(levels, sizeof *g->logits);

@@ -222,7 +222,7 @@ static int build_layers(struct builder *b, const struct module *root, struct err
             goto out;
     }
     err_set(err, ERR_UNSUPPORTED,
-            "its last layer is not a head, Detect, v10Detect or Segment; " BUILDER_SCORED);
+            "its last layer is not a head, Detect, v10Detect, Segment, Pose or OBB; " BUILDER_SCORED);
 out:
     free(value);
     return ret;

@@ -35,9 +35,13 @@
  *     ATTN_MIX     qkv. per head V softmax(Q^T K / sqrt(kd))^T: (N, heads*hd, H, W); each of `areas` bands of H W / areas
  *                  positions by itself
  *     FLATTEN      a map of each level, (N, c, H, W). Side by side: (N, c, 1, A)
+ *     KEYPOINTS    as FLATTEN, of points' x, y (and visibility, where dims is 3) in cells: in pixels, (scale v + the cell's
+ *                  left or top, with scale 1 its centre) stride; visibility through sigmoid
+ *     ANGLE        as FLATTEN: (sigmoid(v) - 1/4) pi
  *     BOX_SOFTMAX  P3 .. (N, 4 R + nc, H, W) each. softmax over the R bins of each side: (N, R, 4, A)
  *     BOX_DECODE   dfl output (N, 1, 4, A), P3 ..; with reg_max 1, P3 .. alone. xywh in pixels, or
- *                  corners, then sigmoid of the classes: (N, 4 + nc, A) */
+ *                  corners, then sigmoid of the classes: (N, 4 + nc, A). rotated: before P3 there is an angle, (N, 1, 1, A), by
+ *                  which the way from the cell's centre to the box's is turned */
 enum op_kind {
 #define OP(word, ...) OP_##word,
 #include "model/ops.def"
@@ -57,7 +61,9 @@ struct op {
     int kernel, stride, pad;
     int scale;
     int heads, key_dim, head_dim;
-    int areas;   /* bands of positions that attend to themselves alone */
+    int areas; /* bands of positions that attend to themselves alone */
+    int dims;
+    int rotated;
     int corners; /* a box is left, top, right, bottom */
 };
 
@@ -108,6 +114,8 @@ struct graph {
     int boxes, proto;
     int *logits;
     const char *task; /* ultralytics' word for it: "detect", "segment" */
+    const char *more; /* what it makes beyond boxes, in a word; NULL: nothing */
+    int points[2];    /* a pose's: how many, and numbers of each; 0 */
     bool
         corners; /* the exported y's boxes are left, top, right, bottom; otherwise centre, width and height */
     bool overlaps; /* they are found more than once and need suppression */

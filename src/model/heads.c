@@ -10,6 +10,7 @@ enum { BRANCHES_MAX = 2 };
 struct branch {
     const char *boxes, *classes; /* its lists of modules, one a level */
     const char *more;            /* likewise, of a head that makes more than boxes; NULL: none */
+    const char *then;            /* what goes on with what `more` makes; NULL: nothing */
     bool detached;               /* no gradient flows on into the features (numerics.md) */
     bool exported;               /* false: training's alone */
     bool overlaps;               /* it finds an object more than once */
@@ -36,6 +37,7 @@ struct head {
     const char *mark;     /* a child that it must have; NULL: none */
     const char *children; /* the only ones that it may have, in words */
     const char *task;     /* ultralytics' word */
+    const char *makes;    /* what it makes beyond boxes, in a word; NULL: nothing */
     struct branch branches[BRANCHES_MAX];
     int n_branches;
     /* What the levels make together, once for all branches: *out is a value that is exported beside y. NULL: nothing. */
@@ -47,7 +49,7 @@ struct head {
 /* For each level, box and class convolutions side by side: (4 reg_max + classes) channels; and what else there is. */
 static int features(struct builder *b, const struct module *head, const struct branch *branch,
                     const int *levels, struct features *out, struct err *err) {
-    struct module boxes, classes, more;
+    struct module boxes, classes, more, then;
     if (!module_has(head, branch->boxes) || !module_has(head, branch->classes))
         return err_set(
             err, ERR_UNSUPPORTED,
@@ -55,7 +57,8 @@ static int features(struct builder *b, const struct module *head, const struct b
             head->path, branch->boxes, branch->classes);
     if (builder_part(head, branch->boxes, KIND_LIST, NULL, &boxes, err) ||
         builder_part(head, branch->classes, KIND_LIST, NULL, &classes, err) ||
-        (branch->more && builder_part(head, branch->more, KIND_LIST, NULL, &more, err)))
+        (branch->more && builder_part(head, branch->more, KIND_LIST, NULL, &more, err)) ||
+        (branch->then && builder_part(head, branch->then, KIND_LIST, NULL, &then, err)))
         return -1;
     for (int i = 0; i < b->g->levels; i++) {
         struct module m;
@@ -67,15 +70,18 @@ static int features(struct builder *b, const struct module *head, const struct b
         if (branch->more && (module_at(&more, (size_t)i, &m, err) ||
                              builder_module(b, &m, &levels[i], 1, &out->more[i], err)))
             return -1;
+        if (branch->then && (module_at(&then, (size_t)i, &m, err) ||
+                             builder_module(b, &m, &out->more[i], 1, &out->more[i], err)))
+            return -1;
         if (branch->exported)
             b->g->logits[i] = sides[1];
     }
     return 0;
 }
 
-/* Boxes and class probabilities. */
-static int decode(struct builder *b, const struct module *head, const struct branch *branch,
-                  const struct features *features, struct made *made, struct err *err) {
+/* Boxes and class probabilities. angle: a value, by which boxes are turned; 0: they are not. */
+static int decode_turned(struct builder *b, const struct module *head, const struct branch *branch,
+                         const struct features *features, int angle, struct made *made, struct err *err) {
     int in[OP_INPUTS_MAX], n = 0;
     if (b->g->reg_max > 1) {
         struct module dfl;
@@ -85,14 +91,21 @@ static int decode(struct builder *b, const struct module *head, const struct bra
             builder_child(b, &dfl, "conv", bins, &in[n++], err))
             return -1;
     }
+    if (angle)
+        in[n++] = angle;
     for (int i = 0; i < b->g->levels; i++)
         in[n++] = features->maps[i];
     made->n_more = 0;
-    if (builder_add(b, (struct op){.kind = OP_BOX_DECODE, .corners = branch->corners}, in, n, &made->boxes,
-                    err))
+    if (builder_add(b, (struct op){.kind = OP_BOX_DECODE, .corners = branch->corners, .rotated = angle != 0},
+                    in, n, &made->boxes, err))
         return -1;
     made->y = made->boxes;
     return 0;
+}
+
+static int decode(struct builder *b, const struct module *head, const struct branch *branch,
+                  const struct features *features, struct made *made, struct err *err) {
+    return decode_turned(b, head, branch, features, 0, made, err);
 }
 
 /* y with `more` behind boxes and classes. */
@@ -108,6 +121,53 @@ static int decode_masks(struct builder *b, const struct module *head, const stru
                     &made->more[made->n_more++], err))
         return -1;
     return append(b, made, made->more[0], err);
+}
+
+/* Points of a pose. */
+static int decode_points(struct builder *b, const struct module *head, const struct branch *branch,
+                         const struct features *features, struct made *made, struct err *err) {
+    struct op op = {.kind = OP_KEYPOINTS, .scale = branch->then ? 1 : 2}; /* YOLO26's reach from the centre */
+    int points, *shape = b->g->points, channels;
+    if (module_pair(head, "kpt_shape", 1, 1 << 12, shape, err) ||
+        module_int(head, "nk", 1, 1 << 14, &channels, err))
+        return -1;
+    if (shape[1] < 2 || shape[1] > 3 || shape[0] * shape[1] != channels)
+        return err_set(err, ERR_UNSUPPORTED, "%s: points of %d x %d numbers are not supported", head->path,
+                       shape[0], shape[1]);
+    op.dims = shape[1];
+    if (decode(b, head, branch, features, made, err) ||
+        builder_add(b, (struct op){.kind = OP_FLATTEN}, features->more, b->g->levels,
+                    &made->more[made->n_more++], err) ||
+        builder_add(b, op, features->more, b->g->levels, &points, err))
+        return -1;
+    return append(b, made, points, err);
+}
+
+/* Oriented boxes, whose angles an operation of this kind makes of the levels' maps. */
+static int decode_oriented_by(struct builder *b, const struct module *head, const struct branch *branch,
+                              const struct features *features, enum op_kind kind, struct made *made,
+                              struct err *err) {
+    int angle, n;
+    if (module_int(head, "ne", 1, 1 << 10, &n, err))
+        return -1;
+    if (n != 1)
+        return err_set(err, ERR_UNSUPPORTED, "%s: %d angles of a box are not supported", head->path, n);
+    if (builder_add(b, (struct op){.kind = kind}, features->more, b->g->levels, &angle, err) ||
+        decode_turned(b, head, branch, features, angle, made, err))
+        return -1;
+    made->more[made->n_more++] = angle;
+    return append(b, made, angle, err);
+}
+
+static int decode_oriented(struct builder *b, const struct module *head, const struct branch *branch,
+                           const struct features *features, struct made *made, struct err *err) {
+    return decode_oriented_by(b, head, branch, features, OP_ANGLE, made, err);
+}
+
+/* The convolution makes the angle itself. */
+static int decode_oriented26(struct builder *b, const struct module *head, const struct branch *branch,
+                             const struct features *features, struct made *made, struct err *err) {
+    return decode_oriented_by(b, head, branch, features, OP_FLATTEN, made, err);
 }
 
 static int share_proto(struct builder *b, const struct module *head, const int *levels, int *out,
@@ -178,6 +238,7 @@ static const struct head heads[] = {
      .task = "segment",
      .branches = {{ONE2MANY, .more = "cv4"}, {ONE2ONE, .more = "one2one_cv4", .corners = true}},
      .n_branches = 2,
+     .makes = "masks",
      .share = share_proto26,
      .decode = decode_masks},
     {.cls = "head.Segment",
@@ -185,8 +246,41 @@ static const struct head heads[] = {
      .task = "segment",
      .branches = {{ALONE, .more = "cv4"}},
      .n_branches = 1,
+     .makes = "masks",
      .share = share_proto,
      .decode = decode_masks},
+    {.cls = "head.Pose26",
+     .mark = "one2one_cv2",
+     .children = "cv2 cv3 cv4 cv4_kpts cv4_sigma one2one_cv2 one2one_cv3 one2one_cv4 one2one_cv4_kpts "
+                 "one2one_cv4_sigma flow_model dfl",
+     .task = "pose",
+     .branches = {{ONE2MANY, .more = "cv4", .then = "cv4_kpts"},
+                  {ONE2ONE, .more = "one2one_cv4", .then = "one2one_cv4_kpts", .corners = true}},
+     .n_branches = 2,
+     .makes = "points",
+     .decode = decode_points},
+    {.cls = "head.Pose",
+     .children = "cv2 cv3 cv4 dfl",
+     .task = "pose",
+     .branches = {{ALONE, .more = "cv4"}},
+     .n_branches = 1,
+     .makes = "points",
+     .decode = decode_points},
+    {.cls = "head.OBB26",
+     .mark = "one2one_cv2",
+     .children = "cv2 cv3 cv4 one2one_cv2 one2one_cv3 one2one_cv4 dfl",
+     .task = "obb",
+     .branches = {{ONE2MANY, .more = "cv4"}, {ONE2ONE, .more = "one2one_cv4"}},
+     .n_branches = 2,
+     .makes = "angles",
+     .decode = decode_oriented26},
+    {.cls = "head.OBB",
+     .children = "cv2 cv3 cv4 dfl",
+     .task = "obb",
+     .branches = {{ALONE, .more = "cv4"}},
+     .n_branches = 1,
+     .makes = "angles",
+     .decode = decode_oriented},
 };
 
 const struct head *builder_head_of(const struct module *m) {
@@ -197,7 +291,12 @@ const struct head *builder_head_of(const struct module *m) {
 }
 
 bool builder_trains_only(const struct module *m, const struct module *child) {
-    static const struct { const char *cls, *child; } parts[] = {{"block.Proto26", "semseg"}};
+    static const struct {
+        const char *cls, *child;
+    } parts[] = {{"block.Proto26", "semseg"},
+                 {"head.Pose26", "cv4_sigma"},
+                 {"head.Pose26", "one2one_cv4_sigma"},
+                 {"head.Pose26", "flow_model"}};
     const char *name = strrchr(child->path, '.');
     for (size_t i = 0; name && i < sizeof parts / sizeof *parts; i++)
         if (kind_is(m, parts[i].cls) && strcmp(name + 1, parts[i].child) == 0)
@@ -272,6 +371,7 @@ int builder_head(struct builder *b, const struct head *head, const struct module
     if (n_levels != g->levels)
         return err_set(err, ERR_UNSUPPORTED, "%s: %d inputs for %d levels", m->path, n_levels, g->levels);
     g->task = head->task;
+    g->more = head->makes;
     g->branch_leaves = 1 + (size_t)n_levels + count_more(head);
     g->n_leaves = (size_t)head->n_branches * g->branch_leaves;
     if (!(g->logits = calloc((size_t)g->levels, sizeof *g->logits)) ||

@@ -78,6 +78,8 @@ static void add_metadata(struct onnx_network *n) {
         stride = n->graph->strides[i] > stride ? n->graph->strides[i] : stride;
     onnx_metadata(f, "stride", onnx_text(f, "%d", (int)stride));
     onnx_metadata(f, "task", n->graph->task);
+    if (n->graph->points[0])
+        onnx_metadata(f, "kpt_shape", onnx_text(f, "[%d, %d]", n->graph->points[0], n->graph->points[1]));
     onnx_metadata(f, "batch", "1");
     onnx_metadata(f, "imgsz", onnx_text(f, "[%d, %d]", o->size, o->size));
     onnx_metadata(f, "names", names_of(n));

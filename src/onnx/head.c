@@ -61,7 +61,7 @@ int onnx_op_box_softmax(struct onnx_network *n, const struct op *op, struct err 
 
 /* Whether cells have more than boxes and classes. */
 static bool has_more(const struct graph *g) {
-    return g->boxes != g->leaves[g->exported];
+    return g->more != NULL;
 }
 
 /* The head's Concat number `at`, behind that of what is more than boxes and classes. */
@@ -175,6 +175,38 @@ static const char *distances(struct onnx_network *n, const char *scope, const ch
     return onnx_out(onnx_node(n->file, scope, "Slice", NULL, ONNX_IN(x, start, end, axis)), 0);
 }
 
+/* Centres of turned boxes in cells: ultralytics' dist2rbox. x: distances. */
+static const char *turned_centre(struct onnx_network *n, const struct op *op, const char *x,
+                                 const char *anchors) {
+    struct onnx_file *f = n->file;
+    const char *scope = op->node, *angle = onnx_in(n, op, op->n_in - n->graph->levels - 1);
+    const char *reach =
+        node2(n, scope, "Div", "Div_1",
+              node2(n, scope, "Sub", NULL, distances(n, scope, x, 2, 4), distances(n, scope, x, 0, 2)),
+              onnx_float(f, onnx_text(f, "%s/half_of", scope), 2));
+    struct onnx_file_node *sides =
+        onnx_node(f, scope, "Split", NULL,
+                  ONNX_IN(reach, onnx_int_list(f, onnx_text(f, "%s/ones", scope), (int64_t[]){1, 1}, 2)));
+    onnx_outputs(f, sides, 2);
+    onnx_int(f, sides, "axis", 1);
+    const char *across = onnx_out(sides, 0), *down = onnx_out(sides, 1),
+               *cosine = node1(n, scope, "Cos", NULL, angle), *sine = node1(n, scope, "Sin", NULL, angle);
+    const char *centre[] = {node2(n, scope, "Sub", NULL, node2(n, scope, "Mul", "Mul_3", across, cosine),
+                                  node2(n, scope, "Mul", "Mul_3", down, sine)),
+                            node2(n, scope, "Add", NULL, node2(n, scope, "Mul", "Mul_3", across, sine),
+                                  node2(n, scope, "Mul", "Mul_3", down, cosine)),
+                            NULL};
+    return node2(n, scope, "Add", NULL, join(n, scope, "Concat_6", 1, centre), anchors);
+}
+
+/* Boxes in cells, in pixels, and probabilities: the output, if there is nothing more. */
+static void decoded(struct onnx_network *n, const struct op *op, const char *boxes, const char *strides) {
+    n->y[0] = node2(n, op->node, "Mul", "Mul_2", boxes, strides);
+    n->y[1] = node1(n, op->node, "Sigmoid", NULL, n->classes);
+    if (!has_more(n->graph))
+        onnx_leaf(n, op, NULL);
+}
+
 int onnx_op_box_decode(struct onnx_network *n, const struct op *op, struct err *err) {
     struct onnx_file *f = n->file;
     const struct graph *g = n->graph;
@@ -186,6 +218,14 @@ int onnx_op_box_decode(struct onnx_network *n, const struct op *op, struct err *
                                       (int64_t[]){onnx_batch(n), 4, cells}, 3)
                        : n->boxes;
     make_anchors(n, op, cells, &anchors, &strides);
+    if (op->rotated) {
+        const char *turned[] = {
+            turned_centre(n, op, x, anchors),
+            node2(n, scope, "Add", "Add_2", distances(n, scope, x, 0, 2), distances(n, scope, x, 2, 4)),
+            NULL};
+        decoded(n, op, join(n, scope, concat_part(n, 2), 1, turned), strides);
+        return 0;
+    }
     const char *near = node2(n, scope, "Sub", NULL, anchors, distances(n, scope, x, 0, 2));
     const char *far = node2(n, scope, "Add", "Add_1", anchors, distances(n, scope, x, 2, 4));
     const char *box[] = {near, far, NULL};
@@ -194,20 +234,67 @@ int onnx_op_box_decode(struct onnx_network *n, const struct op *op, struct err *
         box[0] = node2(n, scope, "Div", "Div_1", sum, onnx_float(f, onnx_text(f, "%s/half_of", scope), 2));
         box[1] = node2(n, scope, "Sub", NULL, far, near);
     }
-    n->y[0] = node2(n, scope, "Mul", "Mul_2", join(n, scope, concat_part(n, 2), 1, box), strides);
-    n->y[1] = node1(n, scope, "Sigmoid", NULL, n->classes);
-    if (!has_more(n->graph))
-        onnx_leaf(n, op, NULL);
+    decoded(n, op, join(n, scope, concat_part(n, 2), 1, box), strides);
     return 0;
 }
 
-int onnx_op_flatten(struct onnx_network *n, const struct op *op, struct err *err) {
+/* The levels' maps that op reads, (N, channels, cells); once for all operations that read them. */
+static const char *flatten_more(struct onnx_network *n, const struct op *op) {
     const char *in[OP_INPUTS_MAX + 1] = {0};
-    (void)err;
-    for (int k = 0; k < op->n_in; k++)
+    for (int k = 0; k < op->n_in && !n->more; k++)
         in[k] = onnx_reshape(n, op->node, onnx_in(n, op, k),
                              (int64_t[]){onnx_batch(n), n->shapes[op->out].c, -1}, 3);
-    n->names[op->out] = join(n, op->node, "Concat_2", -1, in);
+    return n->more = n->more ? n->more : join(n, op->node, "Concat_2", -1, in);
+}
+
+int onnx_op_flatten(struct onnx_network *n, const struct op *op, struct err *err) {
+    (void)err;
+    n->names[op->out] = flatten_more(n, op);
+    return 0;
+}
+
+/* Numbers from .. to - 1 of each point of x, (N, points, dims, cells). */
+static const char *of_points(struct onnx_network *n, const char *scope, const char *x, int from, int to) {
+    return onnx_out(
+        onnx_node(n->file, scope, "Slice", NULL,
+                  ONNX_IN(x, int_list(n, scope, from ? "two" : "zero", from),
+                          int_list(n, scope, to > 2 ? "three" : "two", to), int_list(n, scope, "two", 2))),
+        0);
+}
+
+/* ultralytics' kpts_decode. Its anchors are the boxes': centres of cells. */
+int onnx_op_keypoints(struct onnx_network *n, const struct op *op, struct err *err) {
+    struct onnx_file *f = n->file;
+    const struct chw s = n->shapes[op->out];
+    const char *scope = op->node, *anchors, *strides;
+    (void)err;
+    make_anchors(n, op, s.w, &anchors, &strides);
+    const char *x = onnx_reshape(n, scope, flatten_more(n, op),
+                                 (int64_t[]){onnx_batch(n), s.c / op->dims, op->dims, s.w}, 4),
+               *at = of_points(n, scope, x, 0, 2);
+    if (op->scale != 1) {
+        at = node2(n, scope, "Mul", "Mul_3", at,
+                   onnx_float(f, onnx_text(f, "%s/reach", scope), (float)op->scale));
+        anchors =
+            node2(n, scope, "Sub", "Sub_2", anchors, onnx_float(f, onnx_text(f, "%s/half", scope), 0.5F));
+    }
+    const char *place =
+        node2(n, scope, "Mul", "Mul_4", node2(n, scope, "Add", "Add_3", at, anchors), strides);
+    const char *parts[] = {
+        place, op->dims > 2 ? node1(n, scope, "Sigmoid", NULL, of_points(n, scope, x, 2, 3)) : NULL, NULL};
+    if (parts[1])
+        place = join(n, scope, "Concat_5", 2, parts);
+    n->names[op->out] = onnx_reshape(n, scope, place, (int64_t[]){onnx_batch(n), s.c, -1}, 3);
+    return 0;
+}
+
+int onnx_op_angle(struct onnx_network *n, const struct op *op, struct err *err) {
+    struct onnx_file *f = n->file;
+    const char *scope = op->node, *turn = node1(n, scope, "Sigmoid", NULL, flatten_more(n, op));
+    (void)err;
+    turn = node2(n, scope, "Sub", NULL, turn, onnx_float(f, onnx_text(f, "%s/least_turn", scope), 0.25F));
+    n->names[op->out] =
+        node2(n, scope, "Mul", NULL, turn, onnx_float(f, onnx_text(f, "%s/pi", scope), 3.14159265358979F));
     return 0;
 }
 

@@ -19,6 +19,7 @@ struct onnx_network {
     struct onnx_file_node **heads; /* of values that attention reads: what splits them; NULL: nothing yet */
     const char *boxes, *classes;   /* of all levels, side by side; NULL: not made yet */
     const char *y[2];              /* decoded boxes and probabilities */
+    const char *more;              /* of all levels, what is more; NULL: not made yet */
     bool fp8;                      /* something is of FLOAT8E4M3FN */
 };
 

@@ -13,7 +13,9 @@ struct box_levels {
     float *grads[OP_INPUTS_MAX]; /* of the maps; backward adds to them. NULL: nobody wants it */
     struct chw shapes[OP_INPUTS_MAX];
     int n;
-    size_t cells; /* A */
+    size_t cells;        /* A */
+    const float *angles; /* (A), of boxes that are turned; NULL: they are not */
+    float *d_angles;     /* its gradient; backward adds to it. NULL: nobody wants it */
 };
 
 /* out (R, 4, A): for each side and cell, softmax over the R bins. */
@@ -26,13 +28,14 @@ void box_softmax_grad(const struct graph *graph, const struct box_levels *levels
  * of the classes.
  * distances (4, A), in cells: left, top, right, bottom from a cell's centre p; NULL with R = 1, where they
  * are the levels' first four channels. With stride t: x = (p + (right - left) / 2) t, width = (left + right)
- * t; so for y. */
+ * t; so for y. With an angle, half of (right - left, bottom - top) is turned by it before it is added to p. */
 void box_decode(struct pool *pool, const struct graph *graph, bool corners, const struct box_levels *levels,
                 const float *distances, float *out);
 
-/* Backward: out as box_decode left it, d its gradient; adds to levels->grads and to d_distances (4, A), which
- * may be NULL as distances. */
+/* Backward: distances and out as box_decode had and left them, d the gradient of out; adds to levels->grads, to d_angles and
+ * to d_distances (4, A), which may be NULL as distances. */
 void box_decode_grad(struct pool *pool, const struct graph *graph, bool corners,
-                     const struct box_levels *levels, const float *out, const float *d, float *d_distances);
+                     const struct box_levels *levels, const float *distances, const float *out,
+                     const float *d, float *d_distances);
 
 #endif

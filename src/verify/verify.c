@@ -379,7 +379,7 @@ out:
 }
 
 const char *verify_unmeasured(const struct graph *g) {
-    return g->proto ? "masks" : NULL;
+    return g->more;
 }
 
 void verify_free(struct verify *v) {

@@ -25,7 +25,7 @@ done
 score ReLU6
 ok "ReLU6: scores of its own" [ "$(jq --slurpfile plain "$dir/pickle.json" '. != $plain[0] and (map(select(.score > 0)) | length >= 8)' "$dir/ReLU6.json")" = true ]
 refused prune_after_step 3 "model.0.conv: a hook, torch.nn.utils.prune.L1Unstructured, may change what it computes, and hooks are not run; call torch.nn.utils.prune.remove(module, name) before saving the model"
-refused qat 3 "model.0.conv: module kind torch.nn.qat.modules.conv.Conv2d is not known; only YOLOv8, YOLOv10, YOLO11, YOLO12 and YOLO26 networks for detection and segmentation are scored"
+refused qat 3 "model.0.conv: module kind torch.nn.qat.modules.conv.Conv2d is not known; only YOLOv8, YOLOv10, YOLO11, YOLO12 and YOLO26 networks for detection, segmentation, poses and oriented boxes are scored"
 refused ch1 3 "model.0.conv: the network takes images of 1 channel; only those of 3, RGB, are scored"
 
 "$bin/calib-stats" -m "$cases/pickle.pt" -c "$dir/calib" --state "$dir/q" -o "$dir/amax" 2>"$dir/err"

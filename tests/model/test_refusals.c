@@ -18,7 +18,8 @@ static void layer(struct buf *b, const char *name, const char *package, const ch
 
 /* {"model": DetectionModel(model=Sequential(the layers))}. */
 #define SCORED                                                                                               \
-    "only YOLOv8, YOLOv10, YOLO11, YOLO12 and YOLO26 networks for detection and segmentation are scored"
+    "only YOLOv8, YOLOv10, YOLO11, YOLO12 and YOLO26 networks for detection, segmentation, poses and "       \
+    "oriented boxes are scored"
 
 static void begin(struct buf *b) {
     pk_begin(b, 2);
@@ -121,6 +122,6 @@ int main(void) {
     refused(&b, "model.1: module kind ultralytics.nn.modules.head.Classify is not known; " SCORED);
     begin(&b);
     layer(&b, "0", "torch.nn.modules.activation", "SiLU");
-    refused(&b, "its last layer is not a head, Detect, v10Detect or Segment; " SCORED);
+    refused(&b, "its last layer is not a head, Detect, v10Detect, Segment, Pose or OBB; " SCORED);
     return test_end();
 }

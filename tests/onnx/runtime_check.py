@@ -108,7 +108,7 @@ def check_float(model, size, images):
 
 
 def check_fixture(name, words, first):
-    """Both outputs of a network that makes more than boxes are the leaves, from `first` on, that tests/ultralytics has of it."""
+    """The outputs of a network that makes more than boxes are the leaves, from `first` on, that tests/ultralytics has of it."""
     with open(f"tests/ultralytics/{name}.json") as f:
         size = json.load(f)["size"]
     leaves = np.fromfile(f"tests/ultralytics/{name}.leaves", np.float32)
@@ -118,7 +118,7 @@ def check_fixture(name, words, first):
     options.intra_op_num_threads = 2
     path = export(f"{name}.onnx", "-m", f"tests/ultralytics/{name}.pt", "-S", size, *words)
     made = onnxruntime.InferenceSession(path, options, providers=["CPUExecutionProvider"]).run(None, {"images": image})
-    want = [leaves[first:first + made[0].size], leaves[-made[1].size:]]
+    want = [leaves[first:first + made[0].size], *(leaves[-v.size:] for v in made[1:])]
     for k, (a, b) in enumerate(zip(made, want)):
         off = np.linalg.norm(a.ravel() - b) / np.linalg.norm(b)
         ok(f"{name} {' '.join(words)}: output{k} {a.shape} is ultralytics': off by {off:.1e} of 1e-5", off <= 1e-5)
@@ -210,7 +210,10 @@ check_quantized("fp8", "fp8", [83, 166])
 check_nodes("int8", "fp16", "per_channel", [0, 83])
 check_nodes("int8", "int8", "per_layer", [83, 166])
 check_fixture("tiny-segment", [], 0)
-check_fixture("tiny-segment26", ["--head", "one2many"], 0)
+check_fixture("tiny-pose", [], 0)
+check_fixture("tiny-obb", [], 0)
+for kind in "segment", "pose", "obb":
+    check_fixture(f"tiny-{kind}26", ["--head", "one2many"], 0)
 check_theirs("raw", ["--head", "one2many"])
 check_theirs("end2end", ["-e"])
 sys.exit(failed > 0)

@@ -5,6 +5,7 @@
 #include "op/attention.h"
 #include "op/box.h"
 #include "op/max_pool.h"
+#include "op/op.h"
 #include "op/upsample.h"
 
 static const double allowed = 3e-6; /* of the largest value */
@@ -114,13 +115,16 @@ static void test_attention(const char *level, int areas) {
 
 /* ---- boxes ---- */
 
+enum { STRAIGHT, CORNERS, TURNED };
+static const char *const forms[] = {"", " to corners", ", turned"};
+
 enum { CLASSES = 3, LEVELS = 2, BINS_MAX = 4, A = 4 * 5 + 2 * 3, LEVEL_MAX = (4 * BINS_MAX + CLASSES) * A };
 
 struct head {
     struct graph graph;
     float strides[LEVELS];
     struct chw shapes[LEVELS];
-    bool corners;
+    bool corners, turned;
 };
 
 static struct head head_of(int bins) {
@@ -149,11 +153,12 @@ static void bins_of(const void *about, const double *in, double *out) {
     }
 }
 
-/* in: level after level, then distances (4, A) if there are bins. out (4 + classes, A). */
+/* in: level after level, then distances (4, A) if there are bins, then angles (A) of turned boxes. out (4 + classes, A). */
 static void boxes_of(const void *about, const double *in, double *out) {
     const struct head *h = about;
     int bins = h->graph.reg_max, first = 0;
-    const double *distances = bins > 1 ? in + (4 * bins + CLASSES) * A : NULL;
+    const double *distances = bins > 1 ? in + (4 * bins + CLASSES) * A : NULL,
+                 *angles = in + (4 * bins + CLASSES) * A + (bins > 1 ? 4 * A : 0);
     for (int level = 0; level < LEVELS; level++) {
         int n = (int)(h->shapes[level].h * h->shapes[level].w), w = (int)h->shapes[level].w;
         for (int i = 0; i < n; i++) {
@@ -164,6 +169,11 @@ static void boxes_of(const void *about, const double *in, double *out) {
                 double from = at[k] - side[k], to = at[k] + side[k + 2];
                 out[k * A + first + i] = (h->corners ? from : (from + to) / 2) * h->strides[level];
                 out[(2 + k) * A + first + i] = (h->corners ? to : to - from) * h->strides[level];
+            }
+            if (h->turned) {
+                double x = (side[2] - side[0]) / 2, y = (side[3] - side[1]) / 2, a = angles[first + i];
+                out[first + i] = (at[0] + x * cos(a) - y * sin(a)) * h->strides[level];
+                out[A + first + i] = (at[1] + x * sin(a) + y * cos(a)) * h->strides[level];
             }
             for (int c = 0; c < CLASSES; c++)
                 out[(4 + c) * A + first + i] = 1 / (1 + exp(-in[(4 * bins + c) * n + i]));
@@ -186,30 +196,37 @@ static struct box_levels levels_of(const struct head *h, const float *in, float 
     return l;
 }
 
-static void test_boxes(const char *level, int bins, bool corners) {
+static void test_boxes(const char *level, int bins, int form) {
     struct head h = head_of(bins);
     struct pool *pool = NULL;
     struct err err = {0};
-    size_t n_maps = (size_t)(4 * bins + CLASSES) * A, n_in = n_maps + (bins > 1 ? 4 * A : 0),
-           n_out = (4 + CLASSES) * A;
+    const bool corners = form == CORNERS;
+    size_t n_maps = (size_t)(4 * bins + CLASSES) * A, n_sides = n_maps + (bins > 1 ? 4 * A : 0),
+           n_in = n_sides + (form == TURNED ? A : 0), n_out = (4 + CLASSES) * A;
     size_t n_bins = (size_t)bins * 4 * A, room = n_in + n_bins + n_out;
     float *in = random_floats(n_in), *grad = calloc(n_in, sizeof *grad), *out = random_floats(room);
     float *d = random_floats(room);
     double *want = calloc(room, sizeof *want), *want_out = calloc(room, sizeof *want_out), e;
     h.graph.strides = h.strides;
     h.corners = corners;
+    h.turned = form == TURNED;
     struct box_levels l = levels_of(&h, in, grad);
+    if (h.turned) {
+        l.angles = in + n_sides;
+        l.d_angles = grad + n_sides;
+    }
     CHECK(pool_new(2, &pool, &err) == 0, "threads%s", err.msg);
 
     differentiate(boxes_of, &h, in, n_in, d, n_out, want, want_out);
     box_decode(pool, &h.graph, corners, &l, bins > 1 ? in + n_maps : NULL, out);
     e = error_of(out, want_out, n_out);
-    CHECK(e <= allowed, "%s: decoding%s, %d bins: %.1e of %.0e allowed", level, corners ? " to corners" : "",
-          bins, e, allowed);
-    box_decode_grad(pool, &h.graph, corners, &l, out, d, bins > 1 ? grad + n_maps : NULL);
+    CHECK(e <= allowed, "%s: decoding%s, %d bins: %.1e of %.0e allowed", level, forms[form], bins, e,
+          allowed);
+    box_decode_grad(pool, &h.graph, corners, &l, bins > 1 ? in + n_maps : NULL, out, d,
+                    bins > 1 ? grad + n_maps : NULL);
     e = error_of(grad, want, n_in);
-    CHECK(e <= allowed, "%s: backward of decoding%s, %d bins: %.1e of %.0e allowed", level,
-          corners ? " to corners" : "", bins, e, allowed);
+    CHECK(e <= allowed, "%s: backward of decoding%s, %d bins: %.1e of %.0e allowed", level, forms[form], bins,
+          e, allowed);
 
     differentiate(bins_of, &h, in, n_maps, d, n_bins, want, want_out);
     memset(grad, 0, n_in * sizeof *grad);
@@ -224,6 +241,80 @@ static void test_boxes(const char *level, int bins, bool corners) {
     free(grad);
     free(out);
     free(d);
+    free(want);
+    free(want_out);
+}
+
+/* ---- points and angles ---- */
+
+struct cells {
+    struct op op;
+    const struct head *h;
+    int channels;
+};
+
+/* in: level after level. out (channels, A). */
+static void cells_of(const void *about, const double *in, double *out) {
+    const struct cells *cells = about;
+    const int dims = cells->op.dims;
+    int first = 0;
+    for (int level = 0; level < LEVELS; level++) {
+        const int n = (int)(cells->h->shapes[level].h * cells->h->shapes[level].w),
+                  w = (int)cells->h->shapes[level].w;
+        for (int c = 0; c < cells->channels; c++)
+            for (int i = 0; i < n; i++) {
+                const double v = *in++, s = 1 / (1 + exp(-v));
+                const int axis = dims ? c % dims : 2;
+                const double at = (axis ? i / w : i % w) + (cells->op.scale == 1 ? 0.5 : 0);
+                out[c * A + first + i] = axis < 2 ? (v * cells->op.scale + at) * cells->h->strides[level]
+                                         : dims   ? s
+                                                  : (s - 0.25) * acos(-1);
+            }
+        first += n;
+    }
+}
+
+/* All channels and levels by an operation's kernels, backward stored and then added. */
+static void test_cells(const char *level, enum op_kind kind, int channels, int dims, int scale) {
+    struct head h = head_of(1);
+    struct cells cells = {{.kind = kind, .n_in = LEVELS, .dims = dims, .scale = scale}, &h, channels};
+    const size_t n = (size_t)(channels * A);
+    const struct op_kernels *k = op_kernels(kind);
+    float *in = random_floats(n), *out = random_floats(n), *d = random_floats(n), *grad = random_floats(n);
+    double *want = calloc(n, sizeof *want), *want_out = calloc(n, sizeof *want_out);
+    struct op_task t = {.graph = &h.graph,
+                        .op = &cells.op,
+                        .out = {out, n, {channels, 1, A}},
+                        .d_out = {d, n, {channels, 1, A}}};
+    h.graph.strides = h.strides;
+    for (size_t i = 0, at = 0; i < LEVELS; i++) {
+        const struct chw s = {channels, h.shapes[i].h, h.shapes[i].w};
+        t.in[i] = (struct op_value){in + at, n, s};
+        t.d_in[i] = (struct op_value){grad + at, n, s};
+        at += shape_numel(s);
+    }
+    differentiate(cells_of, &cells, in, n, d, n, want, want_out);
+    for (size_t c = 0; c < (size_t)channels; c++)
+        k->channel(&t, 0, c);
+    double e = error_of(out, want_out, n);
+    CHECK(e <= allowed, "%s: %s %d of %d: %.1e of %.0e allowed", level, op_rows[kind].name, dims, channels, e,
+          allowed);
+    for (int add = 0; add < 2; add++) {
+        for (int i = 0; i < LEVELS; i++) {
+            t.add[i] = add;
+            for (size_t c = 0; c < (size_t)channels; c++)
+                k->channel_back(&t, i, 0, c, 0);
+        }
+        for (size_t i = 0; i < n && add; i++)
+            want[i] *= 2;
+        e = error_of(grad, want, n);
+        CHECK(e <= allowed, "%s: backward of %s %d%s: %.1e of %.0e allowed", level, op_rows[kind].name, dims,
+              add ? ", added" : "", e, allowed);
+    }
+    free(in);
+    free(out);
+    free(d);
+    free(grad);
     free(want);
     free(want_out);
 }
@@ -300,9 +391,13 @@ static void test_upsample(int scale) {
 static void test_level(const char *level) {
     test_attention(level, 1);
     test_attention(level, 5);
-    test_boxes(level, BINS_MAX, false);
-    test_boxes(level, 1, false);
-    test_boxes(level, 1, true);
+    for (int form = STRAIGHT; form <= TURNED; form++) {
+        test_boxes(level, BINS_MAX, form);
+        test_boxes(level, 1, form);
+    }
+    test_cells(level, OP_KEYPOINTS, 6, 3, 2);
+    test_cells(level, OP_KEYPOINTS, 4, 2, 1);
+    test_cells(level, OP_ANGLE, 1, 0, 0);
 }
 
 int main(void) {

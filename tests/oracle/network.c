@@ -320,6 +320,9 @@ static int run_op(struct network *net, const struct op *op, struct tc_tensor **v
         return attention_v(op, x, out, err);
     case OP_ATTN_MIX:
         return attention_mix(op, x, out, err);
+    case OP_KEYPOINTS: /* tests/op/test_ops.c has their gradients, tests/ultralytics their values */
+    case OP_ANGLE:
+        break;
     case OP_BOX_SOFTMAX:
         return box_softmax(g, in, out, err);
     case OP_BOX_DECODE:

@@ -21,7 +21,7 @@ import warnings
 import torch
 import ultralytics
 from ultralytics import YOLO
-from ultralytics.nn.tasks import DetectionModel, SegmentationModel, yaml_model_load
+from ultralytics.nn.tasks import DetectionModel, OBBModel, PoseModel, SegmentationModel, yaml_model_load
 
 warnings.simplefilter("ignore")
 CONVOLUTIONS = torch.nn.Conv2d, torch.nn.ConvTranspose2d
@@ -59,7 +59,11 @@ def with_head(config, kind, *args):
 
 SMALL = {**TINY_END2END, "end2end": False, "reg_max": 16}
 TINY_SEGMENT, TINY_SEGMENT26 = with_head(SMALL, "Segment", 8, 64), with_head(TINY_END2END, "Segment26", 8, 64)
-MODELS_OF = {"Segment": SegmentationModel, "Segment26": SegmentationModel}
+TINY_POSE, TINY_POSE26 = with_head(SMALL, "Pose", [5, 3]), with_head(TINY_END2END, "Pose26", [5, 2])
+TINY_OBB, TINY_OBB26 = with_head(SMALL, "OBB", 1), with_head(TINY_END2END, "OBB26", 1)
+for config, shape in (TINY_POSE, [5, 3]), (TINY_POSE26, [5, 2]):
+    config["kpt_shape"] = shape
+MODELS_OF = {"Segment": SegmentationModel, "Segment26": SegmentationModel, "Pose": PoseModel, "Pose26": PoseModel, "OBB": OBBModel, "OBB26": OBBModel}
 
 
 def settled(net, seed=0):
@@ -114,8 +118,9 @@ def leaves_of(net, x):
     shared = [head.proto(seen if type(head).__name__ == "Segment26" else seen[0])] if hasattr(head, "proto") else []
     for parts, corners in branches:
         raw = head.forward_head(seen, **parts)
-        more = [raw[k] for k in ("mask_coefficient",) if k in raw]
-        leaves.append(torch.cat((decoded(head, raw, corners), raw["scores"].sigmoid(), *more), 1))
+        more = [raw[k] for k in ("mask_coefficient", "kpts", "angle") if k in raw]
+        boxes = decoded(head, raw, corners)
+        leaves.append(torch.cat((boxes, raw["scores"].sigmoid(), *(map(head.kpts_decode, more) if "kpts" in raw else more)), 1))
         counts = [v.shape[2] * v.shape[3] for v in seen]
         leaves += [torch.cat(p, 1) for p in zip(raw["boxes"].split(counts, 2), raw["scores"].split(counts, 2))]
         leaves += more + shared
@@ -154,7 +159,9 @@ def decoded(head, raw, corners):
     """ultralytics' boxes: as centre and size, which is the form of one2many, and in v10's reference of both heads; or as corners,
     YOLO26's one2one."""
     from ultralytics.utils.tal import dist2bbox, make_anchors
-    anchors, strides = (v.transpose(0, 1) for v in make_anchors(raw["feats"], head.stride, 0.5))
+    anchors, strides = head.anchors, head.strides = [v.transpose(0, 1) for v in make_anchors(raw["feats"], head.stride, 0.5)]
+    if "angle" in raw:
+        return head.decode_bboxes(head.dfl(raw["boxes"]), anchors.unsqueeze(0), raw["angle"]) * strides
     return dist2bbox(head.dfl(raw["boxes"]), anchors.unsqueeze(0), xywh=not corners, dim=1) * strides
 
 
@@ -267,7 +274,8 @@ if __name__ == "__main__":
     out = sys.argv[1]
     if sys.argv[2:] == ["tiny"]:
         for name, config in ("tiny", TINY), ("tiny-one-head", TINY_ONE_HEAD), ("tiny-end2end", TINY_END2END), (
-                "tiny-segment", TINY_SEGMENT), ("tiny-segment26", TINY_SEGMENT26):
+                "tiny-segment", TINY_SEGMENT), ("tiny-segment26", TINY_SEGMENT26), ("tiny-pose", TINY_POSE), ("tiny-pose26", TINY_POSE26), (
+                "tiny-obb", TINY_OBB), ("tiny-obb26", TINY_OBB26):
             keep(out, name, as_trained(model(config, 2)))
     elif sys.argv[2:3] == ["families"]:
         families(out, pictures(sys.argv[3], 128))

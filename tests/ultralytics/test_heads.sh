@@ -1,23 +1,24 @@
 #!/bin/sh
-# Networks that make more than boxes, from checkpoint to keep list and ONNX file: PyPI's ultralytics' Segment and Segment26.
+# Networks that make more than boxes, from checkpoint to keep list and ONNX file: PyPI's ultralytics' Segment, Pose and OBB, and YOLO26's.
 . tests/checks.sh
 shared=$(mktemp -d) || exit 1
 log=$shared/err
 trap 'rm -rf "$shared" "tmp/heads-$$"' EXIT
 bin=${BUILD:-build}/bin
-make -j2 verify BIN="$bin" SUBDIR="heads-$$" MODELS="tests/ultralytics/tiny-segment.pt tests/ultralytics/tiny-segment26.pt" WEIGHT_DTYPES=int8 ACT_DTYPES=int8 \
+make -j2 verify BIN="$bin" SUBDIR="heads-$$" MODELS="$(ls tests/ultralytics/tiny-segment*.pt tests/ultralytics/tiny-pose*.pt tests/ultralytics/tiny-obb*.pt | tr '\n' ' ')" WEIGHT_DTYPES=int8 ACT_DTYPES=int8 \
     GRANULARITIES=per_channel_weight IMGSZ=64 CALIB_IMAGES=10 SCORE_SIZE=2 VERIFY_IMAGES=2 FOLD=1 >"$shared/out" 2>"$shared/err"
 run=tmp/heads-$$/latest
-for model in tiny-segment tiny-segment26; do
+for model in tiny-segment tiny-segment26 tiny-pose tiny-pose26 tiny-obb tiny-obb26; do
+    case $model in *segment*) task=segment more=masks ;; *pose*) task=pose more=points ;; *) task=obb more=angles ;; esac
     cell=$run/outputs/$model/int8-int8/per_channel_weight scores=$run/outputs/$model/int8-int8/per_channel_weight/scores.json
     ok "$model: every layer is scored" jq -e '.fold and ([.layers[].score | select(. > 0)] | length) == (.layers | length)' "$scores"
-    ok "$model: the transposed convolution as torch has it" jq -e --arg node /model.11/proto/upsample/ConvTranspose \
+    [ $task != segment ] || ok "$model: the transposed convolution as torch has it" jq -e --arg node /model.11/proto/upsample/ConvTranspose \
         '.layers["model.11.proto.upsample"] | .weight_shape[2:] == [2, 2] and .node == $node' "$scores"
-    ok "$model: what is not measured is said" jq -e '.task == "segment" and .not_measured == ["masks"]' "$cell/verify.json"
+    ok "$model: what is not measured is said" jq -e --arg task $task --arg more $more '.task == $task and .not_measured == [$more]' "$cell/verify.json"
     ok "$model: it is exported, quantized" make export BIN="$bin" SUBDIR="heads-$$" MODEL="tests/ultralytics/$model.pt" W=int8 A=int8 G=per_channel_weight KEEP=5 \
         IMGSZ=64 CALIB_IMAGES=10 SCORE_SIZE=2 FOLD=1
     file=$(find "$run/outputs/$model/" "$run/" -name '*.onnx' | head -n 1)
     ok "$model: keep-list finds every node in it" "$bin/keep-list" --scores "$scores" --keep 100% --target onnxruntime --rank modelopt --onnx "$file" -o "$shared/list"
-    ok "$model: the transposed convolution among them" grep -q /model.11/proto/upsample/ConvTranspose "$shared/list"
+    [ $task != segment ] || ok "$model: the transposed convolution among them" grep -q /model.11/proto/upsample/ConvTranspose "$shared/list"
     rm -f "$file"
 done

@@ -147,20 +147,25 @@ static void softmax_back(const struct cuda_task *t) {
 }
 
 static void decode_forward(const struct cuda_task *t) {
-    int bins = t->graph->reg_max;
+    int bins = t->graph->reg_max, angle = t->op->n_in - t->graph->levels - 1;
     struct view none = {};
     each_level(t, [=](int k, float stride, int cell) {
         cuda_box_decode(t->stream, t->in[k], bins > 1 ? t->in[0] : none, bins, t->op->corners, stride, cell,
                         t->out);
+        if (t->op->rotated)
+            cuda_box_turn(t->stream, t->in[k], t->in[angle], stride, cell, t->out);
     });
 }
 
 /* A level that nobody wants still has its size. */
 static void decode_back(const struct cuda_task *t) {
-    int bins = t->graph->reg_max;
+    int bins = t->graph->reg_max, angle = t->op->n_in - t->graph->levels - 1;
     struct view none = {};
     each_level(t, [=](int k, float stride, int cell) {
         struct view level = t->in[k];
+        if (t->op->rotated)
+            cuda_box_turn_back(t->stream, level, t->in[angle], stride, cell, t->out, t->d_out,
+                               t->d_in[angle]);
         level.p = t->d_in[k].p;
         level.stride = t->d_in[k].stride;
         cuda_box_decode_grad(t->stream, t->out, t->d_out, bins, t->op->corners, stride, cell, level,

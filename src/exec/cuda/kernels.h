@@ -111,6 +111,14 @@ void cuda_box_decode(cudaStream_t s, struct view level, struct view distances, i
 void cuda_box_decode_grad(cudaStream_t s, struct view made, struct view d, int bins, bool corners,
                           float stride, int first, struct view level, struct view distances);
 
+/* Turns what a level's cells have of `boxes`, centres of boxes that are not turned yet, about their cells by angles (n, 1,
+ * cells, 1). Backward, from the turned boxes: d, the gradient by the turned, becomes that by the others; adds to the angles'
+ * gradient, unless its p is NULL. */
+void cuda_box_turn(cudaStream_t s, struct view level, struct view angles, float stride, int first,
+                   struct view boxes);
+void cuda_box_turn_back(cudaStream_t s, struct view level, struct view angles, float stride, int first,
+                        struct view boxes, struct view d, struct view d_angles);
+
 /* The gradients that the detection objectives begin with (detect/objective.h), of images first .. first + n - 1; y (n, 1,
  * anchors, 4 + classes). class: of a level's logits, whose first anchor is `from`; box: of y itself. */
 void cuda_start_class(cudaStream_t s, struct view y, int from, int first, int probe, struct view logits);
