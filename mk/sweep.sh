@@ -112,7 +112,25 @@ plan() { # [OPTION]... RUN
 }
 
 do_plan() {
-    found=$(choose --find) && printf '%s\n' "$found" | plan - || exit 2
+    found=$(choose --find) && rows=$(printf '%s\n' "$found" | plan --table -) || exit 2
+    RUN=$(printf '%s\n' "$found" | jq -r '.run // empty')
+    time=$(estimate)
+    export time
+    printf '%s\n' "$rows" | awk -f mk/plan.awk && printf '%s\n' "$rows" | awk -f mk/unsupported.awk >&2
+}
+
+# How long what is to do of the plan will take, in words, by what this run has made, or else the newest one on such a device.
+estimate() {
+    printf '%s\n' "$rows" | cut -f 3 | grep -q 'todo\|stale\|failed' || return 0
+    device=$(printf '%s\n' "$found" | jq -r .settings.device)
+    for run in $RUN $(cd "tmp/$SUBDIR" 2>/dev/null && ls -td -- */ | sed "s|^|tmp/$SUBDIR/|; s|/$||"); do
+        # Work grows with an image's area and with images; small ones are mostly other work.
+        scale=$(jq -r --arg device "$device" --argjson now "$((IMGSZ * IMGSZ * SCORE_SIZE))" 'select(.device == $device) | $now / (.imgsz * .imgsz * .score_size) | select(. <= 4 and . >= 0.25)' \
+            "$run/run.json" 2>/dev/null)
+        seconds=$([ -z "$scale" ] || jq -r -f mk/estimate.jq --arg plan "$rows" --argjson scale "$scale" "$run/sweep_index.json" 2>/dev/null)
+        [ -z "$seconds" ] || { echo "about $(duration "$seconds"), going by ${run##*/}" && return; }
+    done
+    echo "how long that takes will be known when a cell is scored"
 }
 
 # What a killed sweep was writing, by the names of what is ours. An index may be writing beside us.
@@ -194,6 +212,7 @@ open_scratch() {
 }
 
 do_sweep() {
+    began=$(date +%s)
     [ -x "$BIN/grid-run" ] || die 2 "$BIN/grid-run: not built; make build"
     chosen=$(choose) || exit 2
     RUN=${chosen% *} KIND=${chosen##* }
@@ -208,6 +227,7 @@ do_sweep() {
     awk -F '\t' '$3 == "nomodel" && !seen[$1]++ { print $1 ": " $4 }' "$scratch/plan" >&2
 
     count
+    before=$todo
     if [ "$todo" -gt 0 ]; then
         make_goal all
         room "$scratch" || full "$RUN"
@@ -228,7 +248,7 @@ do_sweep() {
     fi
     awk -F '\t' '$3 ~ /^(failed|stale|todo)$/ && !n[$4]++ { why[++k] = $4; first[k] = $1 "/" $2 }
         END { for (i = 1; i <= k; i++) print first[i] (n[why[i]] > 1 ? " and " n[why[i]] - 1 " more" : "") ": " (why[i] ? why[i] : "not made") }' "$scratch/plan" >&2
-    jq -r -f mk/closing.jq --rawfile plan "$scratch/plan" "$RUN/sweep_index.json" >&2
+    close_with_cells
     [ -z "$verifying" ] || awk -F '\t' '$3 == "done" { print $1 "/" $2 }' "$scratch/plan" | while read -r cell; do
         # What an earlier call measured, on other images perhaps, is not this one's result.
         [ ! -s "$RUN/outputs/$cell/verify.json" ] || { [ -n "$unmeasured" ] && grep -qxF "$cell" "$scratch/unmeasured"; } ||
@@ -236,6 +256,28 @@ do_sweep() {
     done >&2
     summary "$done" "$unsupported" "$((todo + nomodel))"
     [ "$((todo + nomodel))" -eq 0 ] && [ -z "$unmeasured" ] || exit 2
+}
+
+# How wide standard error is, but 100 at most.
+columns() {
+    set -- 0 100
+    # shellcheck disable=SC2046
+    [ ! -t 2 ] || set -- $(stty size <&2 2>/dev/null)
+    [ "${2:-0}" -ge 60 ] && [ "$2" -lt 100 ] || set -- 0 100
+    echo "$2"
+}
+
+duration() { # SECONDS
+    if [ "$1" -lt 60 ]; then echo "$1 s"; elif [ "$1" -lt 3600 ]; then echo "$(($1 / 60)) min $(($1 % 60)) s"; else echo "$(($1 / 3600)) h $(($1 % 3600 / 60)) min"; fi
+}
+
+# What became of this call's cells, in few lines.
+close_with_cells() {
+    made=$((before - todo))
+    took="$done cells, least hurt first"
+    [ "$made" -le 0 ] || took="$([ "$made" -eq "$done" ] || echo "$made of ")$done cells in $(duration $(($(date +%s) - began))), least hurt first"
+    jq -r -f mk/closing.jq --rawfile plan "$scratch/plan" --arg rank "$RANK_BY" --arg took "$took" --arg typed "$TYPED" --argjson lines "$([ -n "$TYPED" ] && echo 5 || echo 6)" \
+        --argjson width "$(columns)" --arg unsupported "$(awk -f mk/unsupported.awk "$scratch/plan")" "$RUN/sweep_index.json" >&2
 }
 
 # Makes a goal of the run's grid.mk; broken: not all of it.

@@ -252,7 +252,20 @@ static int compare_ranked(const void *a, const void *b) {
     return x->layer < y->layer ? -1 : x->layer > y->layer;
 }
 
-/* The first `top` layers by values, as {"layer", key: value} each. */
+/* Of sorted values, how many of the first hold four fifths of their total. */
+static void add_total(struct json_builder *b, const struct ranked *r, size_t n) {
+    double total = 0, held = 0;
+    size_t most = 0;
+    for (size_t i = 0; i < n; i++)
+        total += r[i].value;
+    while (most < n && held < 0.8 * total)
+        held += r[most++].value;
+    json_add_real(b, "total", total);
+    json_add_int(b, "layers_for_80_percent", (long)most);
+    json_add_int(b, "exported_layers", (long)n);
+}
+
+/* The first `top` layers by values, as {"layer", key: value} each; of exported layers, also their total. */
 static int add_top(struct json_builder *b, const char *list, const char *key, const struct scores *s,
                    const double *values, bool exported, size_t top, struct err *err) {
     struct ranked *r = calloc(s->n_layers, sizeof *r);
@@ -271,6 +284,8 @@ static int add_top(struct json_builder *b, const char *list, const char *key, co
         json_close(b);
     }
     json_close(b);
+    if (exported)
+        add_total(b, r, n);
     free(r);
     return 0;
 }
@@ -283,17 +298,19 @@ static int add_tops(struct json_builder *b, const struct index *index, const str
         return err_nomem(err);
     for (size_t i = 0; i < s->n_layers; i++)
         scores[i] = s->layers[i].score[SCORES_MODELOPT];
-    int ret = add_top(b, "top_layers", "sensitivity", s, scores, false, index->top, err);
-    free(scores);
     enum rank rank = index->rank;
     if (rank == RANK_MEASURED && !c->values[rank])
         rank = RANK_DETECTION;
-    if (ret || rank == RANK_MODELOPT || !c->values[rank])
-        return ret;
+    if (!c->values[rank])
+        rank = RANK_MODELOPT;
+    int ret = add_top(b, "top_layers", "sensitivity", s, scores, false, index->top, err);
     json_open_object(b, "ranked_layers");
     json_add_string(b, "by", rank_words[rank]);
-    ret = add_top(b, "layers", "value", s, c->values[rank], true, index->top, err);
+    if (!ret)
+        ret = add_top(b, "layers", "value", s, rank == RANK_MODELOPT ? scores : c->values[rank], true,
+                      index->top, err);
     json_close(b);
+    free(scores);
     return ret;
 }
 

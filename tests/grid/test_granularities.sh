@@ -8,11 +8,13 @@ mk plan MODELS=a WEIGHT_DTYPES='int8 int4' ACT_DTYPES='int8 fp4'
 equal "the default grid has not got it" "$status $(grep -c . out) $(grep -c per_channel_weight out)" "0 8 0"
 mk plan MODELS=a WEIGHT_DTYPES='int8 int4' ACT_DTYPES='int8 fp4 fp16' GRANULARITIES=per_channel_weight
 equal "a plan of it, with the reasons" "$(sed 's/  */ /' out)" "a/int8-int8/per_channel_weight to do
-a/int8-fp4/per_channel_weight unsupported (per_channel_weight needs scales without blocks, and fp4 activations have one a block)
+a/int8-fp4/per_channel_weight unsupported (block scales)
 a/int8-fp16/per_channel_weight to do
-a/int4-int8/per_channel_weight unsupported (per_channel_weight needs scales without blocks, and int4 weights have one a block; INT4_PRESET=axis gives them one an output channel)
-a/int4-fp4/per_channel_weight unsupported (per_channel_weight needs scales without blocks, and int4 weights and fp4 activations have one a block)
-a/int4-fp16/per_channel_weight unsupported (per_channel_weight needs scales without blocks, and int4 weights have one a block; INT4_PRESET=axis gives them one an output channel)"
+a/int4-int8/per_channel_weight unsupported (block scales)
+a/int4-fp4/per_channel_weight unsupported (block scales)
+a/int4-fp16/per_channel_weight unsupported (block scales)"
+equal "and these in words, once" "$(tail -n 2 err)" "4 cells unsupported: per_channel_weight does not go with the block scales of fp4 activations and int4 weights
+  INT4_PRESET=axis gives int4 weights scales without blocks"
 mk plan MODELS=a WEIGHT_DTYPES=int4 ACT_DTYPES='int4 int8 fp8 fp16' GRANULARITIES='per_channel per_layer per_channel_weight' INT4_PRESET=axis
 equal "with axis scales every granularity exists for int4" "$status $(grep -c 'to do' out)" "0 12"
 

@@ -41,11 +41,21 @@ check "scores keep four digits, and only zero is zero" jq -e -s '.[0].scores == 
 check "and all their digits in layers.csv" test "$(tail -n +2 "$dir/edges.csv" | cut -d, -f11 | tr '\n' ' ')" = "1.401298464324817e-45 6.02214076e-30 0 0.00123456 3.4028234663852886e+38 "
 # The same words on the terminal, at a sweep's end.
 jq -r '(.successes + .failures)[].out_dir | ltrimstr("outputs/") | sub("/"; "\t")' "$RUN/sweep_index.json" >"$dir/plan"
-jq -r -f mk/closing.jq --rawfile plan "$dir/plan" "$RUN/sweep_index.json" >"$dir/closing"
-check "a line for each scored cell" test "$(grep -c '^  ' "$dir/closing")" -eq "$(jq '.successes | length' "$RUN/sweep_index.json")"
-check "each with five layers" test "$(grep '^  ' "$dir/closing" | grep -o '[0-9]e[-+][0-9][0-9]' | wc -l)" -eq "$(($(grep -c '^  ' "$dir/closing") * 5))"
-check "a line for each reason, which steers no terminal: $(grep -c '^unsupported' "$dir/closing")" \
-    sh -c "grep -q '^unsupported: .*blocks' '$dir/closing' && ! grep -q '$(printf '\033')' '$dir/closing'"
+closing() { # RUN WIDTH
+    jq -r -f mk/closing.jq --rawfile plan "$dir/plan" --arg rank detection --arg took '22 cells in 9 s' --arg unsupported '' --arg typed 'IMGSZ=64' \
+        --argjson lines 6 --argjson width "$2" "$1/sweep_index.json"
+}
+for width in 100 80; do
+    closing "$RUN" $width >"$dir/closing"
+    check "a table of few lines and $width columns" test "$(awk -v most=$width 'length > most' "$dir/closing" | grep -vc 'first three') $(grep -c '^  [^ ].*[0-9]e[-+][0-9]' "$dir/closing")" = "0 5"
+done
+check "the least total first: $(sed -n 2p "$dir/closing")" test "$(sed -n '2s/.* \([0-9.]*e[-+][0-9]*\) .*/\1/p' "$dir/closing")" = \
+    "$(jq -r '[.successes[].ranked_layers.total] | min' "$RUN/sweep_index.json" | LC_ALL=C awk '{ printf "%.2e", $1 }')"
+check "which is that of the exported layers, and the fewest that hold 80 % of it" jq -e -n --slurpfile i "$RUN/sweep_index.json" --slurpfile s "$RUN/outputs/m0/int8-int8/per_layer/scores.json" \
+    '($i[0].successes[] | select(.out_dir == "outputs/m0/int8-int8/per_layer").ranked_layers) as $r | [$s[0].layers[] | select(.exported).score] | sort | reverse as $v |
+    $r.by == "modelopt" and ($v | add - $r.total | fabs) <= 1e-9 * $r.total and $r.exported_layers == length and
+    ($v[:$r.layers_for_80_percent] | add) >= 0.8 * $r.total and ($v[:$r.layers_for_80_percent - 1] | add // 0) < 0.8 * $r.total'
+check "no name steers the terminal" sh -c "! grep -q '$(printf '\033')' '$dir/closing'"
 # A cell of an older checkpoint with another set of layers.
 jq '.layers |= (del(.["model.5.conv"]) + {"new.conv": {score: 3, cost: 1, none_cost: 2}})' "$RUN/outputs/m0/int8-int8/per_layer/scores.json" >"$dir/other.json"
 mkdir -p "$dir/mixed/outputs/m/w-a"
@@ -111,10 +121,10 @@ for rank in detection class box measured; do
 done
 check "a cell that was not measured is ranked by detection instead" jq -e '.successes[] | select(.run.granularity == "per_layer").ranked_layers.by == "detection"' "$measured/sweep_index.json"
 jq -r '(.successes + .failures)[].out_dir | ltrimstr("outputs/") | sub("/"; "\t")' "$measured/sweep_index.json" >"$dir/plan"
-check "and the terminal says by which" test "$(jq -r -f mk/closing.jq --rawfile plan "$dir/plan" "$measured/sweep_index.json" | grep -o '^most.*' | tr '\n' ' ')" = \
-    "most sensitive layers by detection: most sensitive layers by measured: "
+check "and the terminal says by which" test "$(closing "$measured" 100 | grep -o 'detection\|measured' | tr '\n' ' ')" = "detection measured "
+check "what was measured is next kept" test "$(closing "$measured" 100 | tr -d '\\\n' | grep -c 'next: make keep-list MODEL=.* W=.* A=.* G=per_channel_weight')" -eq 1
 RANK_BY=modelopt RUN=$measured mk/index.sh "$measured"
-check "by modelopt they are the top_layers alone" jq -e 'all(.successes[]; has("ranked_layers") | not)' "$measured/sweep_index.json"
+check "by modelopt they are ModelOpt's scores of the exported layers" jq -e 'all(.successes[]; .ranked_layers.by == "modelopt")' "$measured/sweep_index.json"
 cp "$dir/verify.json" "$cells/$cell/verify.json"
 check "and it is as before" index
 
