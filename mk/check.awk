@@ -193,12 +193,15 @@ BEGIN {
         values[name] = substr(rest, index(rest, "=") + 1)
     }
     goals()
-    cell = match(" " given["goals"] " ", / (cell|keep-list|pareto|export|drop) /) ? substr(given["goals"], RSTART, RLENGTH - 2) : ""
-    grid = " " given["goals"] " " ~ / (sweep|verify|plan|bench|bench-modelopt) /
     split("MODEL MODELS W WEIGHT_DTYPES A ACT_DTYPES G GRANULARITIES", f, " ")
     for (i = 1; i < 8; i += 2) { list_of[f[i]] = f[i + 1]; one_of[f[i + 1]] = f[i] }
     one_of["MAX_RUNS"] = one_of["MODELS_FILE"] = ""
     n = split(given["typed"], typed, " ")
+    # make verify takes a grid, or one cell (verify_cell of mk/grid.mk).
+    cells = "cell|keep-list|pareto|export|drop" (given["verify_cell"] ? "|verify" : "")
+    grids = "sweep|plan|bench|bench-modelopt" (given["verify_cell"] ? "" : "|verify")
+    cell = match(" " given["goals"] " ", " (" cells ") ") ? substr(given["goals"], RSTART, RLENGTH - 2) : ""
+    grid = match(" " given["goals"] " ", " (" grids ") ") > 0
     for (i = 1; i <= n; i++) {
         name = typed[i]
         if (!has(given["known"], name)) complain(shown(name) " is not a variable of this Makefile" nearest(name, given["known"]))

@@ -14,8 +14,11 @@ YOLOV10_MODELS := yolov10n yolov10s yolov10m yolov10b yolov10l yolov10x
 ULTRALYTICS_MODELS := $(foreach family,yolov8 yolo11 yolo12 yolo26,$(addprefix $(family),n s m l x))
 OFFICIAL_MODELS := $(YOLOV10_MODELS) $(ULTRALYTICS_MODELS)
 
+# make verify takes a grid, or with MODEL, W, A and G one cell.
+verify_cell := $(if $(filter sweep plan bench bench-modelopt,$(MAKECMDGOALS))$(call given,MODELS MODELS_FILE MAX_RUNS WEIGHT_DTYPES ACT_DTYPES GRANULARITIES),,$(call given,MODEL W A G))
+
 TYPED := $(call given,$(filter-out -% .% MAKE%,$(.VARIABLES)))
-COMPLAINT := $(shell LC_ALL=C awk -f mk/check.awk goals=$(call flat,$(MAKECMDGOALS)) typed=$(call flat,$(TYPED)) \
+COMPLAINT := $(shell LC_ALL=C awk -f mk/check.awk goals=$(call flat,$(MAKECMDGOALS)) typed=$(call flat,$(TYPED)) verify_cell=$(call quote,$(verify_cell)) \
     targets=$(call quote,$(TARGETS) build-tests libtorch fuzz-keep fuzz-compiler) known=$(call quote,$(VARIABLES) $(TOOL_VARIABLES)) \
     official=$(call quote,$(OFFICIAL_MODELS)) foreign=$(call quote,$(filter-out $(TYPED),$(FOREIGN))) \
     $(foreach v,$(VARIABLES),$v=$(call flat,$(KIND_$v)=$(call raw,$v))))

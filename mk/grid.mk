@@ -15,6 +15,8 @@ settings = $(foreach v,$(GRID_SETTINGS),$v=$(call quote,$($v))) MAKE=$(call quot
     BY_IDENTITY=$(call quote,$(call given,$(IDENTITY) NEW)) TYPED=$(call quote,$(call typed,$(IDENTITY) EFFECTIVE_BITS MODELOPT MODEL_DIR SUBDIR TIMESTAMP)) \
     TYPED_VERIFY=$(call quote,$(call typed,VERIFY_LIST VERIFY_IMAGES SEARCH $(if $(filter ap=%,$(KEEP)),KEEP)))
 
+one_cell = MAX_RUNS= MODELS_FILE= MODELS=$(call quote,$(MODEL)) WEIGHT_DTYPES=$W ACT_DTYPES=$A GRANULARITIES=$G
+
 # `exec`: what make tells its child to do, stop for one, must reach the script and not a shell before it.
 # `+`: the second make shares this one's jobs. Not where make only shows (-n), asks (-q) or touches (-t).
 LETTERS := $(filter-out --%,$(firstword -$(MAKEFLAGS)))
@@ -25,11 +27,11 @@ sweep: $(GRID_TOOLS)
 
 # KEEP=ap=0.99 asks for the fewest layers that keep so much of the agreement.
 verify: $(filter sweep cell,$(MAKECMDGOALS)) $(GRID_TOOLS)
-	$(JOBS)@exec env $(settings) REACH=$(or $(patsubst ap=%,%,$(filter ap=%,$(KEEP))),0) mk/sweep.sh verify
+	$(JOBS)@exec env $(settings) $(if $(verify_cell),$(one_cell)) REACH=$(or $(patsubst ap=%,%,$(filter ap=%,$(KEEP))),0) mk/sweep.sh verify
 
 # Of several goals in one call, each sees what the one before it left.
 cell: $(filter sweep,$(MAKECMDGOALS)) $(GRID_TOOLS)
-	$(JOBS)@exec env $(settings) MAX_RUNS= MODELS_FILE= MODELS=$(call quote,$(MODEL)) WEIGHT_DTYPES=$W ACT_DTYPES=$A GRANULARITIES=$G mk/sweep.sh sweep
+	$(JOBS)@exec env $(settings) $(one_cell) mk/sweep.sh sweep
 
 keep-list pareto export: $(filter sweep cell verify,$(MAKECMDGOALS)) $(GRID_TOOLS)
 	@exec env $(settings) mk/sweep.sh $@

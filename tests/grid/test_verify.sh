@@ -22,6 +22,11 @@ before=$(stat -c '%i %Y' $dir/verify.json $dir/layer-sensitivity-report.md)
 real verify $of VERIFY_IMAGES=3
 equal "nothing is measured twice" "$status $(stat -c '%i %Y' $dir/verify.json $dir/layer-sensitivity-report.md)" "0 $before"
 # shellcheck disable=SC2086
+real verify $cell VERIFY_IMAGES=3
+equal "nor when it is named as make cell names it, which names no other" "$status $(last_line) $(stat -c '%i %Y' $dir/verify.json $dir/layer-sensitivity-report.md)" "0 1 ok, 0 unsupported, 0 failed: sweep_index.json $before"
+real verify MODEL=yolov10n W=int8
+equal "one that is named by halves is refused" "$status $(grep -c 'A is missing: make verify MODEL=' err)" "2 1"
+# shellcheck disable=SC2086
 real verify $of VERIFY_IMAGES=2
 equal "on other images it is" "$status $(jq .images $dir/verify.json)" "0 2"
 # shellcheck disable=SC2086
