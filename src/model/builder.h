@@ -19,6 +19,7 @@ struct builder {
     size_t ops_room;
     const struct module *at; /* whose operations are added */
     size_t modules;          /* that builder_module was given */
+    const char *head;        /* the last layer's class, where that is none of heads.c */
 };
 
 /* Appends op with its n_in inputs copied; *out is the number of the value that it makes. */

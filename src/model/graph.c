@@ -189,10 +189,13 @@ static int visit(struct walk *w, const struct module *m, int depth, struct err *
 
 /* The layers of the root's `model`, each wired to earlier ones by its attribute f (-1: the one before). */
 static int build_layers(struct builder *b, const struct module *root, struct err *err) {
-    struct module layers, m;
+    struct module layers, m, last;
     if (builder_part(root, "model", KIND_SEQUENTIAL, NULL, &layers, err))
         return err_wrap(err, "not a detector");
     size_t n = module_count(&layers), next = 0;
+    if (n && module_at(&layers, n - 1, &last, err))
+        return -1;
+    b->head = n && !builder_head_of(&last) ? last.cls : NULL;
     int *value = calloc(n + 1, sizeof *value), ret = -1, image = 0;
     if (!value)
         return err_nomem(err);

@@ -475,7 +475,9 @@ int builder_module(struct builder *b, const struct module *m, const int *in, int
         b->at = outer;
         return ret;
     }
-    return err_set(err, ERR_UNSUPPORTED, "%s: module kind %s is not known; " BUILDER_SCORED, m->path, m->cls);
+    const bool named = !b->head || strcmp(b->head, m->cls) == 0;
+    return err_set(err, ERR_UNSUPPORTED, "%s: module kind %s is not known%s%s; " BUILDER_SCORED, m->path,
+                   m->cls, named ? "" : ", nor is the head, ", named ? "" : b->head);
 }
 
 int builder_child(struct builder *b, const struct module *m, const char *name, int in, int *out,

@@ -120,6 +120,26 @@ int main(void) {
     layer(&b, "0", "torch.nn.modules.linear", "Identity");
     layer(&b, "1", "ultralytics.nn.modules.head", "Classify");
     refused(&b, "model.1: module kind ultralytics.nn.modules.head.Classify is not known; " SCORED);
+    static const char *const others[][4] = {
+        {"ultralytics.nn.modules.block", "HGStem", "ultralytics.nn.modules.head", "RTDETRDecoder"},
+        {"ultralytics.nn.modules.block", "C2fAttn", "ultralytics.nn.modules.head", "WorldDetect"},
+        {"ultralytics.nn.modules.block", "TorchVision", "ultralytics.nn.modules.head", "Classify"},
+        {"models.common", "Conv", "models.yolo", "Detect"}, /* YOLOv5's own project, with anchors */
+    };
+    for (size_t i = 0; i < sizeof others / sizeof *others; i++) {
+        char words[300];
+        begin(&b);
+        layer(&b, "0", others[i][0], others[i][1]);
+        layer(&b, "1", others[i][2], others[i][3]);
+        snprintf(words, sizeof words,
+                 "model.0: module kind %s.%s is not known, nor is the head, %s.%s; " SCORED, others[i][0],
+                 others[i][1], others[i][2], others[i][3]);
+        refused(&b, words);
+    }
+    begin(&b);
+    layer(&b, "0", "ultralytics.nn.modules.block", "ELAN1");
+    layer(&b, "1", "ultralytics.nn.modules.head", "Detect");
+    refused(&b, "model.0: module kind ultralytics.nn.modules.block.ELAN1 is not known; " SCORED);
     begin(&b);
     layer(&b, "0", "torch.nn.modules.activation", "SiLU");
     refused(&b, "its last layer is not a head, Detect, v10Detect, Segment, Pose or OBB; " SCORED);

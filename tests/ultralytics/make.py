@@ -1,10 +1,10 @@
-"""make.py FOLDER [own|tiny|families IMAGES|trained DATASET]: checkpoints as PyPI's ultralytics saves them, and what they compute by its
-own modules.
+"""make.py FOLDER [own|tiny|families IMAGES|kin IMAGES|trained DATASET]: checkpoints as PyPI's ultralytics saves them, and what they compute
+by its own modules.
 
 own (the default): its yolov10n, in the forms in which checkpoints are kept, of other sizes, classes and activations; and models that are
 refused. tiny: small networks of every module kind. families: YOLOv8, 11, 12 and 26, n to x, with random weights and the BatchNorm
-statistics of the pictures of the folder IMAGES (FAMILIES and SIZES in the environment choose some). trained: n of each, after some
-epochs of ultralytics' trainer on DATASET/images and DATASET/labels.
+statistics of the pictures of the folder IMAGES (FAMILIES and SIZES in the environment choose some). kin: other networks of the same
+module kinds, made so. trained: n of each family, after some epochs of ultralytics' trainer on DATASET/images and DATASET/labels.
 
 NAME.pt with NAME.json, {"size", "classes", "loss", "rounding", "convs": {NAME: {"norm", "rms", "first"}}}: of every convolution's output for one image
 (NAME.image, float32, where that is; else pixel i is (2654435761 i mod 2^32) / 2^32, cut to 24 bits), run after run where it runs twice;
@@ -20,7 +20,7 @@ import warnings
 
 import torch
 import ultralytics
-from ultralytics import YOLO
+from ultralytics import RTDETR, YOLO, YOLOWorld
 from ultralytics.nn.tasks import DetectionModel, OBBModel, PoseModel, SegmentationModel, yaml_model_load
 
 warnings.simplefilter("ignore")
@@ -207,13 +207,19 @@ def own(folder):
     fused.fuse(verbose=False)
     keep(folder, "fused", as_trained(fused, "model"), refused="model.0: it is fused")
     keep(folder, "PReLU", as_trained(model(n, 3, activation="nn.PReLU()")), refused="module kind torch.nn.modules.activation.PReLU")
-    for kind, config, words in (("v9", "v9/yolov9t.yaml", "block.ELAN1"), ("v8-cls", "v8/yolov8n-cls.yaml", "head.Classify")):
-        YOLO(os.path.join(MODELS, config)).save(os.path.join(folder, kind + ".pt"))
-        keep(folder, kind, None, refused=words)
+    for config, known_as, words in (
+            ("v9/yolov9t", YOLO, "block.ELAN1 is"), ("v8/yolov8n-cls", YOLO, "head.Classify is"),
+            ("v8/yolov8n-world", YOLOWorld, "block.C2fAttn is not known, nor is the head, ultralytics.nn.modules.head.WorldDetect"),
+            ("rt-detr/rtdetr-l", RTDETR, "block.HGStem is not known, nor is the head, ultralytics.nn.modules.head.RTDETRDecoder")):
+        name = os.path.basename(config)
+        known_as(os.path.join(MODELS, config + ".yaml")).save(os.path.join(folder, name + ".pt"))
+        keep(folder, name, None, refused=words)
     keep(folder, "weights-alone", net.state_dict(), refused="weights alone")
 
 
 FAMILIES = {"yolov8": "v8", "yolo11": "11", "yolo12": "12", "yolo26": "26"}
+# Detectors of the same module kinds, of other families and with four levels.
+KIN = ["v5/yolov5n", "v6/yolov6n", "v8/yolov8n-p2", "26/yolo26n-p2"]
 
 
 def pictures(folder, size):
@@ -252,6 +258,11 @@ def families(folder, images):
             keep(folder, name, as_trained(drawn(f"{FAMILIES[family]}/{name}.yaml", images)), picture=images[:1])
 
 
+def kin(folder, images):
+    for config in KIN:
+        keep(folder, os.path.basename(config), as_trained(drawn(config + ".yaml", images)), picture=images[:1])
+
+
 def trained(folder, dataset):
     work = os.path.join(folder, "work")
     os.makedirs(work)
@@ -279,6 +290,8 @@ if __name__ == "__main__":
             keep(out, name, as_trained(model(config, 2)))
     elif sys.argv[2:3] == ["families"]:
         families(out, pictures(sys.argv[3], 128))
+    elif sys.argv[2:3] == ["kin"]:
+        kin(out, pictures(sys.argv[3], 128))
     elif sys.argv[2:3] == ["trained"]:
         trained(out, sys.argv[3])
     else:
