@@ -50,10 +50,11 @@ static int open_inputs(const struct request *r, struct session *session, struct 
     v->checkpoint = session->checkpoint;
     v->network = session->network;
     v->fold = r->options.fold;
-    if (verify_unmeasured(v->graph)) {
+    if (verify_unmeasured(v)) {
         char words[128];
-        snprintf(words, sizeof words, "its %s are not measured; all damage is that of its classes and boxes",
-                 verify_unmeasured(v->graph));
+        snprintf(words, sizeof words,
+                 "its %s are not measured on a GPU; all damage is that of its classes and boxes",
+                 verify_unmeasured(v));
         opt_complain(words);
     }
     return 0;
@@ -194,7 +195,11 @@ int main(int argc, char **argv) {
             "together.\n\n"
             "class_kl: nats of KL divergence of the classes, an image. box_loss: 1 - IoU, the mean over "
             "anchors\n"
-            "that are sure of a class (0.25). agreement_ap: average precision of the detections against the\n"
+            "that are sure of a class (0.25). more_loss: the same of what a network makes beyond boxes, 1 - "
+            "IoU\n"
+            "of masks, distance of a pose's points over the root of the box's area, or 1 - IoU of turned "
+            "boxes;\n"
+            "measured on a CPU. agreement_ap: average precision of the detections against the\n"
             "unquantized network's sure ones. ap and ap50: against labels, in YOLO's layout beside the "
             "images; a\n"
             "picture without a label file does not count there. What nothing can be measured on is null.",

@@ -63,7 +63,7 @@ static int read_layers(struct damage *d, const struct scores *scores, struct err
     if (!(d->layers = malloc(scores->n_layers * sizeof *d->layers)))
         return err_nomem(err);
     for (size_t i = 0; i < scores->n_layers; i++)
-        d->layers[i] = (struct damage_layer){NAN, NAN};
+        d->layers[i] = (struct damage_layer){NAN, NAN, NAN};
     if (json_get_object(d->json, "layers", &layers, err))
         return -1;
     cJSON_ArrayForEach(json, layers) {
@@ -71,7 +71,8 @@ static int read_layers(struct damage *d, const struct scores *scores, struct err
         if (i == scores->n_layers)
             return err_set(err, ERR_FAILED, "the scores have no layer %s", json->string);
         if (read_number(json, "class_kl", HUGE_VAL, &d->layers[i].class_kl, err) ||
-            read_number(json, "box_loss", 1, &d->layers[i].box_loss, err))
+            read_number(json, "box_loss", 1, &d->layers[i].box_loss, err) ||
+            read_number(json, "more_loss", HUGE_VAL, &d->layers[i].more_loss, err))
             return err_wrap(err, "layer %s", json->string);
     }
     return 0;

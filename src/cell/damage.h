@@ -18,7 +18,7 @@ struct damage_metrics {
 
 /* One layer quantized alone. NAN: not measured. */
 struct damage_layer {
-    double class_kl, box_loss;
+    double class_kl, box_loss, more_loss;
 };
 
 /* All exported layers quantized but those that are kept. */

@@ -12,13 +12,16 @@ struct rank_layer rank_layer_of(const struct scores_layer *layer) {
                            .exported = layer->exported,
                            .weights = scores_elements(layer->none_bits),
                            .class_kl = NAN,
-                           .box_loss = NAN};
+                           .box_loss = NAN,
+                           .more_loss = NAN};
     memcpy(l.score, layer->score, sizeof l.score);
     return l;
 }
 
-/* The one or two numbers that a layer's value is made of. */
-static int parts_of(const struct rank_layer *l, enum rank rank, double parts[2]) {
+enum { PARTS_MAX = 3 };
+
+/* The one to three numbers that a layer's value is made of. */
+static int parts_of(const struct rank_layer *l, enum rank rank, double parts[PARTS_MAX]) {
     switch (rank) {
     case RANK_MODELOPT:
     case RANK_CLASS:
@@ -33,12 +36,14 @@ static int parts_of(const struct rank_layer *l, enum rank rank, double parts[2])
     case RANKS:
         parts[0] = l->class_kl;
         parts[1] = l->box_loss;
+        parts[2] = l->more_loss;
+        return isnan(l->more_loss) ? 2 : 3;
     }
     return 2;
 }
 
 bool rank_is_there(const struct rank_layer *layers, size_t n, enum rank rank) {
-    double parts[2];
+    double parts[PARTS_MAX];
     for (size_t i = 0; i < n; i++)
         for (int k = parts_of(&layers[i], rank, parts); layers[i].exported && k-- > 0;)
             if (isnan(parts[k]))
@@ -48,11 +53,11 @@ bool rank_is_there(const struct rank_layer *layers, size_t n, enum rank rank) {
 
 /* Sums over the exported layers. */
 struct totals {
-    double parts[2], weights;
+    double parts[PARTS_MAX], weights;
 };
 
 static double value_of(const struct rank_layer *l, enum rank rank, const struct totals *all) {
-    double parts[2], sum = 0;
+    double parts[PARTS_MAX], sum = 0;
     int count = parts_of(l, rank, parts);
     if (rank == RANK_DETECTION) {
         double share = all->weights > 0 ? l->weights / all->weights : 1;
@@ -66,7 +71,7 @@ static double value_of(const struct rank_layer *l, enum rank rank, const struct 
 
 void rank_values(const struct rank_layer *layers, size_t n, enum rank rank, double *values) {
     struct totals all = {0};
-    double parts[2];
+    double parts[PARTS_MAX];
     for (size_t i = 0; i < n; i++) {
         if (!layers[i].exported)
             continue;

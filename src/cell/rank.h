@@ -13,7 +13,7 @@
  * networks and four formats each (CHANGELOG.md).
  *
  * measured is what quantizing each layer alone was measured to do (damage.md): class_kl / its total + box_loss / its total,
- * over the exported layers. */
+ * over the exported layers, and + more_loss / its total of a network that makes masks, points or angles. */
 #ifndef YS_CELL_RANK_H
 #define YS_CELL_RANK_H
 
@@ -37,6 +37,7 @@ struct rank_layer {
     double weights;                  /* how many; 0: not known of any layer */
     double score[SCORES_OBJECTIVES]; /* NAN: not computed */
     double class_kl, box_loss;       /* measured; NAN: not */
+    double more_loss;                /* likewise; NAN too where a network makes boxes alone */
 };
 
 /* One of scores, which was not measured. */

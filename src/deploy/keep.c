@@ -120,6 +120,7 @@ int deploy_layer_values(const struct deploy_request *r, double *values, struct e
         if (r->damage) {
             layers[i].class_kl = r->damage->layers[i].class_kl;
             layers[i].box_loss = r->damage->layers[i].box_loss;
+            layers[i].more_loss = r->damage->layers[i].more_loss;
         }
     }
     if (!ret && !rank_is_there(layers, s->n_layers, r->rank))
@@ -431,10 +432,29 @@ static void put_left(const struct deploy *d, FILE *f) {
     fputc('\n', f);
 }
 
+/* Scores of classes and boxes say nothing of what makes masks, points or angles alone. */
+static void put_blind(const struct deploy *d, FILE *f) {
+    const struct scores *s = d->request.scores;
+    const enum rank rank = d->request.rank;
+    size_t n = 0;
+    for (size_t i = 0; i < s->n_layers; i++) {
+        const double *score = s->layers[i].score;
+        n += s->layers[i].exported && score[SCORES_MODELOPT] > 0 && score[SCORES_CLASS] == 0 &&
+             score[SCORES_BOX] == 0;
+    }
+    if (n && (rank == RANK_CLASS || rank == RANK_BOX || rank == RANK_DETECTION))
+        fprintf(
+            f,
+            "%zu exported layers have no part in classes and boxes, so that rank %s puts them last, whatever "
+            "else they make; modelopt and measured rank them too\n",
+            n, rank_words[rank]);
+}
+
 void deploy_put_notes(const struct deploy *d, FILE *f) {
     static const char deployed[] = "per_channel_weight";
     const char *granularity = d->request.scores->name.granularity;
     put_left(d, f);
+    put_blind(d, f);
     if (d->request.target->runtime && strcmp(granularity, deployed) != 0)
         fprintf(f,
                 "%s quantizes weights by output channel and activations by tensor, which GRANULARITIES=%s "

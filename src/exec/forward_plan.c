@@ -7,7 +7,7 @@
 /* needed[v]: what the pass is for depends on value v. uses[v]: how many needed operations read it. */
 static void mark(const struct graph *g, enum forward_aim aim, bool *needed, int *uses) {
     if (aim == FORWARD_EXPORTED)
-        needed[g->boxes] = true;
+        needed[g->boxes] = needed[g->leaves[g->exported]] = needed[g->proto] = true;
     for (size_t i = g->n_ops; i-- > 0;) {
         const struct op *op = &g->ops[i];
         bool input = aim == FORWARD_INPUTS && op->kind == OP_CONV;
@@ -44,7 +44,9 @@ static int allocate(struct forward_plan *p, const struct graph *g, enum forward_
             spans[root] = (struct span){spans_room(shape_numel(p->shapes[root])), (int)i, (int)i, 0};
     }
     if (aim == FORWARD_EXPORTED)
-        spans[p->values[g->boxes].root].to = (int)p->n_stages;
+        for (int k = 0; k < 3; k++)
+            spans[p->values[(int[]){g->boxes, g->leaves[g->exported], g->proto}[k]].root].to =
+                (int)p->n_stages;
     int ret = spans_place(spans, (size_t)n_values, &p->arena, err);
     for (int v = 0; v < n_values; v++) {
         struct chw whole = p->shapes[p->values[v].root];

@@ -37,6 +37,7 @@ struct measure_found {
 struct measure_result {
     double class_kl;            /* nats: sum over anchors and classes */
     double box_loss;            /* sum of 1 - IoU over the sure anchors */
+    double more_loss;           /* and of what is more than boxes (detect/more.h); NAN: not measured */
     struct measure_found found; /* of a variant that finds */
 };
 

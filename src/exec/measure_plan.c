@@ -63,6 +63,11 @@ int measure_plan_leaf(const struct measure_plan *p) {
     return p->graph->boxes;
 }
 
+struct measure_more measure_plan_more(const struct measure_plan *p) {
+    const struct graph *g = p->graph;
+    return g->more ? (struct measure_more){g->leaves[g->exported], g->proto} : (struct measure_more){0};
+}
+
 bool measure_plan_is_conv(const struct measure_plan *p, size_t stage) {
     return p->forward.stages[stage].op->kind == OP_CONV;
 }

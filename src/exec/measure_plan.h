@@ -23,8 +23,12 @@ struct measure_plan {
 int measure_plan_make(const struct graph *graph, int size, struct measure_plan *out, struct err *err);
 void measure_plan_free(struct measure_plan *plan);
 
-/* The exported leaf. */
+/* The exported boxes and class probabilities; and values of what the head makes beyond them, 0: nothing. */
 int measure_plan_leaf(const struct measure_plan *plan);
+struct measure_more {
+    int y, proto; /* its rows behind those of the leaf's are more */
+};
+struct measure_more measure_plan_more(const struct measure_plan *plan);
 
 bool measure_plan_is_conv(const struct measure_plan *plan, size_t stage);
 

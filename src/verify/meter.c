@@ -9,10 +9,10 @@
 #include <string.h>
 #include <unistd.h>
 
-/* What one picture gave, as numbers: a truth, then for each set its class_kl and box_loss, and if it finds its boxes. Boxes are
+/* What one picture gave, as numbers: a truth, then for each set its NUMBERS, class_kl, box_loss and more_loss, and if it finds its boxes. Boxes are
  * their count and room for AP_FOUND_MAX of BOX numbers; a truth is the sure anchors' count and the unquantized network's
  * boxes. */
-enum { BOX = 6, BOXES = 1 + BOX * AP_FOUND_MAX, TRUTH = 1 + BOXES };
+enum { NUMBERS = 3, BOX = 6, BOXES = 1 + BOX * AP_FOUND_MAX, TRUTH = 1 + BOXES };
 
 struct meter {
     struct backend *backend;
@@ -104,7 +104,7 @@ static size_t get_boxes(const double *from, struct detect_box *boxes) {
 static size_t set_at(const struct measuring *w, size_t i) {
     size_t at = TRUTH;
     for (size_t k = 0; k < i; k++)
-        at += w->sets[k].finds ? 2 + BOXES : 2;
+        at += NUMBERS + (w->sets[k].finds ? BOXES : 0);
     return at;
 }
 
@@ -125,6 +125,7 @@ static int take(void *ctx, int image, const struct measure_image *measured, stru
     for (size_t i = 0; i < w->n; i++) {
         *to++ = measured->results[i].class_kl;
         *to++ = measured->results[i].box_loss;
+        *to++ = measured->results[i].more_loss;
         if (w->sets[i].finds)
             to = put_boxes(to, &measured->results[i].found);
     }
@@ -183,23 +184,26 @@ static int find_aps(const struct meter *m, struct range of, const double *from, 
     return 0;
 }
 
-static const struct metrics undefined = {NAN, NAN, NAN, NAN, NAN};
+static const struct metrics undefined = {NAN, NAN, NAN, NAN, NAN, NAN};
 
 static int metrics_of(const struct measuring *w, size_t i, struct range of, struct metrics *out,
                       struct err *err) {
-    double class_kl = 0, box_loss = 0, sure = 0;
+    double class_kl = 0, box_loss = 0, more_loss = 0, sure = 0;
     size_t at = set_at(w, i);
     for (size_t k = of.first; k < of.end; k++) {
         const double *row = row_of(w, (int)k);
         sure += row[0];
         class_kl += row[at];
         box_loss += row[at + 1];
+        more_loss += row[at + 2];
     }
     *out = undefined;
     out->class_kl = class_kl / (double)(of.end - of.first);
-    if (sure > 0)
+    if (sure > 0) {
         out->box_loss = box_loss / sure;
-    return w->sets[i].finds ? find_aps(w->m, of, w->numbers + at + 2, w->row, out, err) : 0;
+        out->more_loss = more_loss / sure;
+    }
+    return w->sets[i].finds ? find_aps(w->m, of, w->numbers + at + NUMBERS, w->row, out, err) : 0;
 }
 
 int meter_float(const struct meter *m, struct metrics *out, size_t *detections, struct err *err) {
@@ -221,6 +225,7 @@ static int name_run(struct measuring *w, struct err *err) {
     if (!d)
         return err_nomem(err);
     digest_add(d, m->identity, strlen(m->identity));
+    digest_add(d, &w->row, sizeof w->row);
     for (size_t i = 0; i < w->n; i++) {
         digest_add(d, &w->sets[i].finds, sizeof w->sets[i].finds);
         digest_add(d, w->sets[i].quantized, m->job->graph->n_convs * sizeof *w->sets[i].quantized);

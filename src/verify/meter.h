@@ -15,7 +15,9 @@
 /* What a set of quantized layers does to the detector (damage.md). NAN: there is nothing that it could be measured on. */
 struct metrics {
     double class_kl;
-    double box_loss;     /* NAN where no anchor of the unquantized network is sure */
+    double box_loss; /* NAN where no anchor of the unquantized network is sure */
+    double
+        more_loss; /* of what is more than boxes, likewise (detect/more.h); NAN too where it is not measured */
     double agreement_ap; /* of a set that finds; NAN where the unquantized network finds nothing */
     double ap, ap50;     /* likewise; NAN where no picture has a labelled object */
 };

@@ -208,6 +208,7 @@ static int measure_layers(struct pass *p, struct err *err) {
     for (size_t i = 0; i < n; i++)
         if (v->layers[i].exported) {
             v->layers[i].class_kl = m->class_kl;
+            v->layers[i].more_loss = m->more_loss;
             v->layers[i].box_loss = m++->box_loss;
         }
     v->all.metrics = *m++;
@@ -378,8 +379,8 @@ out:
     return ret;
 }
 
-const char *verify_unmeasured(const struct graph *g) {
-    return g->more;
+const char *verify_unmeasured(const struct verify_request *r) {
+    return strcmp(r->backend->kind->word, "cpu") != 0 ? r->graph->more : NULL;
 }
 
 void verify_free(struct verify *v) {

@@ -84,8 +84,8 @@ bool verify_is_current(const char *path, const struct verify_request *request);
 int verify_write(const char *path, const struct verify_request *request, const struct verify *v,
                  struct err *err);
 
-/* What a network makes that no measure is of, in a word; NULL: nothing. */
-const char *verify_unmeasured(const struct graph *graph);
+/* What the network makes that the backend has no measure of, in a word; NULL: nothing. */
+const char *verify_unmeasured(const struct verify_request *request);
 
 void verify_free(struct verify *v);
 

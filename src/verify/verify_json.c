@@ -26,6 +26,8 @@ static void add_aps(struct json_builder *b, const struct pictures *p, const stru
 static void add_metrics(struct json_builder *b, const struct pictures *p, const struct metrics *m) {
     add_number(b, "class_kl", m->class_kl);
     add_number(b, "box_loss", m->box_loss);
+    if (!isnan(m->more_loss))
+        json_add_real(b, "more_loss", m->more_loss);
     add_number(b, "agreement_ap", m->agreement_ap);
     add_aps(b, p, m);
 }
@@ -70,6 +72,8 @@ static void add_layers(struct json_builder *b, const struct verify *v) {
         json_open_object(b, l->name);
         add_number(b, "class_kl", l->class_kl);
         add_number(b, "box_loss", l->box_loss);
+        if (!isnan(l->more_loss))
+            json_add_real(b, "more_loss", l->more_loss);
         json_close(b);
     }
     json_close(b);
@@ -98,10 +102,10 @@ static void add_origin(struct json_builder *b, const struct verify_request *r) {
     json_add_int(b, "calibration_images", r->amax->images);
     json_add_string(b, "computed_on", r->backend->kind->computed_on);
     json_add_string(b, "device", r->backend->kind->word);
-    if (verify_unmeasured(r->graph)) {
+    if (r->graph->more) {
         json_add_string(b, "task", r->graph->task);
-        json_open_array(b, "not_measured");
-        json_add_string(b, NULL, verify_unmeasured(r->graph));
+        json_open_array(b, verify_unmeasured(r) ? "not_measured" : "more_loss_of");
+        json_add_string(b, NULL, r->graph->more);
         json_close(b);
     }
     json_add_int(b, "verify_revision", VERIFY_REVISION);

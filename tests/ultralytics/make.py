@@ -80,6 +80,10 @@ def settled(net, seed=0):
             fan_in = m.in_channels // m.groups * (m.weight[0][0].numel() if isinstance(m, torch.nn.Conv2d) else 1)
             unit = 2.0 ** round(torch.tensor(0.6 / fan_in**0.5).log2().item())
             m.weight.data.copy_(torch.randint(-3, 4, m.weight.shape, generator=g) * unit)
+    if hasattr(net.model[-1], "cv4"):  # some cells are sure of a class, so that there is what to measure masks, points and angles on
+        for name in "cv3", "one2one_cv3":
+            for branch in getattr(net.model[-1], name, []):
+                branch[-1].bias.data.fill_(-1)
     return net
 
 

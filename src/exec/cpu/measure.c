@@ -4,13 +4,14 @@
 #include "exec/cpu/cpu.h"
 #include "exec/cpu/measure_pass.h"
 
+#include <math.h>
 #include <stdlib.h>
 #include <string.h>
 
 /* What the unquantized network says of an image. */
 struct truth {
-    float *leaf;
-    size_t *sure; /* anchors */
+    float *leaf, *more, *proto; /* more and proto lie behind the leaf */
+    size_t *sure;               /* anchors */
     size_t n_sure, n_found;
     struct detect_box found[AP_FOUND_MAX];
 };
@@ -23,6 +24,7 @@ struct cpu_measurer {
     struct measure_job job;
     struct pool *pool;
     struct measure_net *net;
+    struct detect_more more;
     struct measure_pass **lanes;
     size_t n_lanes;
     struct truth **truths; /* of each image, or NULL where it is not known */
@@ -47,6 +49,18 @@ static size_t anchors_of(const struct cpu_measurer *m) {
     return (size_t)measure_net_leaf(m->net).w;
 }
 
+static size_t more_floats(const struct cpu_measurer *m) {
+    return (size_t)m->more.rows * anchors_of(m);
+}
+
+static size_t proto_floats(const struct cpu_measurer *m) {
+    return (size_t)m->more.rows * (size_t)m->more.proto_w * (size_t)m->more.proto_h;
+}
+
+static size_t truth_bytes(const struct cpu_measurer *m) {
+    return (leaf_floats(m) + more_floats(m) + proto_floats(m)) * sizeof(float);
+}
+
 static struct detect_output output_of(const struct cpu_measurer *m, const float *leaf) {
     return (struct detect_output){leaf, m->job.graph->classes, anchors_of(m), m->job.graph->corners};
 }
@@ -68,17 +82,24 @@ static int find(const struct cpu_measurer *m, const struct detect_output *y, str
     return 0;
 }
 
-static int truth_new(const struct cpu_measurer *m, const float *leaf, struct truth **out, struct err *err) {
+static int truth_new(const struct cpu_measurer *m, const struct measure_outputs *made, struct truth **out,
+                     struct err *err) {
     struct truth *t = calloc(1, sizeof *t);
     if (!t)
         return err_nomem(err);
-    t->leaf = malloc(leaf_floats(m) * sizeof *t->leaf);
+    t->leaf = malloc(truth_bytes(m));
     t->sure = malloc(anchors_of(m) * sizeof *t->sure);
     if (!t->leaf || !t->sure) {
         truth_free(&t);
         return err_nomem(err);
     }
-    memcpy(t->leaf, leaf, leaf_floats(m) * sizeof *leaf);
+    t->more = t->leaf + leaf_floats(m);
+    t->proto = t->more + more_floats(m);
+    memcpy(t->leaf, made->leaf, leaf_floats(m) * sizeof *t->leaf);
+    if (made->more)
+        memcpy(t->more, made->more, more_floats(m) * sizeof *t->more);
+    if (made->proto)
+        memcpy(t->proto, made->proto, proto_floats(m) * sizeof *t->proto);
     const struct detect_output y = output_of(m, t->leaf);
     t->n_sure = detect_sure(&y, MEASURE_SURE, t->sure);
     int ret = find(m, &y, t->found, &t->n_found, err);
@@ -88,10 +109,17 @@ static int truth_new(const struct cpu_measurer *m, const float *leaf, struct tru
     return ret;
 }
 
-/* What a variant's leaf, NULL for the truth's own, gives. */
-static int compare(const struct cpu_measurer *m, const struct truth *t, const float *leaf,
+/* What a variant's outputs, NULL for the truth's own, give. */
+static int compare(const struct cpu_measurer *m, const struct truth *t, const struct measure_outputs *made,
                    struct measure_result *result, struct detect_box *boxes, struct err *err) {
-    const struct detect_output truth = output_of(m, t->leaf), other = output_of(m, leaf);
+    const float *leaf = made->leaf;
+    const struct detect_output truth = output_of(m, t->leaf), other = output_of(m, leaf ? leaf : t->leaf);
+    const struct detect_whole whole = {truth, t->more, t->proto},
+                              its = {other, made->more ? made->more : t->more,
+                                     made->proto ? made->proto : t->proto};
+    result->more_loss = m->more.kind ? 0 : NAN;
+    if (m->more.kind && (leaf || made->more || made->proto))
+        result->more_loss = detect_more_loss(&m->more, &whole, &its, t->sure, t->n_sure);
     if (!leaf) {
         result->found.n = boxes ? t->n_found : 0;
         if (boxes)
@@ -113,9 +141,9 @@ static int measure(const struct run *r, struct measure_pass *pass, const struct 
         memcpy(boxes[0], t->found, t->n_found * sizeof *t->found);
     }
     for (size_t i = 0; !ret && i < r->n; i++) {
-        const float *leaf;
-        if (!(ret = measure_pass_variant(pass, r->variants[i].quantized, &leaf, err)))
-            ret = compare(r->m, t, leaf, &(*out)->results[i], boxes[1 + i], err);
+        struct measure_outputs made;
+        if (!(ret = measure_pass_variant(pass, r->variants[i].quantized, &made, err)))
+            ret = compare(r->m, t, &made, &(*out)->results[i], boxes[1 + i], err);
     }
     free(boxes);
     return ret;
@@ -127,16 +155,16 @@ static int make_image(void *ctx, size_t lane, int image, void **made, struct err
     struct measure_pass *pass = m->lanes[lane];
     const struct calib_set *images = m->job.images;
     struct truth *t = m->truths[image];
-    const float *leaf;
+    struct measure_outputs outputs;
     if (calib_wait(images, image, err))
         return -1;
     calib_to_float(images->images[image], images->image_bytes, measure_pass_pixels(pass));
-    int ret = measure_pass_float(pass, t ? r->reads : m->all, &leaf, err);
+    int ret = measure_pass_float(pass, t ? r->reads : m->all, &outputs, err);
     if (!ret && !t)
-        ret = truth_new(m, leaf, &t, err);
+        ret = truth_new(m, &outputs, &t, err);
     if (!ret)
         ret = measure(r, pass, t, (struct measure_image **)made, err);
-    if (((size_t)image + 1) * leaf_floats(m) * sizeof *leaf <= TRUTHS_BYTES)
+    if (((size_t)image + 1) * truth_bytes(m) <= TRUTHS_BYTES)
         m->truths[image] = t;
     else
         truth_free(&t);
@@ -197,6 +225,7 @@ int cpu_measure(struct backend *backend, const struct measure_job *job, struct m
     if (measure_net_new(&m->job, m->pool, &m->net, err) || make_lanes(m, err))
         goto fail;
     size_t stages = measure_net_stages(m->net);
+    m->more = measure_net_more(m->net);
     m->truths = calloc((size_t)job->images->count, sizeof(struct truth *));
     m->all = malloc((stages + 1) * sizeof *m->all);
     if (!m->truths || !m->all) {

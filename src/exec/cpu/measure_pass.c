@@ -118,6 +118,24 @@ struct chw measure_net_leaf(const struct measure_net *net) {
     return shape_of(net, measure_plan_leaf(&net->plan));
 }
 
+struct detect_more measure_net_more(const struct measure_net *net) {
+    const struct graph *g = net->plan.graph;
+    const struct measure_more more = measure_plan_more(&net->plan);
+    struct detect_more about = {0};
+    if (!more.y)
+        return about;
+    about.rows = (int)(shape_of(net, more.y).c - measure_net_leaf(net).c);
+    about.kind = more.proto ? DETECT_MASKS : g->points[0] ? DETECT_POINTS : DETECT_ANGLES;
+    about.dims = g->points[1];
+    if (more.proto) {
+        const struct chw p = shape_of(net, more.proto);
+        about.proto_w = (int)p.w;
+        about.proto_h = (int)p.h;
+        about.proto_per_pixel = (double)p.w / (double)shape_of(net, 0).w;
+    }
+    return about;
+}
+
 int measure_net_reads(const struct measure_net *net, const struct measure_variant *variants, size_t n,
                       bool *reads, struct err *err) {
     return measure_plan_reads(&net->plan, variants, n, reads, err);
@@ -271,18 +289,34 @@ static bool is_finite(const struct measure_pass *p, int v) {
     return isfinite(fakequant_amax(value(p, v), shape_numel(shape(p, v))));
 }
 
-int measure_pass_float(struct measure_pass *p, const bool *have, const float **leaf, struct err *err) {
+/* The outputs that `made` marks the makers of. Returns whether all are finite. */
+static bool take_outputs(const struct measure_pass *p, const bool *made, struct measure_outputs *out) {
+    const struct measure_plan *plan = &p->net->plan;
+    const struct measure_more more = measure_plan_more(plan);
+    const int leaf = measure_plan_leaf(plan), values[] = {leaf, more.y, more.proto};
+    const float *found[3] = {NULL};
+    bool finite = true;
+    for (int k = 0; k < 3; k++)
+        if ((k == 0 || values[k]) && made[plan->maker[values[k]]]) {
+            found[k] = value(p, values[k]);
+            finite = finite && is_finite(p, values[k]);
+        }
+    *out = (struct measure_outputs){found[0], found[1] ? found[1] + shape_numel(shape(p, leaf)) : NULL,
+                                    found[2]};
+    return finite;
+}
+
+int measure_pass_float(struct measure_pass *p, const bool *have, struct measure_outputs *out,
+                       struct err *err) {
     p->have = have;
     measure_memory_reset(&p->net->plan, &p->memory);
     for (size_t i = 0; i < measure_net_stages(p->net); i++)
         if (have[i] && run_stage(p, i, false, err))
             return -1;
-    int v = measure_plan_leaf(&p->net->plan);
-    *leaf = have[p->net->plan.maker[v]] ? value(p, v) : NULL;
-    if (!*leaf || is_finite(p, v))
+    if (take_outputs(p, have, out))
         return 0;
     size_t i = 0;
-    while (is_finite(p, stage_of(p->net, i)->out))
+    while (!have[i] || is_finite(p, stage_of(p->net, i)->out))
         i++;
     return measure_plan_not_finite(&p->net->plan, i, false, err);
 }
@@ -315,13 +349,12 @@ static int run_variant(struct measure_pass *p, const bool *quantized, bool watch
     return 0;
 }
 
-int measure_pass_variant(struct measure_pass *p, const bool *quantized, const float **leaf, struct err *err) {
-    int v = measure_plan_leaf(&p->net->plan);
+int measure_pass_variant(struct measure_pass *p, const bool *quantized, struct measure_outputs *out,
+                         struct err *err) {
     size_t broken = 0;
     if (run_variant(p, quantized, false, NULL, err))
         return -1;
-    *leaf = p->changed[p->net->plan.maker[v]] ? value(p, v) : NULL;
-    if (!*leaf || is_finite(p, v))
+    if (take_outputs(p, p->changed, out))
         return 0;
     return run_variant(p, quantized, true, &broken, err)
                ? -1

@@ -6,6 +6,7 @@
 #ifndef YS_EXEC_CPU_MEASURE_PASS_H
 #define YS_EXEC_CPU_MEASURE_PASS_H
 
+#include "detect/more.h"
 #include "exec/measure.h"
 #include "model/shape.h"
 
@@ -18,6 +19,9 @@ void measure_net_free(struct measure_net **net);
 /* How many stages it has, and the shape of the exported leaf. */
 size_t measure_net_stages(const struct measure_net *net);
 struct chw measure_net_leaf(const struct measure_net *net);
+
+/* What it makes beyond that, and its numbers: rows, and prototypes. */
+struct detect_more measure_net_more(const struct measure_net *net);
 
 /* Marks the stages whose unquantized values the variants read. Errors: memory. */
 int measure_net_reads(const struct measure_net *net, const struct measure_variant *variants, size_t n,
@@ -34,14 +38,20 @@ void measure_pass_free(struct measure_pass **pass);
 /* Where the image's (3, size, size) pixels in [0, 1] are put. */
 float *measure_pass_pixels(struct measure_pass *pass);
 
-/* Makes the unquantized values of the stages in `have`, all that these depend on among them, of the image in
- * measure_pass_pixels. *leaf receives the exported leaf, NULL if it is not among them. Errors: a leaf that is not finite,
- * naming the layer; memory. */
-int measure_pass_float(struct measure_pass *pass, const bool *have, const float **leaf, struct err *err);
+/* The exported leaf, (4 + classes, anchors), the rows of what is more than that, and prototypes. NULL: not made, or there are
+ * none. */
+struct measure_outputs {
+    const float *leaf, *more, *proto;
+};
 
-/* The exported leaf of a variant of the same image; *leaf receives NULL where it is the unquantized one. It is valid until
- * the next call. Errors: those of measure_pass_float. */
-int measure_pass_variant(struct measure_pass *pass, const bool *quantized, const float **leaf,
+/* Makes the unquantized values of the stages in `have`, all that these depend on among them, of the image in
+ * measure_pass_pixels. Errors: outputs that are not finite, naming the layer; memory. */
+int measure_pass_float(struct measure_pass *pass, const bool *have, struct measure_outputs *outputs,
+                       struct err *err);
+
+/* The outputs of a variant of the same image, NULL where they are the unquantized ones. They are valid until the next
+ * call. Errors: those of measure_pass_float. */
+int measure_pass_variant(struct measure_pass *pass, const bool *quantized, struct measure_outputs *outputs,
                          struct err *err);
 
 #endif

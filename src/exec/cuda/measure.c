@@ -300,6 +300,7 @@ static int make_image(const struct run *r, size_t i, struct measure_image **out,
         struct measure_result *result = &image->results[v];
         result->class_kl = detect_divergence(r->damage[v * batch + i].class_kl);
         result->box_loss = r->damage[v * batch + i].box_loss;
+        result->more_loss = NAN;
         if (r->variants[v].finds)
             result->found.n = copy_boxes(boxes[1 + v], &r->found[found_at++ * batch + i]);
     }
