@@ -71,27 +71,29 @@ done >"$work/scored"
 : >"$work/mixes"
 [ -z "$mixes" ] || printf '%s\n' "$mixes" | xargs env HOME=/dev/null jq -L mk -n -c -f mk/page/pareto.jq >"$work/mixes" ||
     die 1 "$run: a pareto.json cannot be read; make pareto makes it anew"
-run_jq() { # SCRIPT
-    jq -L mk -n -r -f "$1" --slurpfile mixes "$work/mixes" --slurpfile statuses "$work/statuses" --slurpfile scores "$work/cells" \
-        --slurpfile detection "$work/detection" --slurpfile run "$run/run.json"
+tail -n 1 "$work/cells" >"$work/common"
+run_jq() { # SCRIPT OPTION
+    jq -L mk -n "$2" -f "$1" --slurpfile mixes "$work/mixes" --slurpfile statuses "$work/statuses" --slurpfile common "$work/common" \
+        --slurpfile detection "$work/detection" --slurpfile run "$run/run.json" "$work/cells"
 }
-{ run_jq mk/page/data.jq >"$work/data" && data="$work/data" awk -f mk/page/build.awk mk/page/page.html >"$work/index.html" || : >"$work/unread"; } &
-run_jq mk/index.jq >"$work/all" || die 1 "$run: a status.json cannot be read; make sweep makes it anew"
+{ run_jq mk/page/data.jq -j >"$work/data" && data="$work/data" awk -f mk/page/build.awk mk/page/page.html >"$work/index.html" || : >"$work/unread"; } &
+run_jq mk/index.jq -r >"$work/all" || die 1 "$run: a status.json cannot be read; make sweep makes it anew"
 folder="$work" awk '/^\036/ { out = ENVIRON["folder"] "/" substr($0, 2); next } { print >out }' "$work/all" || : >"$work/unread"
 wait
 [ ! -e "$work/unread" ] || die 1 "$run: the page cannot be made"
 # Where they lie may hold a =.
 case $run in /*) at=$run ;; *) at=$PWD/$run ;; esac
-set -- "$(realpath "$BIN/file-put")"
-for file in $files; do
-    set -- "$@" "$file=$at/$file"
-done
+file_put=$(realpath "$BIN/file-put")
 n=0
+for file in $files; do
+    printf '%s\n' "$file=$at/$file"
+done >"$work/put"
 for text in $texts; do
     n=$((n + 1)) text=${text#"$run"}
-    set -- "$@" "$n.html=$at${text%md}html"
-done
-(cd "$work" && exec "$@") || exit 1
+    printf '%s\n' "$n.html=$at${text%md}html"
+done >>"$work/put"
+# As many as a command line holds.
+(cd "$work" && xargs -d '\n' "$file_put" <put) || exit 1
 rm -f "$work"/* # a full disk has room for the stamp then
 made >"$work/stamp" || die 1 "$run: cannot be read"
 put "$stamp" <"$work/stamp"

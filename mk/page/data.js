@@ -6,13 +6,16 @@ const SHARES = [0.5, 0.8, 0.9];
 
 function readRun(text) {
     const {layers, cells, ...rest} = JSON.parse(text);
-    const models = new Map(Object.entries(layers));
+    // A model may have the layers of another.
+    const models = new Map(
+        Object.entries(layers).map(([model, own]) => [model, typeof own === "string" ? layers[own] : own]));
     for (const cell of cells) {
         cell.pair = cell.weight + "-" + cell.activation;
         cell.name = `${cell.model} ${cell.pair} ${cell.granularity}`;
     }
     rest.pareto = new Map(Object.entries(rest.pareto));
-    const data = {...rest, models, cells, rows: mergedRows(models)};
+    const names = [...new Set(cells.map(c => c.model))];
+    const data = {...rest, models, names, cells, rows: mergedRows(models)};
     data.run_pairs = new Set(cells.filter(c => isRun(data, c)).map(c => c.pair));
     return data;
 }

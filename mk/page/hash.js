@@ -7,13 +7,28 @@ function hashParts(data, state) {
         write: () => state[key],
         read: text => known(text) && (state[key] = text),
     });
-    const parts = {named: word("named"), target: word("target"), other: word("other")};
+    const parts = {
+        named: word("named"),
+        target: word("target"),
+        other: word("other"),
+        models: {write: () => state.models, read: text => turnTo(data, state, {models: text})},
+        from: {
+            write: () => state.from,
+            read: text => turnTo(data, state, {from: /^\d+$/.test(text) ? Number(text) : 0})
+        },
+    };
     for (const key of FILTERS)
         parts[key] = {
             write: () => [...state[key]].join(" "),
             read: text => state[key] =
                 new Set(data.cells.map(c => c[key]).filter(v => text.split(" ").includes(v))),
         };
+    // A part of many is told by its place.
+    const {write, read} = parts.model, every = () => modelsOffered(data, state);
+    parts.model = {
+        write: () => every().every(name => state.model.has(name)) ? "*" : write(),
+        read: text => text === "*" ? state.model = new Set(every()) : read(text),
+    };
     for (const key of CHECKS)
         parts[key] = {write: () => Number(state[key]), read: text => state[key] = text === "1"};
     for (const key of SELECTS)

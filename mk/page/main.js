@@ -4,6 +4,8 @@
 const data = readRun(byId("data").textContent);
 const state = {
     named: "",
+    models: "",  // of many, those with this in their names
+    from: 0,     // and of them, the first that is shown
     runtimes: data.run_pairs.size > 0,
     exported: true,
     unscored: false,
@@ -23,6 +25,7 @@ const state = {
 rankBy(data, state.rank);
 for (const key of FILTERS)
     state[key] = new Set(data.cells.map(c => c[key]));
+turnTo(data, state, {});
 
 const CHECKS = ["runtimes", "exported", "unscored"];
 const SELECTS = ["rank", "measure", "rows", "columns"];
@@ -69,6 +72,10 @@ function show() {
         byId(id).value = state[id];
     for (const id of CHECKS)
         byId(id).checked = state[id];
+    if (manyModels(data)) {
+        showTurner(data, state);
+        showBoxes(document.querySelector("[data-filter=model]"));
+    }
     for (const key of FILTERS)
         document.querySelectorAll(`[data-filter="${key}"] input`)
             .forEach(box => box.checked = state[key].has(box.value));
@@ -81,6 +88,7 @@ function show() {
 // What the address says.
 function goTo() {
     readHash(data, state);
+    turnToCell(data, state);
     rankAll();
     show();
 }
@@ -113,16 +121,26 @@ function sortTable(column) {
     showTable(data, state);
 }
 
-function buildFilter(fieldset) {
+// A box for each value that a filter offers.
+function showBoxes(fieldset) {
     const key = fieldset.dataset.filter;
-    for (const value of state[key]) {
-        const box = el("input", {type: "checkbox", checked: true, value});
+    const values = key === "model" ? modelsOffered(data, state) : new Set(data.cells.map(c => c[key]));
+    fieldset.querySelectorAll(".box").forEach(box => box.remove());
+    for (const value of values) {
+        const box = el("input", {type: "checkbox", value, checked: state[key].has(value)});
         box.addEventListener("change", () => {
             state[key][box.checked ? "add" : "delete"](value);
             change({});
         });
-        fieldset.append(el("label", null, box, " " + value));
+        fieldset.append(el("label", {className: "box"}, box, " " + value));
     }
+}
+
+function buildFilter(fieldset) {
+    if (fieldset.dataset.filter === "model" && manyModels(data))
+        buildTurner(data, state, fieldset);
+    else
+        showBoxes(fieldset);
 }
 
 function buildPage() {

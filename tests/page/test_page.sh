@@ -168,11 +168,26 @@ check "of which no mixes were sought" jq -e '.pareto == {}' "$dir/data"
 "$BIN/pareto-solve" "$cut"/outputs/yolov10n/*/*/scores.json -o "$cut/outputs/yolov10n/pareto.json"
 check "when they are, the page is made again" env RUN="$cut" mk/index.sh "$cut"
 
+# More models than the page shows at once, of one network.
+many=$dir/many
+i=100
+while [ $i -lt 160 ]; do
+    at=$many/outputs/tuned$i/int8-int8/per_layer
+    mkdir -p "$at" "$many/work"
+    jq --arg m tuned$i '.model = $m' "$RUN/outputs/m0/int8-int8/per_layer/scores.json" >"$at/scores.json"
+    jq --arg m tuned$i '.run.model = $m | .out_dir = "outputs/\($m)/int8-int8/per_layer"' "$RUN/outputs/m0/int8-int8/per_layer/status.json" >"$at/status.json"
+    i=$((i + 1))
+done
+cp "$RUN/run.json" "$many"
+check "a run of many models" env RUN="$many" mk/index.sh "$many"
+sed -n '/id="data"/{n;p}' "$many/index.html" >"$dir/many.json"
+check "the layers of one network stand there once" jq -e '.layers | length == 60 and (.tuned100.name | length > 50) and ([.[] | strings] | length == 59 and unique == ["tuned100"])' "$dir/many.json"
+
 skip() { # WHY
     echo "# skip page/test_page.sh, in a browser: $1"
     exit 0
 }
-browse() { # FILE OPTION...
+browse() { # FILE[#HASH] OPTION...
     file=$1
     shift
     "$chromium" --headless --no-sandbox --disable-gpu --disable-dev-shm-usage --user-data-dir="$dir/profile" --dump-dom "$@" "file://$file" \
@@ -196,9 +211,9 @@ tested() { # PAGE CHECKS: with what is wanted, $dir/want
 }
 tested "$page" checks.js >"$dir/tested.html"
 
-in_browser() { # WHAT SIZE SCHEME [OPTION]
+in_browser() { # WHAT SIZE SCHEME [OPTION [HASH]]
     what=$1
-    browse "$dir/tested.html" --window-size="$2" --blink-settings=preferredColorScheme="$3" ${4:+"$4"}
+    browse "$dir/tested.html$5" --window-size="$2" --blink-settings=preferredColorScheme="$3" ${4:+"$4"}
     if grep -q '^checks:$' "$dir/dom" && grep -q '^end$' "$dir/dom"; then
         sed -n "/^checks:\$/,/^end\$/{s/&lt;/</g; s/&gt;/>/g; s/&amp;/\\&/g; s/ok - /&$what: /p}" "$dir/dom"
     else
@@ -235,6 +250,10 @@ jq -n --slurpfile int8 "$dir/int8" --slurpfile fp8 "$dir/fp8" --slurpfile verify
 tested "$cut/index.html" cuts.js >"$dir/tested.html"
 in_browser cuts,light,wide 1400,1000 1
 in_browser cuts,dark,narrow 400,800 0
+
+jq -n '{models: [range(100; 160) | "tuned\(.)"], linked: "tuned130"}' >"$dir/want"
+tested "$many/index.html" many.js >"$dir/tested.html"
+in_browser many,light,wide 1400,1000 1 "" '#cell=tuned130+int8-int8+per_layer'
 
 # A report as a page, of a list that a page could take for markup.
 report=$cells/$cell/layer-sensitivity-report
