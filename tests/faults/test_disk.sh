@@ -21,7 +21,7 @@ broken() { # RUN
         xargs -0r "$bin/seal-check" 2>/dev/null
 }
 lines() { # of the sweep and its tools; not of progress and results, nor make's own
-    grep -v -e '^make' -e '^new run' -e '^a: ' -e '^unsupported: ' -e '^page: ' err
+    grep -v -e '^make' -e '^new run' -e '^a: ' -e '^[0-9]* cells* unsupported: ' -e '^page: ' err
 }
 matches() { # TEXT PATTERN
     expr "$1" : "$2" >/dev/null
@@ -37,7 +37,7 @@ if [ -n "$OWN_MOUNTS" ]; then
     mount -t tmpfs -o size=1 none small || exit 1
     mkdir small/tmp
     mv tmp kept && ln -s small/tmp tmp
-    for size in 4k 400k 1100k; do
+    for size in 4k 480k 1100k; do
         rm -rf small/tmp/*
         mount -o remount,size=$size small
         sweep TIMESTAMP=small
