@@ -75,13 +75,24 @@ $(foreach m,$(models),\
 $(folders): outputs/%: outputs/%/status.json
 # Only what is asked for, after all is scored; damage-measure knows itself what is up to date.
 $(foreach m,$(models),$(eval $(filter verify/$m/%,$(measured)): | work/amax/$m.json))
+# With SHARDS=K, K processes measure a part of a cell's layers each.
+ifneq ($(SHARDS),1)
+PARTS := $(patsubst %,part/%,$(shell seq $(SHARDS)))
+parts := $(foreach k,$(PARTS),$(measured:%=$k/%))
+.PHONY: $(parts)
+$(foreach m,$(models),$(eval $(foreach k,$(PARTS),$(patsubst %,$k/%,$(filter verify/$m/%,$(measured)))): | work/amax/$m.json))
+$(foreach v,$(measured),$(eval $v: | $(PARTS:%=%/$v)))
+slot = $(word $1,$(subst /, ,$@))
+$(parts): | work/calib.bin
+	@SHARD=$(call slot,2)/$(SHARDS) exec "$$TOP"/mk/step/verify.sh $(call slot,4) $(call slot,5)/$(call slot,6)
+endif
 $(measured): verify/%: | work/calib.bin
 	@exec "$$TOP"/mk/step/verify.sh $(firstword $(subst /, ,$*)) $(patsubst $(firstword $(subst /, ,$*))/%,%,$*)
 
 # Where one thing is done at a time, the images are decoded while the first model that needs them is calibrated; side by side, others
 # would wait for that model too.
 FIRST := $(firstword $(foreach m,$(models),$(if $(todo_$m),$m)))
-ifneq ($(and $(FIRST),$(if $(given_jobs)$(value LAUNCHER),,1)),)
+ifneq ($(and $(FIRST),$(if $(given_jobs)$(value LAUNCHER)$(filter-out 1,$(SHARDS)),,1)),)
 work/calib.bin work/amax/$(FIRST).json &: | work/model/$(FIRST)
 	@exec "$$TOP"/mk/step/amax.sh $(FIRST)
 else
@@ -89,6 +100,14 @@ work/calib.bin:
 	@exec "$$TOP"/mk/step/calib.sh
 FIRST :=
 endif
-$(patsubst %,work/amax/%.json,$(filter-out $(FIRST),$(models))): work/amax/%.json: | work/model/% work/calib.bin
-	@exec "$$TOP"/mk/step/amax.sh $*
+# With SHARDS=K, a part of the images each, as scores.
+amax_shards = $(if $(filter-out 1,$(SHARDS)),$(if $(filter cpu,$(KIND)),$(if $(wildcard work/amax/$1.json),,$(addprefix amax-shard/$1/,$(shell seq $(SHARDS))))))
+define amax_rules
+work/amax/$1.json: | work/model/$1 work/calib.bin $2
+	@exec "$$$$TOP"/mk/step/amax.sh $1
+$(if $2,.PHONY: $2
+$2: amax-shard/$1/%: | work/model/$1 work/calib.bin
+	@SHARD=$$*/$(SHARDS) exec "$$$$TOP"/mk/step/amax.sh $1)
+endef
+$(foreach m,$(filter-out $(FIRST),$(models)),$(eval $(call amax_rules,$m,$(call amax_shards,$m))))
 endif

@@ -84,7 +84,7 @@ $(call declare,SUBDIR,yolo10_layer_sensitivity_sweep,folder,runs are in tmp/SUBD
 $(call declare,TIMESTAMP,,?name,the run of this name$(comma) made if absent)
 $(call declare,NEW,,?word:0 1,1: a new run)
 $(call declare,CELLS_PER_PROCESS,all,count,cells one scoring process takes)
-$(call declare,SHARDS,1,int,processes that score a part of the images each; with -j or LAUNCHER)
+$(call declare,SHARDS,1,int,processes that calibrate and score a part of the images each$(comma) or measure a part of the layers; with -j or LAUNCHER)
 $(call declare,THREADS,,?int,of each scoring process; empty: cores / -j)
 $(call declare,LAUNCHER,,?command,put before each process that calibrates$(comma) scores or measures)
 GOALS += build deps test-cuda

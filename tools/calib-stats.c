@@ -3,15 +3,19 @@
 
 struct request {
     struct session_options options;
-    const char *output;
+    const char *output, *shard;
 };
 
 static int run(void *ctx, const struct operands *operands, struct err *err) {
-    const struct request *r = ctx;
+    struct request *r = ctx;
     struct session session = {0};
     (void)operands;
+    if (r->shard &&
+        (score_shard_parse(r->shard, &r->options.shard, err) ||
+         (!r->options.state && err_set(err, ERR_USAGE, "its maxima go into the folder of --state"))))
+        return err_wrap(err, "--shard");
     int ret = session_open(&session, &r->options, err) || session_calibrate(&session, err) ||
-                      amax_write(&session.amax, session.graph, r->output, err)
+                      (!r->shard && amax_write(&session.amax, session.graph, r->output, err))
                   ? -1
                   : 0;
     session_close(&session);
@@ -24,6 +28,8 @@ int main(int argc, char **argv) {
         SESSION_INPUTS(r.options),
         SESSION_MEANS(r.options),
         {"state", 's', OPT_STRING, &r.options.state, "DIR", "keep the progress of a killed pass here"},
+        {"shard", 0, OPT_STRING, &r.shard, "I/K",
+         "only part I of K of the images, left in the folder of --state; a call without --shard joins them"},
         {"output", 'o', OPT_OUT, &r.output, "FILE", "where the amax file goes"},
         OPT_END,
     };

@@ -16,8 +16,8 @@ enum { SEARCH_TRIES = 100 };
 
 struct request {
     struct session_options options;
-    const char *amax, *list, *scores, *name, *output;
-    int count, tries;
+    const char *amax, *list, *scores, *name, *output, *shard;
+    int count, tries, shards;
     bool last, update, mixes;
     double reach;
 };
@@ -108,6 +108,10 @@ static int measure(const struct request *r, const char *qcfg_path, struct verify
         err_wrap(err, "%s", r->options.model);
         goto out;
     }
+    if (v->shard.index) {
+        ret = 0;
+        goto out;
+    }
     if (v->tries && !verify.searched_on)
         opt_complain(
             "no search: fewer than 8 of the calibrated images are none of the pictures; calibrate on more");
@@ -128,6 +132,14 @@ static int run(void *ctx, const struct operands *operands, struct err *err) {
     int ret = name ? name_check(name, err) : err_nomem(err);
     if (ret && name)
         err_wrap(err, "%s", r->name ? "--name" : r->options.model);
+    if (!ret && r->shard &&
+        (score_shard_parse(r->shard, &v.shard, err) ||
+         (!r->options.state && err_set(err, ERR_USAGE, "what it measures goes into the folder of --state"))))
+        ret = err_wrap(err, "--shard");
+    if (!r->shard)
+        v.shard.count = r->shards;
+    if (!ret && r->mixes && (r->shard || r->shards))
+        ret = err_set(err, ERR_USAGE, "--mixes: --shard and --shards are of a cell");
     if (!ret && r->mixes && (r->scores || r->tries || r->reach > 0 || r->update))
         ret = err_set(err, ERR_USAGE, "--mixes: --scores, --search, --reach and --update are of a cell");
     if (!ret && !r->mixes && operands->n > 1)
@@ -174,6 +186,11 @@ int main(int argc, char **argv) {
          .by_default = "all processors"},
         {"state", 's', OPT_STRING, &r.options.state, "DIR",
          "keep what a killed pass has measured here and go on from it"},
+        {"shard", 0, OPT_STRING, &r.shard, "I/K",
+         "measure part I of K of the layers, into the folder of --state; then a call with --shards K joins "
+         "them"},
+        {"shards", 0, OPT_INT, &r.shards, "K", "go on from what calls with --shard measured",
+         OPT_LIMITS(SHARDS), .by_default = "none"},
         {"mixes", 0, OPT_FLAG, &r.mixes, .help = "the operands are recipes of pareto-solve or keep-list"},
         {"update", 'u', OPT_FLAG, &r.update,
          .help = "leave OUTPUT alone if it was measured from these very inputs"},

@@ -1,12 +1,15 @@
 #!/bin/sh
 # verify.sh MODEL W-A/GRANULARITY: what quantizing the layers of a finished cell does to the detector, measured: verify.json beside
 # its scores, and its report again. A cell that was measured from these very inputs is left alone.
-# Environment: VERIFY_LIST, VERIFY_IMAGES, SEARCH, REACH.
+# Environment: VERIFY_LIST, VERIFY_IMAGES, SEARCH, REACH, SHARDS; SHARD, 2/4: only a part of the layers, for the process that makes the
+# result.
 cd "$TOP" || exit 1
 . mk/lib.sh
 . mk/step/run-tool.sh
 
 unmeasured() { # WHY
+    # Why a part failed, the process that has to measure it will find out.
+    [ -z "$SHARD" ] || exit 0
     note "$model $stem: not measured: $1"
     echo "$model/$stem" >>"$TMPDIR/unmeasured"
     exit 1
@@ -24,10 +27,15 @@ mkdir -p "$RUN/work/state/$model" "$RUN/work/failed/$model/${stem%/*}" || exit 1
 show_words=on_success # why it failed is told with the cell
 set -- --list "$VERIFY_LIST"
 [ -n "$VERIFY_LIST" ] || set -- --list "$IMAGE_LIST" --last
-launch_tool "$model $stem" "$why" "$out/verify.json" "$BIN/damage-measure" --model "$checkpoint" --sha256 "$sum" --name "$model" ${fold:+--fold} \
+if [ -n "$SHARD" ]; then
+    set -- "$@" --shard "$SHARD"
+elif [ "${SHARDS:-1}" -ne 1 ]; then
+    set -- "$@" --shards "$SHARDS"
+fi
+launch_tool "$model $stem${SHARD:+ part $SHARD}" "$why" "$out/verify.json" "$BIN/damage-measure" --model "$checkpoint" --sha256 "$sum" --name "$model" ${fold:+--fold} \
     --calib "$RUN/work/calib.bin" --amax "$RUN/work/amax/$model.json" --scores "$out/scores.json" \
     "$@" --count "$VERIFY_IMAGES" --search "$SEARCH" --reach "$REACH" --batch-size "$BATCH_SIZE" --device "$DEVICE" --threads "$THREADS" --state "$RUN/work/state/$model" --update \
     -o "$out/verify.json" "$RUN/work/qcfg/${stem%/*}-${stem#*/}.json"
 # Of one that was killed the first line says so; else the last one is the reason.
 [ "$status" -eq 0 ] || unmeasured "$(if [ "$status" -gt 128 ]; then head -n 1 "$why"; else tail -n 1 "$why" | sed 's/^damage-measure: //'; fi)"
-[ "$(cksum "$out/verify.json")" = "$before" ] || { mk/step/report.sh "$model" "$stem" && mk/step/record.sh "$model/$stem"; }
+[ -n "$SHARD" ] || [ "$(cksum "$out/verify.json")" = "$before" ] || { mk/step/report.sh "$model" "$stem" && mk/step/record.sh "$model/$stem"; }

@@ -99,6 +99,18 @@ int amax_add_input(struct amax *a, const struct graph *graph, size_t i, const fl
     return 0;
 }
 
+static void join_range(struct amax_range *r, const struct amax_range *other, int n) {
+    r->tensor = fmaxf(r->tensor, other->tensor);
+    for (int i = 0; i < n; i++)
+        r->channel[i] = fmaxf(r->channel[i], other->channel[i]);
+}
+
+void amax_join(struct amax *a, const struct graph *graph, const struct amax *other) {
+    for (size_t i = 0; i < a->n_layers; i++)
+        for (int set = 0; set < AMAX_SETS; set++)
+            join_range(&a->layers[i].input[set], &other->layers[i].input[set], graph->convs[i].cin);
+}
+
 static void add_range(struct json_builder *b, const char *key, const struct amax_range *r, int n) {
     json_open_object(b, key);
     json_add_float(b, "amax", r->tensor);
@@ -119,6 +131,8 @@ int amax_to_json(const struct amax *a, const struct graph *graph, cJSON **out, s
     json_add_string(&b, "calib", a->calib);
     json_add_int(&b, "images", a->images);
     json_add_int(&b, "awq_images", a->awq_images);
+    if (a->first)
+        json_add_int(&b, "first", a->first);
     json_add_int(&b, "done", a->done);
     json_open_object(&b, "layers");
     for (size_t i = 0; i < a->n_layers; i++) {
@@ -210,7 +224,7 @@ static int from_json(const cJSON *o, const struct graph *graph, const struct ama
                      struct amax *a, struct err *err) {
     const char *format;
     const cJSON *layers, *one;
-    long images, awq, done, revision;
+    long images, awq, first = 0, done, revision;
     if (json_get_string(o, "format", &format, err))
         return -1;
     if (strcmp(format, format_name) != 0)
@@ -222,8 +236,9 @@ static int from_json(const cJSON *o, const struct graph *graph, const struct ama
         same_digest(o, "calib", origin->calib, "other calibration images", a->calib, err) ||
         json_get_int(o, "images", 1, 1 << 30, &images, err) ||
         json_get_int(o, "awq_images", 1, images, &awq, err) ||
-        json_get_int(o, "done", 0, images, &done, err) || json_get_object(o, "layers", &layers, err) ||
-        allocate(graph, a, err))
+        json_get_int(o, "done", 0, images, &done, err) ||
+        (cJSON_HasObjectItem(o, "first") && json_get_int(o, "first", 1, done, &first, err)) ||
+        json_get_object(o, "layers", &layers, err) || allocate(graph, a, err))
         return -1;
     if (revision != SCORE_REVISION)
         return err_set(err, ERR_FAILED,
@@ -236,6 +251,7 @@ static int from_json(const cJSON *o, const struct graph *graph, const struct ama
                        awq, origin->batch_size);
     a->images = (int)images;
     a->awq_images = (int)awq;
+    a->first = (int)first;
     a->done = (int)done;
     if (cJSON_GetArraySize(layers) != (int)graph->n_convs)
         return err_set(err, ERR_FAILED, "it has %d layers, the model %zu; run calib-stats again",
@@ -272,10 +288,10 @@ int amax_read_finished(const char *path, const struct graph *graph, const struct
                        struct amax *out, struct err *err) {
     if (amax_read(path, graph, origin, out, err))
         return -1;
-    if (out->done == out->images)
+    if (out->first == 0 && out->done == out->images)
         return 0;
     err_set(err, ERR_FAILED, "%s: a calibration that stopped after %d of %d images; run calib-stats again",
-            path, out->done, out->images);
+            path, out->done - out->first, out->images);
     amax_free(out);
     return -1;
 }

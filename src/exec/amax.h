@@ -34,7 +34,7 @@ struct amax {
     struct amax_layer *layers; /* in the order of graph->convs */
     size_t n_layers;
     int images, awq_images; /* in the two sets */
-    int done;               /* images seen so far; a finished calibration has done == images */
+    int first, done;        /* images first .. done - 1 are in; a finished calibration has 0 .. images - 1 */
     char checkpoint[DIGEST_HEX], calib[DIGEST_HEX]; /* what it was made from */
     bool fold;                                      /* it is of the folded network (model/fold.h) */
     char digest[DIGEST_HEX]; /* of all ranges, from amax_finish on: what scores made with them depend on */
@@ -50,6 +50,9 @@ void amax_free(struct amax *amax);
  * too. */
 int amax_add_input(struct amax *amax, const struct graph *graph, size_t i, const float *channel, bool awq,
                    struct err *err);
+
+/* Widens the ranges by those of another calibration of the same graph and images. */
+void amax_join(struct amax *amax, const struct graph *graph, const struct amax *other);
 
 /* As JSON, the caller's, not sealed yet. */
 int amax_to_json(const struct amax *amax, const struct graph *graph, cJSON **out, struct err *err);

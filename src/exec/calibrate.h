@@ -5,19 +5,24 @@
 #include "base/progress.h"
 #include "exec/amax.h"
 #include "exec/backend.h"
+#include "exec/score_state.h"
 #include "image/calib_set.h"
 
 #include <pthread.h>
 
-/* A calibration under way, as a backend sees it. It runs images amax->done .. amax->images - 1. */
+/* A calibration under way, as a backend sees it. It runs images amax->done .. end - 1. */
 struct calibration {
     const struct graph *graph;
     const struct calib_set *images; /* calib_wait says when one has come */
     struct amax *amax;              /* changes in calibrate_add and calibrate_done only */
 
+    int first, end; /* of amax's images, those that this process runs; end: of a stretch of them */
+
     const char *state;
     progress_fn *progress;
-    int saved;
+    int saved;       /* images that the state has */
+    double saved_at; /* seconds */
+    int of;          /* images that progress counts */
     pthread_mutex_t lock;
 };
 
@@ -30,16 +35,18 @@ int calibrate_add(struct calibration *c, size_t conv, const float *channels, boo
 int calibrate_done(struct calibration *c, int done, struct err *err);
 
 struct calibrate_options {
-    int count;              /* images */
-    int batch_size;         /* only decides which images are AWQ's */
-    const char *checkpoint; /* digest of the model's file */
-    bool fold;              /* the graph is of the folded network */
-    const char *state;      /* a file that keeps the progress every few images, or NULL */
-    progress_fn *progress;  /* or NULL */
+    int count;                         /* images */
+    int batch_size;                    /* only decides which images are AWQ's */
+    const char *checkpoint;            /* digest of the model's file */
+    bool fold;                         /* the graph is of the folded network */
+    const struct score_states *states; /* that keep the progress, the first this process's own; or NULL */
+    struct score_shard shard;          /* only this part of the images; count 0: all */
+    progress_fn *progress;             /* or NULL */
 };
 
 /* Calibrates on the first options->count images and fills *out, which the caller frees with amax_free. A pass
- * that was killed goes on from its state; a state of other inputs is ignored, and it is removed at the end. */
+ * that was killed goes on from what it and shards have left in the folder of states, which is removed at the end; what is of other inputs is
+ * ignored. A shard leaves what it found there, and *out as it is. */
 int calibrate(struct backend *backend, const struct graph *graph, const struct calib_set *images,
               const struct calibrate_options *options, struct amax *out, struct err *err);
 

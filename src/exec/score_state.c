@@ -17,12 +17,10 @@ int score_shard_parse(const char *word, struct score_shard *out, struct err *err
     return err_set(err, ERR_USAGE, "\"%s\" is no shard; 2/4 is the second of four", word);
 }
 
-static const char suffix[] = ".sums";
-
-/* Whether file is CELL.sums or CELL.SHARD.sums. */
-static bool is_state(const char *file, const char *cell) {
-    size_t n = strlen(cell), length = strlen(file), end = strlen(suffix);
-    return length >= n + end && strncmp(file, cell, n) == 0 && file[n] == '.' &&
+/* Whether file is STEM.SUFFIX or STEM.SHARD.SUFFIX. */
+static bool is_state(const char *file, const char *stem, const char *suffix) {
+    size_t n = strlen(stem), length = strlen(file), end = strlen(suffix);
+    return length >= n + end && strncmp(file, stem, n) == 0 && file[n] == '.' &&
            strcmp(file + length - end, suffix) == 0;
 }
 
@@ -37,24 +35,30 @@ static int add(struct score_states *out, const char *folder, const char *file, s
     return 0;
 }
 
-int score_states_find(const char *folder, const struct cell_name *name, struct score_shard shard,
-                      struct score_states *out, struct err *err) {
-    char cell[CELL_NAME_MAX], own[CELL_NAME_MAX + 64];
+int score_states_named(const char *folder, const char *stem, const char *suffix, struct score_shard shard,
+                       struct score_states *out, struct err *err) {
+    char part[64] = "", *own = NULL;
     struct dirent **files = NULL;
-    cell_name_print(name, CELL_WORD, cell);
     *out = (struct score_states){0};
     if (shard.count)
-        snprintf(own, sizeof own, "%s.%d-of-%d%s", cell, shard.index, shard.count, suffix);
-    else
-        snprintf(own, sizeof own, "%s%s", cell, suffix);
+        snprintf(part, sizeof part, ".%d-of-%d", shard.index, shard.count);
+    if (asprintf(&own, "%s%s%s", stem, part, suffix) < 0)
+        return err_nomem(err);
     int ret = add(out, folder, own, err), n = ret ? 0 : scandir(folder, &files, NULL, alphasort);
     for (int i = 0; i < n; i++) {
-        if (!ret && is_state(files[i]->d_name, cell) && strcmp(files[i]->d_name, own) != 0)
+        if (!ret && is_state(files[i]->d_name, stem, suffix) && strcmp(files[i]->d_name, own) != 0)
             ret = add(out, folder, files[i]->d_name, err);
         free(files[i]);
     }
     free(files);
+    free(own);
     return ret;
+}
+
+int score_states_find(const char *folder, const struct cell_name *name, struct score_shard shard,
+                      struct score_states *out, struct err *err) {
+    char cell[CELL_NAME_MAX];
+    return score_states_named(folder, cell_name_print(name, CELL_WORD, cell), ".sums", shard, out, err);
 }
 
 void score_states_free(struct score_states *states) {

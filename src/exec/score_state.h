@@ -26,6 +26,10 @@ struct score_states {
  * score_states_free, after an error too. Errors: memory. A folder that cannot be read has none. */
 int score_states_find(const char *folder, const struct cell_name *name, struct score_shard shard,
                       struct score_states *out, struct err *err);
+
+/* The same of files STEM.SUFFIX and, of shards, STEM.2-of-4.SUFFIX; suffix begins with a dot. */
+int score_states_named(const char *folder, const char *stem, const char *suffix, struct score_shard shard,
+                       struct score_states *out, struct err *err);
 void score_states_free(struct score_states *states);
 
 /* The sums have done their duty. */

@@ -75,21 +75,28 @@ int session_open(struct session *s, const struct session_options *options, struc
 }
 
 int session_calibrate(struct session *s, struct err *err) {
-    char *state = NULL, *name = NULL;
-    if (s->options.state && (!(name = session_model_name(s->options.model)) ||
-                             asprintf(&state, "%s/%s-amax.json", s->options.state, name) < 0)) {
-        free(name);
-        return err_nomem(err);
+    const struct session_options *o = &s->options;
+    struct score_states states = {0};
+    char *name = session_model_name(o->model), *stem = NULL;
+    int ret = !name || asprintf(&stem, "%s-amax", name) < 0 ? err_nomem(err) : 0;
+    if (!ret && o->state)
+        ret = score_states_named(o->state, stem, ".json", o->shard, &states, err);
+    if (!ret && o->state && (ret = outfile_try(states.paths[0], err)) != 0)
+        err_wrap(err, "--state");
+    if (!ret) {
+        const struct calibrate_options options = {.count = s->images->count,
+                                                  .batch_size = o->batch_size,
+                                                  .checkpoint = s->checkpoint,
+                                                  .fold = o->fold,
+                                                  .states = o->state ? &states : NULL,
+                                                  .shard = o->shard,
+                                                  .progress = o->progress};
+        if ((ret = calibrate(s->backend, s->graph, s->images, &options, &s->amax, err)) != 0)
+            err_wrap(err, "%s", o->model);
     }
-    const struct calibrate_options options = {
-        s->images->count, s->options.batch_size, s->checkpoint, s->options.fold, state, s->options.progress};
-    int ret = 0;
-    if (state && outfile_try(state, err))
-        ret = err_wrap(err, "--state");
-    else if (calibrate(s->backend, s->graph, s->images, &options, &s->amax, err))
-        ret = err_wrap(err, "%s", s->options.model);
+    score_states_free(&states);
     free(name);
-    free(state);
+    free(stem);
     return ret;
 }
 

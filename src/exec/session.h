@@ -12,6 +12,7 @@
 #include "base/progress.h"
 #include "exec/amax.h"
 #include "exec/backend.h"
+#include "exec/score_state.h"
 #include "image/calib_set.h"
 
 struct session_options {
@@ -21,6 +22,7 @@ struct session_options {
     const char *device;        /* auto, cpu, cuda, cuda:N, cuda:N,M */
     int turn;                  /* of several devices, which one is the first */
     const char *state;         /* folder for the progress of interrupted passes, or NULL */
+    struct score_shard shard;  /* of session_calibrate: only this part of the images, left in state */
     int threads;
     int batch_size;
     err_say_fn *say;       /* or NULL */
@@ -41,7 +43,7 @@ struct session {
 /* Reads the checkpoint and the images and starts the threads. */
 int session_open(struct session *s, const struct session_options *options, struct err *err);
 
-/* Fills s->amax by a calibration pass over all images. */
+/* Fills s->amax by a calibration pass over all images; of a shard, the folder of states alone. */
 int session_calibrate(struct session *s, struct err *err);
 
 /* Fills s->amax from a file of calib-stats, which must be complete and made from these inputs. */

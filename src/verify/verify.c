@@ -184,6 +184,19 @@ static int measure(struct pass *p, const char *of, struct err *err) {
     return meter_run(p->meter, p->variants, p->n, 1, of, p->metrics, err);
 }
 
+/* The parts that this process measures, each in a state of its own: what is measured of a set does not depend on the others. */
+static int measure_parts(struct pass *p, const char *of, struct err *err) {
+    const struct score_shard *shard = &p->r->shard;
+    const size_t parts = shard->count ? (size_t)shard->count : 1;
+    for (size_t k = 0; k < parts; k++) {
+        const size_t first = p->n * k / parts, n = p->n * (k + 1) / parts - first;
+        if (n && (!shard->index || (size_t)shard->index == k + 1) &&
+            meter_run(p->meter, p->variants + first, n, 1, of, p->metrics + first, err))
+            return -1;
+    }
+    return 0;
+}
+
 /* Each layer alone, all, and what is known beforehand. */
 static int measure_layers(struct pass *p, struct err *err) {
     struct verify *v = p->v;
@@ -202,8 +215,10 @@ static int measure_layers(struct pass *p, struct err *err) {
     if (add_exporters(p, err))
         return -1;
     snprintf(of, sizeof of, "%zu layers", singles);
-    if (measure(p, of, err))
+    if (measure_parts(p, of, err))
         return -1;
+    if (p->r->shard.index)
+        return 0;
     const struct metrics *m = p->metrics;
     for (size_t i = 0; i < n; i++)
         if (v->layers[i].exported) {
@@ -367,12 +382,13 @@ int verify_run(const struct verify_request *r, struct verify *out, struct err *e
     out->scored_on = r->scores ? pictures_among(r->pictures, r->calib, (int)r->scores->score_images) : 0;
     if (meter_open(r->backend, &job, r->pictures, state, identity, r->progress, &p.meter, err))
         goto out;
-    ret = measure_layers(&p, err) || measure_measured(&p, err) || correlate(&p, err) ||
-                  measure_searched(&p, identity, state, err) ||
-                  meter_float(p.meter, &out->unquantized, &out->detections, err)
-              ? -1
-              : 0;
-    meter_close(&p.meter, ret == 0);
+    ret = measure_layers(&p, err);
+    if (!ret && !r->shard.index)
+        ret = measure_measured(&p, err) || correlate(&p, err) || measure_searched(&p, identity, state, err) ||
+                      meter_float(p.meter, &out->unquantized, &out->detections, err)
+                  ? -1
+                  : 0;
+    meter_close(&p.meter, ret == 0 && !r->shard.index);
 out:
     free_room(&p);
     free(state);

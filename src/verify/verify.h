@@ -10,6 +10,7 @@
 
 #include "cell/mix.h"
 #include "cell/rank.h"
+#include "exec/score_state.h"
 #include "verify/meter.h"
 
 /* Changes whenever the numbers that this code measures may change in any bit that matters to a user. */
@@ -26,6 +27,9 @@ struct verify_request {
     size_t tries;                /* of a search for each of the sets of 5, 10, 20 layers; 0: none */
     double reach;      /* the search also finds the fewest layers for this agreement_ap; 0: it does not */
     const char *state; /* folder for what a killed pass found, or NULL */
+    /* The layers, and the sets that are known beforehand, are measured in shard.count parts, 0 and 1: in one. A process of shard.index 1 .. count
+     * measures that part, leaves it in state, and makes no result; one of index 0 measures what is lacking. */
+    struct score_shard shard;
     progress_fn *progress;
 
     const char *model, *list; /* the model's name in results; the pictures' list as the user gave it */
@@ -65,7 +69,7 @@ struct verify {
     int searched_on; /* images that searched sets were judged on, none of them a picture; 0: no search */
 };
 
-/* Measures. Errors: scores of another cell; those of meter_run. Free with verify_free, after an error too. */
+/* Measures; of a shard, what is in state alone. Errors: scores of another cell; those of meter_run. Free with verify_free, after an error too. */
 int verify_run(const struct verify_request *request, struct verify *out, struct err *err);
 
 /* Measures mixes: fills in all but path and mix. Of out, what is of the unquantized network. request->qcfg and scores are NULL. Errors: those of

@@ -31,6 +31,37 @@ if [ "$saved" -ge 20 ] && [ "$saved" -lt 64 ]; then echo "ok - killed with $save
 check "a killed calibration gives the same bytes" "$dir/amax64" "$dir/taken-up"
 if [ -z "$(ls -A "$dir/half")" ]; then echo "ok - no state of it is left"; else echo "not ok - state is left"; fi
 
+# Shards of a calibration: side by side, one of them killed and gone on with, another number of them at the next try, and what none has done.
+calibrate() { # OPTION...
+    "$bin/calib-stats" -m $model -c "$dir/calib64" --state "$dir/half" "$@" || echo "not ok - calib-stats $*: status $?"
+}
+for batch in 1 3; do
+    "$bin/calib-stats" -m $model -c "$dir/calib64" -b $batch -t 1 -o "$dir/whole"
+    calibrate -b $batch --shard 3/3 -t 2 &
+    calibrate -b $batch --shard 1/3 -t 1
+    wait $!
+    rm -f "$dir/cut"
+    "$bin/calib-stats" -m $model -c "$dir/calib64" -b $batch -t 1 --state "$dir/half" --shard 2/3 -o "$dir/cut" &
+    pid=$!
+    until [ -s "$dir/half/yolov10n-amax.2-of-3.json" ]; do sleep 0.01; done
+    kill -KILL $pid 2>/dev/null
+    wait $pid 2>/dev/null
+    done=$(jq .done "$dir/half/yolov10n-amax.2-of-3.json")
+    if [ "$(find "$dir/half" -name '*.json' | wc -l)" -eq 3 ] && [ "$done" -gt 21 ] && [ ! -e "$dir/cut" ]; then echo "ok - batch $batch: shards leave their maxima alone, of the one that was killed up to image $done"
+    else echo "not ok - batch $batch: shards left $(ls "$dir/half"), image $done"; fi
+    # What an altered or a foreign file says is not believed.
+    sed 's/"done":\t*[0-9]*/"done": 64/; s/"done": *[0-9]*/"done": 64/' "$dir/half/yolov10n-amax.2-of-3.json" >"$dir/half/yolov10n-amax.9-of-9.json"
+    [ $batch -eq 1 ] || calibrate -b $batch --shard 5/8
+    calibrate -b $batch -t 3 -o "$dir/joined"
+    check "batch $batch: joined shards give the same bytes" "$dir/whole" "$dir/joined"
+    if [ -z "$(ls -A "$dir/half")" ]; then echo "ok - no state of them is left"; else echo "not ok - state is left: $(ls "$dir/half")"; fi
+done
+calibrate --shard 1/2 -o "$dir/none"
+jq -e '.done == 32 and (has("first") | not)' "$dir/half/yolov10n-amax.1-of-2.json" >/dev/null && echo "ok - a shard says which images it has" || echo "not ok - a shard's images"
+said=$("$bin/sens-score" -m $model -c "$dir/calib64" -a "$dir/half/yolov10n-amax.1-of-2.json" -o "$dir/none" "$dir/a" 2>&1)
+case $said in *'stopped after 32 of 64 images'*) echo "ok - and is no calibration" ;; *) echo "not ok - a shard is taken for a calibration: $said" ;; esac
+rm -f "$dir"/half/*
+
 "$bin/qcfg-build" -w int8 -a fp8 -g per_channel -o "$dir/a"
 "$bin/qcfg-build" -w fp4 -a int4 -g per_layer -o "$dir/b"
 "$bin/qcfg-build" -w int4 -a fp16 -g per_layer -o "$dir/c"

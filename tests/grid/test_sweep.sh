@@ -140,7 +140,10 @@ ok "-j2 gives each process half the cores, one at least" grep -q "sens-score .*-
 forget
 small sweep NEW=1 SHARDS=3 CELLS_PER_PROCESS=4
 ok "SHARDS=3: the same bytes" [ "$(tree $run | grep -c -F -f reference)" -gt 0 ]
-equal "each process' cells in three parts, and then as a whole" "$(sed -n 's|.*--shard \([^ ]*\).*|\1|p; /^sens-score/!d; /--shard/!s/.*/whole/p' "$FAKE_LOG" | tr '\n' ' ')" "1/3 2/3 3/3 whole 1/3 2/3 3/3 whole "
+equal "each process' cells in three parts, and then as a whole" "$(sed -n 's|^sens-score.*--shard \([^ ]*\).*|\1|p; /^sens-score/!d; s/.*/whole/p' "$FAKE_LOG" | tr '\n' ' ')" "1/3 2/3 3/3 whole 1/3 2/3 3/3 whole "
+equal "and its images are calibrated on in three" "$(sed -n 's|^calib-stats.*--shard \([^ ]*\).*|\1|p; /^calib-stats/!d; s/.*/whole/p' "$FAKE_LOG" | tr '\n' ' ')" "1/3 2/3 3/3 whole "
+small sweep SHARDS=3
+equal "once" "$(grep -c '^calib-stats' "$FAKE_LOG")" 4
 forget
 mk sweep NEW=1 V=1 MODELS=a WEIGHT_DTYPES=int8 ACT_DTYPES=int8
 ok "V=1 shows each step's command" [ "$(grep -o '^tests/grid/fake-bin/[a-z-]* ' err | cut -d/ -f4 | tr -d '\n')" = \

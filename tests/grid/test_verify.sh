@@ -42,6 +42,16 @@ real verify $of VERIFY_LIST=pictures VERIFY_IMAGES=8 SEARCH=1
 equal "what is not searched for is said" "$status $(grep -c 'no search: fewer than 8' err)" "0 1"
 # shellcheck disable=SC2086
 real verify $of VERIFY_IMAGES=2
+cp $dir/verify.json two.json
+rm $dir/verify.json
+# shellcheck disable=SC2086
+real verify $of VERIFY_IMAGES=2 SHARDS=3 -j2 V=1
+equal "SHARDS=3: the same bytes, by three processes and the one that joins them" \
+    "$status $(cmp $dir/verify.json two.json 2>&1) $(grep -c -e '--shard [123]/3 ' err) $(grep -c -e '--shards 3 ' err)" "0  3 1"
+equal "and no state" "$(ls tmp/yolo10_layer_sensitivity_sweep/latest/work/state/yolov10n)" ""
+# shellcheck disable=SC2086
+real verify $of VERIFY_IMAGES=2 SHARDS=3
+equal "and nothing is measured twice" "$status $(cmp $dir/verify.json two.json 2>&1)" "0 "
 echo no/such.jpg >pictures
 # shellcheck disable=SC2086
 real verify $of VERIFY_LIST=pictures

@@ -84,7 +84,11 @@ ok "one thread gives the same bytes" cmp -s v.json one.json
 
 # A kill: the state has what was measured, and a line that was cut off; what goes on from it gives the same bytes.
 mkdir state
-measure --scores scores.json -t 1 -s state -o none.json 2>err &
+# In the background: a process that can be killed.
+begin() { # OPTION...
+    exec "$bin/damage-measure" -m "$model" -c calib.bin -a amax.json -l more.txt q.json "$@"
+}
+begin --scores scores.json -t 1 -s state -o none.json 2>err &
 pid=$!
 kept() {
     find state -name '*.sums' -size +0
@@ -100,6 +104,29 @@ printf 'cut' >>"$(kept | head -n 1)"
 measure --scores scores.json -t 2 -s state -o again.json 2>err
 ok "what goes on from there gives the same bytes" cmp -s v.json again.json
 ok "and leaves no state" [ -z "$(ls state)" ]
+
+# Shards: parts of the layers, one of them killed and never gone on with; the call that joins them measures that.
+begin --scores scores.json -t 1 -s state --shard 3/3 -o none.json 2>err &
+pid=$!
+measure --scores scores.json -t 1 -s state --shard 1/3 -o none.json 2>err
+ok "a shard leaves what it measured, and no result" [ $? -eq 0 -a "$(kept | wc -l)" -ge 1 -a ! -e none.json ]
+wait $pid
+begin --scores scores.json -t 1 -s state --shard 2/3 -o none.json 2>err &
+pid=$!
+for _ in $(seq 1000); do
+    [ "$(kept | wc -l)" -lt 3 ] || break
+    sleep 0.01
+done
+kill -KILL $pid 2>/dev/null
+wait $pid 2>/dev/null
+ok "each in a file of its own" [ "$(kept | wc -l)" -eq 3 ]
+ok "the killed one's has less than all pictures" [ "$(kept | xargs wc -l | sort -n | head -n 1 | awk '{ print $1 }')" -lt "$(kept | xargs wc -l | sort -n | sed -n 2p | awk '{ print $1 }')" ]
+measure --scores scores.json -t 2 -s state --shards 3 -o joined.json 2>err
+ok "joined, they give the same bytes" cmp -s v.json joined.json
+ok "and leave no state" [ -z "$(ls state)" ]
+fails 2 '--shard: what it measures goes into the folder of --state' measure --shard 1/2
+fails 2 '--shard: "3/2" is no shard; 2/4 is the second of four' measure -s state --shard 3/2
+fails 2 '--mixes: --shard and --shards are of a cell' measure --mixes --shards 2
 
 "$bin/damage-measure" -m "$model" -c calib.bin -l more.txt q.json -o plain.json 2>err
 ok "without amax and scores it calibrates, and has its own sets and the exporters'" \

@@ -54,7 +54,7 @@ static int take_image(void *ctx, int image, void *made, struct err *err) {
 static int make_lanes(struct images *all, const struct forward_net *net, int threads, struct err *err) {
     const struct calibration *c = all->c;
     size_t each = forward_bytes(net) + c->images->image_bytes * sizeof(float);
-    size_t n = lanes_count(threads, c->amax->images - c->amax->done, each);
+    size_t n = lanes_count(threads, c->end - c->amax->done, each);
     if (!(all->lanes = calloc(n, sizeof *all->lanes)))
         return err_nomem(err);
     all->n_lanes = n;
@@ -76,7 +76,7 @@ int cpu_calibrate(struct backend *backend, struct calibration *c, struct err *er
     if (forward_net_new(c->graph, c->images->size, &net, err) ||
         make_lanes(&all, net, pool_threads(pool), err))
         goto out;
-    ret = lanes_run(pool, all.n_lanes, c->amax->done, c->amax->images, run_image, take_image, &all, err);
+    ret = lanes_run(pool, all.n_lanes, c->amax->done, c->end, run_image, take_image, &all, err);
 out:
     for (size_t i = 0; i < all.n_lanes; i++) {
         forward_free(&all.lanes[i].forward);

@@ -104,7 +104,7 @@ static int collect(struct card_calibration *c, struct calibration *to, struct er
         if (calibrate_add(to, i, all, false, err) || calibrate_add(to, i, all + g->convs[i].cin, true, err))
             return -1;
     }
-    return calibrate_done(to, to->amax->images, err);
+    return calibrate_done(to, to->end, err);
 }
 
 int cuda_calibrate(struct backend *backend, struct calibration *to, struct err *err) {
@@ -116,14 +116,14 @@ int cuda_calibrate(struct backend *backend, struct calibration *to, struct err *
     int ret = -1;
     if (device_enter(cuda, err) || forward_plan_make(graph, FORWARD_INPUTS, images->size, &c.plan, err) ||
         net_new(cuda, graph, c.plan.shapes, c.plan.stages, c.plan.n_stages, true, false, &c.net, err) ||
-        make_room(&c, images, amax->images, err) || make_amax(&c, err))
+        make_room(&c, images, to->end - amax->done, err) || make_amax(&c, err))
         goto out;
     struct chw s = c.plan.shapes[0];
-    for (int first = 0; first < amax->images; first += c.batch) {
-        int n = amax->images - first < c.batch ? amax->images - first : c.batch;
+    for (int first = amax->done; first < to->end; first += c.batch) {
+        int n = to->end - first < c.batch ? to->end - first : c.batch;
         int awq = amax->awq_images - first < n ? amax->awq_images - first : n;
-        struct view to = {c.images, n, (int)s.h, (int)s.w, (int)s.c, (int)s.c};
-        if (upload_images(&c.upload, images, first, n, to, err))
+        struct view at = {c.images, n, (int)s.h, (int)s.w, (int)s.c, (int)s.c};
+        if (upload_images(&c.upload, images, first, n, at, err))
             goto out;
         for (size_t i = 0; i < c.plan.n_stages; i++)
             run_stage(&c, i, n, awq);
