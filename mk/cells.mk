@@ -5,7 +5,7 @@
 # made leaves its reason in work/failed/MODEL/CELL, and the steps after it go on with the other cells of its pass; the last step, which
 # records all of them, fails if one did. A step fails itself when it is interrupted.
 MAKEFLAGS += --no-builtin-rules
-export BIN ?= build/bin
+export BIN ?= $(YS)build/bin
 export DEVICE ?= $(KIND)
 export CORES ?= $(shell nproc)
 export THREADS ?= $(CORES)
@@ -21,7 +21,7 @@ measured := $(folders:outputs/%=verify/%)
 ifeq ($(LOCKED)$(findstring n,$(filter-out --%,$(firstword -$(MAKEFLAGS)))),)
 # By hand: one at a time in a run.
 all verify $(folders) $(measured):
-	+@mkdir -p work/scratch && flock -n -E 3 lock sh -c '(cd "$$TOP" && mk/step/hands.sh "$$RUN") && exec env LOCKED=1 "$$@"' sh $(MAKE) --no-print-directory -f grid.mk $@ || \
+	+@mkdir -p work/scratch && flock -n -E 3 lock sh -c '(cd "$$TOP" && "$$YS"mk/step/hands.sh "$$RUN") && exec env LOCKED=1 "$$@"' sh $(MAKE) --no-print-directory -f grid.mk $@ || \
 	    { status=$$?; [ $$status -ne 3 ] || echo "in use by $$(cat lock)" >&2; exit $$status; }
 else
 all: $(folders)
@@ -44,24 +44,24 @@ score_needs = work/model/$1 $(if $(filter cpu,$(KIND)),work/amax/$1.json work/ca
 define shard_rule
 .PHONY: $3
 $3: shard/$(words $(turns))/%: | $(score_needs)
-	@TURN=$$* SHARD=$$*/$(SHARDS) exec "$$$$TOP"/mk/step/score.sh $1 $2
+	@TURN=$$* SHARD=$$*/$(SHARDS) exec "$$$$YS"mk/step/score.sh $1 $2
 endef
 
 # The rules of cells that are not finished: all that comes after scores is made anew.
 define score_rule
 .PRECIOUS: $(2:%=outputs/$1/%/scores.json)
 $(2:%=outputs/$1/%/scores.json) &: FORCE | $(score_needs) $3
-	@TURN=$(words $(turns)) exec "$$$$TOP"/mk/step/score.sh $1 $2
+	@TURN=$(words $(turns)) exec "$$$$YS"mk/step/score.sh $1 $2
 $(if $3,$(call shard_rule,$1,$2,$3))
 endef
 define finish_rules
 .PRECIOUS: $(foreach c,$2,outputs/$1/$c/recipe.json outputs/$1/$c/status.json $(call artifacts,$1,$c))
 $(2:%=outputs/$1/%/recipe.json) &: FORCE $(2:%=outputs/$1/%/scores.json)
-	@exec "$$$$TOP"/mk/step/solve.sh $1 $2
+	@exec "$$$$YS"mk/step/solve.sh $1 $2
 $(foreach c,$2,$(call artifacts,$1,$c)) &: FORCE $(2:%=outputs/$1/%/recipe.json)
-	@exec "$$$$TOP"/mk/step/report.sh $1 $2
+	@exec "$$$$YS"mk/step/report.sh $1 $2
 $(2:%=outputs/$1/%/status.json) &: FORCE $(foreach c,$2,$(call artifacts,$1,$c))
-	@exec "$$$$TOP"/mk/step/record.sh $(2:%=$1/%)
+	@exec "$$$$YS"mk/step/record.sh $(2:%=$1/%)
 endef
 finish = $(eval $(call finish_rules,$1,$2))
 # Where there are several GPUs, each process begins with the next one. A GPU leaves the processors free: what comes after the scores
@@ -84,30 +84,30 @@ $(foreach m,$(models),$(eval $(foreach k,$(PARTS),$(patsubst %,$k/%,$(filter ver
 $(foreach v,$(measured),$(eval $v: | $(PARTS:%=%/$v)))
 slot = $(word $1,$(subst /, ,$@))
 $(parts): | work/calib.bin
-	@SHARD=$(call slot,2)/$(SHARDS) exec "$$TOP"/mk/step/verify.sh $(call slot,4) $(call slot,5)/$(call slot,6)
+	@SHARD=$(call slot,2)/$(SHARDS) exec "$$YS"mk/step/verify.sh $(call slot,4) $(call slot,5)/$(call slot,6)
 endif
 $(measured): verify/%: | work/calib.bin
-	@exec "$$TOP"/mk/step/verify.sh $(firstword $(subst /, ,$*)) $(patsubst $(firstword $(subst /, ,$*))/%,%,$*)
+	@exec "$$YS"mk/step/verify.sh $(firstword $(subst /, ,$*)) $(patsubst $(firstword $(subst /, ,$*))/%,%,$*)
 
 # Where one thing is done at a time, the images are decoded while the first model that needs them is calibrated; side by side, others
 # would wait for that model too.
 FIRST := $(firstword $(foreach m,$(models),$(if $(todo_$m),$m)))
 ifneq ($(and $(FIRST),$(if $(given_jobs)$(value LAUNCHER)$(filter-out 1,$(SHARDS)),,1)),)
 work/calib.bin work/amax/$(FIRST).json &: | work/model/$(FIRST)
-	@exec "$$TOP"/mk/step/amax.sh $(FIRST)
+	@exec "$$YS"mk/step/amax.sh $(FIRST)
 else
 work/calib.bin:
-	@exec "$$TOP"/mk/step/calib.sh
+	@exec "$$YS"mk/step/calib.sh
 FIRST :=
 endif
 # With SHARDS=K, a part of the images each, as scores.
 amax_shards = $(if $(filter-out 1,$(SHARDS)),$(if $(filter cpu,$(KIND)),$(if $(wildcard work/amax/$1.json),,$(addprefix amax-shard/$1/,$(shell seq $(SHARDS))))))
 define amax_rules
 work/amax/$1.json: | work/model/$1 work/calib.bin $2
-	@exec "$$$$TOP"/mk/step/amax.sh $1
+	@exec "$$$$YS"mk/step/amax.sh $1
 $(if $2,.PHONY: $2
 $2: amax-shard/$1/%: | work/model/$1 work/calib.bin
-	@SHARD=$$*/$(SHARDS) exec "$$$$TOP"/mk/step/amax.sh $1)
+	@SHARD=$$*/$(SHARDS) exec "$$$$YS"mk/step/amax.sh $1)
 endef
 $(foreach m,$(filter-out $(FIRST),$(models)),$(eval $(call amax_rules,$m,$(call amax_shards,$m))))
 endif

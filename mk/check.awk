@@ -138,7 +138,7 @@ function checkpoints(name, words,    m, n, i, k, folder, runs, at, all, found, n
     n = split(words, m, " ")
     for (i = 1; i <= n; i++) {
         sub(/^[^=]*=/, "", m[i])
-        at = at " " (m[i] ~ /[.]pth?$/ ? m[i] : folder "/" m[i] ".pt calib/models/" m[i] ".pt " runs m[i])
+        at = at " " (m[i] ~ /[.]pth?$/ ? m[i] : folder "/" m[i] ".pt " bundled m[i] ".pt " runs m[i])
         # A command line has an end.
         if (length(at) > 50000 || i == n) { all = all readable(at); at = "" }
     }
@@ -147,12 +147,12 @@ function checkpoints(name, words,    m, n, i, k, folder, runs, at, all, found, n
         if (sub(/^.*\/work\/model\//, "", found[k])) known[found[k]]
     }
     for (i = 1; i <= n; i++) {
-        if (m[i] in there || folder "/" m[i] ".pt" in there || "calib/models/" m[i] ".pt" in there || m[i] in known) { here = here " " m[i]; continue }
+        if (m[i] in there || folder "/" m[i] ".pt" in there || bundled m[i] ".pt" in there || m[i] in known) { here = here " " m[i]; continue }
         if (has(given["official"], m[i])) { gone = gone " " m[i]; continue }
         if (readable("'" m[i - 1] " " m[i] "' '" m[i] " " m[i + 1] "'")) complain(name ": " words ": make cannot carry paths with spaces; rename or link it")
         near = m[i]
         if (near !~ /[.]pth?$/) {
-            near = readable(folder "/*.pt calib/models/*.pt " runs "*")
+            near = readable(folder "/*.pt " bundled "*.pt " runs "*")
             gsub(/[^ ]*\/|[.]pt /, " ", near)
             near = nearest(m[i], near " " given["official"], 1)
         } else {
@@ -181,7 +181,9 @@ function effective_bits(value, weights, acts,    w, a, n, k, i, j, all) {
 }
 
 BEGIN {
-    while ((getline line < "src/base/limits.def") > 0)
+    for (i = 1; i < ARGC; i++) if (ARGV[i] ~ /^home=/) given["home"] = substr(ARGV[i], 6)
+    bundled = given["home"] "calib/models/"
+    while ((getline line < (given["home"] "src/base/limits.def")) > 0)
         if (line ~ /^LIMIT/ && split(line, f, /[(), ]+/)) { from[f[2]] = f[3]; to[f[2]] = f[4] }
     if (!("IMGSZ" in to)) exit 3
     for (i = 1; i < ARGC; i++) {

@@ -18,7 +18,7 @@ OFFICIAL_MODELS := $(YOLOV10_MODELS) $(ULTRALYTICS_MODELS)
 verify_cell := $(if $(filter sweep plan bench bench-modelopt,$(MAKECMDGOALS))$(call given,MODELS MODELS_FILE MAX_RUNS WEIGHT_DTYPES ACT_DTYPES GRANULARITIES),,$(call given,MODEL W A G))
 
 TYPED := $(call given,$(filter-out -% .% MAKE%,$(.VARIABLES)))
-COMPLAINT := $(shell LC_ALL=C awk -f mk/check.awk goals=$(call flat,$(MAKECMDGOALS)) typed=$(call flat,$(TYPED)) verify_cell=$(call quote,$(verify_cell)) \
+COMPLAINT := $(shell LC_ALL=C awk -f $(YS)mk/check.awk home=$(call quote,$(YS)) goals=$(call flat,$(MAKECMDGOALS)) typed=$(call flat,$(TYPED)) verify_cell=$(call quote,$(verify_cell)) \
     targets=$(call quote,$(TARGETS) build-tests libtorch fuzz-keep fuzz-compiler) known=$(call quote,$(VARIABLES) $(TOOL_VARIABLES)) \
     official=$(call quote,$(OFFICIAL_MODELS)) foreign=$(call quote,$(filter-out $(TYPED),$(FOREIGN))) \
     $(foreach v,$(VARIABLES),$v=$(call flat,$(KIND_$v)=$(call raw,$v))))

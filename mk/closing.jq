@@ -1,6 +1,7 @@
 # What make sweep says last of its cells, from sweep_index.json: a table of the least hurt ones, as many lines as $lines, none
 # longer than $width; and what to type next. $plan: grid-plan's table, whose cells these are; $rank: whose totals come first; $took: how
-# long that was; $unsupported: a line more; $typed: settings that the next command needs too.
+# long that was; $unsupported: a line more; $called, make or yolosens, and $typed,
+# settings, of the next command.
 def plain: gsub("[\u0000-\u001f\u007f-\u009f]"; "?");
 def plain_lines: split("\n") | map(plain) | join("\n");
 def padded($n): . + " " * ([$n - length, 0] | max);
@@ -36,6 +37,5 @@ if $more > 0 then "  \($more) more, up to \(.[-1].total | scientific) of \(.[-1]
 ($unsupported | select(. != "")),
 (first($shown | sort_by([(.granularity as $g | ["per_channel_weight", "per_layer"] | index($g) // 2), (.types != "int8-int8" and .types != "fp8-fp8"), .total])[]) // empty |
     (.types | split("-")) as [$w, $a] |
-    if .measured then ["make keep-list", "MODEL=\(.model)", "W=\($w)", "A=\($a)", "G=\(.granularity)"]
-    else ["make verify", "MODELS=\(.model)", "WEIGHT_DTYPES=\($w)", "ACT_DTYPES=\($a)", "GRANULARITIES=\(.granularity)"] end + ($typed | split(" ") | map(select(. != ""))) |
+    ["\($called) \(if .measured then "keep-list" else "verify" end)", "MODEL=\(.model)", "W=\($w)", "A=\($a)", "G=\(.granularity)"] + ($typed | split(" ") | map(select(. != ""))) |
     reduce .[] as $word ("next:"; if (split("\n")[-1] + $word | length) + 3 > $width then . + " \\\n    " + $word else . + " " + $word end) | plain_lines)

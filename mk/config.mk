@@ -22,7 +22,7 @@ endef
 declare = $(eval $(call variable,$1,$2,$3,$4))
 
 # The words of the program's own tables: $(call rows,TABLE) is word:WORD, of each row the first two columns, or word: alone.
-ROWS := $(shell sed -n 's/^\([A-Z]*\)."\([a-z0-9._-]*\)", *\([A-Z]*\).*/\1:\2:\3/p; s/^\(CHOICE\).\([A-Z0-9_]*\), "\([a-z0-9]*\)".*/\1:\2:\3/p' \
+ROWS := $(shell cd $(or $(YS),.) && sed -n 's/^\([A-Z]*\)."\([a-z0-9._-]*\)", *\([A-Z]*\).*/\1:\2:\3/p; s/^\(CHOICE\).\([A-Z0-9_]*\), "\([a-z0-9]*\)".*/\1:\2:\3/p' \
     src/cell/dtypes.def src/cell/granularities.def src/cell/choices.def src/cell/releases.def src/deploy/targets.def)
 rows = $(patsubst %:,%,$(patsubst $1:%,%,$(filter $1:%,$(ROWS))))
 
@@ -52,7 +52,7 @@ GOALS := sweep verify plan bench bench-modelopt cell models keep-list pareto exp
 $(call declare,MODEL_DIR,models,path,folder of NAME.pt (else calib/models/NAME.pt))
 # What the numbers depend on: a run's identity.
 GOALS := sweep verify plan bench bench-modelopt cell index keep-list pareto export
-$(call declare,IMAGE_LIST,calib/quant100.txt,path,one image path a line$(comma) a folder$(comma) or data.yaml)
+$(call declare,IMAGE_LIST,$(YS)calib/quant100.txt,path,one image path a line$(comma) a folder$(comma) or data.yaml)
 $(call declare,CALIB_IMAGES,100,int,images calibrated on)
 $(call declare,SCORE_SIZE,16,int,images scored on$(comma) the first ones)
 $(call declare,OBJECTIVES,modelopt detection,words:modelopt detection,what is scored: modelopt alone$(comma) or both)
@@ -103,7 +103,7 @@ $(call declare,SAN,,?word:1,1: build with ASan and UBSan)
 
 # For developers: not in the help, but not refused.
 QUIET_VARIABLES := FUZZ_CC BIN SHARED MODELS_URL
-$(call declare,BIN,$$B/bin,path,folder of the tools)
+$(call declare,BIN,$(if $(YS),$(YS)build/bin,$$B/bin),path,folder of the tools)
 $(call declare,SHARED,$$(wildcard ../shared),?path,reference data of the tests)
 $(call declare,MODELS_URL,https://github.com/jameslahm/yolov10/releases/download/v1.0,command,where make models downloads from)
 $(call declare,FUZZ_CC,clang,command,compiler of make fuzz: a clang with libFuzzer)

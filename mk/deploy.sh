@@ -43,7 +43,7 @@ do_pareto() {
     out=$RUN/outputs/$name
     "$BIN/pareto-solve" --rank "$RANK_BY" --svg "$out/pareto.svg" -o "$out/pareto.json" "$@" || exit 2
     export RUN
-    mk/index.sh "$RUN" || exit 2
+    "${YS}mk/index.sh" "$RUN" || exit 2
     note "drawn: $out/pareto.svg, and in $RUN/index.html"
     echo "$out/pareto.json"
 }

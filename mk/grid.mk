@@ -8,9 +8,10 @@ GRID_SETTINGS := MODEL_DIR MAX_RUNS MODELS MODELS_FILE WEIGHT_DTYPES ACT_DTYPES 
     EFFECTIVE_BITS MODELOPT TOP_K SUBDIR TIMESTAMP NEW CELLS_PER_PROCESS SHARDS THREADS LAUNCHER BIN VERIFY_LIST VERIFY_IMAGES \
     SEARCH \
     RANK_BY KEEP TARGET ONNX MODEL W A G
+GRID_GOALS := sweep verify cell keep-list pareto export plan drop index
 # The same settings in a command that is advised: those that were typed.
 typed = $(foreach v,$(call given,$1),$v=$(if $(word 2,$($v)),"$($v)",$($v)))
-settings = $(foreach v,$(GRID_SETTINGS),$v=$(call quote,$($v))) MAKE=$(call quote,$(MAKE)) V=$(call quote,$V) \
+settings = YS=$(call quote,$(YS)) $(foreach v,$(GRID_SETTINGS),$v=$(call quote,$($v))) MAKE=$(call quote,$(MAKE)) V=$(call quote,$V) \
     DTYPES='$(ACT_WORDS)' WEIGHT_WORDS='$(WEIGHT_WORDS)' GRANULARITY_WORDS='$(GRANULARITY_WORDS)' \
     BY_IDENTITY=$(call quote,$(call given,$(IDENTITY) NEW)) TYPED=$(call quote,$(call typed,$(IDENTITY) EFFECTIVE_BITS MODELOPT MODEL_DIR SUBDIR TIMESTAMP)) \
     TYPED_VERIFY=$(call quote,$(call typed,VERIFY_LIST VERIFY_IMAGES SEARCH $(if $(filter ap=%,$(KEEP)),KEEP)))
@@ -23,24 +24,24 @@ LETTERS := $(filter-out --%,$(firstword -$(MAKEFLAGS)))
 JOBS := $(if $(findstring n,$(LETTERS))$(findstring q,$(LETTERS))$(findstring t,$(LETTERS)),,+)
 
 sweep: $(GRID_TOOLS)
-	$(JOBS)@exec env $(settings) mk/sweep.sh sweep
+	$(JOBS)@exec env $(settings) $(YS)mk/sweep.sh sweep
 
 # KEEP=ap=0.99 asks for the fewest layers that keep so much of the agreement.
 verify: $(filter sweep cell,$(MAKECMDGOALS)) $(GRID_TOOLS)
-	$(JOBS)@exec env $(settings) $(if $(verify_cell),$(one_cell)) REACH=$(or $(patsubst ap=%,%,$(filter ap=%,$(KEEP))),0) mk/sweep.sh verify
+	$(JOBS)@exec env $(settings) $(if $(verify_cell),$(one_cell)) REACH=$(or $(patsubst ap=%,%,$(filter ap=%,$(KEEP))),0) $(YS)mk/sweep.sh verify
 
 # Of several goals in one call, each sees what the one before it left.
 cell: $(filter sweep,$(MAKECMDGOALS)) $(GRID_TOOLS)
-	$(JOBS)@exec env $(settings) $(one_cell) mk/sweep.sh sweep
+	$(JOBS)@exec env $(settings) $(one_cell) $(YS)mk/sweep.sh sweep
 
 keep-list pareto export: $(filter sweep cell verify,$(MAKECMDGOALS)) $(GRID_TOOLS)
-	@exec env $(settings) mk/sweep.sh $@
+	@exec env $(settings) $(YS)mk/sweep.sh $@
 
 plan: $(GRID_TOOLS)
-	@exec env $(settings) mk/sweep.sh plan
+	@exec env $(settings) $(YS)mk/sweep.sh plan
 
 drop: $(GRID_TOOLS)
-	@exec env $(settings) mk/sweep.sh drop
+	@exec env $(settings) $(YS)mk/sweep.sh drop
 
 index: $(filter sweep cell,$(MAKECMDGOALS)) $(GRID_TOOLS)
-	@exec env $(settings) mk/sweep.sh index
+	@exec env $(settings) $(YS)mk/sweep.sh index

@@ -24,7 +24,7 @@ Targets
   fuzz|            the fuzzers of all that comes from outside, FUZZ_SECONDS each; needs clang: make deps fuzz
   models|          download the official checkpoints into MODEL_DIR
   man|             the man pages of the tools, into build/man/
-  install|         the tools and their man pages, into DESTDIR and PREFIX
+  install|         yolosens, the tools, completion and man pages, into DESTDIR and PREFIX
   uninstall|       take them away again
   clean|           remove build/; never a run
 

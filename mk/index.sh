@@ -3,7 +3,8 @@
 # hold the same bytes are left alone, and no cell is read when these, the cells' records and the page's source are those of the last
 # time, by their digests.
 # Environment: TOP_K, RANK_BY, DTYPES, GRANULARITY_WORDS, and RUN again.
-. mk/lib.sh
+# shellcheck source=mk/lib.sh
+. "${YS}mk/lib.sh"
 
 run=$1
 files='sweep_index.json sweep_index.csv failures.json layers.csv index.html'
@@ -33,7 +34,7 @@ pages=$(printf '%s\n' "$texts" | sed 's|md$|html|')
 mixes=$(called pareto.json 1)
 made_from() {
     echo "$TOP_K $RANK_BY"
-    { printf '%s\n' "$statuses" "$reports" "$texts" "$mixes" "$BIN/index-cells"; find mk/page mk/*.jq mk/index.sh -type f | sort; } | sed '/^$/d' | xargs sha256sum
+    { printf '%s\n' "$statuses" "$reports" "$texts" "$mixes" "$BIN/index-cells"; find "${YS}mk/page" "${YS}mk"/*.jq "${YS}mk/index.sh" -type f | sort; } | sed '/^$/d' | xargs sha256sum
 }
 made_from=$(made_from | sha256sum)
 made() { # all that there is of the files, and from what
@@ -46,7 +47,7 @@ made() { # all that there is of the files, and from what
 work=$(mktemp -d) || exit 1
 
 # Side by side with what follows.
-[ -z "$texts" ] || printf '%s\n' "$texts" | folder="$work" style=mk/page/report.css awk -f mk/page/report.awk || : >"$work/unread" &
+[ -z "$texts" ] || printf '%s\n' "$texts" | folder="$work" style="${YS}mk/page/report.css" awk -f "${YS}mk/page/report.awk" || : >"$work/unread" &
 
 # The records, a line each. One that is not as it should be is named, and left out.
 record='def text: type == "string"; select((.run | [.model, .weight_dtype, .act_dtype, .granularity] | all(text)) and
@@ -60,24 +61,24 @@ if [ "$(wc -l <"$work/statuses")" -ne "$(printf '%s\n' "$statuses" | grep -c .)"
         [ -n "$line" ] && printf '%s\n' "$line" || note "$status: cannot be read, and is left out; make sweep makes it anew"
     done >"$work/statuses"
 fi
-jq -L mk -s -r 'include "grid-order"; sort_by(grid_order)[] | select(.status == "ok") | .out_dir' "$work/statuses" | while read -r dir; do
+jq -L "${YS}mk" -s -r 'include "grid-order"; sort_by(grid_order)[] | select(.status == "ok") | .out_dir' "$work/statuses" | while read -r dir; do
     [ ! -s "$run/$dir/scores.json" ] || printf '%s\n' "$dir"
 done >"$work/scored"
 "$BIN/index-cells" --run "$run" --top "$TOP_K" --rank "$RANK_BY" --layers "$work/layers.csv" --cells "$work/scored" --output "$work/cells" ||
     die 1 "$run: cannot be indexed; make sweep makes anew what cannot be read"
 : >"$work/detection"
-[ -z "$reports" ] || printf '%s\n' "$reports" | xargs env HOME=/dev/null jq -L mk -n -c -f mk/index-detection.jq >"$work/detection" ||
+[ -z "$reports" ] || printf '%s\n' "$reports" | xargs env HOME=/dev/null jq -L "${YS}mk" -n -c -f "${YS}mk/index-detection.jq" >"$work/detection" ||
     die 1 "$run: a layer-sensitivity-report.json cannot be read; make sweep makes it anew"
 : >"$work/mixes"
-[ -z "$mixes" ] || printf '%s\n' "$mixes" | xargs env HOME=/dev/null jq -L mk -n -c -f mk/page/pareto.jq >"$work/mixes" ||
+[ -z "$mixes" ] || printf '%s\n' "$mixes" | xargs env HOME=/dev/null jq -L "${YS}mk" -n -c -f "${YS}mk/page/pareto.jq" >"$work/mixes" ||
     die 1 "$run: a pareto.json cannot be read; make pareto makes it anew"
 tail -n 1 "$work/cells" >"$work/common"
 run_jq() { # SCRIPT OPTION
-    jq -L mk -n "$2" -f "$1" --slurpfile mixes "$work/mixes" --slurpfile statuses "$work/statuses" --slurpfile common "$work/common" \
+    jq -L "${YS}mk" -n "$2" -f "$1" --slurpfile mixes "$work/mixes" --slurpfile statuses "$work/statuses" --slurpfile common "$work/common" \
         --slurpfile detection "$work/detection" --slurpfile run "$run/run.json" "$work/cells"
 }
-{ run_jq mk/page/data.jq -j >"$work/data" && data="$work/data" awk -f mk/page/build.awk mk/page/page.html >"$work/index.html" || : >"$work/unread"; } &
-run_jq mk/index.jq -r >"$work/all" || die 1 "$run: a status.json cannot be read; make sweep makes it anew"
+{ run_jq "${YS}mk/page/data.jq" -j >"$work/data" && data="$work/data" awk -f "${YS}mk/page/build.awk" "${YS}mk/page/page.html" >"$work/index.html" || : >"$work/unread"; } &
+run_jq "${YS}mk/index.jq" -r >"$work/all" || die 1 "$run: a status.json cannot be read; make sweep makes it anew"
 folder="$work" awk '/^\036/ { out = ENVIRON["folder"] "/" substr($0, 2); next } { print >out }' "$work/all" || : >"$work/unread"
 wait
 [ ! -e "$work/unread" ] || die 1 "$run: the page cannot be made"

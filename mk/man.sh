@@ -1,7 +1,8 @@
 #!/bin/sh
 # man.sh TOOL PAGE NAME...: the man page of a tool, from its own --help and --version, by help2man. NAMEs are all tools', for SEE
 # ALSO.
-. mk/lib.sh
+# shellcheck source=mk/lib.sh
+. "${YS}mk/lib.sh"
 
 tool=$1 page=$2 BIN=${1%/*}
 shift 2

@@ -6,7 +6,7 @@ ULTRALYTICS_URL := https://github.com/ultralytics/assets/releases/download/v8.4.
 models:
 	@MODEL_DIR=$(call quote,$(MODEL_DIR)) URL=$(call quote,$(MODELS_URL)) \
 	    ULTRALYTICS_URL=$(call quote,$(if $(call given,MODELS_URL),$(MODELS_URL),$(ULTRALYTICS_URL))) \
-	    mk/models.sh $(if $(call given,MODELS),$(MODELS),$(YOLOV10_MODELS))
+	    YS=$(call quote,$(YS)) $(YS)mk/models.sh $(if $(call given,MODELS),$(MODELS),$(YOLOV10_MODELS))
 
 # In one call, what is downloaded is there for what comes after it.
 ifneq ($(filter models,$(MAKECMDGOALS)),)

@@ -2,11 +2,15 @@
 # sweep.sh sweep|plan|index|drop|...: what make's targets of these names do, once the tools are built. Talk goes to stderr; stdout gets the
 # plan, or the last line "22 ok, 10 unsupported, 0 failed: tmp/.../sweep_index.json".
 # Environment: the variables of config.mk. Exit 2: refused, or a cell failed.
-. mk/lib.sh
+# shellcheck source=mk/lib.sh
+. "${YS}mk/lib.sh"
 
 TOP=$PWD
+# YS, which is empty in the repository itself, is for steps that start in another folder too.
+home=$YS
+YS=${YS:-$TOP/}
 CORES=$(nproc)
-export TOP CORES LAUNCHER
+export TOP YS CORES LAUNCHER
 
 # Make's jobs share the cores. MAKEFLAGS holds -jN before " -- " and the variables.
 if [ -z "$THREADS" ]; then
@@ -39,7 +43,7 @@ lock() {
         ;;
     *) die 1 "$RUN/lock: cannot be locked; the run must be on a file system with locks" ;;
     esac
-    mk/step/hands.sh "$RUN" || exit $?
+    "${YS}mk/step/hands.sh" "$RUN" || exit $?
     echo "the sweep of process $$ on $(uname -n) since $(date '+%Y-%m-%d %H:%M:%S')" 2>/dev/null >"$RUN/lock" || full "$RUN"
 }
 
@@ -98,7 +102,7 @@ find_run() { # WHAT TO DO where there is none
 
 # The command that makes what is missing: typed settings are typed again.
 advise() { # GOAL AND VARIABLES
-    printf 'make %s%s' "$*" "${TYPED:+ $TYPED}"
+    printf '%s %s%s' "${CALLED:-make}" "$*" "${TYPED:+ $TYPED}"
 }
 
 # How the cells stand that the filters select. Without MODELOPT, whatever they were solved for.
@@ -107,7 +111,7 @@ plan() { # [OPTION]... RUN
     limit="--effective-bits $EFFECTIVE_BITS"
     [ -n "$EFFECTIVE_BITS" ] || limit=--own-bits
     # shellcheck disable=SC2086
-    "$BIN/grid-plan" --model-dir "$MODEL_DIR" --weights "$WEIGHT_DTYPES" --acts "$ACT_DTYPES" \
+    "$BIN/grid-plan" --model-dir "$MODEL_DIR" --bundled "${home}calib/models" --weights "$WEIGHT_DTYPES" --acts "$ACT_DTYPES" \
         --granularities "$GRANULARITIES" ${MODELOPT:+--modelopt "$MODELOPT" $limit} ${MAX_RUNS:+--max-runs "$MAX_RUNS"} "$@"
 }
 
@@ -116,7 +120,7 @@ do_plan() {
     RUN=$(printf '%s\n' "$found" | jq -r '.run // empty')
     time=$(estimate)
     export time
-    printf '%s\n' "$rows" | awk -f mk/plan.awk && printf '%s\n' "$rows" | awk -f mk/unsupported.awk >&2
+    printf '%s\n' "$rows" | awk -f "${YS}mk/plan.awk" && printf '%s\n' "$rows" | awk -f "${YS}mk/unsupported.awk" >&2
 }
 
 # How long what is to do of the plan will take, in words, by what this run has made, or else the newest one on such a device.
@@ -127,7 +131,7 @@ estimate() {
         # Work grows with an image's area and with images; small ones are mostly other work.
         scale=$(jq -r --arg device "$device" --argjson now "$((IMGSZ * IMGSZ * SCORE_SIZE))" 'select(.device == $device) | $now / (.imgsz * .imgsz * .score_size) | select(. <= 4 and . >= 0.25)' \
             "$run/run.json" 2>/dev/null)
-        seconds=$([ -z "$scale" ] || jq -r -f mk/estimate.jq --arg plan "$rows" --argjson scale "$scale" "$run/sweep_index.json" 2>/dev/null)
+        seconds=$([ -z "$scale" ] || jq -r -f "${YS}mk/estimate.jq" --arg plan "$rows" --argjson scale "$scale" "$run/sweep_index.json" 2>/dev/null)
         [ -z "$seconds" ] || { echo "about $(duration "$seconds"), going by ${run##*/}" && return; }
     done
     echo "how long that takes will be known when a cell is scored"
@@ -177,7 +181,7 @@ find_any_run() {
 
 do_index() {
     find_any_run
-    mk/index.sh "$RUN" || exit 2
+    "${YS}mk/index.sh" "$RUN" || exit 2
     # shellcheck disable=SC2046
     summary $(jq -r '(.successes | length), ([.failures[].status] | (map(select(. == "skipped")) | length), (map(select(. != "skipped")) | length))' \
         "$RUN/sweep_index.json")
@@ -222,7 +226,7 @@ do_sweep() {
     use_device
     clear_temporaries
     open_scratch
-    plan --table --prepare mk/cells.mk "$RUN" >"$scratch/plan" || exit 2
+    plan --table --prepare "${home}mk/cells.mk" "$RUN" >"$scratch/plan" || exit 2
     point_latest
     awk -F '\t' '$3 == "nomodel" && !seen[$1]++ { print $1 ": " $4 }' "$scratch/plan" >&2
 
@@ -242,7 +246,7 @@ do_sweep() {
         [ ! -e "$scratch/unmeasured" ] || unmeasured=1
         [ -z "$broken" ] || { [ -n "$unmeasured" ] && [ ! -e "$scratch/interrupted" ]; } || interrupted=1
     fi
-    mk/index.sh "$RUN" || exit 1
+    "${YS}mk/index.sh" "$RUN" || exit 1
     if [ -n "$interrupted" ]; then
         die 2 "$RUN: not finished; the same command goes on where it was"
     fi
@@ -252,7 +256,7 @@ do_sweep() {
     [ -z "$verifying" ] || awk -F '\t' '$3 == "done" { print $1 "/" $2 }' "$scratch/plan" | while read -r cell; do
         # What an earlier call measured, on other images perhaps, is not this one's result.
         [ ! -s "$RUN/outputs/$cell/verify.json" ] || { [ -n "$unmeasured" ] && grep -qxF "$cell" "$scratch/unmeasured"; } ||
-            jq -r -f mk/measured.jq --arg cell "$cell" --arg rank "$RANK_BY" "$RUN/outputs/$cell/verify.json"
+            jq -r -f "${YS}mk/measured.jq" --arg cell "$cell" --arg rank "$RANK_BY" "$RUN/outputs/$cell/verify.json"
     done >&2
     summary "$done" "$unsupported" "$((todo + nomodel))"
     [ "$((todo + nomodel))" -eq 0 ] && [ -z "$unmeasured" ] || exit 2
@@ -276,8 +280,8 @@ close_with_cells() {
     made=$((before - todo))
     took="$done cells, least hurt first"
     [ "$made" -le 0 ] || took="$([ "$made" -eq "$done" ] || echo "$made of ")$done cells in $(duration $(($(date +%s) - began))), least hurt first"
-    jq -r -f mk/closing.jq --rawfile plan "$scratch/plan" --arg rank "$RANK_BY" --arg took "$took" --arg typed "$TYPED" --argjson lines "$([ -n "$TYPED" ] && echo 5 || echo 6)" \
-        --argjson width "$(columns)" --arg unsupported "$(awk -f mk/unsupported.awk "$scratch/plan")" "$RUN/sweep_index.json" >&2
+    jq -r -f "${YS}mk/closing.jq" --rawfile plan "$scratch/plan" --arg rank "$RANK_BY" --arg took "$took" --arg called "${CALLED:-make}" --arg typed "$TYPED" --argjson lines "$([ -n "$TYPED" ] && echo 5 || echo 6)" \
+        --argjson width "$(columns)" --arg unsupported "$(awk -f "${YS}mk/unsupported.awk" "$scratch/plan")" "$RUN/sweep_index.json" >&2
 }
 
 # Makes a goal of the run's grid.mk; broken: not all of it.
@@ -336,7 +340,8 @@ case $1 in
 sweep | plan | index | drop) "do_$1" ;;
 verify) verifying=verify; do_sweep ;;
 keep-list | pareto | export)
-    . mk/deploy.sh
+    # shellcheck source=mk/deploy.sh
+    . "${YS}mk/deploy.sh"
     case $1 in keep-list) do_keep_list ;; *) "do_$1" ;; esac
     ;;
 *) die 2 "sweep.sh: no such step: $1" ;;

@@ -72,12 +72,13 @@ static int run(void *ctx, const struct operands *operands, struct err *err) {
 }
 
 int main(int argc, char **argv) {
-    struct request r = {.filters = {.model_dir = "models", .effective_bits = NAN}};
+    struct request r = {.filters = {.model_dir = "models", .bundled = "calib/models", .effective_bits = NAN}};
     struct grid_filters *f = &r.filters;
     struct opt rows[] = {
         {"models", 'm', OPT_STRING, &f->models, "WORDS", "names, or paths of .pt and .pth files"},
         {"models-file", 0, OPT_IN, &r.models_file, "FILE", "the same, one a line; # begins a comment"},
-        {"model-dir", 0, OPT_STRING, &f->model_dir, "DIR", "where NAME.pt is; else in calib/models"},
+        {"model-dir", 0, OPT_STRING, &f->model_dir, "DIR", "where NAME.pt is"},
+        {"bundled", 0, OPT_STRING, &f->bundled, "DIR", "where it else is"},
         {"weights", 'w', OPT_STRING, &f->weights, "WORDS", "weight types", .required = true},
         {"acts", 'a', OPT_STRING, &f->acts, "WORDS", "activation types", .required = true},
         {"granularities", 'g', OPT_STRING, &f->granularities, "WORDS", "of the scales", .required = true},

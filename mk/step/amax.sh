@@ -3,9 +3,12 @@
 # given meanwhile. What went wrong is left in RUN/work/amax/MODEL.err. Environment: SHARD, 2/4: only the maxima of a part of the images, for
 # the process that joins them.
 cd "$TOP" || exit 1
-. mk/lib.sh
-. mk/step/run-tool.sh
-. mk/step/images.sh
+# shellcheck source=mk/lib.sh
+. "${YS}mk/lib.sh"
+# shellcheck source=mk/step/run-tool.sh
+. "${YS}mk/step/run-tool.sh"
+# shellcheck source=mk/step/images.sh
+. "${YS}mk/step/images.sh"
 
 model=$1
 err=$RUN/work/amax/$model.err calib=$RUN/work/calib.bin result=$RUN/work/amax/$model.json

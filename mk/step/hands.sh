@@ -1,7 +1,8 @@
 #!/bin/sh
 # hands.sh RUN: fails, and names them, where processes that LAUNCHER started for a sweep still work in a run, though that sweep is gone
 # (mk/step/hand.sh). Called by one that holds the run's lock, or is about to take it.
-. mk/lib.sh
+# shellcheck source=mk/lib.sh
+. "${YS}mk/lib.sh"
 left=
 for hand in "$1"/work/hands/*; do
     [ -e "$hand" ] || continue

@@ -2,8 +2,10 @@
 # report.sh MODEL W-A/GRANULARITY...: state file, manifest and reports of those of these cells that have scores and a recipe,
 # in one process.
 cd "$TOP" || exit 1
-. mk/lib.sh
-. mk/step/run-tool.sh
+# shellcheck source=mk/lib.sh
+. "${YS}mk/lib.sh"
+# shellcheck source=mk/step/run-tool.sh
+. "${YS}mk/step/run-tool.sh"
 
 model=$1 last=$("$BIN/report-gen" --list | tail -n 1)
 shift

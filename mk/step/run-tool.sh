@@ -16,7 +16,7 @@ launch_tool() { # LABEL ERR RESULT COMMAND...
     shift 3
     # LAUNCHER is a list of words.
     # shellcheck disable=SC2086
-    run_tool "$label" "$err" "$result" $LAUNCHER mk/step/hand.sh "$hand" "$@"
+    run_tool "$label" "$err" "$result" $LAUNCHER "${YS}mk/step/hand.sh" "$hand" "$@"
     # A launcher that was killed may have left its job behind.
     [ ! -e "$hand" ] || flock -n "$hand" rm -f "$hand"
     hand=

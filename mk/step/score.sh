@@ -3,9 +3,12 @@
 # RUN/work/failed/MODEL/W-A/GRANULARITY; the others keep theirs. Environment: TURN, how manieth of these processes this is; SHARD, 2/4:
 # only the sums of a part of the images, for the process that makes the scores.
 cd "$TOP" || exit 1
-. mk/lib.sh
-. mk/step/run-tool.sh
-. mk/step/images.sh
+# shellcheck source=mk/lib.sh
+. "${YS}mk/lib.sh"
+# shellcheck source=mk/step/run-tool.sh
+. "${YS}mk/step/run-tool.sh"
+# shellcheck source=mk/step/images.sh
+. "${YS}mk/step/images.sh"
 
 model=$1
 shift

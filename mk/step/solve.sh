@@ -1,8 +1,10 @@
 #!/bin/sh
 # solve.sh MODEL W-A/GRANULARITY...: recipe.json of those of these cells that have scores, in one process.
 cd "$TOP" || exit 1
-. mk/lib.sh
-. mk/step/run-tool.sh
+# shellcheck source=mk/lib.sh
+. "${YS}mk/lib.sh"
+# shellcheck source=mk/step/run-tool.sh
+. "${YS}mk/step/run-tool.sh"
 
 model=$1
 shift

@@ -4,8 +4,10 @@
 # Environment: VERIFY_LIST, VERIFY_IMAGES, SEARCH, REACH, SHARDS; SHARD, 2/4: only a part of the layers, for the process that makes the
 # result.
 cd "$TOP" || exit 1
-. mk/lib.sh
-. mk/step/run-tool.sh
+# shellcheck source=mk/lib.sh
+. "${YS}mk/lib.sh"
+# shellcheck source=mk/step/run-tool.sh
+. "${YS}mk/step/run-tool.sh"
 
 unmeasured() { # WHY
     # Why a part failed, the process that has to measure it will find out.
@@ -38,4 +40,4 @@ launch_tool "$model $stem${SHARD:+ part $SHARD}" "$why" "$out/verify.json" "$BIN
     -o "$out/verify.json" "$RUN/work/qcfg/${stem%/*}-${stem#*/}.json"
 # Of one that was killed the first line says so; else the last one is the reason.
 [ "$status" -eq 0 ] || unmeasured "$(if [ "$status" -gt 128 ]; then head -n 1 "$why"; else tail -n 1 "$why" | sed 's/^damage-measure: //'; fi)"
-[ -n "$SHARD" ] || [ "$(cksum "$out/verify.json")" = "$before" ] || { mk/step/report.sh "$model" "$stem" && mk/step/record.sh "$model/$stem"; }
+[ -n "$SHARD" ] || [ "$(cksum "$out/verify.json")" = "$before" ] || { "${YS}mk/step/report.sh" "$model" "$stem" && "${YS}mk/step/record.sh" "$model/$stem"; }

@@ -68,7 +68,8 @@ void grid_close(struct grid *grid);
 /* Which cells are wanted: words separated by spaces, each once. */
 struct grid_filters {
     const char *models;    /* names, paths of .pt and .pth files, or NAME=PATH */
-    const char *model_dir; /* of NAME.pt; else it is in calib/models, or what the run has under this name */
+    const char *model_dir; /* of NAME.pt */
+    const char *bundled;   /* where it else is, and else what the run has under this name */
     const char *weights, *acts, *granularities;
     int max_runs;         /* how many that can be scored; 0: all */
     const char *modelopt; /* grid's, as the next */

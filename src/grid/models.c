@@ -84,11 +84,12 @@ static int find_owner(const struct grid *grid, const char *name, char digest[DIG
 }
 
 /* Where a model's checkpoint is, by its name. */
-static int locate(const struct grid *grid, const char *name, const char *dir, char **path, struct err *err) {
+static int locate(const struct grid *grid, const char *name, const struct grid_filters *f, char **path,
+                  struct err *err) {
     char digest[DIGEST_HEX], *other;
-    if (name_format(path, err, "%s/%s.pt", dir, name) || access(*path, F_OK) == 0)
+    if (name_format(path, err, "%s/%s.pt", f->model_dir, name) || access(*path, F_OK) == 0)
         return *path ? 0 : -1;
-    if (name_format(&other, err, "calib/models/%s.pt", name))
+    if (name_format(&other, err, "%s/%s.pt", f->bundled, name))
         return -1;
     if (access(other, F_OK) && grid->folder) {
         free(other);
@@ -104,7 +105,7 @@ static int locate(const struct grid *grid, const char *name, const char *dir, ch
     return 0;
 }
 
-static int read_word(const struct grid *grid, const char *word, const char *dir, struct asked *a,
+static int read_word(const struct grid *grid, const char *word, const struct grid_filters *f, struct asked *a,
                      struct err *err) {
     const char *equals = strchr(word, '=');
     char name[CELL_MODEL_MAX];
@@ -119,7 +120,7 @@ static int read_word(const struct grid *grid, const char *word, const char *dir,
             return -1;
     }
     if (a->name && !equals) {
-        if (locate(grid, name, dir, &a->path, err))
+        if (locate(grid, name, f, &a->path, err))
             return -1;
     } else if (!(a->path = strdup(equals ? equals + 1 : word))) {
         return err_nomem(err);
@@ -419,7 +420,7 @@ int grid_find_models(struct grid *grid, const struct grid_filters *f, struct err
         ret = err_nomem(err);
     for (size_t i = 0; !ret && i < words.n; i++) {
         r.n = i + 1;
-        ret = read_word(grid, words.word[i], f->model_dir, &r.asked[i], err);
+        ret = read_word(grid, words.word[i], f, &r.asked[i], err);
     }
     ret = ret || add_models(grid, &r, err) || digest_models(grid, err);
     bool nameless = false;

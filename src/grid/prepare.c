@@ -166,6 +166,21 @@ static int print_settings(FILE *f, const struct grid *grid, struct err *err) {
                : 0;
 }
 
+/* Where mk/ is: of rules in the current folder, TOP. */
+static int print_home(FILE *f, const char *rules, struct err *err) {
+    char *home = NULL;
+    if (*rules != '/') {
+        fputs("ifndef YS\nexport YS := $(shell cd $(TOP) && pwd)/\nendif\n", f);
+        return 0;
+    }
+    const size_t n = strlen(rules), tail = strlen("mk/cells.mk");
+    if (name_format(&home, err, "%.*s", n > tail ? (int)(n - tail) : 1, rules))
+        return -1;
+    int ret = print_value(f, "YS", home, err);
+    free(home);
+    return ret;
+}
+
 static void print_cells(FILE *f, const struct grid *grid) {
     const struct grid_model *last = NULL;
     for (size_t i = 0; i < grid->n_cells; i++) {
@@ -206,7 +221,7 @@ int grid_write_makefile(const struct grid *grid, const char *rules, struct err *
     struct memstream m;
     if (memstream_open(&m, err))
         return -1;
-    int ret = print_settings(m.f, grid, err);
+    int ret = print_settings(m.f, grid, err) || print_home(m.f, rules, err) ? -1 : 0;
     if (!ret) {
         print_cells(m.f, grid);
         ret = print_rules(m.f, rules, err);

@@ -21,7 +21,7 @@ equal "a table of the cells that are least hurt: totals, layers for 80 %, the fi
  3 more, up to 1.76e+00 of a int8-fp8 per_channel"
 equal "the reason why cells are unsupported, in a line" "$(grep 'unsupported: ' err)" "2 cells unsupported: per_channel does not go with the block scales of fp4 weights"
 equal "what to type next" "$(sed -n '/^next:/,/^page:/p' err | grep -v page: | tr -s ' \\\n' ' ')" \
-    "next: make verify MODELS=a WEIGHT_DTYPES=int8 ACT_DTYPES=int8 GRANULARITIES=per_layer IMAGE_LIST=lists/list.txt CALIB_IMAGES=12 SCORE_SIZE=4 "
+    "next: make verify MODEL=a W=int8 A=int8 G=per_layer IMAGE_LIST=lists/list.txt CALIB_IMAGES=12 SCORE_SIZE=4 "
 equal "all in ten lines of at most 100 columns" "$(sed -n '/first three/,$p' err | awk 'length > 100' | wc -l) $(sed -n '/first three/,$p' err | cat - out | wc -l)" "0 10"
 ok "and the page" [ -f "$(sed -n 's/^page: //p' err)" ]
 ok "the index that it names is there" [ -f "$(tail -n 1 out | sed 's/^.*: //')" ]

@@ -127,7 +127,7 @@ listed() { # WHAT VARIABLE=VALUE...: a plan of them, for what it says
 }
 { echo '# my images'; sed 's/$/ /' lists/list.txt | head -c -1; } >lists/odd.txt
 listed "a list with a comment, blanks, and no newline at its end" IMAGE_LIST=lists/odd.txt
-equal "has all its images" "$(cat err)" ""
+equal "has all its images" "$(grep -c "images" err)" 0
 listed "a folder of images" IMAGE_LIST=lists/images
 mkfifo lists/images/pipe.jpg
 { cat lists/list.txt; echo images/pipe.jpg; } >lists/pipe.txt
@@ -145,7 +145,7 @@ MODELS=b TORCH_HOME=/nowhere THREADS=many A=5 V=7 CUDA_HOME='/opt/my cuda'
 export MODELS TORCH_HOME THREADS A V CUDA_HOME
 mk plan MODELS=a WEIGHT_DTYPES=int8 ACT_DTYPES=int8 GRANULARITIES=per_layer
 equal "variables of ours in the environment are not used" "$status $(cut -d' ' -f1 out)" "0 a/int8-int8/per_layer"
-equal "which is said of those that would have mattered" "$(cat err)" \
+equal "which is said of those that would have mattered" "$(grep -v "^1 cell: " err)" \
     "yolosens: THREADS of the environment is not used; to set it: make THREADS=many"
 make help >out 2>err
 equal "and stops no target" "$? $(cat err)$(grep -c '^  MODELS  *yolov10n yolov10s yolov10m ' out)" "0 1"

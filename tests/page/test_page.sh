@@ -42,7 +42,7 @@ check "and all their digits in layers.csv" test "$(tail -n +2 "$dir/edges.csv" |
 # The same words on the terminal, at a sweep's end.
 jq -r '(.successes + .failures)[].out_dir | ltrimstr("outputs/") | sub("/"; "\t")' "$RUN/sweep_index.json" >"$dir/plan"
 closing() { # RUN WIDTH
-    jq -r -f mk/closing.jq --rawfile plan "$dir/plan" --arg rank detection --arg took '22 cells in 9 s' --arg unsupported '' --arg typed 'IMGSZ=64' \
+    jq -r -f mk/closing.jq --rawfile plan "$dir/plan" --arg rank detection --arg took '22 cells in 9 s' --arg unsupported '' --arg typed 'IMGSZ=64' --arg called make \
         --argjson lines 6 --argjson width "$2" "$1/sweep_index.json"
 }
 for width in 100 80; do
