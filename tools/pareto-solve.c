@@ -179,8 +179,8 @@ int main(int argc, char **argv) {
                  "size. --at gives the exact optimum of any size.\n\n"
                  "Losses are in one unit for all formats: class_score / 2 + 32 box_score, an image, in nats "
                  "(detection);\n"
-                 "class_kl + 4 box_loss (measured); class_score / 2 (class), box_score (box), an image; "
-                 "score (modelopt).\n"
+                 "class_kl + 4 box_loss and, of masks, points and angles, 4 more_loss (measured);\n"
+                 "class_score / 2 (class), box_score (box), an image; score (modelopt).\n"
                  "Size: the bits of the weights; effective bits are their mean. bitops: MACs x weight bits x "
                  "activation bits;\n"
                  "ops=25 is a quarter of what 16 bits take.",

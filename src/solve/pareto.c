@@ -106,6 +106,11 @@ static int find_units(struct pareto *p, struct err *err) {
                          name_of_input(p->request.paths[0]));
 }
 
+/* Masks, points and angles weigh as boxes do, where they were measured. */
+static double measured_loss(const struct damage_layer *l) {
+    return l->class_kl + NATS_OF_BOX_LOSS * (l->box_loss + (isnan(l->more_loss) ? 0 : l->more_loss));
+}
+
 static double loss_of(const struct pareto_request *r, size_t format, size_t layer) {
     const struct scores *s = &r->scores[format];
     const struct scores_layer *l = &s->layers[layer];
@@ -124,9 +129,7 @@ static double loss_of(const struct pareto_request *r, size_t format, size_t laye
     case RANKS:
         break;
     }
-    return r->damage ? r->damage[format].layers[layer].class_kl +
-                           NATS_OF_BOX_LOSS * r->damage[format].layers[layer].box_loss
-                     : NAN;
+    return r->damage ? measured_loss(&r->damage[format].layers[layer]) : NAN;
 }
 
 /* A layer's bits, and its bit operations, in a format; n: 16 bits. */

@@ -12,7 +12,7 @@
  *     box        box_score / n                       squared displacement of boxes relative to their sides, an image
  *     detection  class + box / (2 sigma^2), sigma = 1/8     nats an image
  *     modelopt   score                               ModelOpt's own unit: the same gradients weigh all formats
- *     measured   class_kl + 4 box_loss               of the layer alone, per image; box_loss is 1 - IoU
+ *     measured   class_kl + 4 box_loss               of the layer alone, per image; box_loss is 1 - IoU; + 4 more_loss where there is one
  *
  * detection counts a displacement d as the divergence of two normal distributions whose deviation is an eighth of the box's
  * side and whose means are d apart: d^2 / (2 sigma^2) = 32 d^2. With that, classes and boxes weigh about the same at 8 bits,

@@ -91,9 +91,9 @@ measure() { # DEVICE INTO
 measure cuda:0 one.damage && measure cuda:0,0 several.damage && cmp -s "$dir/one.damage" "$dir/several.damage" &&
     ok "damage: the bytes of one card" || bad "damage: other bytes than one card's: $(cat "$dir/one.damage.err" "$dir/several.damage.err")"
 
-# The other families: small networks of all their module kinds, with one head and with two.
+# The other families: small networks of all their module kinds, with one head and with two; and what makes more than boxes.
 "$bin/calib-prep" --list calib/quant100.txt --count 16 --size 128 -o "$dir/calib128" 2>/dev/null
-for family in tiny-one-head tiny-end2end; do
+for family in tiny-one-head tiny-end2end tiny-segment tiny-segment26 tiny-pose tiny-pose26 tiny-obb tiny-obb26; do
     m=tests/ultralytics/$family.pt
     "$bin/calib-stats" -m "$m" -c "$dir/calib128" --device cpu -o "$dir/amax128" 2>/dev/null
     for cell in int8-int8-per_channel_weight int8-fp8-per_channel fp8-fp8-per_layer int4-fp16-per_layer; do

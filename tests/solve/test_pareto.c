@@ -181,8 +181,8 @@ static void check_facts(void) {
     static struct damage_layer measured[LAYERS];
     const struct damage damage[KINDS] = {{.layers = measured}, {.layers = measured}, {.layers = measured}};
     for (int i = 0; i < LAYERS; i++) {
-        measured[i] = (struct damage_layer){i + 0.5, i / 10.0, NAN};
-        want[RANK_MEASURED] += i < LAYERS - 1 ? i + 0.5 + 4 * (i / 10.0) : 0;
+        measured[i] = (struct damage_layer){i + 0.5, i / 10.0, i % 2 ? i / 100.0 : NAN};
+        want[RANK_MEASURED] += i < LAYERS - 1 ? i + 0.5 + 4 * (i / 10.0 + i % 2 * i / 100.0) : 0;
     }
     request.damage = damage;
     for (request.rank = 0; request.rank < RANKS; request.rank++) {
