@@ -32,6 +32,17 @@ static void pack_row(const struct conv_weight *w, const struct geometry *g, cons
         }
 }
 
+/* The float32 weights of 1x1 kernels, as pack_row would: a tile's rows side by side, since attention packs a matrix in every
+ * product. */
+static void pack_products(const struct geometry *g, const float *values, size_t rows, float *to) {
+    for (size_t row = 0; row < g->cout; row += rows, to += rows * g->cin) {
+        const size_t n = g->cout - row < rows ? g->cout - row : rows;
+        for (size_t c = 0; c < g->cin; c++)
+            for (size_t r = 0; r < n; r++)
+                to[c * rows + r] = values[(row + r) * g->cin + c];
+    }
+}
+
 /* G g of a column (winograd.h). */
 static void times_g(double a, double b, double c, double out[WINOGRAD_TILE]) {
     const double p = WINOGRAD_A, q = WINOGRAD_B, pp = p * p, qq = q * q;
@@ -74,6 +85,12 @@ static int pack(const struct conv *conv, const float *values, const float *units
         if (!w->units || (w->form == CONV_I8 && !w->offset))
             return err_nomem(err);
         memcpy(w->units, units, all * sizeof *units);
+    }
+    if (w->form == CONV_F32 && g.taps == 1) {
+        for (size_t group = 0; group < g.groups; group++)
+            pack_products(&g, values + group * g.cout * g.cin, rows,
+                          (float *)w->values + group * padded * channels);
+        return 0;
     }
     for (size_t o = 0; o < g.groups * g.cout; o++) {
         size_t row = o / g.cout * padded + o % g.cout;
