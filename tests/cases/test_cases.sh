@@ -27,6 +27,7 @@ ok "ReLU6: scores of its own" [ "$(jq --slurpfile plain "$dir/pickle.json" '. !=
 refused prune_after_step 3 "model.0.conv: a hook, torch.nn.utils.prune.L1Unstructured, may change what it computes, and hooks are not run; call torch.nn.utils.prune.remove(module, name) before saving the model"
 refused qat 3 "model.0.conv: module kind torch.nn.qat.modules.conv.Conv2d is not known; only YOLOv8, YOLOv10, YOLO11, YOLO12 and YOLO26 networks for detection, segmentation, poses and oriented boxes are scored"
 refused ch1 3 "model.0.conv: the network takes images of 1 channel; only those of 3, RGB, are scored"
+refused ch4 3 "model.0.conv: the network takes images of 4 channels; only those of 3, RGB, are scored"
 
 "$bin/calib-stats" -m "$cases/pickle.pt" -c "$dir/calib" --state "$dir/q" -o "$dir/amax" 2>"$dir/err"
 ok "a state that is no folder is known before the work: $(cat "$dir/err")" [ "$?/$(cat "$dir/err")" = "1/calib-stats: --state: $dir/q/pickle-amax.json: cannot create: Not a directory" ]
