@@ -86,6 +86,8 @@ function check(name, kind, value,    w, n, i) {
     if (kind == "count" && value !~ /^([1-9][0-9]*|all)$/) complain(name "=" shown(value) ": all, or an integer of at least 1; the nearest: all")
     if (kind == "device" && value !~ /^(auto|cpu|cuda|cuda:[0-9][0-9]?(,[0-9][0-9]?)*)$/)
         complain(name ": " shown(value) " is not one of auto cpu cuda cuda:N cuda:N,M" nearest(value, "auto cpu cuda cuda:0"))
+    if (kind == "bits" && value !~ /^([0-9]|1[0-5])([.][0-9]+)?(,([0-9]|1[0-5])([.][0-9]+)?)*$/)
+        complain(name "=" shown(value) ": effective bits below 16, with commas between them, as in " name "=6,8,10")
     if (kind == "keep" && value !~ /^([1-9][0-9]*|[0-9]+([.][0-9]+)?%|bits=[0-9]+([.][0-9]+)?|ap=(0?[.][0-9]+|1([.]0+)?))$/)
         complain(name "=" shown(value) "; say what stays in 16 bits: 80% of the rank, 10 layers, bits=9 or ap=0.99")
     if (kind ~ /^(path|folder|name)$/) plain(name, value, "=")

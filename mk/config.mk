@@ -72,6 +72,7 @@ TARGET_WORDS := $(call rows,TARGET)
 GOALS := verify keep-list pareto export
 $(call declare,VERIFY_LIST,,?path,images to measure on: its first$(comma) labels beside them; empty: IMAGE_LIST's last)
 $(call declare,VERIFY_IMAGES,32,int,how many of them)
+$(call declare,MIXES,,?bits,make pareto measures its mixes of these effective bits: 6$(comma)8$(comma)10)
 $(call declare,SEARCH,0,int,tries of a search for better sets; 100 are a good number)
 $(call declare,TARGET,modelopt-onnx,word:$(TARGET_WORDS),the runtime that make keep-list writes for)
 $(call declare,ONNX,,?path,your model: make keep-list takes its nodes' names)

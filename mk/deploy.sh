@@ -32,6 +32,35 @@ do_keep_list() {
     keep_list "$TARGET" ${ONNX:+--onnx "$ONNX"} || exit 2
 }
 
+# The best mixes of MIXES effective bits: OUT/mixes/BITS.json, recipes, and OUT/mixes.json, what they do to the detector as
+# damage-measure finds it.
+measure_mixes() { # SCORES...
+    amax=$RUN/work/amax/$name.json calib=$RUN/work/calib.bin
+    for file in "$amax" "$calib"; do
+        [ -s "$file" ] || die 2 "$file: is not there, and mixes are measured with it; make verify of a cell of $name makes it"
+    done
+    sound_checkpoint
+    rm -rf "$out/mixes" && mkdir "$out/mixes" || exit 2
+    recipes=
+    for bits in $(echo "$MIXES" | tr , ' '); do
+        "$BIN/pareto-solve" --rank "$RANK_BY" --at "bits=$bits" --recipe "$out/mixes/$bits.json" "$@" >/dev/null || exit 2
+        recipes="$recipes $out/mixes/$bits.json"
+    done
+    set -- --list "$VERIFY_LIST"
+    [ -n "$VERIFY_LIST" ] || set -- --list "$IMAGE_LIST" --last
+    # Names hold no spaces.
+    # shellcheck disable=SC2086
+    "$BIN/damage-measure" --model "$checkpoint" --sha256 "$sum" --name "$name" ${fold:+--fold} --calib "$calib" --amax "$amax" \
+        "$@" --count "$VERIFY_IMAGES" --batch-size "$BATCH_SIZE" --device "$DEVICE" --threads "$THREADS" -o "$out/mixes.json" --mixes $recipes || exit 2
+    jq -L "${YS}mk" -r -f "${YS}mk/mixes.jq" "$out/mixes.json" >&2
+}
+
+# Sets sum and checkpoint: those that the run has scored.
+sound_checkpoint() {
+    read -r sum checkpoint <"$RUN/work/model/$name" || die 2 "$RUN: has not seen $MODEL; $(advise sweep "MODELS=$MODEL")"
+    [ "$(sha256sum 2>/dev/null <"$checkpoint")" = "$sum  -" ] || die 2 "$checkpoint: has changed since $RUN scored it; $(advise sweep "MODELS=$MODEL") scores it again"
+}
+
 # Every format that the run has of the model.
 do_pareto() {
     find_run "$(advise sweep "MODELS=$MODEL") scores it first"
@@ -41,7 +70,10 @@ do_pareto() {
     set -- $(printf '%s\n' "$rows" | awk -F '\t' -v run="$RUN" '$3 == "done" { print run "/outputs/" $1 "/" $2 "/scores.json" }')
     [ $# -gt 0 ] || die 2 "$name: no cell is scored in $RUN; $(advise sweep "MODELS=$MODEL") does it"
     out=$RUN/outputs/$name
-    "$BIN/pareto-solve" --rank "$RANK_BY" --svg "$out/pareto.svg" -o "$out/pareto.json" "$@" || exit 2
+    # What was measured is of the mixes that were predicted with it.
+    rm -f "$out/mixes.json"
+    "$BIN/pareto-solve" --rank "$RANK_BY" ${MIXES:+--at "bits=$MIXES"} --svg "$out/pareto.svg" -o "$out/pareto.json" "$@" || exit 2
+    [ -z "$MIXES" ] || measure_mixes "$@"
     export RUN
     "${YS}mk/index.sh" "$RUN" || exit 2
     note "drawn: $out/pareto.svg, and in $RUN/index.html"
@@ -62,8 +94,7 @@ do_export() {
         keep_list recipe -o "$recipe" || exit 2
         set -- --amax "$amax" --recipe "$recipe"
     fi
-    read -r sum checkpoint <"$RUN/work/model/$name" || die 2 "$RUN: has not seen $MODEL; $(advise sweep "MODELS=$MODEL")"
-    [ "$(sha256sum 2>/dev/null <"$checkpoint")" = "$sum  -" ] || die 2 "$checkpoint: has changed since $RUN scored it; $(advise sweep "MODELS=$MODEL") scores it again"
+    sound_checkpoint
     mkdir -p "$out" && "$BIN/onnx-export" --model "$checkpoint" --sha256 "$sum" --size "$IMGSZ" ${fold:+--fold} "$@" -o "$out/$name.onnx" || exit 2
     echo "$out/$name.onnx"
 }

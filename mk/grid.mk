@@ -6,7 +6,7 @@ GRID_TOOLS := $(if $(call given,BIN),,build)
 
 GRID_SETTINGS := MODEL_DIR MAX_RUNS MODELS MODELS_FILE WEIGHT_DTYPES ACT_DTYPES GRANULARITIES $(IDENTITY) \
     EFFECTIVE_BITS MODELOPT TOP_K SUBDIR TIMESTAMP NEW CELLS_PER_PROCESS SHARDS THREADS LAUNCHER BIN VERIFY_LIST VERIFY_IMAGES \
-    SEARCH \
+    SEARCH MIXES \
     RANK_BY KEEP TARGET ONNX MODEL W A G
 GRID_GOALS := sweep verify cell keep-list pareto export plan drop index
 # The same settings in a command that is advised: those that were typed.

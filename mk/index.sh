@@ -20,7 +20,7 @@ trap 'exit 143' TERM HUP
 trap 'exit 141' PIPE
 
 # Folders may be symbolic links.
-found=$(find -L "$run/outputs" -mindepth 2 -maxdepth 4 \( -name status.json -o -name verify.json -o -name layer-sensitivity-report.md -o -name pareto.json \) -size +0 | sort)
+found=$(find -L "$run/outputs" -mindepth 2 -maxdepth 4 \( -name status.json -o -name verify.json -o -name layer-sensitivity-report.md -o -name pareto.json -o -name mixes.json \) -size +0 | sort)
 called() { # NAME DEPTH: those that are so many folders below outputs/
     printf '%s\n' "$found" | grep -E "^.{${#run}}/outputs(/[^/]*){$2}/$1\$"
 }
@@ -31,7 +31,7 @@ reports=$(called verify.json 3 | sed 's|verify.json$|layer-sensitivity-report.js
 texts=$(called layer-sensitivity-report.md 3)
 # The same as pages.
 pages=$(printf '%s\n' "$texts" | sed 's|md$|html|')
-mixes=$(called pareto.json 1)
+mixes=$(called pareto.json 1; called mixes.json 1)
 made_from() {
     echo "$TOP_K $RANK_BY"
     { printf '%s\n' "$statuses" "$reports" "$texts" "$mixes" "$BIN/index-cells"; find "${YS}mk/page" "${YS}mk"/*.jq "${YS}mk/index.sh" -type f | sort; } | sed '/^$/d' | xargs sha256sum
@@ -71,7 +71,7 @@ done >"$work/scored"
     die 1 "$run: a layer-sensitivity-report.json cannot be read; make sweep makes it anew"
 : >"$work/mixes"
 [ -z "$mixes" ] || printf '%s\n' "$mixes" | xargs env HOME=/dev/null jq -L "${YS}mk" -n -c -f "${YS}mk/page/pareto.jq" >"$work/mixes" ||
-    die 1 "$run: a pareto.json cannot be read; make pareto makes it anew"
+    die 1 "$run: a pareto.json or mixes.json cannot be read; make pareto makes it anew"
 tail -n 1 "$work/cells" >"$work/common"
 run_jq() { # SCRIPT OPTION
     jq -L "${YS}mk" -n "$2" -f "$1" --slurpfile mixes "$work/mixes" --slurpfile statuses "$work/statuses" --slurpfile common "$work/common" \

@@ -33,6 +33,19 @@ function paretoPlot({curve, formats, knee, unit}) {
         }));
 }
 
+// The mixes that were measured: as they were predicted, and what was found.
+function mixesTable({mixes, images}) {
+    const heads = ["Bits", "Predicted", "Class damage", "Box damage", "AP agreement"];
+    const row = numbers => el(
+        "tr", null, ...numbers.map(v => el("td", null, v === null ? "–" : String(Number(v.toPrecision(3))))));
+    return [
+        el("table", {className: "mixes"},
+           el("thead", null, el("tr", null, ...heads.map(text => el("th", {scope: "col"}, text)))),
+           el("tbody", null, ...mixes.map(row))),
+        note(`Measured on ${images} images. Class damage: nats an image; box damage: 1 - IoU.`),
+    ];
+}
+
 function paretoPart(data, model) {
     const found = data.pareto.get(model), title = el("h3", null, "Mixes of formats");
     if (!found)
@@ -51,6 +64,7 @@ function paretoPart(data, model) {
               "one format for all"),
            knee === null ? null :
                            el("span", {className: "series"}, lineKey("now", "circle", false), "the knee")),
+        ...(found.mixes ? mixesTable(found) : []),
         note(
             (knee === null ?
                  "" :

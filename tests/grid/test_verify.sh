@@ -76,6 +76,16 @@ real keep-list MODEL=yolov10n W=fp8 A=fp8 G=per_layer KEEP=ap=0.99
 equal "what make verify has not measured" "$status $(grep -c 'not measured in .*; make verify MODELS=yolov10n WEIGHT_DTYPES=fp8 ACT_DTYPES=fp8 GRANULARITIES=per_layer .* IMGSZ=64 .*KEEP=ap=0.99 does it' err)" "2 1"
 real pareto MODEL=yolov10n
 equal "the mixes" "$status $(jq 'type' "$(cat out)") $(head -c 4 tmp/yolo10_layer_sensitivity_sweep/latest/outputs/yolov10n/pareto.svg)" '0 "object" <svg'
+real pareto MODEL=yolov10n MIXES=9,12 VERIFY_IMAGES=2
+of_n=tmp/yolo10_layer_sensitivity_sweep/latest/outputs/yolov10n
+equal "two of them are measured" "$status $(jq -c '[.images, (.mixes[] | [(.effective_bits | ceil), (.loss > 0), (.class_kl > 0)])]' $of_n/mixes.json)" "0 [2,[9,true,true],[12,true,true]]"
+equal "as recipes that keep-list takes" "$(ls $of_n/mixes | tr '\n' ' ')$("$here/${BUILD:-build}/bin/keep-list" --scores $dir/scores.json --recipe $of_n/mixes/9.json --target plain 2>/dev/null | grep -c Conv | sed 's/[1-9].*/some/')" "12.json 9.json some"
+equal "the terminal has prediction and measurement of each" "$(grep -c '^  \(9\|12\) .*e-' err)" 2
+ok "the page too" grep -q '"images":2,"mixes":\[\[' tmp/yolo10_layer_sensitivity_sweep/latest/index.html
+real pareto MODEL=yolov10n
+ok "of other mixes nothing is told as measured" [ ! -e $of_n/mixes.json -a "$(grep -c '"mixes":\[\[' tmp/yolo10_layer_sensitivity_sweep/latest/index.html)" -eq 0 ]
+real pareto MODEL=yolov10n MIXES=9,17
+equal "16 bits or more are no mix" "$status $(grep -c 'MIXES=9,17: effective bits below 16' err)" "2 1"
 real export MODEL=yolov10n
 ok "an ONNX file in float: $(cat out)" [ -s "$(cat out)" ]
 # shellcheck disable=SC2086
