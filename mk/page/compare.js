@@ -1,5 +1,5 @@
-// Two cells beside each other, of this run or of another one's page that is read from the disk: which layers change places, and by
-// how much their values differ.
+// Two cells or two whole models beside each other, of this run or of another one's page that is read from the disk: which layers change
+// places, and by how much their values differ.
 "use strict";
 
 const SLOPES = {
@@ -19,6 +19,45 @@ function comparable(data, cell) {
             .map(
                 c => ({key: name + c.name, text: (name ? `${name}: ` : "") + c.name, data: source, cell: c}));
     return [...of(data, ""), ...other_run ? of(other_run.data, other_run.name) : []];
+}
+
+// The models that a cell's own can be compared with over all cells that both have: {key, text, data, model}.
+function comparableModels(data, cell) {
+    const of = (source, name) => source.names
+                                     .map(model => ({
+                                              key: `all ${name}${model}`,
+                                              text: `all cells of ${name ? `${name}: ` : ""}${model}`,
+                                              data: source,
+                                              model
+                                          }))
+                                     .filter(
+                                         o => (o.data !== data || o.model !== cell.model) &&
+                                             sharedCells(data, cell.model, o.data, o.model).length);
+    return [...of(data, ""), ...other_run ? of(other_run.data, other_run.name) : []];
+}
+
+// [[cell, cell of the other], ...]: the scored cells of the same formats and granularity.
+function sharedCells(data, model, other, other_model) {
+    const formats = c => `${c.pair} ${c.granularity}`;
+    const theirs =
+        new Map(other.cells.filter(c => c.values && c.model === other_model).map(c => [formats(c), c]));
+    return data.cells.filter(c => c.values && c.model === model && theirs.has(formats(c)))
+        .map(c => [c, theirs.get(formats(c))]);
+}
+
+// Layers by name, by the mean of their shares in some cells of one model: {place, value, share}.
+function placedMeans(data, cells) {
+    const model = data.models.get(cells[0].model), found = new Map();
+    const shares =
+        model.name
+            .map((name, i) => ({
+                     name,
+                     share: sum(cells.map(c => c.total > 0 ? (c.values[i] ?? 0) / c.total : 0)) / cells.length
+                 }))
+            .filter((layer, i) => model.exported[i] !== false)
+            .sort((a, b) => b.share - a.share);
+    shares.forEach(({name, share}, i) => found.set(name, {place: i + 1, value: share, share}));
+    return found;
 }
 
 // Layers by name: {place, value, share}; the kernels that are merged have one place.
@@ -47,7 +86,7 @@ function slopeWords({name, a, b}) {
     return [
         name, `place ${a.place} here, ${b.place} there`,
         `share ${percent(a.share)} here, ${percent(b.share)} there`,
-        `its value there ${times(b.value / a.value)} that here`
+        `its ${a.value === a.share ? "share" : "value"} there ${times(b.value / a.value)} that here`
     ];
 }
 
@@ -106,17 +145,19 @@ function ratioTable(pairs) {
         el("table", null, el("thead", null, head), el("tbody", null, ...rows)));
 }
 
-function comparison(data, cell, other) {
-    const a = placedLayers(data, cell), b = placedLayers(other.data, other.cell), pairs = paired(a, b);
+// How many of the first n layers here are among the first n there.
+function sameAmong(pairs, n) {
+    return pairs.filter(p => p.a.place <= n && p.b.place <= n).length;
+}
+
+function compared(data, cell, a, b, begin) {
+    const pairs = paired(a, b), alone = [a.size - pairs.length, b.size - pairs.length];
     if (!pairs.length)
         return [note("They have no layer in common.")];
-    const first = n => new Set(pairs.filter(p => p.a.place <= n).map(p => p.name));
-    const same = n => pairs.filter(p => p.b.place <= n && first(n).has(p.name)).length;
-    const alone = [a.size - pairs.length, b.size - pairs.length];
     return [
         el("p", null,
-           `The total there is ${times(other.cell.total / cell.total)} of that here. ${
-               same(10)} of the first 10 layers are among the first 10 there, ${same(30)} of the first 30.`),
+           `${begin}${sameAmong(pairs, 10)} of the first 10 layers are among the first 10 there, ${
+               sameAmong(pairs, 30)} of the first 30.`),
         slopeChart(data, cell, pairs),
         el("p", {className: "keys"},
            ...[["rises", "5 places up or more there"], ["falls", "5 down or more"], ["same", "less"]].map(
@@ -124,6 +165,42 @@ function comparison(data, cell, other) {
                    el("span", {className: "series"}, el("span", {className: `slope-key ${style}`}), text))),
         ratioTable(pairs),
         alone.some(n => n) ? note(`${plural(alone[0], "layer")} only here, ${alone[1]} only there.`) : null,
+    ];
+}
+
+// A model's cells beside another's: a row for each that both have.
+function totalsTable(cells) {
+    const head =
+        el("tr", null,
+           ...["Cell", "Total there", "First 10 in common"].map(text => el("th", {scope: "col"}, text)));
+    const rows = cells.map(
+        ({here, there, pairs}) =>
+            el("tr", null, el("td", null, `${here.pair} ${here.granularity}`),
+               ...[times(there.total / here.total), String(sameAmong(pairs, 10))].map(
+                   text => el("td", {className: "number"}, text))));
+    return el("table", {id: "totals"}, el("thead", null, head), el("tbody", null, ...rows));
+}
+
+function modelComparison(data, cell, other) {
+    const shared = sharedCells(data, cell.model, other.data, other.model);
+    const cells = shared.map(
+        ([here, there]) =>
+            ({here, there, pairs: paired(placedLayers(data, here), placedLayers(other.data, there))}));
+    return [
+        ...compared(
+            data, cell, placedMeans(data, shared.map(([here]) => here)),
+            placedMeans(other.data, shared.map(([, there]) => there)),
+            `${plural(shared.length, "cell")} of ${cell.model} and of ${
+                other.model}; places and shares are by the mean of these cells' shares. `),
+        totalsTable(cells),
+    ];
+}
+
+function comparison(data, cell, other) {
+    return [
+        ...compared(
+            data, cell, placedLayers(data, cell), placedLayers(other.data, other.cell),
+            `The total there is ${times(other.cell.total / cell.total)} of that here. `),
         cell.model === other.cell.model ?
             null :
             note(
@@ -153,13 +230,16 @@ function comparePart(data, state) {
     const select_other = el("select", {id: "other"});
     const file = el("input", {type: "file", accept: ".html", ariaLabel: "index.html of another run"});
     const fill = () => {
-        const all = comparable(data, cell);
+        const all = [...comparable(data, cell), ...comparableModels(data, cell)];
         select_other.replaceChildren(
             el("option", {value: ""}, "nothing"),
             ...all.map(({key, text}) => el("option", {value: key}, text)));
         const other = all.find(o => o.key === state.other);
         select_other.value = other ? other.key : "";
-        place.replaceChildren(...(other ? comparison(data, cell, other) : []).filter(e => e !== null));
+        place.replaceChildren(...(!other         ? [] :
+                                      other.cell ? comparison(data, cell, other) :
+                                                   modelComparison(data, cell, other))
+                                  .filter(e => e !== null));
         writeHash(data, state);
     };
     select_other.addEventListener("change", () => {

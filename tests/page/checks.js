@@ -419,6 +419,35 @@ function testCompare() {
     check(
         "which is the same",
         byId("compare").textContent.includes("The total there is 1 times of that here."));
+    // Whole models: all cells that both have.
+    const again = `all again${state.cell.model}`;
+    use("other", again);
+    check(
+        "the same model of another run: a row a cell, places as here",
+        [
+            document.querySelectorAll("#totals tbody tr").length,
+            [...document.querySelectorAll("#totals tbody tr")].every(
+                tr => /1 times *10$/.test(tr.textContent)),
+            byId("compare").textContent.includes(
+                "10 of the first 10 layers are among the first 10 there, 30 of the first 30.")
+        ],
+        [data.cells.filter(c => c.values && c.model === state.cell.model).length, true, true]);
+    const models = [
+        ...byId("other").options
+    ].map(o => o.value).filter(v => v.startsWith("all ") && !v.startsWith("all again"));
+    check("other models of this run are offered", models.length > 0, true);
+    use("other", models[0]);
+    const whole = [...byId("compare").querySelectorAll(".mark")].map(e => e.getAttribute("aria-label"));
+    check(
+        "each layer has its place by the mean share, and the ratio of shares",
+        whole.length >= 30 &&
+            whole.every(
+                text =>
+                    /^.*, place [0-9]+ here, [0-9]+ there, share .*, its share there .* times that here/.test(
+                        text)),
+        true);
+    check(
+        "a row for each cell that both have", document.querySelectorAll("#totals tbody tr").length > 0, true);
     check("what is no page of a run is refused", pageData("<p>a</p>"), null);
     other_run = null;
     state.other = "";
