@@ -8,7 +8,7 @@ GRID_SETTINGS := MODEL_DIR MAX_RUNS MODELS MODELS_FILE WEIGHT_DTYPES ACT_DTYPES 
     EFFECTIVE_BITS MODELOPT TOP_K SUBDIR TIMESTAMP NEW CELLS_PER_PROCESS SHARDS THREADS LAUNCHER BIN VERIFY_LIST VERIFY_IMAGES \
     SEARCH MIXES \
     RANK_BY KEEP TARGET ONNX MODEL W A G
-GRID_GOALS := sweep verify cell keep-list pareto export plan drop index
+GRID_GOALS := sweep verify cell keep-list pareto export plan drop index runs prune
 # The same settings in a command that is advised: those that were typed.
 typed = $(foreach v,$(call given,$1),$v=$(if $(word 2,$($v)),"$($v)",$($v)))
 settings = YS=$(call quote,$(YS)) $(foreach v,$(GRID_SETTINGS),$v=$(call quote,$($v))) MAKE=$(call quote,$(MAKE)) V=$(call quote,$V) \
@@ -40,8 +40,8 @@ keep-list pareto export: $(filter sweep cell verify,$(MAKECMDGOALS)) $(GRID_TOOL
 plan: $(GRID_TOOLS)
 	@exec env $(settings) $(YS)mk/sweep.sh plan
 
-drop: $(GRID_TOOLS)
-	@exec env $(settings) $(YS)mk/sweep.sh drop
+drop runs prune: $(GRID_TOOLS)
+	@exec env $(settings) $(YS)mk/sweep.sh $@
 
 index: $(filter sweep cell,$(MAKECMDGOALS)) $(GRID_TOOLS)
 	@exec env $(settings) $(YS)mk/sweep.sh index

@@ -15,6 +15,8 @@ Targets
   plan|            the cells of sweep, one a line: done, to do, failed, unsupported
   index|           the index, failures and page again, from what a run holds
   drop|            takes MODEL out of a run, with all that the run holds of it
+  runs|            the runs of SUBDIR: size, cells, models, settings
+  prune|           delete what runs can make again (decoded images), or one run: TIMESTAMP
   test|            every test a CPU can run
   test-cuda|       those that need a GPU, after make build DEVICE=cuda
   test-long|       the long ones

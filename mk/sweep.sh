@@ -187,6 +187,63 @@ do_index() {
         "$RUN/sweep_index.json")
 }
 
+# The runs of tmp/SUBDIR, or that of TIMESTAMP: a folder a line, the oldest first.
+list_runs() {
+    for run in "tmp/$SUBDIR/${TIMESTAMP:-*}"; do
+        # shellcheck disable=SC2086
+        for run in $run; do [ ! -f "$run/run.json" ] || [ -L "$run" ] || printf '%s\n' "$run"; done
+    done
+}
+
+size() { # PATH...: in words; what several hold is counted once
+    du -sk -c "$@" 2>/dev/null | awk 'END { if ($1 >= 1048576) printf "%.1f GB", $1 / 1048576; else if ($1 >= 1024) printf "%d MB", $1 / 1024; else printf "%d KB", $1 }'
+}
+
+do_runs() {
+    runs=$(list_runs)
+    [ -n "$runs" ] || die 2 "tmp/$SUBDIR: no run yet; $(advise sweep) starts one"
+    latest=$(readlink "tmp/$SUBDIR/latest")
+    printf '%-21s  %7s  %5s  %s\n' 'run (* the latest)' size cells 'of what'
+    printf '%s\n' "$runs" | while read -r run; do
+        cells=$(jq '.successes | length' "$run/sweep_index.json" 2>/dev/null)
+        about=$(jq -r '"\(.imgsz) px, \(.images | length) images, \(.score_size) scored\(if .fold == 1 then ", folded" else "" end), \(.device)"' "$run/run.json" 2>/dev/null)
+        name=${run##*/}
+        [ "$name" != "$latest" ] || name="$name *"
+        line=$(printf '%-21s  %7s  %5s  %s: %s' "$name" "$(size "$run")" "${cells:--}" "$(ls "$run/outputs" 2>/dev/null | paste -s -d ' ')" "${about:-run.json cannot be read}")
+        printf '%s\n' "$line"
+    done
+    note "$(size "tmp/$SUBDIR") in all; $(advise prune) gives back what can be made again"
+}
+
+# What a run makes again where it is needed: images, and sums of what is scored already. A run that is in use is left alone.
+do_prune() {
+    runs=$(list_runs)
+    [ -n "$runs" ] || die 2 "tmp/$SUBDIR${TIMESTAMP:+/$TIMESTAMP}: no such run"
+    # Of all together: runs share images.
+    gone=$(printf '%s\n' "$runs" | while read -r RUN; do
+        (
+            exec 9>>"$RUN/lock" && flock -n 9 || { note "$RUN: in use, and left alone" && exit; }
+            for path in "$RUN/work/calib.bin" "$RUN/work/state" "$RUN/work/scratch"; do [ ! -e "$path" ] || printf '%s\n' "$path"; done
+        ) 2>&3
+    done) 3>&2
+    # shellcheck disable=SC2086
+    freed=$([ -z "$gone" ] && echo 0 KB || size $gone)
+    # shellcheck disable=SC2086
+    remove $gone
+    echo "$freed given back by $(printf '%s\n' "$runs" | grep -c .) run$([ "$(printf '%s\n' "$runs" | grep -c .)" -eq 1 ] || echo s) of tmp/$SUBDIR"
+}
+
+# The images of another run that has the same, by a hard link: a file that is made anew takes another's place, and is never written into.
+share_images() {
+    [ ! -e "$RUN/work/calib.bin" ] || return 0
+    wanted=$(jq -c '[.images_sha256, .imgsz]' "$RUN/run.json")
+    for calib in "tmp/$SUBDIR"/*/work/calib.bin; do
+        other=${calib%/work/calib.bin}
+        [ -s "$calib" ] && [ ! -L "$other" ] && [ "$(jq -c '[.images_sha256, .imgsz]' "$other/run.json" 2>/dev/null)" = "$wanted" ] &&
+            [ -z "$("$BIN/seal-check" "$calib" 2>/dev/null)" ] && ln "$calib" "$RUN/work/calib.bin" 2>/dev/null && return 0
+    done
+}
+
 # A model that is to be no longer in the run. It goes by one rename, so that a sweep finds all of its results or none.
 do_drop() {
     find_any_run
@@ -228,6 +285,7 @@ do_sweep() {
     open_scratch
     plan --table --prepare "${home}mk/cells.mk" "$RUN" >"$scratch/plan" || exit 2
     point_latest
+    share_images
     awk -F '\t' '$3 == "nomodel" && !seen[$1]++ { print $1 ": " $4 }' "$scratch/plan" >&2
 
     count
@@ -337,7 +395,7 @@ point_latest() {
 interrupted='' broken='' board='' running='' verifying='' unmeasured=''
 unset BOARD
 case $1 in
-sweep | plan | index | drop) "do_$1" ;;
+sweep | plan | index | drop | runs | prune) "do_$1" ;;
 verify) verifying=verify; do_sweep ;;
 keep-list | pareto | export)
     # shellcheck source=mk/deploy.sh

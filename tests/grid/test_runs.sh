@@ -156,6 +156,33 @@ echo '{' >"tmp/taken/$(readlink tmp/taken/latest)/run.json"
 one sweep SUBDIR=taken
 equal "a damaged run.json takes nothing with it" "$status $(readlink tmp/taken/latest)" "0 $first"
 
+# What runs hold, what they share, what they give back.
+make prune SUBDIR=none >out 2>err
+equal "make prune where nothing is" "$? $(grep -c 'tmp/none: no such run' err)" "2 1"
+one sweep SUBDIR=held TIMESTAMP=first
+one sweep SUBDIR=held TIMESTAMP=second BLOCK_DIM=reduction
+equal "another run of the same images takes them by a hard link" "$(stat -c '%h' tmp/held/*/work/calib.bin | tr '\n' ' ')$(calls calib-prep)" "2 2 $(calls calib-prep)"
+forget
+one sweep SUBDIR=held TIMESTAMP=third BLOCK_DIM=reduction INT4_PRESET=awq
+equal "and decodes none" "$(calls calib-prep)" 0
+one sweep SUBDIR=held TIMESTAMP=fourth IMGSZ=320
+equal "one of another size its own" "$(stat -c '%h' tmp/held/fourth/work/calib.bin)" 1
+mk runs SUBDIR=held
+equal "make runs: a line each" "$status $(sed 's/  */ /g; s/ [0-9]* [KM]B / SIZE /' out)" "0 run (* the latest) size cells of what
+first SIZE 1 a: 640 px, 12 images, 4 scored, cpu
+fourth * SIZE 1 a: 320 px, 12 images, 4 scored, cpu
+second SIZE 1 a: 640 px, 12 images, 4 scored, cpu
+third SIZE 1 a: 640 px, 12 images, 4 scored, cpu"
+ok "and all in all" grep -q 'B in all; make prune SUBDIR=held gives back' err
+(flock 9 && mk prune SUBDIR=held TIMESTAMP=first 9>&-) 9>>tmp/held/first/lock
+equal "a run in use is left alone" "$(grep -c 'held/first: in use, and left alone' err) $(find tmp/held/first -name calib.bin | wc -l)" "1 1"
+tree tmp/held/second >before
+mk prune SUBDIR=held
+equal "make prune takes the images away: $(cat out)" "$status $(find tmp/held -name calib.bin | wc -l)" "0 0"
+one sweep SUBDIR=held TIMESTAMP=second BLOCK_DIM=reduction
+tree tmp/held/second >after
+equal "a run that gave them back is as finished as before" "$status $(last_line) $(cmp before after)" "0 1 ok, 0 unsupported, 0 failed: sweep_index.json "
+
 # By the real tools: what was solved again is what would have been made at once.
 real cell $cell_of EFFECTIVE_BITS=12 TIMESTAMP=again
 real cell $cell_of TIMESTAMP=again

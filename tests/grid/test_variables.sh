@@ -19,7 +19,7 @@ for v in MODELS MODEL_DIR WEIGHT_DTYPES ACT_DTYPES GRANULARITIES MAX_RUNS IMAGE_
     make >out 2>err
     ok "help shows $v" grep -q "^  $v " out
 done
-for t in help deps build sweep cell plan drop index test test-cuda test-long bless bench bench-modelopt fuzz models man install uninstall clean; do
+for t in help deps build sweep cell plan drop index runs prune test test-cuda test-long bless bench bench-modelopt fuzz models man install uninstall clean; do
     ok "help shows $t" grep -q "^  $t " out
 done
 ok "help shows the granularities, and those of the default grid" grep -q '^  GRANULARITIES  *per_channel per_layer  *.*(per_channel per_layer per_channel_weight)$' out

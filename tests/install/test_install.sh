@@ -50,7 +50,7 @@ equal "yolosens alone says what it can: $(grep -c '^  ' out) goals" "$? $(grep '
 yolosens variables
 ok "and yolosens variables what may be set" grep -q '^  IMGSZ  *640 ' out
 yolosens test
-equal "other goals are refused" "$? $(cat err)" "2 yolosens: test is no goal; one of sweep verify cell keep-list pareto export plan drop index models, or help"
+equal "other goals are refused" "$? $(cat err)" "2 yolosens: test is no goal; one of sweep verify cell keep-list pareto export plan drop index runs prune models, or help"
 yolosens sweep MODELS=my/bset.pt
 equal "a mistyped model" "$? $(grep -c 'my/bset.pt: no such checkpoint; the nearest: my/best.pt' err)" "2 1"
 (cd user && make -f ../Makefile plan BIN="$sandbox/build/bin" $small MODELS=best WEIGHT_DTYPES=int8 ACT_DTYPES=int8 GRANULARITIES=per_layer) >out 2>err
