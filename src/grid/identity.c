@@ -142,6 +142,17 @@ static bool same_images(const cJSON *a, const cJSON *b) {
     return !a && !b;
 }
 
+/* Whether the images of one are the first of the other's: CALIB_IMAGES says all then. */
+static bool first_images(const cJSON *old, const cJSON *now) {
+    const cJSON *a = get(old, "images"), *b = get(now, "images");
+    if (cJSON_Compare(get(old, "calib_images"), get(now, "calib_images"), true))
+        return false;
+    for (a = a ? a->child : NULL, b = b ? b->child : NULL; a && b; a = a->next, b = b->next)
+        if (!cJSON_Compare(get(a, "sha256"), get(b, "sha256"), true))
+            return false;
+    return true;
+}
+
 /* Whether a member of two runs is the same. A run made before may wish to score on more images than it has. */
 static bool same(const char *key, const cJSON *old, const cJSON *now) {
     const cJSON *was = get(old, key), *is = get(now, key);
@@ -178,10 +189,11 @@ static int differences(const cJSON *old, const cJSON *now, char **text, struct e
         return -1;
     FILE *f = m.f;
     bool images_differ = !same("images_sha256", old, now), any = false;
+    const bool only_more = images_differ && first_images(old, now);
     cJSON_ArrayForEach(member, now) {
         const char *key = member->string, *word = NULL;
         if (strcmp(key, "image_list") == 0 || strcmp(key, "created") == 0 || same(key, old, now) ||
-            (strcmp(key, "images") == 0 && images_differ))
+            (strcmp(key, "images") == 0 && images_differ) || (strcmp(key, "images_sha256") == 0 && only_more))
             continue;
         fputs(any ? ", " : "", f);
         any = true;

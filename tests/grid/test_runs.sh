@@ -13,6 +13,7 @@ for change in IMGSZ=320 BATCH_SIZE=2 SCORE_SIZE=5 FP4_PRESET=mxfp4 INT4_PRESET=a
     equal "$change starts a run" "$(($(runs) - before))" 1
     ok "and says what differs" grep -q "differs in .*${change%%=*} (.* there, ${change#*=} now)" err
 done
+ok "of the first images of a list CALIB_IMAGES alone" sh -c 'grep -q "CALIB_IMAGES (12 there, 11 now)" err && ! grep -q "images of IMAGE_LIST" err'
 one sweep
 equal "the first settings find their run again" "$(readlink $run)" "$first"
 before=$(runs)
