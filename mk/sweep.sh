@@ -189,9 +189,9 @@ do_index() {
 
 # The runs of tmp/SUBDIR, or that of TIMESTAMP: a folder a line, the oldest first.
 list_runs() {
-    for run in "tmp/$SUBDIR/${TIMESTAMP:-*}"; do
-        # shellcheck disable=SC2086
-        for run in $run; do [ ! -f "$run/run.json" ] || [ -L "$run" ] || printf '%s\n' "$run"; done
+    if [ -n "$TIMESTAMP" ]; then set -- "tmp/$SUBDIR/$TIMESTAMP"; else set -- "tmp/$SUBDIR"/*; fi
+    for run in "$@"; do
+        [ ! -f "$run/run.json" ] || [ -L "$run" ] || printf '%s\n' "$run"
     done
 }
 
@@ -212,7 +212,7 @@ do_runs() {
         line=$(printf '%-21s  %7s  %5s  %s: %s' "$name" "$(size "$run")" "${cells:--}" "$(ls "$run/outputs" 2>/dev/null | paste -s -d ' ')" "${about:-run.json cannot be read}")
         printf '%s\n' "$line"
     done
-    note "$(size "tmp/$SUBDIR") in all; $(advise prune) gives back what can be made again"
+    note "$(size "tmp/$SUBDIR") in all; ${CALLED:-make} prune SUBDIR=$SUBDIR gives back what can be made again"
 }
 
 # What a run makes again where it is needed: images, and sums of what is scored already. A run that is in use is left alone.
@@ -336,8 +336,9 @@ duration() { # SECONDS
 # What became of this call's cells, in few lines.
 close_with_cells() {
     made=$((before - todo))
-    took="$done cells, least hurt first"
-    [ "$made" -le 0 ] || took="$([ "$made" -eq "$done" ] || echo "$made of ")$done cells in $(duration $(($(date +%s) - began))), least hurt first"
+    cells="$done cell$([ "$done" -eq 1 ] || echo s)"
+    took="$cells, least hurt first"
+    [ "$made" -le 0 ] || took="$([ "$made" -eq "$done" ] || echo "$made of ")$cells in $(duration $(($(date +%s) - began))), least hurt first"
     jq -r -f "${YS}mk/closing.jq" --rawfile plan "$scratch/plan" --arg rank "$RANK_BY" --arg took "$took" --arg called "${CALLED:-make}" --arg typed "$TYPED" --argjson lines "$([ -n "$TYPED" ] && echo 5 || echo 6)" \
         --argjson width "$(columns)" --arg unsupported "$(awk -f "${YS}mk/unsupported.awk" "$scratch/plan")" "$RUN/sweep_index.json" >&2
 }
