@@ -6,8 +6,6 @@
 #include <stdlib.h>
 #include <string.h>
 
-static const char WIDE[] = ".conv.conv", NARROW[] = ".conv1.conv"; /* of a RepVGGDW */
-
 /* What becomes of a convolution of the graph before. */
 struct fate {
     int calls;           /* by ops that the leaf needs */
@@ -93,14 +91,7 @@ static bool fits(const struct conv *wide, const struct conv *narrow) {
     return same;
 }
 
-/* Whether the names are STEM.conv.conv and STEM.conv1.conv. */
-static bool are_branches(const char *wide, const char *narrow) {
-    size_t n = strlen(wide), end = sizeof WIDE - 1;
-    return n > end && strcmp(wide + n - end, WIDE) == 0 && strncmp(wide, narrow, n - end) == 0 &&
-           strcmp(narrow + n - end, NARROW) == 0;
-}
-
-/* op adds: if what it adds are a RepVGGDW's branches, the narrow one goes into the wide one. */
+/* op adds two kernels' outputs: if it can be, the narrow one goes into the wide one. */
 static void merge(struct folding *f, const struct op *op) {
     const struct op *conv[FOLD_PARTS];
     for (int k = 0; k < FOLD_PARTS; k++) {
@@ -109,7 +100,7 @@ static void merge(struct folding *f, const struct op *op) {
             return;
     }
     const struct conv *wide = &f->from->convs[conv[0]->conv], *narrow = &f->from->convs[conv[1]->conv];
-    if (conv[0]->in[0] != conv[1]->in[0] || !are_branches(wide->name, narrow->name) || !fits(wide, narrow))
+    if (conv[0]->in[0] != conv[1]->in[0] || !fits(wide, narrow))
         return;
     f->fates[conv[0]->conv].narrow = conv[1]->conv;
     f->fates[conv[1]->conv].merged = true;
@@ -129,7 +120,7 @@ static void find_fates(struct folding *f) {
         } else if (op->kind == OP_DETACH) {
             f->same[op->out] = f->same[op->in[0]];
             f->drop[i] = true;
-        } else if (op->kind == OP_ADD) {
+        } else if (op->kernels) {
             merge(f, op);
         }
     }

@@ -34,8 +34,8 @@ struct fold {
 };
 
 /* leaf: index into g->leaves of the y that is to be made. A BatchNorm that follows no convolution of its own stays. Two
- * convolutions are merged that read the same, end in an addition and are a RepVGGDW's conv and conv1 by name; the merged
- * one's name is that of conv, and its node's too. Errors: memory. */
+ * convolutions are merged that read the same and end in a sum of kernels (struct op), as a RepVGGDW's conv and conv1 do; the
+ * merged one's name is that of conv, and its node's too. Errors: memory. */
 int fold_new(const struct graph *g, size_t leaf, struct fold *out, struct err *err);
 
 /* nodes[i], the caller's: what convolution i of g is called in an exported ONNX file, two that are merged the same; NULL: it is in none. There is

@@ -65,6 +65,7 @@ struct op {
     int dims;
     int rotated;
     int corners; /* a box is left, top, right, bottom */
+    int kernels; /* the sum of two kernels over one input, the wide one first, which an export merges */
 };
 
 /* One nn.Conv2d. weight (cout, cin / groups, kh, kw), bias (cout) or NULL.

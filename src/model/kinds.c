@@ -182,7 +182,7 @@ static int cib(struct builder *b, const struct module *m, int in, int *out, stru
 static int rep_vgg_dw(struct builder *b, const struct module *m, int in, int *out, struct err *err) {
     int wide = in, narrow = in;
     if (through(b, m, "conv", &wide, err) || through(b, m, "conv1", &narrow, err) ||
-        add_values(b, wide, narrow, &wide, err))
+        builder_add(b, (struct op){.kind = OP_ADD, .kernels = 1}, (int[]){wide, narrow}, 2, &wide, err))
         return -1;
     return builder_child(b, m, "act", wide, out, err);
 }
