@@ -49,10 +49,11 @@ work=$(mktemp -d) || exit 1
 # Side by side with what follows.
 [ -z "$texts" ] || printf '%s\n' "$texts" | folder="$work" style="${YS}mk/page/report.css" awk -f "${YS}mk/page/report.awk" || : >"$work/unread" &
 
-# The records, a line each. One that is not as it should be is named, and left out.
+# The records, a line each, of what is told of them. One that is not as it should be is named, and left out.
 record='def text: type == "string"; select((.run | [.model, .weight_dtype, .act_dtype, .granularity] | all(text)) and
     ([.status, .out_dir, .log_path, .base_format_name // "", .reason // .error // ""] | all(text)) and
-    (.status != "ok" or (.elapsed_s | type == "number")))'
+    (.status != "ok" or (.elapsed_s | type == "number"))) |
+    if .status == "ok" then {run, status, elapsed_s, base_format_name, out_dir, log_path, manifest_path, report_path} else . end'
 : >"$work/statuses"
 [ -z "$statuses" ] || printf '%s\n' "$statuses" | xargs env HOME=/dev/null jq -c "$record" >"$work/statuses" 2>/dev/null
 if [ "$(wc -l <"$work/statuses")" -ne "$(printf '%s\n' "$statuses" | grep -c .)" ]; then

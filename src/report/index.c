@@ -9,6 +9,7 @@
 #include "deploy/deploy.h"
 
 #include <math.h>
+#include <stdint.h>
 #include <stdlib.h>
 #include <string.h>
 
@@ -29,7 +30,9 @@ struct index_cell {
 /* Different texts of JSON, in the order in which they came. */
 struct pool_of_texts {
     char **text;
-    size_t n, room;
+    size_t n;
+    size_t *slots; /* a hash table of places in text, from 1 on; 0: free */
+    size_t n_slots;
 };
 
 /* A model's layers: those of its first cell, then what others have beside them. Only facts and name are used of them. */
@@ -61,22 +64,54 @@ static int more(void *items, size_t n, size_t size, struct err *err) {
     return 0;
 }
 
+/* The slot of a text, or the free one where it belongs. */
+static size_t *slot_of(const struct pool_of_texts *pool, const char *text) {
+    uint64_t hash = 14695981039346656037u; /* FNV-1a */
+    for (const char *c = text; *c; c++)
+        hash = (hash ^ (unsigned char)*c) * 1099511628211u;
+    size_t i = (size_t)hash & (pool->n_slots - 1);
+    while (pool->slots[i] && strcmp(pool->text[pool->slots[i] - 1], text) != 0)
+        i = (i + 1) & (pool->n_slots - 1);
+    return &pool->slots[i];
+}
+
+/* At least half of the slots are free for one more text. */
+static int grow_slots(struct pool_of_texts *pool, struct err *err) {
+    if (2 * (pool->n + 1) <= pool->n_slots)
+        return 0;
+    size_t n = pool->n_slots ? 2 * pool->n_slots : 64, *slots = calloc(n, sizeof *slots);
+    if (!slots)
+        return err_nomem(err);
+    free(pool->slots);
+    pool->slots = slots;
+    pool->n_slots = n;
+    for (size_t i = 0; i < pool->n; i++)
+        *slot_of(pool, pool->text[i]) = i + 1;
+    return 0;
+}
+
 /* Where a tree, which becomes the pool's, stands in it. Errors: memory, also of a NULL tree. */
 static int place_in(struct pool_of_texts *pool, cJSON *tree, size_t *place, struct err *err) {
     char *text = tree ? json_line(tree) : NULL;
     cJSON_Delete(tree);
     if (!text)
         return err_nomem(err);
-    for (*place = 0; *place < pool->n; ++*place)
-        if (strcmp(pool->text[*place], text) == 0) {
-            free(text);
-            return 0;
-        }
-    if (more(&pool->text, pool->n, sizeof *pool->text, err)) {
+    if (grow_slots(pool, err)) {
         free(text);
         return -1;
     }
-    pool->text[pool->n++] = text;
+    size_t *slot = slot_of(pool, text);
+    if (*slot) {
+        free(text);
+    } else {
+        if (more(&pool->text, pool->n, sizeof *pool->text, err)) {
+            free(text);
+            return -1;
+        }
+        pool->text[pool->n++] = text;
+        *slot = pool->n;
+    }
+    *place = *slot - 1;
     return 0;
 }
 
@@ -91,6 +126,7 @@ static void pool_free(struct pool_of_texts *pool) {
     for (size_t i = 0; i < pool->n; i++)
         free(pool->text[i]);
     free(pool->text);
+    free(pool->slots);
 }
 
 static struct model *model_of(struct index *index, const char *name, struct err *err) {

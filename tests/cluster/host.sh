@@ -23,7 +23,7 @@ on() { # HOST COMMAND...
 # Ends all processes of a host at once.
 power_off() { # PROCESS
     kill -s KILL "$1"
-    while [ -e "/proc/$1/stat" ] && ! grep -q ') Z ' "/proc/$1/stat"; do sleep 0.05; done
+    while [ -e "/proc/$1/stat" ] && ! grep -q ') Z ' "/proc/$1/stat" 2>/dev/null; do sleep 0.05; done
     # Those within die with the first of them, a moment later.
     sleep 0.3
 }
