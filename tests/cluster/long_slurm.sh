@@ -70,11 +70,11 @@ ok "with the same bytes" [ "$(grep -c -F -x -f whole content)" = "$(grep -c outp
 host_on node1
 
 # An array, and a job of several tasks.
-printf '# two checkpoints\n%s\n\n%s\n' models/yolov10n.pt models/second.pt >models.txt
+printf '# two checkpoints\nmodels/yolov10n.pt # small\n\nsecond=models/second.pt\n' >models.txt
 # shellcheck disable=SC2086
 sbatch -Q --wait --array=1-2 doc/array.sbatch models.txt $small ACT_DTYPES="int8 fp8" SUBDIR=fleet >out 2>err
 equal "doc/array.sbatch: status" $? 0
-(tree tmp/fleet/yolov10n && tree tmp/fleet/second) | sort >content
+(tree tmp/fleet/models_yolov10n && tree tmp/fleet/second) | sort >content
 sort whole | cmp -s - content
 equal "each model has a run, with the same bytes" "$? $(cat yolosens-*_[12].log | grep -c '^4 ok, 0 unsupported, 0 failed')" "0 2"
 wait_for 60 sh -c '[ "$(sinfo -h -N -t idle,mix | wc -l)" -eq 2 ]'
