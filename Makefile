@@ -18,6 +18,7 @@ include mk/fuzz.mk
 include mk/test.mk
 include mk/bench.mk
 include mk/install.mk
+include mk/deb.mk
 endif
 include $(YS)mk/grid.mk
 include $(YS)mk/models.mk

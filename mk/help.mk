@@ -27,6 +27,7 @@ Targets
   models|          download the official checkpoints into MODEL_DIR
   man|             the man pages of the tools, into build/man/
   install|         yolosens, the tools, completion and man pages, into DESTDIR and PREFIX
+  deb|             a Debian package of that, into build/
   uninstall|       take them away again
   clean|           remove build/; never a run
 
