@@ -233,9 +233,9 @@ do_prune() {
     echo "$freed given back by $(printf '%s\n' "$runs" | grep -c .) run$([ "$(printf '%s\n' "$runs" | grep -c .)" -eq 1 ] || echo s) of tmp/$SUBDIR"
 }
 
-# The images of another run that has the same, by a hard link: a file that is made anew takes another's place, and is never written into.
+# The images of another run that has the same, but where all is to be new, by a hard link: a file that is made anew takes another's place, and is never written into.
 share_images() {
-    [ ! -e "$RUN/work/calib.bin" ] || return 0
+    [ ! -e "$RUN/work/calib.bin" ] && [ "$NEW" != 1 ] || return 0
     wanted=$(jq -c '[.images_sha256, .imgsz]' "$RUN/run.json")
     for calib in "tmp/$SUBDIR"/*/work/calib.bin; do
         other=${calib%/work/calib.bin}
