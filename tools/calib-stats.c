@@ -29,7 +29,7 @@ int main(int argc, char **argv) {
         SESSION_MEANS(r.options),
         {"state", 's', OPT_STRING, &r.options.state, "DIR", "keep the progress of a killed pass here"},
         {"shard", 0, OPT_STRING, &r.shard, "I/K",
-         "only part I of K of the images, left in the folder of --state; a call without --shard joins them"},
+         "part I of K of the images, into --state; a call without it joins them"},
         {"output", 'o', OPT_OUT, &r.output, "FILE", "where the amax file goes"},
         OPT_END,
     };

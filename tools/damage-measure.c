@@ -187,8 +187,7 @@ int main(int argc, char **argv) {
         {"state", 's', OPT_STRING, &r.options.state, "DIR",
          "keep what a killed pass has measured here and go on from it"},
         {"shard", 0, OPT_STRING, &r.shard, "I/K",
-         "measure part I of K of the layers, into the folder of --state; then a call with --shards K joins "
-         "them"},
+         "part I of K of the layers, into --state; a call with --shards K joins them"},
         {"shards", 0, OPT_INT, &r.shards, "K", "go on from what calls with --shard measured",
          OPT_LIMITS(SHARDS), .by_default = "none"},
         {"mixes", 0, OPT_FLAG, &r.mixes, .help = "the operands are recipes of pareto-solve or keep-list"},

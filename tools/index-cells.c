@@ -145,12 +145,10 @@ int main(int argc, char **argv) {
         .purpose = "gather what the index and the page of a run take from its scored cells",
         .synopsis = "--run DIR --layers FILE [OPTION]...",
         .notes = "A line of JSON a cell, from its scores.json and verify.json: its first layers, its scores "
-                 "in four digits, and "
-                 "what\n"
-                 "keeps its layers in 16 bits in every target's words; at the end a line of what the cells "
-                 "have in common. "
-                 "layers.csv\n"
-                 "has a row a cell and layer, with every number.",
+                 "in four\n"
+                 "digits, and what keeps its layers in 16 bits, in every target's words. A last line has "
+                 "what cells\n"
+                 "share. layers.csv has a row for each cell and layer, with every number.",
         .examples = "(cd RUN && find outputs -name scores.json | sed 's|/scores.json||') |\n"
                     "    index-cells --run RUN --layers layers.csv >cells.json\n",
         .rows = rows,

@@ -159,8 +159,10 @@ measure --search 9 --reach 0.3 -t 2 -o searched.json 2>err
 holds "searched sets of 5, 10, 20 layers and the fewest for 0.3, judged on the other nine images" '
     .searched_on == 9 and ([.sets[] | select(.by == "search")] | map(.keep == (.layers | length)) | all) and
     ([.sets[] | select(.by == "search") | .keep][:3] == [5, 10, 20])' searched.json
-holds "they are other sets than the measured ones" '
-    [.sets[] | select(.by == "search") | .layers | sort] != [.sets[] | select(.by == "measured") | .layers | sort]' searched.json
+"$bin/qcfg-build" --weight int4 --act fp4 --granularity per_layer -o worse.q
+"$bin/damage-measure" -m "$model" -c calib.bin -a amax.json -l more.txt --search 9 worse.q -o worse.json 2>err
+holds "where much is to be gained they are other sets than the measured ones" '
+    [.sets[] | select(.by == "search") | .layers | sort] != [.sets[] | select(.by == "measured") | .layers | sort]' worse.json
 measure --search 9 --reach 0.3 -t 1 -s state -o again.json 2>err
 ok "the same bytes from one thread, by way of a state" cmp -s searched.json again.json
 ok "which is gone then" [ -z "$(ls state)" ]
