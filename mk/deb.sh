@@ -1,5 +1,6 @@
 #!/bin/sh
-# deb.sh: the Debian package of what make install puts into /usr. Environment: VERSION, MAKE, B.
+# deb.sh: the Debian package of what make install puts into /usr. Environment: MAKE, B.
+VERSION=$(sed -n 's/.*"\([0-9.]*\)".*/\1/p' src/base/version.h)
 . mk/lib.sh
 command -v dpkg-shlibdeps >/dev/null || die 1 "dpkg-shlibdeps is missing, which tells what a package needs: apt-get install dpkg-dev"
 root=$B/deb/root arch=$(dpkg --print-architecture) who="${DEBFULLNAME:-yolosens} <${DEBEMAIL:-yolosens@packages.debian.org}>"
