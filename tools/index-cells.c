@@ -108,8 +108,8 @@ static int run(void *ctx, const struct operands *operands, struct err *err) {
                       outfile_open(&rows, r->layers, err) ||
                       index_open(&w.index, (size_t)r->top, rank, outfile_stream(lines), outfile_stream(rows),
                                  opt_complain, err) ||
-                      add_cells(&w, err) || index_finish(w.index, err) || outfile_finish(&lines, err) ||
-                      outfile_commit(&rows, err) || outfile_commit(&lines, err)
+                      add_cells(&w, err) || index_finish(w.index, err) || outfile_commit(&rows, err) ||
+                      outfile_commit(&lines, err)
                   ? -1
                   : 0;
     outfile_discard(&lines);
