@@ -49,7 +49,7 @@ ok "and names the new owner" [ "$(grep -c 'process 1 on\|since 2020' $runs/kille
 # Where only its head was killed, its hands still write.
 forget
 start headless 1 TIMESTAMP=headless
-wait_for grep -q '^calib-prep' "$FAKE_LOG"
+wait_for grep -q '^sens-score' "$FAKE_LOG"
 head=$(sed 's/.*process \([0-9]*\) .*/\1/' $runs/headless/lock)
 kill -s KILL "$head"
 wait $pid
