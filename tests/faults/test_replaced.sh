@@ -14,6 +14,7 @@ interposed() { # TOOL
     : >after
 }
 interposed_sweep() { # TIMESTAMP=
+    find $runs -name calib.bin -delete # a run takes the decoded images of another
     sweep BIN=tools-here "$@"
 }
 digest() { # of the checkpoint, in scores of the run
