@@ -34,16 +34,9 @@ enum { LIST_MAX = 1 << 28 };
 enum { CELL_BYTES = 16 << 20 };
 
 static int read_list(const char *path, struct list *list, struct err *err) {
-    const bool standard = strcmp(path, "-") == 0;
-    FILE *f = standard ? stdin : fopen(path, "r");
     size_t n, room = 1;
-    if (!f)
-        return err_set(err, ERR_FAILED, "%s: cannot read: %m", path);
-    int ret = slurp(f, LIST_MAX, &list->text, &n, err);
-    if (!standard)
-        fclose(f);
-    if (ret)
-        return err_wrap(err, "%s", name_of_input(path));
+    if (slurp_file(path, LIST_MAX, &list->text, &n, err))
+        return -1;
     for (const char *p = list->text; (p = strchr(p, '\n')); p++)
         room++;
     if (!(list->dir = calloc(room, sizeof *list->dir)))

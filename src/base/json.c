@@ -67,18 +67,10 @@ static void watch_memory(void) {
 
 int json_read(const char *path, cJSON **json, struct err *err) {
     *json = NULL;
-    int is_stdin = strcmp(path, "-") == 0;
-    const char *name = name_of_input(path);
-    FILE *f = is_stdin ? stdin : fopen(path, "rb");
-    if (!f)
-        return err_errno(err, "%s", path);
     size_t n;
     char *text;
-    int bad = slurp(f, JSON_FILE_MAX, &text, &n, err);
-    if (!is_stdin)
-        fclose(f);
-    if (bad)
-        return err_wrap(err, "%s", name);
+    if (slurp_file(path, JSON_FILE_MAX, &text, &n, err))
+        return -1;
     const char *end = memchr(text, '\0', n); /* cJSON takes it for white space */
     static pthread_once_t once = PTHREAD_ONCE_INIT;
     pthread_once(&once, watch_memory);
@@ -91,7 +83,7 @@ int json_read(const char *path, cJSON **json, struct err *err) {
         int line = 1;
         for (const char *p = text; p < end && p < text + n; p++)
             line += *p == '\n';
-        err_set(err, ERR_FAILED, "%s: line %d is not JSON; make the file again", name, line);
+        err_set(err, ERR_FAILED, "%s: line %d is not JSON; make the file again", name_of_input(path), line);
     }
     free(text);
     return *json ? 0 : -1;

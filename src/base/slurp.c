@@ -1,6 +1,10 @@
 #include "base/slurp.h"
 
+#include "base/name.h"
+
+#include <stdbool.h>
 #include <stdlib.h>
+#include <string.h>
 
 int slurp(FILE *f, size_t most, char **bytes, size_t *n, struct err *err) {
     size_t room = 0, got = 1;
@@ -28,4 +32,16 @@ fail:
     free(*bytes);
     *bytes = NULL;
     return -1;
+}
+
+int slurp_file(const char *path, size_t most, char **bytes, size_t *n, struct err *err) {
+    const bool standard = strcmp(path, "-") == 0;
+    FILE *f = standard ? stdin : fopen(path, "rb");
+    *bytes = NULL;
+    if (!f)
+        return err_errno(err, "%s", path);
+    int ret = slurp(f, most, bytes, n, err);
+    if (!standard)
+        fclose(f);
+    return ret ? err_wrap(err, "%s", name_of_input(path)) : 0;
 }

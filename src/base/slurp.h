@@ -11,4 +11,7 @@
  * than `most`, "cannot read" and why, or memory; *bytes is NULL then. Wrap them with the stream's name. */
 int slurp(FILE *f, size_t most, char **bytes, size_t *n, struct err *err);
 
+/* The same of the file at path; "-" is standard input. Errors: named after it. */
+int slurp_file(const char *path, size_t most, char **bytes, size_t *n, struct err *err);
+
 #endif

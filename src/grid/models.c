@@ -132,6 +132,11 @@ static int read_word(const struct grid *grid, const char *word, const struct gri
     return 0;
 }
 
+static bool same_name(const struct asked *a, const struct asked *b) {
+    return a->name && b->name && a->name_length == b->name_length &&
+           memcmp(a->name, b->name, a->name_length) == 0;
+}
+
 static bool is_called(const struct asked *a, const char *name) {
     return a->name && a->name_length == strlen(name) && memcmp(a->name, name, a->name_length) == 0;
 }
@@ -142,12 +147,11 @@ static int is_again(const struct request *r, size_t i, bool *again, struct err *
     *again = false;
     for (size_t k = 0; k < r->n; k++) {
         const struct asked *b = &r->asked[k];
-        const bool same_name = a->name && b->name && a->name_length == b->name_length &&
-                               memcmp(a->name, b->name, a->name_length) == 0;
-        if (k < i && same_name && !same_file(&a->file, &b->file))
+        const bool same = same_name(a, b);
+        if (k < i && same && !same_file(&a->file, &b->file))
             return err_set(err, ERR_USAGE, "%s and %s: two models need two names", b->word, a->word);
         if (k != i && same_file(&a->file, &b->file))
-            *again |= a->name ? k < i && same_name : k < i || b->name;
+            *again |= a->name ? k < i && same : k < i || b->name;
     }
     return 0;
 }
@@ -373,16 +377,10 @@ static int add_models(struct grid *grid, const struct request *r, struct err *er
 }
 
 int grid_read_models(const char *path, char **words, struct err *err) {
-    const bool standard = strcmp(path, "-") == 0;
-    FILE *f = standard ? stdin : fopen(path, "r");
     size_t n;
-    if (!f)
-        return err_errno(err, "%s", path);
-    int ret = slurp(f, MODELS_FILE_MAX, words, &n, err);
-    if (!standard)
-        fclose(f);
-    if (ret)
-        return err_wrap(err, "%s", path);
+    int ret = 0;
+    if (slurp_file(path, MODELS_FILE_MAX, words, &n, err))
+        return -1;
     char *rest = *words, *to = *words, *line;
     if (strlen(*words) < n)
         ret = err_set(err, ERR_FAILED, "%s: no text file", path);

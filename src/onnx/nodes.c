@@ -5,7 +5,6 @@
 #include "base/slurp.h"
 #include "base/utf8.h"
 
-#include <errno.h>
 #include <stdbool.h>
 #include <stdint.h>
 #include <stdio.h>
@@ -177,28 +176,17 @@ static int keep(const struct reading *r, struct onnx_nodes *out, struct err *err
     return any ? 0 : err_set(err, ERR_FAILED, "it has no convolution; name the ONNX file of the detector");
 }
 
-static int read_bytes(const char *path, struct onnx_nodes *out, size_t *n, struct err *err) {
-    FILE *f = strcmp(path, "-") == 0 ? stdin : fopen(path, "rb");
-    if (!f)
-        return err_set(err, ERR_FAILED, "%s", strerror(errno));
-    int ret = slurp(f, FILE_MAX, &out->bytes, n, err);
-    if (f != stdin)
-        fclose(f);
-    return ret;
-}
-
 int onnx_nodes_read(const char *path, struct onnx_nodes *out, struct err *err) {
     struct reading r = {0};
     size_t n = 0;
     *out = (struct onnx_nodes){0};
-    int ret = read_bytes(path, out, &n, err);
-    if (!ret) {
-        const struct filetype *type = filetype_of(out->bytes, n);
-        ret = !n ? err_set(err, ERR_FAILED, "it is empty; export it again")
+    if (slurp_file(path, FILE_MAX, &out->bytes, &n, err))
+        return -1;
+    const struct filetype *type = filetype_of(out->bytes, n);
+    int ret = !n ? err_set(err, ERR_FAILED, "it is empty; export it again")
                  : read_model(&r, (struct message){out->bytes, out->bytes + n}, err);
-        if (ret && type && !r.graph && !strstr(type->what, "ONNX"))
-            err_set(err, ERR_FAILED, "it is %s, not an ONNX model", type->what);
-    }
+    if (ret && type && !r.graph && !strstr(type->what, "ONNX"))
+        err_set(err, ERR_FAILED, "it is %s, not an ONNX model", type->what);
     if (!ret)
         ret = keep(&r, out, err);
     free(r.texts);
