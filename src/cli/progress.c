@@ -1,6 +1,7 @@
 #define _GNU_SOURCE
 #include "cli/progress.h"
 
+#include "base/clock.h"
 #include "cli/board.h"
 
 #include <errno.h>
@@ -10,14 +11,7 @@
 #include <stdlib.h>
 #include <string.h>
 #include <sys/stat.h>
-#include <time.h>
 #include <unistd.h>
-
-static double now(void) {
-    struct timespec t;
-    clock_gettime(CLOCK_MONOTONIC, &t);
-    return (double)t.tv_sec + (double)t.tv_nsec * 1e-9;
-}
 
 /* Finds who looks: a board's pipe, or a terminal on stderr. */
 static void find_reader(struct progress *p) {
@@ -70,7 +64,7 @@ static void format_eta(double seconds, char *out, size_t room) {
 }
 
 void progress_step(struct progress *p, long done) {
-    double t = now();
+    double t = clock_now();
     if (p->fd < 0 || (t - p->shown < 0.1 && done < p->total))
         return;
     p->shown = t;
@@ -83,7 +77,8 @@ void progress_step(struct progress *p, long done) {
 }
 
 void progress_start(struct progress *p, const char *what, long total, long already_done, const char *of) {
-    *p = (struct progress){.what = what, .of = of, .total = total, .first = already_done, .began = now()};
+    *p = (struct progress){
+        .what = what, .of = of, .total = total, .first = already_done, .began = clock_now()};
     find_reader(p);
     progress_step(p, already_done);
 }

@@ -1,21 +1,15 @@
 #define _GNU_SOURCE
 #include "exec/calibrate.h"
 
+#include "base/clock.h"
 #include "base/json.h"
 
 #include <stdlib.h>
 #include <string.h>
-#include <time.h>
 #include <unistd.h>
 
 /* A state is written every so many images, and where they take longer, every second. */
 enum { SAVE_EVERY = 20 };
-
-static double now(void) {
-    struct timespec t;
-    clock_gettime(CLOCK_MONOTONIC, &t);
-    return (double)t.tv_sec + (double)t.tv_nsec * 1e-9;
-}
 
 static void tell(const struct calibration *c) {
     if (c->progress)
@@ -37,11 +31,11 @@ int calibrate_done(struct calibration *c, int done, struct err *err) {
     int ret = 0;
     pthread_mutex_lock(&c->lock);
     a->done = done;
-    if (c->state && done < a->images && (done - c->saved >= SAVE_EVERY || now() - c->saved_at >= 1) &&
+    if (c->state && done < a->images && (done - c->saved >= SAVE_EVERY || clock_now() - c->saved_at >= 1) &&
         calib_is_whole(c->images)) {
         memcpy(a->calib, c->images->digest, DIGEST_HEX);
         c->saved = done;
-        c->saved_at = now();
+        c->saved_at = clock_now();
         ret = amax_to_json(a, c->graph, &state, err);
     }
     pthread_mutex_unlock(&c->lock);
@@ -105,7 +99,7 @@ int calibrate(struct backend *backend, const struct graph *graph, const struct c
                             .amax = &amax,
                             .first = options->count * (shard.index - 1) / shard.count,
                             .progress = options->progress,
-                            .saved_at = now(),
+                            .saved_at = clock_now(),
                             .lock = PTHREAD_MUTEX_INITIALIZER};
     const int end = options->count * shard.index / shard.count;
     bool *has = calloc((size_t)options->count + 1, sizeof *has), ran = false;
