@@ -1,6 +1,6 @@
 # sweep_index.json, failures.json and sweep_index.csv, each after a line of U+001E and its name, from statuses (the
-# run's status.json files), index-cells' lines as inputs and their last one as common, mixes (page/pareto.jq's), detection
-# (index-detection.jq's) and run (run.json). Cells stand in the order of the default grid, whatever the order they were made in. Environment: TOP_K, RANK_BY, and what grid-order.jq wants.
+# run's status.json files), index-cells' lines as inputs, and detection (index-detection.jq's). Cells stand in the order of the default
+# grid, whatever the order they were made in. Environment: what grid-order.jq wants.
 
 include "grid-order";
 include "index-csv";

@@ -34,7 +34,8 @@ void findings_free(struct findings **f);
 /* Whether weight blocks lie along the kernel's width (BLOCK_DIM=modelopt). */
 bool findings_has_kernel_blocks(const struct qcfg *cfg);
 
-/* Whether the layer's score tells nothing of its weight: a 1x1 convolution with such blocks, each of which holds one element. False where the shape is unknown. */
+/* Whether the layer's score tells nothing of its weight: a 1x1 convolution with such blocks, each of which holds one
+ * element. False where the shape is unknown. */
 bool findings_is_artefact(const struct scores *scores, const struct scores_layer *layer);
 
 #endif

@@ -1,5 +1,6 @@
 #define _GNU_SOURCE
 #include "report/index.h"
+#include "report/index_texts.h"
 
 #include "base/json.h"
 #include "base/memstream.h"
@@ -9,7 +10,6 @@
 #include "deploy/deploy.h"
 
 #include <math.h>
-#include <stdint.h>
 #include <stdlib.h>
 #include <string.h>
 
@@ -27,14 +27,6 @@ struct index_cell {
 
 /* ---- what cells have in common ---- */
 
-/* Different texts of JSON, in the order in which they came. */
-struct pool_of_texts {
-    char **text;
-    size_t n;
-    size_t *slots; /* a hash table of places in text, from 1 on; 0: free */
-    size_t n_slots;
-};
-
 /* A model's layers: those of its first cell, then what others have beside them. Only facts and name are used of them. */
 struct model {
     char *name;
@@ -47,93 +39,16 @@ struct index {
     enum rank rank;
     FILE *lines, *rows;
     err_say_fn *say;
-    struct pool_of_texts convolutions, targets, notes, words;
+    struct index_texts convolutions, targets, notes, words;
     struct model *models;
     size_t n_models;
 };
-
-/* Makes room for one more at *items, of n elements of `size` bytes. */
-static int more(void *items, size_t n, size_t size, struct err *err) {
-    void *p;
-    if (n & (n - 1)) /* there is room up to the next power of two */
-        return 0;
-    memcpy(&p, items, sizeof p);
-    if (!(p = reallocarray(p, n ? 2 * n : 1, size)))
-        return err_nomem(err);
-    memcpy(items, &p, sizeof p);
-    return 0;
-}
-
-/* The slot of a text, or the free one where it belongs. */
-static size_t *slot_of(const struct pool_of_texts *pool, const char *text) {
-    uint64_t hash = 14695981039346656037u; /* FNV-1a */
-    for (const char *c = text; *c; c++)
-        hash = (hash ^ (unsigned char)*c) * 1099511628211u;
-    size_t i = (size_t)hash & (pool->n_slots - 1);
-    while (pool->slots[i] && strcmp(pool->text[pool->slots[i] - 1], text) != 0)
-        i = (i + 1) & (pool->n_slots - 1);
-    return &pool->slots[i];
-}
-
-/* At least half of the slots are free for one more text. */
-static int grow_slots(struct pool_of_texts *pool, struct err *err) {
-    if (2 * (pool->n + 1) <= pool->n_slots)
-        return 0;
-    size_t n = pool->n_slots ? 2 * pool->n_slots : 64, *slots = calloc(n, sizeof *slots);
-    if (!slots)
-        return err_nomem(err);
-    free(pool->slots);
-    pool->slots = slots;
-    pool->n_slots = n;
-    for (size_t i = 0; i < pool->n; i++)
-        *slot_of(pool, pool->text[i]) = i + 1;
-    return 0;
-}
-
-/* Where a tree, which becomes the pool's, stands in it. Errors: memory, also of a NULL tree. */
-static int place_in(struct pool_of_texts *pool, cJSON *tree, size_t *place, struct err *err) {
-    char *text = tree ? json_line(tree) : NULL;
-    cJSON_Delete(tree);
-    if (!text)
-        return err_nomem(err);
-    if (grow_slots(pool, err)) {
-        free(text);
-        return -1;
-    }
-    size_t *slot = slot_of(pool, text);
-    if (*slot) {
-        free(text);
-    } else {
-        if (more(&pool->text, pool->n, sizeof *pool->text, err)) {
-            free(text);
-            return -1;
-        }
-        pool->text[pool->n++] = text;
-        *slot = pool->n;
-    }
-    *place = *slot - 1;
-    return 0;
-}
-
-static void put_pool(FILE *f, const char *name, const struct pool_of_texts *pool) {
-    fprintf(f, ", \"%s\": [", name);
-    for (size_t i = 0; i < pool->n; i++)
-        fprintf(f, "%s%s", i ? ", " : "", pool->text[i]);
-    fputc(']', f);
-}
-
-static void pool_free(struct pool_of_texts *pool) {
-    for (size_t i = 0; i < pool->n; i++)
-        free(pool->text[i]);
-    free(pool->text);
-    free(pool->slots);
-}
 
 static struct model *model_of(struct index *index, const char *name, struct err *err) {
     for (size_t i = index->n_models; i-- > 0;)
         if (strcmp(index->models[i].name, name) == 0)
             return &index->models[i];
-    if (more(&index->models, index->n_models, sizeof *index->models, err))
+    if (index_more(&index->models, index->n_models, sizeof *index->models, err))
         return NULL;
     struct model *m = &index->models[index->n_models];
     *m = (struct model){.name = strdup(name)};
@@ -154,7 +69,7 @@ static int merge(struct model *m, const struct scores *s, size_t *places, struct
             for (k = 0; k < m->n && strcmp(m->layers[k].name, name) != 0;)
                 k++;
         if (k == m->n) {
-            if (more(&m->layers, m->n, sizeof *m->layers, err))
+            if (index_more(&m->layers, m->n, sizeof *m->layers, err))
                 return -1;
             m->layers[k] = s->layers[i];
             if (!(m->layers[k].name = strdup(name)))
@@ -276,26 +191,14 @@ static int add_values(struct json_builder *b, const char *key, const struct mode
     return 0;
 }
 
-struct ranked {
-    size_t layer;
-    double value;
-};
-
-static int compare_ranked(const void *a, const void *b) {
-    const struct ranked *x = a, *y = b;
-    if (x->value != y->value)
-        return x->value > y->value ? -1 : 1;
-    return x->layer < y->layer ? -1 : x->layer > y->layer;
-}
-
-/* Of sorted values, how many of the first hold four fifths of their total. */
-static void add_total(struct json_builder *b, const struct ranked *r, size_t n) {
+/* Of values in their order, how many of the first hold four fifths of their total. */
+static void add_total(struct json_builder *b, const double *values, const size_t *order, size_t n) {
     double total = 0, held = 0;
     size_t most = 0;
     for (size_t i = 0; i < n; i++)
-        total += r[i].value;
+        total += values[order[i]];
     while (most < n && held < 0.8 * total)
-        held += r[most++].value;
+        held += values[order[most++]];
     json_add_real(b, "total", total);
     json_add_int(b, "layers_for_80_percent", (long)most);
     json_add_int(b, "exported_layers", (long)n);
@@ -304,26 +207,25 @@ static void add_total(struct json_builder *b, const struct ranked *r, size_t n) 
 /* The first `top` layers by values, as {"layer", key: value} each; of exported layers, also their total. */
 static int add_top(struct json_builder *b, const char *list, const char *key, const struct scores *s,
                    const double *values, bool exported, size_t top, struct err *err) {
-    struct ranked *r = calloc(s->n_layers, sizeof *r);
-    size_t n = 0;
-    if (!r)
-        return err_nomem(err);
-    for (size_t i = 0; i < s->n_layers; i++)
-        if (!exported || s->layers[i].exported)
-            r[n++] = (struct ranked){i, values[i]};
-    qsort(r, n, sizeof *r, compare_ranked);
+    struct rank_layer *layers = calloc(s->n_layers, sizeof *layers);
+    size_t *order = calloc(s->n_layers, sizeof *order);
+    int ret = layers && order ? 0 : err_nomem(err);
+    for (size_t i = 0; i < s->n_layers && !ret; i++)
+        layers[i].exported = !exported || s->layers[i].exported;
+    const size_t n = ret ? 0 : rank_order(layers, s->n_layers, values, order);
     json_open_array(b, list);
     for (size_t i = 0; i < n && i < top; i++) {
         json_open_object(b, NULL);
-        json_add_string(b, "layer", s->layers[r[i].layer].name);
-        json_add_real(b, key, r[i].value);
+        json_add_string(b, "layer", s->layers[order[i]].name);
+        json_add_real(b, key, values[order[i]]);
         json_close(b);
     }
     json_close(b);
-    if (exported)
-        add_total(b, r, n);
-    free(r);
-    return 0;
+    if (exported && !ret)
+        add_total(b, values, order, n);
+    free(layers);
+    free(order);
+    return ret;
 }
 
 static int add_tops(struct json_builder *b, const struct index *index, const struct index_cell *c,
@@ -379,7 +281,7 @@ static int add_convolutions(struct json_builder *b, struct index *index, cJSON *
     size_t place;
     cJSON_ArrayForEach(conv, convolutions) cJSON_ArrayForEach(layer, conv)
         cJSON_SetNumberValue(layer, (double)places[(size_t)layer->valuedouble]);
-    if (place_in(&index->convolutions, convolutions, &place, err))
+    if (index_texts_place(&index->convolutions, convolutions, &place, err))
         return -1;
     json_add_int(b, "convolutions", (int64_t)place);
     return 0;
@@ -409,16 +311,16 @@ static int add_target(struct json_builder *b, struct index *index, cJSON *target
     cJSON *notes = cJSON_DetachItemFromObjectCaseSensitive(target, "notes"), *piece;
     size_t place, note = 0;
     const bool noted = notes;
-    int ret = noted ? place_in(&index->notes, notes, &note, err) : 0;
+    int ret = noted ? index_texts_place(&index->notes, notes, &note, err) : 0;
     cJSON_ArrayForEach(piece, cJSON_GetObjectItemCaseSensitive(target, "text")) {
         cJSON *each = cJSON_DetachItemFromObjectCaseSensitive(piece, "each");
-        if (each && !ret && (ret = place_in(&index->words, each, &place, err)) == 0 &&
+        if (each && !ret && (ret = index_texts_place(&index->words, each, &place, err)) == 0 &&
             !cJSON_AddNumberToObject(piece, "each", (double)place))
             ret = err_nomem(err);
     }
     if (ret)
         cJSON_Delete(target);
-    else if ((ret = place_in(&index->targets, target, &place, err)) == 0) {
+    else if ((ret = index_texts_place(&index->targets, target, &place, err)) == 0) {
         json_open_array(b, NULL);
         json_add_int(b, NULL, (int64_t)place);
         if (noted)
@@ -576,10 +478,10 @@ int index_finish(struct index *index, struct err *err) {
         return err_nomem(err);
     fprintf(index->lines, "{\"layers\": %s", text);
     free(text);
-    put_pool(index->lines, "convolutions", &index->convolutions);
-    put_pool(index->lines, "targets", &index->targets);
-    put_pool(index->lines, "notes", &index->notes);
-    put_pool(index->lines, "words", &index->words);
+    index_texts_put(index->lines, "convolutions", &index->convolutions);
+    index_texts_put(index->lines, "targets", &index->targets);
+    index_texts_put(index->lines, "notes", &index->notes);
+    index_texts_put(index->lines, "words", &index->words);
     fputs("}\n", index->lines);
     return 0;
 }
@@ -588,10 +490,10 @@ void index_free(struct index **index) {
     struct index *x = *index;
     if (!x)
         return;
-    pool_free(&x->convolutions);
-    pool_free(&x->targets);
-    pool_free(&x->notes);
-    pool_free(&x->words);
+    index_texts_free(&x->convolutions);
+    index_texts_free(&x->targets);
+    index_texts_free(&x->notes);
+    index_texts_free(&x->words);
     for (size_t i = 0; i < x->n_models; i++) {
         for (size_t k = 0; k < x->models[i].n; k++)
             free((char *)x->models[i].layers[k].name);
