@@ -314,7 +314,7 @@ do_sweep() {
     [ -z "$verifying" ] || awk -F '\t' '$3 == "done" { print $1 "/" $2 }' "$scratch/plan" | while read -r cell; do
         # What an earlier call measured, on other images perhaps, is not this one's result.
         [ ! -s "$RUN/outputs/$cell/verify.json" ] || { [ -n "$unmeasured" ] && grep -qxF "$cell" "$scratch/unmeasured"; } ||
-            jq -r -f "${YS}mk/measured.jq" --arg cell "$cell" --arg rank "$RANK_BY" "$RUN/outputs/$cell/verify.json"
+            jq -r -L "${YS}mk" -f "${YS}mk/measured.jq" --arg cell "$cell" --arg rank "$RANK_BY" "$RUN/outputs/$cell/verify.json"
     done >&2
     summary "$done" "$unsupported" "$((todo + nomodel))"
     [ "$((todo + nomodel))" -eq 0 ] && [ -z "$unmeasured" ] || exit 2

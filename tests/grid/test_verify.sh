@@ -14,6 +14,14 @@ dir=tmp/yolo10_layer_sensitivity_sweep/latest/outputs/yolov10n/int8-int8/per_cha
 equal "verify.json" "$(jq -c '[.images, .calibrated_on, (.layers | length), ([.sets[].by] | unique)]' $dir/verify.json)" \
     '[3,0,84,["box","class","detection","exporter","modelopt"]]'
 ok "its last words say on which images" grep -q '^yolov10n/int8-int8/per_channel_weight: .*3 images (0 of them calibrated on, 0 scored on)\|nothing is found on these images' err
+ok "and that there is nothing to compare, and what to do" grep -q 'nothing is found on 3 images (.*), so there are no detections to compare: .*VERIFY_IMAGES' err
+# An AP has three decimals on the terminal, as in the report: 1.000 and 0.940, not 1 and 0.94.
+equal "what is measured of sets is told as in the report" "$(echo '{"images":2,"calibrated_on":0,"all_quantized":{"agreement_ap":0.94},
+    "sets":[{"by":"box","keep":5,"agreement_ap":0.0204},{"by":"box","keep":10,"agreement_ap":1}]}' |
+    jq -r -L "$here/mk" -f "$here/mk/measured.jq" --arg cell m/c/g --arg rank box | tr '\n' '|')" \
+    "m/c/g: 5 layers kept in 16 bits: AP agreement 0.940 -> 0.020, on 2 images (0 of them calibrated on, 0 scored on)|    kept by box:  5 layers 0.020  10 layers 1.000|"
+equal "and of mixes" "$(echo '{"images":2,"mixes":[{"effective_bits":9,"loss":1,"agreement_ap":0.9996}]}' |
+    jq -r -L "$here/mk" -f "$here/mk/mixes.jq" | tail -n 1 | tr -s ' ')" " 9 1 - - 1.000"
 ok "the report leads with it" grep -q '^## Damage to Detection' $dir/layer-sensitivity-report.md
 ok "and says that so few are unsteady" grep -q 'Measured on 3 images .* On so few images class damage is unsteady' $dir/layer-sensitivity-report.md
 ok "and does not call for make verify" [ -z "$(grep 'make verify' $dir/layer-sensitivity-report.md)" ]
