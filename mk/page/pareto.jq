@@ -7,7 +7,7 @@ include "significant";
 def digits: if . == null then null else significant(4) end;
 
 [inputs | (input_filename | split("/")[-2]) as $model | if .mixes then {
-    $model, images, mixes: [.mixes[] | [.effective_bits, .loss, .class_kl, .box_loss, .agreement_ap] | map(digits)]
+    $model, images, mixes: [.mixes[] | [.effective_bits, .loss, .class_kl, .box_loss | digits] + [.agreement_ap]]
 } else {
     $model, rank, unit,
     formats: [.formats[] | [.format, .effective_bits, (.loss | significant(4))]],

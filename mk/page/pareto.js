@@ -36,8 +36,8 @@ function paretoPlot({curve, formats, knee, unit}) {
 // The mixes that were measured: as they were predicted, and what was found.
 function mixesTable({mixes, images}) {
     const heads = ["Bits", "Predicted", "Class damage", "Box damage", "AP agreement"];
-    const row = numbers => el(
-        "tr", null, ...numbers.map(v => el("td", null, v === null ? "–" : String(Number(v.toPrecision(3))))));
+    const cell = (v, i) => v === null ? "–" : i === 4 ? v.toFixed(3) : String(Number(v.toPrecision(3)));
+    const row = numbers => el("tr", null, ...numbers.map((v, i) => el("td", null, cell(v, i))));
     return [
         el("table", {className: "mixes"},
            el("thead", null, el("tr", null, ...heads.map(text => el("th", {scope: "col"}, text)))),

@@ -186,6 +186,9 @@ function testMixes() {
     select({});
     const found = data.pareto.get("yolov10n"), marks = all("#panel .plot .mark");
     check(
+        "a measured mix has the AP agreement with three decimals",
+        mixesTable({images: 2, mixes: [[9, 0.5, null, 0.25, 0.94]]})[0].querySelector("tbody").textContent, "90.5–0.250.940");
+    check(
         "the best mixes have a picture: a point each, and one for each format", marks.length,
         want.pareto.curve.length + 2);
     const knee = all("#panel .plot .mark.now")[0], bits = want.pareto.curve[want.pareto.knee].effective_bits;
